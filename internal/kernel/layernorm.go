@@ -1,0 +1,111 @@
+package kernel
+
+import "math"
+
+// LayerNorm normalises every row of x, (rows, cols), to mean 0 and variance 1,
+// then scales by gamma and shifts by beta, (cols) each (Ba et al. 2016). The
+// variance is the biased one. Where they are not nil, mean and rstd, (rows)
+// each, receive the rows' means and 1/√(variance + eps). dst may be x.
+func LayerNorm(dst, x, gamma, beta []float32, rows, cols int, eps float32, mean, rstd []float32) {
+	checkRows("dst", dst, rows, cols)
+	checkRows("x", x, rows, cols)
+	checkLen("gamma", gamma, cols)
+	checkLen("beta", beta, cols)
+	if mean != nil {
+		checkLen("mean", mean, rows)
+	}
+	if rstd != nil {
+		checkLen("rstd", rstd, rows)
+	}
+	rowChunks(rows, cols, func(i int) {
+		mu, r := layerNormGo(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], gamma, beta, eps)
+		if mean != nil {
+			mean[i] = mu
+		}
+		if rstd != nil {
+			rstd[i] = r
+		}
+	})
+}
+
+func layerNormGo(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v)
+	}
+	mean = float32(sum / float64(len(x)))
+	sum = 0
+	for _, v := range x {
+		d := float64(v - mean)
+		sum += d * d
+	}
+	rstd = float32(1 / math.Sqrt(sum/float64(len(x))+float64(eps)))
+	for i, v := range x {
+		dst[i] = (v-mean)*rstd*gamma[i] + beta[i]
+	}
+	return mean, rstd
+}
+
+// LayerNormBackward computes the gradient dx of [LayerNorm]'s input from its
+// input x, the gradient dy of its result, and the mean and rstd it kept. dx may
+// be dy.
+func LayerNormBackward(dx, x, dy, gamma, mean, rstd []float32, rows, cols int) {
+	checkRows("dx", dx, rows, cols)
+	checkRows("x", x, rows, cols)
+	checkRows("dy", dy, rows, cols)
+	checkLen("gamma", gamma, cols)
+	checkLen("mean", mean, rows)
+	checkLen("rstd", rstd, rows)
+	rowChunks(rows, cols, func(i int) {
+		at, to := i*cols, i*cols+cols
+		layerNormBackwardGo(dx[at:to], x[at:to], dy[at:to], gamma, mean[i], rstd[i])
+	})
+}
+
+func layerNormBackwardGo(dx, x, dy, gamma []float32, mean, rstd float32) {
+	var sum, dot float64
+	for i, v := range x {
+		g := float64(dy[i] * gamma[i])
+		sum += g
+		dot += g * float64((v-mean)*rstd)
+	}
+	n := float64(len(x))
+	m, d := float32(sum/n), float32(dot/n)
+	for i, v := range x {
+		dx[i] = rstd * (dy[i]*gamma[i] - m - (v-mean)*rstd*d)
+	}
+}
+
+// LayerNormBackwardParams computes the gradients of [LayerNorm]'s gamma and
+// beta, (cols) each: dgamma[j] = Σ_i dy·(x-mean)·rstd and dbeta[j] = Σ_i dy.
+// Rows are added in ascending order, in blocks.
+func LayerNormBackwardParams(dgamma, dbeta, x, dy, mean, rstd []float32, rows, cols int) {
+	checkLen("dgamma", dgamma, cols)
+	checkLen("dbeta", dbeta, cols)
+	checkRows("x", x, rows, cols)
+	checkRows("dy", dy, rows, cols)
+	checkLen("mean", mean, rows)
+	checkLen("rstd", rstd, rows)
+	const strip = 64
+	Parallel((cols+strip-1)/strip, func(s int) {
+		j0, j1 := s*strip, min(cols, s*strip+strip)
+		layerNormParamsGo(dgamma[j0:j1], dbeta[j0:j1], x[j0:], dy[j0:], mean, rstd, cols)
+	})
+}
+
+func layerNormParamsGo(dgamma, dbeta, x, dy, mean, rstd []float32, ld int) {
+	clear(dgamma)
+	clear(dbeta)
+	for j := range dgamma {
+		for i0 := 0; i0 < len(mean); i0 += rowBlock {
+			var dg, db float32
+			for i := i0; i < min(len(mean), i0+rowBlock); i++ {
+				d := dy[i*ld+j]
+				dg += d * ((x[i*ld+j] - mean[i]) * rstd[i])
+				db += d
+			}
+			dgamma[j] += dg
+			dbeta[j] += db
+		}
+	}
+}
