@@ -1,0 +1,124 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"iter"
+	"unicode/utf8"
+)
+
+// Pair is one decoded picture with one caption, ready for a training step.
+type Pair struct {
+	Key     string // names the sample within its set
+	Image   image.Image
+	Caption string
+	Label   string // name of the class, or "" where the set has none
+}
+
+// Sample is one picture that has not been decoded, with all its captions.
+type Sample struct {
+	// ID numbers the samples of a source: whatever is random about a sample
+	// (its caption, its augmentation) depends on the seed, the epoch and ID.
+	ID uint64
+
+	File     string // what the picture is read from, for error messages
+	Key      string
+	Captions []string // in the order of the source; one is drawn per epoch
+	Label    string
+
+	// Decode reads the picture. It may be called from any goroutine and more
+	// than once. An error makes this one sample bad, not its source.
+	Decode func() (image.Image, error)
+}
+
+// Pair decodes the picture and joins it with caption number draw modulo the
+// number of captions. The error says what is wrong with this sample.
+func (s Sample) Pair(draw uint64) (Pair, error) {
+	if len(s.Captions) == 0 {
+		return Pair{}, errors.New("no caption and no label")
+	}
+	caption := s.Captions[draw%uint64(len(s.Captions))]
+	switch {
+	case !utf8.ValidString(caption):
+		return Pair{}, fmt.Errorf("caption %q is not valid UTF-8", caption)
+	case caption == "":
+		return Pair{}, errors.New("the caption is empty")
+	}
+	img, err := s.Decode()
+	if err != nil {
+		return Pair{}, err
+	}
+	if img == nil || img.Bounds().Empty() {
+		return Pair{}, errors.New("the picture has no pixels")
+	}
+	return Pair{Key: s.Key, Image: img, Caption: caption, Label: s.Label}, nil
+}
+
+// Order says in which order a [Source] yields its samples.
+type Order struct {
+	Shuffle bool
+	Seed    uint64
+	Epoch   int
+	Skip    int // samples left out at the start, as a resumed run needs
+}
+
+// Source is a set of pictures with captions. All methods may be called from
+// several goroutines.
+type Source interface {
+	// Len returns the number of samples, or -1 where only reading the whole
+	// set would tell.
+	Len() int
+
+	// Samples yields one epoch. The same order gives the same samples in the
+	// same sequence. A sample that cannot be read is yielded all the same,
+	// with a Decode that says why; an error ends the sequence.
+	Samples(ctx context.Context, order Order) iter.Seq2[Sample, error]
+}
+
+// Indexed is a [Source] whose samples are all at hand by number; its shuffle is
+// a permutation of the whole set.
+type Indexed struct {
+	n  int
+	at func(i int) Sample
+}
+
+// NewIndexed makes a source of n samples. The function at gives sample i, for
+// 0 ≤ i < n, without decoding it; it is called from several goroutines.
+func NewIndexed(n int, at func(i int) Sample) *Indexed {
+	return &Indexed{n: n, at: at}
+}
+
+// Len returns the number of samples.
+func (x *Indexed) Len() int { return x.n }
+
+// At returns sample i with its ID set to i.
+func (x *Indexed) At(i int) Sample {
+	s := x.at(i)
+	s.ID = uint64(i)
+	return s
+}
+
+// Samples implements [Source].
+func (x *Indexed) Samples(ctx context.Context, order Order) iter.Seq2[Sample, error] {
+	return func(yield func(Sample, error) bool) {
+		var perm []uint32
+		if order.Shuffle {
+			perm = permutation(x.n, order.Seed, order.Epoch)
+		}
+		for i := order.Skip; i < x.n; i++ {
+			if err := ctx.Err(); err != nil {
+				yield(Sample{}, err)
+				return
+			}
+			j := i
+			if perm != nil {
+				j = int(perm[i])
+			}
+			if !yield(x.At(j), nil) {
+				return
+			}
+		}
+	}
+}

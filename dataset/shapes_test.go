@@ -1,0 +1,318 @@
+package dataset
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func mustShapes(t testing.TB, _ *Indexed, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustPair(t testing.TB, s Sample) (Pair, *image.NRGBA) {
+	t.Helper()
+	p, err := s.Pair(0)
+	if err != nil {
+		t.Fatalf("sample %s: %v", s.Key, err)
+	}
+	return p, p.Image.(*image.NRGBA)
+}
+
+// TestShapesGolden holds captions and pixels to what the drawn set has been
+// since its first version, on whatever machine this runs.
+func TestShapesGolden(t *testing.T) {
+	const want = "0ceb92c2c90bcd19381ab41c72f598c1ebcd830063c8c28726c28d079204c182"
+	sum := sha256.New()
+	for _, size := range []int{32, 64} {
+		set := Shapes{Size: size, Seed: 7, Relations: 0.3}
+		train, err := set.Train(200)
+		mustShapes(t, train, err)
+		for i := range train.Len() {
+			p, img := mustPair(t, train.At(i))
+			fmt.Fprintln(sum, p.Key, p.Caption, p.Label)
+			sum.Write(img.Pix)
+		}
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
+		t.Errorf("SHA-256 of 400 samples is %s, want %s", got, want)
+	}
+}
+
+func TestShapesSampleIsFunctionOfItsNumber(t *testing.T) {
+	set := Shapes{Seed: 3, Relations: 0.5}
+	short, err := set.Train(50)
+	mustShapes(t, short, err)
+	long, err := set.Train(5000)
+	mustShapes(t, long, err)
+	for i := 49; i >= 0; i-- {
+		a, aImg := mustPair(t, short.At(i))
+		b, bImg := mustPair(t, long.At(i))
+		if a.Caption != b.Caption || a.Label != b.Label || !slices.Equal(aImg.Pix, bImg.Pix) {
+			t.Fatalf("sample %d differs between a set of 50 and one of 5000: %q, %q", i, a.Caption, b.Caption)
+		}
+	}
+	other, err := Shapes{Seed: 4, Relations: 0.5}.Train(50)
+	mustShapes(t, other, err)
+	same := 0
+	for i := range 50 {
+		if short.At(i).Captions[0] == other.At(i).Captions[0] {
+			same++
+		}
+	}
+	if same > 10 {
+		t.Errorf("%d of 50 captions are the same under another seed, want nearly none", same)
+	}
+}
+
+func TestShapesHeldOut(t *testing.T) {
+	set := Shapes{Seed: 1, Relations: 0.5}
+	held, classes := set.HeldOut(), set.Classes()
+	if len(held) != 8 || len(classes) != 64 {
+		t.Fatalf("%d classes held out of %d, want 8 of 64", len(held), len(classes))
+	}
+	words := map[string]int{}
+	for _, name := range held {
+		for _, w := range strings.Fields(name) {
+			words[w]++
+		}
+	}
+	for w, n := range words {
+		if n != 1 {
+			t.Errorf("%q is held out %d times, want once", w, n)
+		}
+	}
+	if len(words) != 16 {
+		t.Errorf("%d colours and shapes are held out, want all 16", len(words))
+	}
+
+	src, err := set.Train(20000)
+	mustShapes(t, src, err)
+	seen, couples := map[string]int{}, 0
+	for i := range src.Len() {
+		s := src.At(i)
+		for _, name := range held {
+			if strings.Contains(s.Captions[0], name) {
+				t.Fatalf("training sample %d shows %q, which is held out: %q", i, name, s.Captions[0])
+			}
+		}
+		if s.Label == "" {
+			couples++
+		}
+		seen[s.Label]++
+	}
+	if len(seen) != 57 {
+		t.Errorf("%d labels in training, want 56 and none", len(seen))
+	}
+	if couples < 9500 || couples > 10500 {
+		t.Errorf("%d of 20000 samples show two objects, want about half", couples)
+	}
+}
+
+func TestShapesTestSetsAreBalanced(t *testing.T) {
+	set := Shapes{Seed: 1}
+	known, err := set.Known(560)
+	mustShapes(t, known, err)
+	unseen, err := set.Unseen(80)
+	mustShapes(t, unseen, err)
+	held := set.HeldOut()
+	for _, c := range []struct {
+		name    string
+		src     *Indexed
+		classes int
+		held    bool
+	}{{"known", known, 56, false}, {"unseen", unseen, 8, true}} {
+		count := map[string]int{}
+		for i := range c.src.Len() {
+			count[c.src.At(i).Label]++
+		}
+		if len(count) != c.classes {
+			t.Errorf("%s: %d classes, want %d", c.name, len(count), c.classes)
+		}
+		for label, n := range count {
+			if n != 10 || slices.Contains(held, label) != c.held {
+				t.Errorf("%s: %q occurs %d times, want 10; held out: %v", c.name, label, n, slices.Contains(held, label))
+			}
+		}
+	}
+}
+
+// TestShapesShowTheirColour counts pixels of the very colour that the label
+// names, and of the others.
+func TestShapesShowTheirColour(t *testing.T) {
+	for _, size := range []int{32, 64} {
+		known, err := Shapes{Size: size, Seed: 5}.Known(560)
+		mustShapes(t, known, err)
+		for i := range known.Len() {
+			p, img := mustPair(t, known.At(i))
+			for c := range colors {
+				n, limit := 0, size*size/100
+				for k := 0; k < len(img.Pix); k += 4 {
+					paint := c.Paint()
+					if img.Pix[k] == paint.R && img.Pix[k+1] == paint.G && img.Pix[k+2] == paint.B {
+						n++
+					}
+				}
+				if has := strings.HasPrefix(p.Label, c.String()); has && n < limit || !has && n > 0 {
+					t.Fatalf("%d px, sample %d, a %s: %d pixels of %v, want %d or more of its own and 0 of others", size, i, p.Label, n, c, limit)
+				}
+			}
+		}
+	}
+}
+
+// TestShapesColoursAreApart measures CIELAB distances (76); about 2.3 is just
+// noticeable, and JPEG or noise moves a colour by less than 20.
+func TestShapesColoursAreApart(t *testing.T) {
+	var grounds []color.NRGBA
+	d := newDice(1, 99, 0)
+	for range 2000 {
+		g, _ := d.ground()
+		grounds = append(grounds, g.From, g.To)
+	}
+	for a := range colors {
+		for b := range a {
+			if d := labDistance(a.Paint(), b.Paint()); !(d >= 30) {
+				t.Errorf("%v and %v are %.0f apart, want 30", a, b, d)
+			}
+		}
+		for _, g := range grounds {
+			if d := labDistance(a.Paint(), g); !(d >= 30) {
+				t.Fatalf("%v and the ground %v are %.0f apart, want 30", a, g, d)
+			}
+		}
+	}
+}
+
+func labDistance(a, b color.NRGBA) float64 {
+	p, q := lab(a), lab(b)
+	return math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2])
+}
+
+func lab(c color.NRGBA) [3]float64 {
+	linear := func(v uint8) float64 {
+		x := float64(v) / 255
+		if x <= 0.04045 {
+			return x / 12.92
+		}
+		return math.Pow((x+0.055)/1.055, 2.4)
+	}
+	r, g, b := linear(c.R), linear(c.G), linear(c.B)
+	f := func(t float64) float64 {
+		if t > 216.0/24389 {
+			return math.Cbrt(t)
+		}
+		return (24389.0/27*t + 16) / 116
+	}
+	x := f((0.4124*r + 0.3576*g + 0.1805*b) / 0.9505)
+	y := f(0.2126*r + 0.7152*g + 0.0722*b)
+	z := f((0.0193*r + 0.1192*g + 0.9505*b) / 1.089)
+	return [3]float64{116*y - 16, 500 * (x - y), 200 * (y - z)}
+}
+
+// TestShapesCaptionsAreTrue checks the words for place, tone and relation
+// against the centre of the coloured pixels.
+func TestShapesCaptionsAreTrue(t *testing.T) {
+	train, err := Shapes{Seed: 11, Relations: 0.3}.Train(3000)
+	mustShapes(t, train, err)
+	checked := map[string]int{}
+	check := func(word string, caption string, ok bool) {
+		if strings.Contains(caption, word) {
+			checked[word]++
+			if !ok {
+				t.Errorf("%q is not true", caption)
+			}
+		}
+	}
+	for i := range train.Len() {
+		p, img := mustPair(t, train.At(i))
+		c := p.Caption
+		check("dark", c, img.Pix[0] < 100)
+		check("light", c, img.Pix[0] > 150)
+		if p.Label == "" {
+			for _, r := range relations {
+				if first, second, ok := strings.Cut(c, " "+r.name+" "); ok {
+					x1, y1 := centre(img, first)
+					x2, y2 := centre(img, second)
+					checked[r.name]++
+					if (x1-x2)*r.dx < 0 || (y1-y2)*r.dy < 0 || math.Hypot(x1-x2, y1-y2) < 12 {
+						t.Errorf("%q is not true: (%.1f, %.1f) and (%.1f, %.1f)", c, x1, y1, x2, y2)
+					}
+				}
+			}
+			continue
+		}
+		x, y := centre(img, c)
+		check("at the top", c, y < 15)
+		check("at the bottom", c, y > 16)
+		check("at the left", c, x < 15 && y > 10 && y < 21)
+		check("top right", c, x > 17)
+		check("in the centre", c, x > 13 && x < 18 && y > 12 && y < 20)
+	}
+	for _, word := range []string{"dark", "light", "above", "below", "left of", "right of", "at the top", "at the bottom", "at the left", "top right", "in the centre"} {
+		if checked[word] < 20 {
+			t.Errorf("%q came up in %d captions, want 20", word, checked[word])
+		}
+	}
+}
+
+// centre returns the mean place of the pixels of the colour that words name.
+func centre(img *image.NRGBA, words string) (x, y float64) {
+	n := 0.0
+	for c := range colors {
+		if !strings.Contains(words, c.String()+" ") {
+			continue
+		}
+		for py := range img.Rect.Dy() {
+			for px := range img.Rect.Dx() {
+				if img.NRGBAAt(px, py) == c.Paint() {
+					x, y, n = x+float64(px), y+float64(py), n+1
+				}
+			}
+		}
+	}
+	return x / n, y / n
+}
+
+func TestShapesBadConfig(t *testing.T) {
+	for _, c := range []struct {
+		set  Shapes
+		n    int
+		want string
+	}{
+		{Shapes{}, 0, "dataset: shapes: 0 samples, want 1 or more"},
+		{Shapes{Size: 8}, 1, "dataset: shapes: Size 8, want 16 to 512"},
+		{Shapes{Size: 1 << 20}, 1, "dataset: shapes: Size 1048576, want 16 to 512"},
+		{Shapes{Relations: 1.5}, 1, "dataset: shapes: Relations 1.5, want 0 to 1"},
+		{Shapes{Relations: math.NaN()}, 1, "dataset: shapes: Relations NaN, want 0 to 1"},
+	} {
+		if _, err := c.set.Train(c.n); err == nil || err.Error() != c.want {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+func BenchmarkShapes(b *testing.B) {
+	for _, size := range []int{32, 64} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			src, err := Shapes{Size: size}.Train(1 << 20)
+			mustShapes(b, src, err)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := src.At(i % src.Len()).Pair(0); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pictures/s")
+		})
+	}
+}
