@@ -1,0 +1,28 @@
+package nn
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// LinearOf and LayerNormOf are the layers' ops on any nodes.
+func LinearOf(x, w, b *G.Node) *G.Node {
+	if b == nil {
+		return project("linear", kernel.NT, x, w)
+	}
+	return project("linear", kernel.NT, x, w, b)
+}
+
+func LayerNormOf(x, gamma, beta *G.Node, eps float64) *G.Node { return layerNorm(x, gamma, beta, eps) }
+
+// Buffers is the number of buffers that the arena has made.
+func (m *Machine) Buffers() int {
+	n := len(m.arena.free)
+	for _, l := range m.arena.loans {
+		if l.buf != nil {
+			n++
+		}
+	}
+	return n
+}

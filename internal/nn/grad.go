@@ -1,0 +1,117 @@
+package nn
+
+import (
+	"fmt"
+
+	"gonum.org/v1/gonum/graph"
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// Grad adds the gradients of a scalar cost to its graph, one for each node of
+// wrt, by reverse-mode differentiation. It does what gorgonia.Grad does, and
+//
+//   - computes no gradient that wrt does not need (that of the pixels, say);
+//   - adds gradients that meet at a node with an op of ours, in one order;
+//   - differentiates with respect to any node, not only leaves.
+//
+// Stock nodes are differentiated by their own SymDiff.
+func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
+	defer Catch(&err, "nn: gradient")
+	if !cost.IsScalar() {
+		return nil, fmt.Errorf("nn: gradient: cost has shape %v, want a scalar", cost.Shape())
+	}
+	g := cost.Graph()
+	order, err := G.Sort(g) // outputs first
+	if err != nil {
+		return nil, fmt.Errorf("nn: gradient: %w", err)
+	}
+	needed := influenced(g, order, wrt)
+	sums := map[*G.Node]*G.Node{cost: g.AddNode(G.NewConstant(float32(1)))}
+	for _, n := range order {
+		grad := sums[n]
+		if grad == nil || n.Op() == nil {
+			continue
+		}
+		in := children(g, n)
+		parts, err := pullbacks(n, in, grad, needed)
+		if err != nil {
+			return nil, fmt.Errorf("nn: gradient of %v: %w", n, err)
+		}
+		for i, part := range parts {
+			if part != nil && needed[in[i]] {
+				sums[in[i]] = plus(sums[in[i]], part)
+			}
+		}
+	}
+	for _, n := range wrt {
+		if sums[n] == nil {
+			return nil, fmt.Errorf("nn: gradient: the cost does not depend on %v", n)
+		}
+		grads = append(grads, sums[n])
+	}
+	return grads, nil
+}
+
+// influenced returns wrt and all nodes computed from them.
+func influenced(g *G.ExprGraph, order, wrt G.Nodes) map[*G.Node]bool {
+	set := make(map[*G.Node]bool)
+	for _, n := range wrt {
+		set[n] = true
+	}
+	for i := len(order) - 1; i >= 0; i-- {
+		for _, c := range children(g, order[i]) {
+			if set[c] {
+				set[order[i]] = true
+			}
+		}
+	}
+	return set
+}
+
+func pullbacks(n *G.Node, in G.Nodes, grad *G.Node, needed map[*G.Node]bool) (G.Nodes, error) {
+	o, ours := n.Op().(*opNode)
+	if !ours {
+		op, ok := n.Op().(G.SDOp)
+		if !ok {
+			return nil, fmt.Errorf("op %v is not differentiable", n.Op())
+		}
+		return op.SymDiff(in, n, grad)
+	}
+	parts := make(G.Nodes, len(in))
+	for i, ok := range o.DiffWRT(len(in)) {
+		if ok && needed[in[i]] {
+			parts[i] = o.pullback(i, in, n, grad)
+		}
+	}
+	return parts, nil
+}
+
+func plus(sum, part *G.Node) *G.Node {
+	if sum == nil {
+		return part
+	}
+	return Add(sum, part)
+}
+
+// Add returns a + b, elementwise.
+func Add(a, b *G.Node) *G.Node {
+	if !a.Shape().Eq(b.Shape()) {
+		Fail("add", "shapes %v and %v differ", a.Shape(), b.Shape())
+	}
+	return Apply(Op{
+		Name:     "add",
+		Shape:    a.Shape(),
+		Forward:  func(y []float32, x Inputs) { kernel.Add(y, x.F32(0), x.F32(1)) },
+		Backward: []Pullback{Through(), Through()},
+	}, a, b)
+}
+
+func collect(it graph.Nodes) G.Nodes {
+	var out G.Nodes
+	for it != nil && it.Next() {
+		out = append(out, it.Node().(*G.Node))
+	}
+	return out
+}

@@ -1,0 +1,103 @@
+package nn
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// Linear is y = x·Wᵀ + b over the last dimension.
+type Linear struct {
+	Weight *Param // (out, in)
+	Bias   *Param // (out); nil for none
+}
+
+// NewLinear returns a linear layer of zeros named name.weight and name.bias.
+func NewLinear(name string, in, out int) *Linear {
+	return &Linear{NewParam(name+".weight", out, in), NewParam(name+".bias", out)}
+}
+
+// Params lists the layer's parameters.
+func (l *Linear) Params() []*Param {
+	if l.Bias == nil {
+		return []*Param{l.Weight}
+	}
+	return []*Param{l.Weight, l.Bias}
+}
+
+// Forward maps (…, in) to (…, out).
+func (l *Linear) Forward(x *G.Node) *G.Node {
+	g := x.Graph()
+	in := []*G.Node{x, l.Weight.Node(g)}
+	if l.Bias != nil {
+		in = append(in, l.Bias.Node(g))
+	}
+	return project("linear", kernel.NT, in...)
+}
+
+// MatMul is x·w over the last dimension of x: (…, in) × (in, out) → (…, out).
+func MatMul(x, w *G.Node) *G.Node { return project("matmul", kernel.NN, x, w) }
+
+// project is x·op(w) (+ b), with w stored (out, in) for NT and (in, out) for NN.
+func project(name string, layout kernel.Layout, in ...*G.Node) *G.Node {
+	x, w := in[0], in[1]
+	xs, ws := x.Shape(), w.Shape()
+	if len(xs) < 2 || len(ws) != 2 {
+		Fail(name, "input %v and weight %v, want (…, in) and a matrix", xs, ws)
+	}
+	rows, k := rowsOf(xs)
+	wk, n := ws[0], ws[1]
+	if layout == kernel.NT {
+		wk, n = ws[1], ws[0]
+	}
+	if wk != k {
+		Fail(name, "input %v ends in %d, weight %v takes %d", xs, k, ws, wk)
+	}
+	back := []Pullback{
+		Back(func(dx []float32, x Inputs, _, dy []float32) {
+			flip := kernel.NN
+			if layout == kernel.NN {
+				flip = kernel.NT
+			}
+			kernel.Gemm(flip, rows, k, n, 1, dy, n, x.F32(1), ws[1], 0, dx, k)
+		}),
+		Back(func(dw []float32, x Inputs, _, dy []float32) {
+			if layout == kernel.NT {
+				kernel.Gemm(kernel.TN, n, k, rows, 1, dy, n, x.F32(0), k, 0, dw, k)
+			} else {
+				kernel.Gemm(kernel.TN, k, n, rows, 1, x.F32(0), k, dy, n, 0, dw, n)
+			}
+		}),
+	}
+	if len(in) == 3 {
+		WantShape(name, "bias", in[2], n)
+		back = append(back, Back(func(db []float32, _ Inputs, _, dy []float32) {
+			kernel.ColSum(db, dy, rows, n)
+		}))
+	}
+	return Apply(Op{
+		Name:  name,
+		Shape: withLast(xs, n),
+		Forward: func(y []float32, x Inputs) {
+			var bias []float32
+			if len(x) == 3 {
+				bias = x.F32(2)
+			}
+			kernel.GemmBias(layout, rows, n, k, x.F32(0), k, x.F32(1), ws[1], bias, y, n)
+		},
+		Backward: back,
+	}, in...)
+}
+
+// rowsOf splits a shape into the number of its rows and their length.
+func rowsOf(s tensor.Shape) (rows, cols int) {
+	cols = s[len(s)-1]
+	return size(s[:len(s)-1]), cols
+}
+
+func withLast(s tensor.Shape, n int) tensor.Shape {
+	out := s.Clone()
+	out[len(out)-1] = n
+	return out
+}

@@ -1,0 +1,100 @@
+package nn
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// LayerNorm normalises each row to zero mean and unit variance, then scales and
+// shifts it (Ba et al., 2016).
+type LayerNorm struct {
+	Weight, Bias *Param // (W)
+	Eps          float64
+}
+
+// NewLayerNorm returns the identity scale and shift.
+func NewLayerNorm(name string, width int, eps float64) *LayerNorm {
+	return &LayerNorm{NewParam(name+".weight", width).Fill(1), NewParam(name+".bias", width), eps}
+}
+
+// Params lists the layer's parameters.
+func (l *LayerNorm) Params() []*Param { return []*Param{l.Weight, l.Bias} }
+
+// Forward maps (…, W) to (…, W).
+func (l *LayerNorm) Forward(x *G.Node) *G.Node {
+	return layerNorm(x, l.Weight.Node(x.Graph()), l.Bias.Node(x.Graph()), l.Eps)
+}
+
+func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
+	shape := x.Shape()
+	rows, w := rowsOf(shape)
+	WantShape("layer norm", "weight", gamma, w)
+	WantShape("layer norm", "bias", beta, w)
+	mean, rstd := make([]float32, rows), make([]float32, rows)
+	var dgamma, dbeta []float32
+	params := func(x Inputs, dy []float32) {
+		if dgamma == nil {
+			dgamma, dbeta = make([]float32, w), make([]float32, w)
+		}
+		kernel.LayerNormBackwardParams(dgamma, dbeta, x.F32(0), dy, mean, rstd, rows, w)
+	}
+	return Apply(Op{
+		Name:  "layer norm",
+		Shape: shape,
+		Forward: func(y []float32, x Inputs) {
+			kernel.LayerNorm(y, x.F32(0), x.F32(1), x.F32(2), rows, w, float32(eps), mean, rstd)
+		},
+		Backward: []Pullback{
+			Back(func(dx []float32, x Inputs, _, dy []float32) {
+				kernel.LayerNormBackward(dx, x.F32(0), dy, x.F32(1), mean, rstd, rows, w)
+			}),
+			Back(func(dg []float32, x Inputs, _, dy []float32) {
+				params(x, dy)
+				copy(dg, dgamma)
+			}),
+			Back(func(db []float32, _ Inputs, _, dy []float32) {
+				kernel.ColSum(db, dy, rows, w)
+			}),
+		},
+	}, x, gamma, beta)
+}
+
+// L2Normalize scales each row to length one, dividing by max(‖x‖, 1e-12) as
+// torch.nn.functional.normalize does.
+func L2Normalize(x *G.Node) *G.Node {
+	shape := x.Shape()
+	rows, d := rowsOf(shape)
+	norms := make([]float32, rows)
+	return Apply(Op{
+		Name:  "l2 normalize",
+		Shape: shape,
+		Forward: func(y []float32, x Inputs) {
+			for i := range rows {
+				norms[i] = NormalizeRow(y[i*d:][:d], x.F32(0)[i*d:][:d])
+			}
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, y, dy []float32) {
+			// dx = (dy − y·⟨y, dy⟩) / ‖x‖
+			for i := range rows {
+				y, dy, dx := y[i*d:][:d], dy[i*d:][:d], dx[i*d:][:d]
+				dot := kernel.Dot(y, dy)
+				for j := range dx {
+					dx[j] = (dy[j] - y[j]*dot) / norms[i]
+				}
+			}
+		})},
+	}, x)
+}
+
+// NormalizeRow writes x/max(‖x‖, 1e-12) to dst, which may be x, and returns the
+// divisor.
+func NormalizeRow(dst, x []float32) float32 {
+	norm := float32(max(math.Sqrt(kernel.SumSquares(x)), 1e-12))
+	for j, v := range x {
+		dst[j] = v / norm
+	}
+	return norm
+}

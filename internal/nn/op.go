@@ -1,0 +1,251 @@
+package nn
+
+import (
+	"fmt"
+	"hash"
+	"hash/fnv"
+
+	"github.com/chewxy/hm"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Op describes a fused operation with one float32 output: what it computes and
+// how a gradient flows back through it. [Apply] adds it to a graph.
+//
+// Forward and the pullbacks write every element of their first argument and
+// never write to another. State that Forward leaves for a pullback may be kept
+// in variables that both close over: the pullback runs after it.
+type Op struct {
+	Name     string
+	Shape    tensor.Shape // of the output; empty for a scalar
+	Forward  func(y []float32, x Inputs)
+	Backward []Pullback // one for each input
+}
+
+// Inputs are the values of an operation's inputs.
+type Inputs []G.Value
+
+// F32 returns input i, row-major. It is read-only.
+func (x Inputs) F32(i int) []float32 { return float32s(x[i]) }
+
+// I32 returns the integers of input i. They are read-only.
+func (x Inputs) I32(i int) []int32 { return x[i].Data().([]int32) }
+
+// Pullback computes an input's gradient dx from the gradient dy of the output.
+// The zero Pullback belongs to an input that cannot be differentiated.
+type Pullback struct {
+	fn      func(dx []float32, x Inputs, y, dy []float32)
+	through bool
+}
+
+// Back is a pullback computed by fn.
+func Back(fn func(dx []float32, x Inputs, y, dy []float32)) Pullback { return Pullback{fn: fn} }
+
+// Through is the pullback of an input whose gradient is the output's, as in a sum.
+func Through() Pullback { return Pullback{through: true} }
+
+// Apply adds op to the graph of its inputs and returns the node of its output.
+func Apply(op Op, inputs ...*G.Node) *G.Node {
+	if len(op.Backward) == 0 {
+		op.Backward = make([]Pullback, len(inputs))
+	}
+	n, err := G.ApplyOp(&opNode{Op: op, types: typesOf(inputs)}, inputs...)
+	if err != nil {
+		Fail(op.Name, "%v", err)
+	}
+	return n
+}
+
+// opNode is an Op in a graph, as gorgonia's machines want it. It owns the memory
+// of its output, or borrows it from the arena of its [Machine].
+type opNode struct {
+	Op
+	types []hm.Type // of the inputs
+	out   buffer
+	loan  *loan // set by NewMachine
+}
+
+var (
+	_ G.SDOp = (*opNode)(nil)
+	_ G.ADOp = (*opNode)(nil)
+)
+
+func typesOf(nodes []*G.Node) []hm.Type {
+	types := make([]hm.Type, len(nodes))
+	for i, n := range nodes {
+		types[i] = n.Type()
+	}
+	return types
+}
+
+func (o *opNode) Arity() int { return len(o.types) }
+
+func (o *opNode) Type() hm.Type {
+	out := hm.Type(tensor.Float32)
+	if d := o.Shape.Dims(); d > 0 {
+		out = G.TensorType{Dims: d, Of: tensor.Float32}
+	}
+	return hm.NewFnType(append(append([]hm.Type{}, o.types...), out)...)
+}
+
+func (o *opNode) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.Shape.Clone(), nil }
+func (o *opNode) ReturnsPtr() bool                               { return true }
+func (o *opNode) CallsExtern() bool                              { return false }
+func (o *opNode) OverwritesInput() int                           { return -1 }
+func (o *opNode) String() string                                 { return o.Name }
+
+// WriteHash includes the op's address: gorgonia merges nodes whose hashes agree,
+// and two ops of one name are never the same node.
+func (o *opNode) WriteHash(h hash.Hash) { fmt.Fprintf(h, "goclip.%s@%p", o.Name, o) }
+
+func (o *opNode) Hashcode() uint32 {
+	h := fnv.New32a()
+	o.WriteHash(h)
+	return h.Sum32()
+}
+
+// Do runs the forward function. A panic becomes an error that names the layer:
+// gorgonia runs ops on a goroutine of its own, where it would end the process.
+func (o *opNode) Do(in ...G.Value) (out G.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("nn: %s of shape %v: %v", o.Name, o.Shape, r)
+		}
+	}()
+	y := o.output()
+	o.Forward(y, in)
+	o.loan.settle()
+	if len(o.Shape) == 0 {
+		return G.NewF32(y[0]), nil
+	}
+	return o.out.tensor(y, o.Shape), nil
+}
+
+func (o *opNode) output() []float32 {
+	if o.loan.borrows() {
+		return o.loan.take(size(o.Shape))
+	}
+	return o.out.slice(size(o.Shape))
+}
+
+// DiffWRT and SymDiff serve gorgonia's own Grad; [Grad] leaves out the gradients
+// that nobody asked for.
+func (o *opNode) DiffWRT(int) []bool {
+	b := make([]bool, len(o.Backward))
+	for i, p := range o.Backward {
+		b[i] = p.through || p.fn != nil
+	}
+	return b
+}
+
+func (o *opNode) SymDiff(inputs G.Nodes, output, grad *G.Node) (grads G.Nodes, err error) {
+	defer Catch(&err, "nn: gradient")
+	grads = make(G.Nodes, len(inputs))
+	for i, ok := range o.DiffWRT(len(inputs)) {
+		if ok {
+			grads[i] = o.pullback(i, inputs, output, grad)
+		}
+	}
+	return grads, nil
+}
+
+// pullback adds the gradient of input i to the graph. The op's inputs and output
+// become its children, so their values outlive the forward pass.
+func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node) *G.Node {
+	p := o.Backward[i]
+	if p.through {
+		return grad
+	}
+	n := len(inputs)
+	return Apply(Op{
+		Name:  fmt.Sprintf("%s.grad%d", o.Name, i),
+		Shape: inputs[i].Shape(),
+		Forward: func(dx []float32, v Inputs) {
+			p.fn(dx, v[:n], v.F32(n), v.F32(n+1))
+		},
+	}, append(append(G.Nodes{}, inputs...), output, grad)...)
+}
+
+// DoDiff serves gorgonia's LispMachine, which adds up the gradients of a node.
+func (o *opNode) DoDiff(_ G.ExecutionContext, inputs G.Nodes, output *G.Node) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("nn: gradient of %s: %v", o.Name, r)
+		}
+	}()
+	values := make(Inputs, len(inputs))
+	for i, n := range inputs {
+		values[i] = n.Value()
+	}
+	grad, err := output.Grad()
+	if err != nil {
+		return err
+	}
+	y, dy := float32s(output.Value()), float32s(grad)
+	for i, p := range o.Backward {
+		if !p.through && p.fn == nil {
+			continue
+		}
+		g, err := inputs[i].Grad()
+		if err != nil {
+			return err
+		}
+		dx := dy
+		if !p.through {
+			dx = make([]float32, len(values.F32(i)))
+			p.fn(dx, values, y, dy)
+		}
+		sum := float32s(g)
+		for j, v := range dx {
+			sum[j] += v
+		}
+	}
+	return nil
+}
+
+// float32s returns the elements of v in row-major order: its own memory where
+// that is contiguous, else a copy.
+func float32s(v G.Value) []float32 {
+	switch v := v.(type) {
+	case *G.F32:
+		return []float32{float32(*v)}
+	case *tensor.Dense:
+		if !contiguous(v) {
+			return gather(v)
+		}
+		return v.Float32s()[:size(v.Shape())]
+	}
+	panic(fmt.Sprintf("a value of type %T, want float32", v))
+}
+
+func contiguous(t *tensor.Dense) bool {
+	step := 1
+	shape, strides := t.Shape(), t.Strides()
+	if len(strides) != len(shape) {
+		return true // scalars
+	}
+	for i := len(shape) - 1; i >= 0; i-- {
+		if shape[i] != 1 && strides[i] != step {
+			return false
+		}
+		step *= shape[i]
+	}
+	return true
+}
+
+func gather(t *tensor.Dense) []float32 {
+	src, out := t.Float32s(), make([]float32, 0, size(t.Shape()))
+	var walk func(dim, off int)
+	walk = func(dim, off int) {
+		if dim == t.Dims() {
+			out = append(out, src[off])
+			return
+		}
+		for i := range t.Shape()[dim] {
+			walk(dim+1, off+i*t.Strides()[dim])
+		}
+	}
+	walk(0, 0)
+	return out
+}

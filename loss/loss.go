@@ -1,0 +1,74 @@
+// Package loss holds the contrastive objectives that align the two towers'
+// embeddings. They know nothing of the towers: each is a differentiable node
+// over a batch of image and text embeddings.
+package loss
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// Func is a contrastive objective over B pairs: image and text are embeddings,
+// (B, D), row i of one belonging to row i of the other; scale and bias, (1), make
+// logits of their similarities: scale·image·textᵀ + bias. The result is a scalar.
+// Losses that have no bias take nil.
+type Func func(image, text, scale, bias *G.Node) (*G.Node, error)
+
+// Scale is exp(logit_scale), the factor that makes logits of cosines, from the
+// learnable parameter, (1).
+func Scale(logitScale *G.Node) (scale *G.Node, err error) {
+	defer nn.Catch(&err, "loss: scale")
+	return nn.Exp(logitScale), nil
+}
+
+// pairs checks the inputs of a loss and returns B and D.
+func pairs(name string, image, text, scale *G.Node) (b, d int) {
+	nn.WantShape(name, "image embeddings", image, -1, -1)
+	b, d = image.Shape()[0], image.Shape()[1]
+	nn.WantShape(name, "text embeddings", text, b, d)
+	nn.WantShape(name, "scale", scale, 1)
+	return b, d
+}
+
+// contrast is the part that the losses share: similarities S = image·textᵀ, and
+// for a gradient G = ∂loss/∂logits those of the embeddings and of the scale.
+type contrast struct {
+	b, d int
+	sim  []float32 // S, (B, B)
+	grad []float32 // G, (B, B), left by the forward pass
+}
+
+func newContrast(b, d int) *contrast {
+	return &contrast{b, d, make([]float32, b*b), make([]float32, b*b)}
+}
+
+// logits fills sim, and grad with scale·sim + bias.
+func (c *contrast) logits(image, text []float32, scale, bias float32) []float32 {
+	kernel.Gemm(kernel.NT, c.b, c.b, c.d, 1, image, c.d, text, c.d, 0, c.sim, c.b)
+	for i, s := range c.sim {
+		c.grad[i] = s*scale + bias
+	}
+	return c.grad
+}
+
+// pullbacks are those of image, text and scale.
+func (c *contrast) pullbacks() []nn.Pullback {
+	embeddings := func(layout kernel.Layout, other int) nn.Pullback {
+		return nn.Back(func(dx []float32, x nn.Inputs, _, dy []float32) {
+			kernel.Gemm(layout, c.b, c.d, c.b, dy[0]*x.F32(2)[0], c.grad, c.b, x.F32(other), c.d, 0, dx, c.d)
+		})
+	}
+	return []nn.Pullback{
+		embeddings(kernel.NN, 1),
+		embeddings(kernel.TN, 0),
+		nn.Back(func(ds []float32, _ nn.Inputs, _, dy []float32) {
+			var sum float64
+			for i, g := range c.grad {
+				sum += float64(g) * float64(c.sim[i])
+			}
+			ds[0] = dy[0] * float32(sum)
+		}),
+	}
+}

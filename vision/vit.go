@@ -1,0 +1,89 @@
+package vision
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// vit is the Vision Transformer (Dosovitskiy et al., 2021) as CLIP has it: a
+// LayerNorm before the first block, and a linear projection of the pooled token.
+type vit struct {
+	cfg            Config
+	patchEmbed     *Param // visual.conv1.weight (W, 3, patch, patch)
+	classEmbedding *Param // (W); nil without class token
+	posEmbed       *Param // (L, W)
+	lnPre          *nn.LayerNorm
+	blocks         *nn.Transformer
+	lnPost         *nn.LayerNorm
+	proj           *Param // (W, D)
+}
+
+func newViT(c Config, seed uint64) *vit {
+	act, _ := nn.ParseActivation(c.Activation) // Validate checked it
+	scale := 1 / math.Sqrt(float64(c.Width))
+	fanIn := float64(3 * c.PatchSize * c.PatchSize)
+	v := &vit{
+		cfg:        c,
+		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(seed, 1/math.Sqrt(fanIn)),
+		posEmbed:   nn.NewParam("visual.positional_embedding", c.Tokens(), c.Width).Normal(seed, scale),
+		blocks: nn.NewTransformer("visual.transformer", nn.TransformerConfig{
+			Width: c.Width, Layers: c.Layers, Heads: c.Heads,
+			MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio), Activation: act, NormEps: c.NormEps,
+		}, seed),
+		lnPost: nn.NewLayerNorm("visual.ln_post", c.Width, c.NormEps),
+		proj:   nn.NewParam("visual.proj", c.Width, c.EmbedDim).Normal(seed, scale),
+	}
+	if !c.NoClassToken {
+		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(seed, scale)
+	}
+	if !c.NoLnPre {
+		v.lnPre = nn.NewLayerNorm("visual.ln_pre", c.Width, c.NormEps)
+	}
+	return v
+}
+
+func (v *vit) forward(pixels *G.Node) *G.Node {
+	g := pixels.Graph()
+	x := nn.PatchEmbed(pixels, v.patchEmbed.Node(g)) // (B, P, W)
+	if v.classEmbedding != nil {
+		x = nn.Prepend(v.classEmbedding.Node(g), x) // (B, 1+P, W)
+	}
+	x = nn.AddPositions(x, v.posEmbed.Node(g))
+	if v.lnPre != nil {
+		x = v.lnPre.Forward(x)
+	}
+	x = v.blocks.Forward(x, nn.NoMask, nil)
+	return nn.MatMul(v.pool(x), v.proj.Node(g)) // (B, D)
+}
+
+// pool applies ln_post and reduces the tokens to one vector, (B, W). LayerNorm
+// works on each token alone, so for the class token it need not see the others.
+func (v *vit) pool(x *G.Node) *G.Node {
+	if v.cfg.Pool == "tok" {
+		return v.lnPost.Forward(nn.Token(x, 0))
+	}
+	first := 1
+	if v.cfg.NoClassToken {
+		first = 0
+	}
+	if v.cfg.NormAfterPool {
+		return v.lnPost.Forward(nn.Mean(x, first))
+	}
+	return nn.Mean(v.lnPost.Forward(x), first)
+}
+
+func (v *vit) params() []*Param {
+	var ps []*Param
+	if v.classEmbedding != nil {
+		ps = append(ps, v.classEmbedding)
+	}
+	ps = append(ps, v.posEmbed, v.proj, v.patchEmbed)
+	if v.lnPre != nil {
+		ps = append(ps, v.lnPre.Params()...)
+	}
+	ps = append(ps, v.blocks.Params()...)
+	return append(ps, v.lnPost.Params()...)
+}
