@@ -78,11 +78,11 @@ type Scene struct {
 // Draw paints the scene on a square of size × size pixels, anti-aliased. The
 // pixels are the same on every architecture. Objects whose centre is farther
 // than a side from the picture, or whose radius is not in (0, 1], are errors.
-func (s Scene) Draw(size int) (*image.NRGBA, error) {
+func (s Scene) Draw(size int) (*image.RGBA, error) {
 	if size < 1 || size > maxSide {
 		return nil, fmt.Errorf("dataset: scene of %d pixels a side, want 1 to %d", size, maxSide)
 	}
-	img := image.NewNRGBA(image.Rect(0, 0, size, size))
+	img := image.NewRGBA(image.Rect(0, 0, size, size))
 	s.Ground.paint(img)
 	var canvas vector.Rasterizer
 	mask := image.NewAlpha(img.Rect)
@@ -118,7 +118,7 @@ func (o Object) validate() error {
 }
 
 // blend lays paint over img where mask is, rounding to nearest.
-func blend(img *image.NRGBA, mask *image.Alpha, paint color.NRGBA) {
+func blend(img *image.RGBA, mask *image.Alpha, paint color.NRGBA) {
 	over := func(under, paint uint8, a uint32) uint8 {
 		return uint8((uint32(under)*(255-a) + uint32(paint)*a + 127) / 255)
 	}
@@ -134,7 +134,7 @@ func blend(img *image.NRGBA, mask *image.Alpha, paint color.NRGBA) {
 // steps are the eight directions of a gradient.
 var steps = [8][2]int{{1, 0}, {1, 1}, {0, 1}, {-1, 1}, {-1, 0}, {-1, -1}, {0, -1}, {1, -1}}
 
-func (g Ground) paint(img *image.NRGBA) {
+func (g Ground) paint(img *image.RGBA) {
 	size := img.Rect.Dx()
 	step := steps[(g.Angle%8+8)%8]
 	// t runs from 0 to span along the gradient.

@@ -19,13 +19,13 @@ func mustShapes(t testing.TB, _ *Indexed, err error) {
 	}
 }
 
-func mustPair(t testing.TB, s Sample) (Pair, *image.NRGBA) {
+func mustPair(t testing.TB, s Sample) (Pair, *image.RGBA) {
 	t.Helper()
 	p, err := s.Pair(0)
 	if err != nil {
 		t.Fatalf("sample %s: %v", s.Key, err)
 	}
-	return p, p.Image.(*image.NRGBA)
+	return p, p.Image.(*image.RGBA)
 }
 
 // TestShapesGolden holds captions and pixels to what the drawn set has been
@@ -266,7 +266,7 @@ func TestShapesCaptionsAreTrue(t *testing.T) {
 }
 
 // centre returns the mean place of the pixels of the colour that words name.
-func centre(img *image.NRGBA, words string) (x, y float64) {
+func centre(img *image.RGBA, words string) (x, y float64) {
 	n := 0.0
 	for c := range colors {
 		if !strings.Contains(words, c.String()+" ") {
@@ -274,7 +274,7 @@ func centre(img *image.NRGBA, words string) (x, y float64) {
 		}
 		for py := range img.Rect.Dy() {
 			for px := range img.Rect.Dx() {
-				if img.NRGBAAt(px, py) == c.Paint() {
+				if color.NRGBA(img.RGBAAt(px, py)) == c.Paint() {
 					x, y, n = x+float64(px), y+float64(py), n+1
 				}
 			}
