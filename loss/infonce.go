@@ -43,18 +43,18 @@ func infoNCE(name string, image, text, scale *G.Node, groups ...*G.Node) *G.Node
 				}
 			}
 			z := c.logits(x.F32(0), x.F32(1), x.F32(2)[0], 0)
-			y[0] = float32(crossEntropies(z, group))
+			y[0] = float32(crossEntropies(c.grad, z, group))
 		},
 		Backward: append(c.pullbacks(), make([]nn.Pullback, len(groups))...),
 	}, append([]*G.Node{image, text, scale}, groups...)...)
 }
 
 // crossEntropies returns the mean of the two directions' cross-entropies against
-// the uniform distribution over each pair's group, and replaces the logits z by
-// the gradient
+// the uniform distribution over each pair's group, and fills
+// the gradient by the logits z,
 //
 //	(softmax over the row + softmax over the column − 2·target) / 2B
-func crossEntropies(z []float32, group []int32) float64 {
+func crossEntropies(grad []float32, z []float64, group []int32) float64 {
 	b := len(group)
 	members := make(map[int32]float64)
 	for _, g := range group {
@@ -66,28 +66,28 @@ func crossEntropies(z []float32, group []int32) float64 {
 		row := z[i*b:][:b]
 		sum += rows[i] + cols[i]
 		for j, zij := range row {
-			v, target := float64(zij), 0.0
+			target := 0.0
 			if group[i] == group[j] {
 				target = 1 / members[group[i]]
-				sum -= 2 * target * v
+				sum -= 2 * target * zij
 			}
-			row[j] = float32((math.Exp(v-rows[i]) + math.Exp(v-cols[j]) - 2*target) / float64(2*b))
+			grad[i*b+j] = float32((math.Exp(zij-rows[i]) + math.Exp(zij-cols[j]) - 2*target) / float64(2*b))
 		}
 	}
 	return sum / float64(2*b)
 }
 
 // logSumExp returns ln Σ_j exp(z[i·outer + j·inner]) for i below n.
-func logSumExp(z []float32, n, outer, inner int) []float64 {
+func logSumExp(z []float64, n, outer, inner int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
 		top := math.Inf(-1)
 		for j := range n {
-			top = math.Max(top, float64(z[i*outer+j*inner]))
+			top = math.Max(top, z[i*outer+j*inner])
 		}
 		var sum float64
 		for j := range n {
-			sum += math.Exp(float64(z[i*outer+j*inner]) - top)
+			sum += math.Exp(z[i*outer+j*inner] - top)
 		}
 		out[i] = top + math.Log(sum)
 	}

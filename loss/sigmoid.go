@@ -49,19 +49,19 @@ func sigmoid(name string, image, text, scale, bias *G.Node, groups ...*G.Node) *
 				g := x.I32(4)
 				positive = func(i, j int) bool { return g[i] == g[j] }
 			}
-			y[0] = float32(logisticLosses(z, b, positive))
+			y[0] = float32(logisticLosses(c.grad, z, b, positive))
 		},
 		Backward: append(append(c.pullbacks(), biasBack), make([]nn.Pullback, len(groups))...),
 	}, append([]*G.Node{image, text, scale, bias}, groups...)...)
 }
 
-// logisticLosses returns −Σ ln σ(±z) / B, plus for positives, and replaces the
-// logits by the gradient (σ(z) − positive) / B.
-func logisticLosses(z []float32, b int, positive func(i, j int) bool) float64 {
+// logisticLosses returns −Σ ln σ(±z) / B, plus for positives, and fills the
+// gradient by the logits z, (σ(z) − positive) / B.
+func logisticLosses(grad []float32, z []float64, b int, positive func(i, j int) bool) float64 {
 	var sum float64
 	for i := range b {
 		for j := range b {
-			v, target := float64(z[i*b+j]), 0.0
+			v, target := z[i*b+j], 0.0
 			if positive(i, j) {
 				target = 1
 			}
@@ -72,7 +72,7 @@ func logisticLosses(z []float32, b int, positive func(i, j int) bool) float64 {
 			if v < 0 {
 				sigma = e / (1 + e)
 			}
-			z[i*b+j] = float32((sigma - target) / float64(b))
+			grad[i*b+j] = float32((sigma - target) / float64(b))
 		}
 	}
 	return sum / float64(b)

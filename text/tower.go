@@ -28,26 +28,39 @@ type Tower struct {
 
 // New returns a tower with random weights drawn from seed.
 func New(cfg Config, seed uint64) (*Tower, error) {
+	t, err := Blank(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.Params() {
+		p.Init(seed)
+	}
+	return t, nil
+}
+
+// Blank returns a tower whose parameters have no memory yet, for a checkpoint to
+// fill.
+func Blank(cfg Config) (*Tower, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	act, _ := nn.ParseActivation(cfg.Activation) // Validate checked it
 	t := &Tower{
 		cfg:        cfg,
-		tokenEmbed: nn.NewParam("token_embedding.weight", cfg.VocabSize, cfg.Width).Normal(seed, 0.02),
-		posEmbed:   nn.NewParam("positional_embedding", cfg.ContextLength, cfg.Width).Normal(seed, 0.01),
+		tokenEmbed: nn.NewParam("token_embedding.weight", cfg.VocabSize, cfg.Width).Normal(0.02),
+		posEmbed:   nn.NewParam("positional_embedding", cfg.ContextLength, cfg.Width).Normal(0.01),
 		blocks: nn.NewTransformer("transformer", nn.TransformerConfig{
 			Width: cfg.Width, Layers: cfg.Layers, Heads: cfg.Heads,
 			MLPWidth: nn.MLPWidth(cfg.Width, cfg.MLPRatio), Activation: act, NormEps: cfg.NormEps,
-		}, seed),
+		}),
 		lnFinal: nn.NewLayerNorm("ln_final", cfg.Width, cfg.NormEps),
 	}
 	std := 1 / math.Sqrt(float64(cfg.Width))
 	if cfg.ProjBias {
 		t.projLinear = nn.NewLinear("text_projection", cfg.Width, cfg.EmbedDim)
-		t.projLinear.Weight.Normal(seed, std)
+		t.projLinear.Weight.Normal(std)
 	} else {
-		t.proj = nn.NewParam("text_projection", cfg.Width, cfg.EmbedDim).Normal(seed, std)
+		t.proj = nn.NewParam("text_projection", cfg.Width, cfg.EmbedDim).Normal(std)
 	}
 	return t, nil
 }

@@ -6,4 +6,4 @@ func (c *Config) validateResNet() error {
 	return errors.New("vision: Stages is set, but this build has no ResNet")
 }
 
-func newResNet(Config, uint64) body { return nil }
+func newResNet(Config) body { return nil }

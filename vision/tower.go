@@ -27,13 +27,26 @@ type body interface {
 
 // New returns a tower with random weights drawn from seed.
 func New(cfg Config, seed uint64) (*Tower, error) {
+	t, err := Blank(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.Params() {
+		p.Init(seed)
+	}
+	return t, nil
+}
+
+// Blank returns a tower whose parameters have no memory yet, for a checkpoint to
+// fill.
+func Blank(cfg Config) (*Tower, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if cfg.Stages != nil {
-		return &Tower{cfg, newResNet(cfg, seed)}, nil
+		return &Tower{cfg, newResNet(cfg)}, nil
 	}
-	return &Tower{cfg, newViT(cfg, seed)}, nil
+	return &Tower{cfg, newViT(cfg)}, nil
 }
 
 // Config returns the tower's configuration.

@@ -21,23 +21,23 @@ type vit struct {
 	proj           *Param // (W, D)
 }
 
-func newViT(c Config, seed uint64) *vit {
+func newViT(c Config) *vit {
 	act, _ := nn.ParseActivation(c.Activation) // Validate checked it
 	scale := 1 / math.Sqrt(float64(c.Width))
 	fanIn := float64(3 * c.PatchSize * c.PatchSize)
 	v := &vit{
 		cfg:        c,
-		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(seed, 1/math.Sqrt(fanIn)),
-		posEmbed:   nn.NewParam("visual.positional_embedding", c.Tokens(), c.Width).Normal(seed, scale),
+		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1/math.Sqrt(fanIn)),
+		posEmbed:   nn.NewParam("visual.positional_embedding", c.Tokens(), c.Width).Normal(scale),
 		blocks: nn.NewTransformer("visual.transformer", nn.TransformerConfig{
 			Width: c.Width, Layers: c.Layers, Heads: c.Heads,
 			MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio), Activation: act, NormEps: c.NormEps,
-		}, seed),
+		}),
 		lnPost: nn.NewLayerNorm("visual.ln_post", c.Width, c.NormEps),
-		proj:   nn.NewParam("visual.proj", c.Width, c.EmbedDim).Normal(seed, scale),
+		proj:   nn.NewParam("visual.proj", c.Width, c.EmbedDim).Normal(scale),
 	}
 	if !c.NoClassToken {
-		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(seed, scale)
+		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(scale)
 	}
 	if !c.NoLnPre {
 		v.lnPre = nn.NewLayerNorm("visual.ln_pre", c.Width, c.NormEps)

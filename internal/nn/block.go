@@ -54,7 +54,7 @@ type Transformer struct{ Blocks []*Block }
 
 // NewTransformer returns blocks named prefix.resblocks.0 and so on, initialised
 // as CLIP's are: projections into the residual stream shrink with depth.
-func NewTransformer(prefix string, c TransformerConfig, seed uint64) *Transformer {
+func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 	t := &Transformer{}
 	attn, fc := isqrt(c.Width), isqrt(2*c.Width)
 	proj := isqrt(c.Width) / math.Sqrt(2*float64(c.Layers))
@@ -63,7 +63,7 @@ func NewTransformer(prefix string, c TransformerConfig, seed uint64) *Transforme
 		b := &Block{
 			LN1: NewLayerNorm(name+".ln_1", c.Width, c.NormEps),
 			InProj: &Linear{
-				NewParam(name+".attn.in_proj_weight", 3*c.Width, c.Width).Normal(seed, attn),
+				NewParam(name+".attn.in_proj_weight", 3*c.Width, c.Width).Normal(attn),
 				NewParam(name+".attn.in_proj_bias", 3*c.Width),
 			},
 			Out:   NewLinear(name+".attn.out_proj", c.Width, c.Width),
@@ -73,9 +73,9 @@ func NewTransformer(prefix string, c TransformerConfig, seed uint64) *Transforme
 			Heads: c.Heads,
 			Act:   c.Activation,
 		}
-		b.Out.Weight.Normal(seed, proj)
-		b.FC.Weight.Normal(seed, fc)
-		b.Proj.Weight.Normal(seed, proj)
+		b.Out.Weight.Normal(proj)
+		b.FC.Weight.Normal(fc)
+		b.Proj.Weight.Normal(proj)
 		t.Blocks = append(t.Blocks, b)
 	}
 	return t

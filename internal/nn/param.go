@@ -17,46 +17,52 @@ import (
 type Param struct {
 	Name  string    // open_clip's name, for example visual.transformer.resblocks.0.ln_1.weight
 	Shape []int     // row-major; nil for a scalar
-	Data  []float32 // len is the product of Shape
+	Data  []float32 // len is the product of Shape; nil until Init or a checkpoint gives it memory
+
+	init func(data []float32, rng *rand.Rand)
 }
 
-// NewParam returns a parameter of zeros.
+// NewParam returns a parameter without memory, to be initialised to zeros unless
+// Fill, Normal or Uniform say otherwise.
 func NewParam(name string, shape ...int) *Param {
-	return &Param{Name: name, Shape: shape, Data: make([]float32, size(shape))}
+	return &Param{Name: name, Shape: shape, init: func([]float32, *rand.Rand) {}}
 }
 
-// Fill sets every element to v and returns p.
+// Fill has every element initialised to v. It returns p.
 func (p *Param) Fill(v float32) *Param {
-	for i := range p.Data {
-		p.Data[i] = v
+	return p.fill(func(*rand.Rand) float32 { return v })
+}
+
+// Normal has every element drawn from N(0, std²). It returns p.
+func (p *Param) Normal(std float64) *Param {
+	return p.fill(func(rng *rand.Rand) float32 { return float32(std * rng.NormFloat64()) })
+}
+
+// Uniform has every element drawn from [-limit, limit). It returns p.
+func (p *Param) Uniform(limit float64) *Param {
+	return p.fill(func(rng *rand.Rand) float32 { return float32(limit * (2*rng.Float64() - 1)) })
+}
+
+func (p *Param) fill(draw func(*rand.Rand) float32) *Param {
+	p.init = func(data []float32, rng *rand.Rand) {
+		for i := range data {
+			data[i] = draw(rng)
+		}
 	}
 	return p
 }
 
-// Normal draws every element from N(0, std²) and returns p. The stream depends
-// on the seed and the parameter's name only, never on the order of creation.
-func (p *Param) Normal(seed uint64, std float64) *Param {
-	rng := p.rand(seed)
-	for i := range p.Data {
-		p.Data[i] = float32(std * rng.NormFloat64())
-	}
-	return p
-}
-
-// Uniform draws every element from [-limit, limit) and returns p.
-func (p *Param) Uniform(seed uint64, limit float64) *Param {
-	rng := p.rand(seed)
-	for i := range p.Data {
-		p.Data[i] = float32(limit * (2*rng.Float64() - 1))
-	}
-	return p
-}
-
-func (p *Param) rand(seed uint64) *rand.Rand {
+// Init gives p memory and its initial values. The stream of random numbers
+// depends on the seed and the parameter's name only, never on the order of calls.
+func (p *Param) Init(seed uint64) {
 	h := fnv.New64a()
 	h.Write([]byte(p.Name))
-	return rand.New(rand.NewPCG(seed, h.Sum64()))
+	p.Data = make([]float32, p.Size())
+	p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
 }
+
+// Size is the number of elements.
+func (p *Param) Size() int { return size(p.Shape) }
 
 // Node returns the parameter's leaf in g, the same one at every call. A scalar
 // parameter becomes a vector of one element.

@@ -1,0 +1,343 @@
+package loss_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/loss"
+)
+
+// batch is the input of a loss and, once run, its value and gradients.
+type batch struct {
+	b, d        int
+	image, text []float32
+	scale, bias float32
+	groups      []int32
+}
+
+type result struct {
+	cost                      float64
+	image, text, scale, biasG []float32
+}
+
+func random(seed uint64, b, d int, scale float32) batch {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	rows := func() []float32 {
+		x := make([]float32, b*d)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		for i := range b {
+			nn.NormalizeRow(x[i*d:][:d], x[i*d:][:d])
+		}
+		return x
+	}
+	return batch{b: b, d: d, image: rows(), text: rows(), scale: scale, bias: -3}
+}
+
+func leaf(g *G.ExprGraph, name string, v []float32, shape ...int) *G.Node {
+	return G.NewTensor(g, tensor.Float32, len(shape), G.WithName(name), G.WithShape(shape...),
+		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
+}
+
+// objective is a loss by name: infonce, sigmoid, and the grouped forms.
+func (in batch) run(t *testing.T, objective string) result {
+	t.Helper()
+	g := G.NewGraph()
+	image, text := leaf(g, "image", in.image, in.b, in.d), leaf(g, "text", in.text, in.b, in.d)
+	scale, bias := leaf(g, "scale", []float32{in.scale}, 1), leaf(g, "bias", []float32{in.bias}, 1)
+	wrt := []*G.Node{image, text, scale}
+	var f loss.Func
+	groups := func() *G.Node {
+		return G.NewTensor(g, tensor.Int32, 1, G.WithName("groups"), G.WithShape(in.b),
+			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
+	}
+	switch objective {
+	case "infonce":
+		f = loss.InfoNCE
+	case "grouped infonce":
+		f = loss.GroupedInfoNCE(groups())
+	case "sigmoid":
+		f, wrt = loss.Sigmoid, append(wrt, bias)
+	case "grouped sigmoid":
+		f, wrt = loss.GroupedSigmoid(groups()), append(wrt, bias)
+	}
+	cost, err := f(image, text, scale, bias)
+	must(t, err)
+	grads, err := nn.Grad(cost, wrt...)
+	must(t, err)
+	m, err := nn.NewMachine(g, append(grads, cost)...)
+	must(t, err)
+	must(t, m.Run())
+	data := func(i int) []float32 {
+		if i >= len(grads) {
+			return nil
+		}
+		return grads[i].Value().Data().([]float32)
+	}
+	return result{float64(cost.Value().Data().(float32)), data(0), data(1), data(2), data(3)}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func near(t *testing.T, what string, got, want, tol float64) {
+	t.Helper()
+	if diff := math.Abs(got - want); !(diff <= tol) {
+		t.Errorf("%s: got %g, want %g, tolerance %g", what, got, want, tol)
+	}
+}
+
+// reference computes a loss in float64 from its definition.
+func (in batch) reference(objective string) float64 {
+	same := func(i, j int) bool {
+		return i == j || in.groups != nil && in.groups[i] == in.groups[j]
+	}
+	z := func(i, j int) float64 {
+		var s float64
+		for k := range in.d {
+			s += float64(in.image[i*in.d+k]) * float64(in.text[j*in.d+k])
+		}
+		return s * float64(in.scale)
+	}
+	var sum float64
+	for i := range in.b {
+		var rowZ, colZ, positives float64
+		for j := range in.b {
+			rowZ += math.Exp(z(i, j))
+			colZ += math.Exp(z(j, i))
+			if same(i, j) {
+				positives++
+			}
+		}
+		for j := range in.b {
+			if objective == "sigmoid" {
+				sign := -1.0
+				if same(i, j) {
+					sign = 1
+				}
+				sum += math.Log1p(math.Exp(-sign * (z(i, j) + float64(in.bias))))
+			} else if same(i, j) {
+				sum += (math.Log(rowZ) - z(i, j) + math.Log(colZ) - z(j, i)) / positives / 2
+			}
+		}
+	}
+	return sum / float64(in.b)
+}
+
+func TestDefinitionAndGradients(t *testing.T) {
+	for _, objective := range []string{"infonce", "sigmoid", "grouped infonce", "grouped sigmoid"} {
+		in := random(3, 6, 5, 4)
+		name := objective
+		if objective[0] == 'g' {
+			in.groups = []int32{7, 1, 7, 2, 1, 7}
+			name = objective[len("grouped "):]
+		}
+		t.Run(objective, func(t *testing.T) {
+			got := in.run(t, objective)
+			near(t, "loss", got.cost, in.reference(name), 2e-6)
+			check := func(what string, x, grad []float32) {
+				for i := range x {
+					// A step of 2⁻⁶ is exact in float32; the reference works in float64.
+					const h = 1.0 / 64
+					v := x[i]
+					difference := func(h float32) float64 {
+						x[i] = v + h
+						up := in.reference(name)
+						x[i] = v - h
+						down := in.reference(name)
+						x[i] = v
+						return (up - down) / (2 * float64(h))
+					}
+					// Richardson's step removes the error of second order.
+					want := (4*difference(h/2) - difference(h)) / 3
+					near(t, fmt.Sprintf("gradient of %s[%d]", what, i), float64(grad[i]), want, 3e-5)
+				}
+			}
+			check("image", in.image, got.image)
+			check("text", in.text, got.text)
+			scalar := func(what string, p *float32, grad float32) {
+				x := []float32{*p}
+				difference := func(h float32) float64 {
+					*p = x[0] + h
+					up := in.reference(name)
+					*p = x[0] - h
+					down := in.reference(name)
+					*p = x[0]
+					return (up - down) / (2 * float64(h))
+				}
+				near(t, "gradient of "+what, float64(grad), (4*difference(1./128)-difference(1./64))/3, 1e-5)
+			}
+			scalar("scale", &in.scale, got.scale[0])
+			if got.biasG != nil {
+				scalar("bias", &in.bias, got.biasG[0])
+			}
+		})
+	}
+}
+
+func TestScaleZeroIsChance(t *testing.T) {
+	for _, b := range []int{1, 2, 7, 64} {
+		near(t, fmt.Sprintf("InfoNCE of %d pairs at scale 0", b), random(1, b, 8, 0).run(t, "infonce").cost, math.Log(float64(b)), 1e-6)
+	}
+}
+
+func TestSymmetry(t *testing.T) {
+	for _, objective := range []string{"infonce", "sigmoid"} {
+		a := random(2, 16, 8, 10)
+		b := a
+		b.image, b.text = a.text, a.image
+		x, y := a.run(t, objective), b.run(t, objective)
+		near(t, objective+" with its arguments exchanged", y.cost, x.cost, 1e-6)
+		for i := range x.image {
+			near(t, "its gradient", float64(y.text[i]), float64(x.image[i]), 1e-6)
+		}
+	}
+}
+
+func TestPermutation(t *testing.T) {
+	const b, d = 16, 8
+	perm := rand.New(rand.NewPCG(5, 5)).Perm(b)
+	for _, objective := range []string{"infonce", "sigmoid"} {
+		in := random(4, b, d, 10)
+		p := in
+		p.image, p.text = make([]float32, b*d), make([]float32, b*d)
+		for i, j := range perm {
+			copy(p.image[i*d:][:d], in.image[j*d:])
+			copy(p.text[i*d:][:d], in.text[j*d:])
+		}
+		near(t, objective+" with the pairs permuted", p.run(t, objective).cost, in.run(t, objective).cost, 1e-6)
+	}
+}
+
+// TestGroupsOfOne reduces the grouped losses to the plain ones, bit for bit.
+func TestGroupsOfOne(t *testing.T) {
+	for _, objective := range []string{"infonce", "sigmoid"} {
+		in := random(6, 5, 8, 10)
+		in.groups = []int32{9, 4, 2, 0, -1}
+		plain, grouped := in.run(t, objective), in.run(t, "grouped "+objective)
+		near(t, objective, grouped.cost, plain.cost, 0)
+		for i := range plain.image {
+			near(t, "its gradient", float64(grouped.image[i]), float64(plain.image[i]), 0)
+		}
+	}
+}
+
+// TestOneGroup has nothing to tell apart: InfoNCE's optimum is ln B, reached by
+// equal embeddings, where its gradient vanishes.
+func TestOneGroup(t *testing.T) {
+	in := random(6, 4, 8, 10)
+	in.groups = make([]int32, 4)
+	for i := range 4 {
+		copy(in.image[i*8:][:8], in.image[:8])
+		copy(in.text[i*8:][:8], in.text[:8])
+	}
+	got := in.run(t, "grouped infonce")
+	near(t, "loss", got.cost, math.Log(4), 1e-6)
+	for i := range got.image {
+		near(t, "gradient", float64(got.image[i]), 0, 1e-6)
+	}
+}
+
+// TestLargeScale is CLIP's clamp, 100, where a naive exponential overflows.
+func TestLargeScale(t *testing.T) {
+	for _, objective := range []string{"infonce", "sigmoid"} {
+		in := random(8, 32, 4, 100)
+		got := in.run(t, objective)
+		near(t, objective+" at scale 100", got.cost, in.reference(objective), 1e-4)
+		for i, g := range got.image {
+			if math.IsNaN(float64(g)) || math.IsInf(float64(g), 0) {
+				t.Fatalf("%s at scale 100: gradient %d is %g", objective, i, g)
+			}
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	g := G.NewGraph()
+	a, b := leaf(g, "a", make([]float32, 6), 2, 3), leaf(g, "b", make([]float32, 9), 3, 3)
+	scale := leaf(g, "s", []float32{1}, 1)
+	for _, c := range []struct {
+		want string
+		f    func() (*G.Node, error)
+	}{
+		{"loss: InfoNCE: InfoNCE: text embeddings has shape (3, 3), want (2, 3)", func() (*G.Node, error) { return loss.InfoNCE(a, b, scale, nil) }},
+		{"loss: Sigmoid: Sigmoid: no bias: SigLIP's loss needs one", func() (*G.Node, error) { return loss.Sigmoid(a, a, scale, nil) }},
+	} {
+		if _, err := c.f(); err == nil || err.Error() != c.want {
+			t.Errorf("got error %v, want %s", err, c.want)
+		}
+	}
+}
+
+// TestGolden compares with open_clip's ClipLoss and SigLipLoss.
+func TestGolden(t *testing.T) {
+	f, err := safetensors.Open(golden.Fixtures(t, "gradients", "losses.safetensors"))
+	must(t, err)
+	defer f.Close()
+	read := func(name string) []float32 {
+		info, ok := f.Info(name)
+		if !ok {
+			t.Fatalf("%s is missing", name)
+		}
+		n := 1
+		for _, d := range info.Shape {
+			n *= d
+		}
+		x := make([]float32, n)
+		must(t, f.Float32(name, x))
+		return x
+	}
+	compare := func(t *testing.T, what string, got, want []float32) {
+		t.Helper()
+		for i := range want {
+			near(t, fmt.Sprintf("%s[%d]", what, i), float64(got[i]), float64(want[i]), 1e-6+2e-6*math.Abs(float64(want[i])))
+		}
+	}
+	cases := 0
+	for _, name := range f.Names() {
+		var kind, id string
+		if n, _ := fmt.Sscanf(name, "infonce.%s", &id); n == 1 {
+			kind = "infonce"
+		} else if n, _ := fmt.Sscanf(name, "siglip.%s", &id); n == 1 {
+			kind = "siglip"
+		}
+		const suffix = ".image_features"
+		if kind == "" || len(id) < len(suffix) || id[len(id)-len(suffix):] != suffix || id[:4] == "grad" {
+			continue
+		}
+		prefix := name[:len(name)-len("image_features")]
+		cases++
+		t.Run(prefix, func(t *testing.T) {
+			info, _ := f.Info(name)
+			in := batch{b: info.Shape[0], d: info.Shape[1], image: read(name), text: read(prefix + "text_features"), scale: read(prefix + "logit_scale_exp")[0]}
+			objective := "infonce"
+			if kind == "siglip" {
+				objective, in.bias = "sigmoid", read(prefix + "logit_bias")[0]
+			}
+			got := in.run(t, objective)
+			compare(t, "loss", []float32{float32(got.cost)}, read(prefix+"loss"))
+			compare(t, "image gradient", got.image, read(prefix+"grad_image_features"))
+			compare(t, "text gradient", got.text, read(prefix+"grad_text_features"))
+			compare(t, "scale gradient", got.scale, read(prefix+"grad_logit_scale_exp"))
+			if objective == "sigmoid" {
+				compare(t, "bias gradient", got.biasG, read(prefix+"grad_logit_bias"))
+			}
+		})
+	}
+	if cases == 0 {
+		t.Fatal("no case found")
+	}
+}
