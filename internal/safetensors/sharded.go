@@ -1,0 +1,165 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// OpenSharded opens the shards that an index file such as
+// model.safetensors.index.json names, which lie in the folder of the index, and
+// returns them as one file. A shard's name that could lead out of the folder is
+// refused before any shard is opened: a path, a name with "..", a symbolic link
+// to elsewhere. The one exception is the cache of the Hugging Face hub, in which
+// snapshots/<revision>/<name> links to ../../blobs/<hash>.
+//
+// The index and the shards must agree on every tensor; an error lists all
+// tensors that are missing, in another shard than the index says, or unlisted.
+func OpenSharded(indexPath string) (*File, error) {
+	f, err := openSharded(indexPath)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", indexPath, err)
+	}
+	return f, nil
+}
+
+func openSharded(indexPath string) (*File, error) {
+	weights, err := readIndex(indexPath)
+	if err != nil {
+		return nil, err
+	}
+	shards := slices.Compact(slices.Sorted(maps.Values(weights)))
+	paths := make([]string, len(shards))
+	for i, s := range shards {
+		if paths[i], err = shardPath(filepath.Dir(indexPath), s); err != nil {
+			return nil, err
+		}
+	}
+	f := &File{name: indexPath, tensors: map[string]tensor{}, sources: make([]source, 0, len(shards))}
+	var wrong []string
+	for i, path := range paths {
+		bad, err := f.addShard(path, shards[i], weights)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("shard %s: %w", shards[i], err), f.Close())
+		}
+		wrong = append(wrong, bad...)
+	}
+	for name, shard := range weights {
+		if t, ok := f.tensors[name]; !ok {
+			wrong = append(wrong, fmt.Sprintf("%q is missing from %s", name, shard))
+		} else if at := shards[slices.IndexFunc(paths, func(p string) bool { return p == t.src.name })]; at != shard {
+			wrong = append(wrong, fmt.Sprintf("%q is listed in %s but found in %s", name, shard, at))
+		}
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return nil, errors.Join(fmt.Errorf("%d tensors: %s", len(wrong), strings.Join(wrong, "; ")), f.Close())
+	}
+	return f, nil
+}
+
+// addShard opens one shard and returns what is wrong with its tensors' names.
+func (f *File) addShard(path, shard string, weights map[string]string) (wrong []string, err error) {
+	src, size, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	f.sources = append(f.sources, src) // never beyond its capacity: tensors point into it
+	h, err := readHeader(src.r, size)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range h.entries {
+		if _, ok := weights[e.Name]; !ok {
+			wrong = append(wrong, fmt.Sprintf("%q in %s is not listed", e.Name, shard))
+		}
+		if t, ok := f.tensors[e.Name]; ok {
+			wrong = append(wrong, fmt.Sprintf("%q is both in %s and in %s", e.Name, filepath.Base(t.src.name), shard))
+		}
+	}
+	f.add(h, &f.sources[len(f.sources)-1])
+	for k, v := range h.metadata {
+		if f.metadata == nil {
+			f.metadata = map[string]string{}
+		}
+		if _, ok := f.metadata[k]; !ok {
+			f.metadata[k] = v
+		}
+	}
+	return wrong, nil
+}
+
+// readIndex returns the weight_map of an index file.
+func readIndex(path string) (map[string]string, error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, maxHeader+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxHeader {
+		return nil, fmt.Errorf("the index exceeds %d bytes", maxHeader)
+	}
+	return parseIndex(text)
+}
+
+func parseIndex(text []byte) (map[string]string, error) {
+	var weights map[string]string
+	dec := json.NewDecoder(bytes.NewReader(text))
+	err := object(dec, func(key string) error {
+		if key != "weight_map" {
+			var skip json.RawMessage
+			return dec.Decode(&skip)
+		}
+		weights = map[string]string{}
+		return object(dec, func(name string) (err error) {
+			weights[name], err = str(dec)
+			return err
+		})
+	})
+	if err == nil {
+		err = atEOF(dec)
+	}
+	if err == nil && len(weights) == 0 {
+		err = errors.New("no weight_map, or an empty one")
+	}
+	return weights, err
+}
+
+// shardPath returns the real path of a shard in the folder dir.
+func shardPath(dir, shard string) (string, error) {
+	if strings.ContainsAny(shard, `/\:`) || strings.Contains(shard, "..") || !filepath.IsLocal(shard) || shard == "." {
+		return "", fmt.Errorf("shard %q is not the plain name of a file", shard)
+	}
+	dir, err := filepath.EvalSymlinks(dir)
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	path, err := filepath.EvalSymlinks(filepath.Join(dir, shard))
+	if err != nil {
+		return "", fmt.Errorf("shard %q: %w", shard, err)
+	}
+	cache := filepath.Base(filepath.Dir(dir)) == "snapshots"
+	switch filepath.Dir(path) {
+	case dir:
+		return path, nil
+	case filepath.Join(dir, "..", "..", "blobs"):
+		if cache {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("shard %q links out of its folder", shard)
+}
