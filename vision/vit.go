@@ -27,7 +27,7 @@ func newViT(c Config) *vit {
 	fanIn := float64(3 * c.PatchSize * c.PatchSize)
 	v := &vit{
 		cfg:        c,
-		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1/math.Sqrt(fanIn)),
+		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
 		posEmbed:   nn.NewParam("visual.positional_embedding", c.Tokens(), c.Width).Normal(scale),
 		blocks: nn.NewTransformer("visual.transformer", nn.TransformerConfig{
 			Width: c.Width, Layers: c.Layers, Heads: c.Heads,
