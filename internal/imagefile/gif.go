@@ -106,20 +106,13 @@ func (f *gifFrame) parse(r *gifReader) error {
 	return nil
 }
 
-// palette always has 256 entries, so that every index is in it. A file without
-// a colour table is grey.
+// palette returns the frame's colours; a file without a table is grey.
 func (f *gifFrame) palette() color.Palette {
-	p := make(color.Palette, 256)
+	p := make(color.Palette, len(f.table)/3)
 	for i := range p {
-		switch {
-		case len(f.table) == 0:
-			p[i] = color.NRGBA{uint8(i), uint8(i), uint8(i), 255}
-		case 3*i < len(f.table):
-			p[i] = color.NRGBA{f.table[3*i], f.table[3*i+1], f.table[3*i+2], 255}
-		default:
-			p[i] = color.NRGBA{A: 255}
-		}
+		p[i] = color.NRGBA{f.table[3*i], f.table[3*i+1], f.table[3*i+2], 255}
 	}
+	p = fullPalette(p)
 	if f.transparent >= 0 {
 		c := p[f.transparent].(color.NRGBA)
 		c.A = 0

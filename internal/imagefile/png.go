@@ -43,6 +43,11 @@ func readPNG(data []byte, check checkSize) (image.Image, error) {
 		return nil, err
 	}
 	switch {
+	case colour == pngPalette:
+		if img, ok := img.(*image.Paletted); ok {
+			img.Palette = fullPalette(img.Palette[:min(len(img.Palette), pngColours(data))])
+		}
+		return img, nil
 	case colour == pngGray && depth == 1:
 		return bilevel(img), nil
 	case colour == pngGray || colour == pngRGB:
@@ -53,11 +58,38 @@ func readPNG(data []byte, check checkSize) (image.Image, error) {
 	return highBytes(img), nil
 }
 
+// pngColours returns how many colours the PLTE chunk of a valid file holds.
+func pngColours(data []byte) int {
+	for data = data[8:]; len(data) >= 12; {
+		n := int(binary.BigEndian.Uint32(data))
+		if string(data[4:8]) == "PLTE" {
+			return n / 3
+		}
+		data = data[min(n+12, len(data)):]
+	}
+	return 0
+}
+
+// fullPalette returns p extended to 256 colours, so that every index is in it.
+// Those that the file lacks are grey of their index's brightness, as Pillow has
+// them.
+func fullPalette(p color.Palette) color.Palette {
+	full := make(color.Palette, 256)
+	for i := copy(full, p); i < len(full); i++ {
+		full[i] = color.NRGBA{uint8(i), uint8(i), uint8(i), 255}
+	}
+	return full
+}
+
 // bilevel turns a 1-bit grey picture, of values 0 and 255, into one of a
-// palette of two, so that it is told from 8-bit grey.
+// palette, so that it is told from 8-bit grey. Every index but 0 is white.
 func bilevel(img image.Image) *image.Paletted {
 	b := img.Bounds()
-	out := image.NewPaletted(b, color.Palette{color.Gray{0}, color.Gray{255}})
+	out := image.NewPaletted(b, make(color.Palette, 256))
+	for i := range out.Palette {
+		out.Palette[i] = color.Gray{255}
+	}
+	out.Palette[0] = color.Gray{0}
 	switch img := img.(type) {
 	case *image.Gray:
 		for i, v := range img.Pix {
@@ -68,7 +100,7 @@ func bilevel(img image.Image) *image.Paletted {
 			v := img.Pix[4*i] >> 7
 			out.Pix[i] = v
 			if img.Pix[4*i+3] == 0 {
-				out.Palette[v] = color.NRGBA{A: 0, R: v * 255, G: v * 255, B: v * 255}
+				out.Palette[v] = color.NRGBA{v * 255, v * 255, v * 255, 0}
 			}
 		}
 	}
