@@ -19,6 +19,8 @@ type Param struct {
 	Shape []int     // row-major; nil for a scalar
 	Data  []float32 // len is the product of Shape; nil until Init or a checkpoint gives it memory
 
+	Buffer bool // statistics, saved but never trained
+
 	init func(data []float32, rng *rand.Rand)
 }
 
