@@ -1,0 +1,114 @@
+package encoder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// Prediction is one label with its probability.
+type Prediction struct {
+	Label       string
+	Index       int // of the label in the classifier's list
+	Probability float64
+	Similarity  float64 // cosine of the image and the label
+}
+
+// Classifier assigns pictures to labels that it was given as text, without
+// having been trained on them (zero-shot). It is safe for concurrent use.
+type Classifier struct {
+	model  *Model
+	labels []string
+	rows   *Embeddings // of the labels
+}
+
+// NewClassifier embeds each label as CLIP's paper does: {} in every template is
+// replaced by the label, and the mean of the templates' normalised embeddings is
+// normalised again. Without a template the label stands alone.
+//
+// The model's temperature is read when a picture is classified; its other
+// weights now.
+func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ...string) (*Classifier, error) {
+	if len(labels) == 0 {
+		return nil, errors.New("encoder: a classifier needs at least one label")
+	}
+	if len(templates) == 0 {
+		templates = []string{"{}"}
+	}
+	var prompts []string
+	for _, l := range labels {
+		for _, t := range templates {
+			if !strings.Contains(t, "{}") {
+				return nil, fmt.Errorf("encoder: template %q has no {} for the label", t)
+			}
+			prompts = append(prompts, strings.ReplaceAll(t, "{}", l))
+		}
+	}
+	e, err := m.EncodeTexts(ctx, prompts...)
+	if err != nil {
+		return nil, err
+	}
+	c := &Classifier{m, slices.Clone(labels), &Embeddings{N: len(labels), Dim: e.Dim, Data: make([]float32, len(labels)*e.Dim)}}
+	for i := range labels {
+		row := c.rows.Row(i)
+		for j := range templates {
+			kernel.Axpy(row, 1/float32(len(templates)), e.Row(i*len(templates)+j))
+		}
+		nn.NormalizeRow(row, row)
+	}
+	return c, nil
+}
+
+// Labels returns the labels in the order given.
+func (c *Classifier) Labels() []string { return slices.Clone(c.labels) }
+
+// Classify returns all labels for a picture, the most probable first.
+func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Prediction, error) {
+	e, err := c.model.EncodeImages(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	return c.Predict(e)[0], nil
+}
+
+// Predict returns all labels for every image embedding, the most probable first:
+// the softmax of the scaled cosines.
+func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
+	scale := math.Exp(float64(c.model.logitScale.Data[0]))
+	out := make([][]Prediction, images.N)
+	for i := range out {
+		ps := make([]Prediction, len(c.labels))
+		top := math.Inf(-1)
+		for j, label := range c.labels {
+			cos := float64(kernel.Dot(images.Row(i), c.rows.Row(j)))
+			ps[j] = Prediction{Label: label, Index: j, Similarity: cos}
+			top = math.Max(top, cos)
+		}
+		var sum float64
+		for j := range ps {
+			ps[j].Probability = math.Exp(scale * (ps[j].Similarity - top))
+			sum += ps[j].Probability
+		}
+		for j := range ps {
+			ps[j].Probability /= sum
+		}
+		slices.SortStableFunc(ps, func(a, b Prediction) int {
+			switch {
+			case a.Similarity > b.Similarity:
+				return -1
+			case a.Similarity < b.Similarity:
+				return 1
+			}
+			return 0
+		})
+		out[i] = ps
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package encoder
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// Embeddings are N vectors of Dim numbers, row-major.
+type Embeddings struct {
+	N, Dim int
+	Data   []float32
+
+	// Truncated counts the captions that did not fit into the context length.
+	Truncated int
+}
+
+// Row returns vector i, a part of Data.
+func (e *Embeddings) Row(i int) []float32 { return e.Data[i*e.Dim : (i+1)*e.Dim : (i+1)*e.Dim] }
+
+// normalize scales every row to length one.
+func (e *Embeddings) normalize() *Embeddings {
+	for i := range e.N {
+		nn.NormalizeRow(e.Row(i), e.Row(i))
+	}
+	return e
+}
+
+// EncodeImages preprocesses pictures and returns their embeddings, L2-normalised
+// rows of Config().Vision.EmbedDim. A picture that cannot be used is an error
+// that gives its number.
+func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddings, error) {
+	e, err := m.forward(ctx, len(imgs), func(dst []float32, i int) error {
+		return m.cfg.Preprocess.Image(dst, imgs[i])
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e.normalize(), nil
+}
+
+// ImageFeatures returns the image tower's output, before normalisation, for
+// pixels as Preprocess makes them: N × (3, H, W).
+func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embeddings, error) {
+	n := m.pixelsPerImage()
+	if len(pixels)%n != 0 {
+		return nil, fmt.Errorf("encoder: %d pixel values are not a multiple of 3 × %d × %d", len(pixels), m.cfg.Vision.ImageSize[0], m.cfg.Vision.ImageSize[1])
+	}
+	return m.forward(ctx, len(pixels)/n, func(dst []float32, i int) error {
+		copy(dst, pixels[i*n:])
+		return nil
+	})
+}
+
+func (m *Model) pixelsPerImage() int {
+	return 3 * m.cfg.Vision.ImageSize[0] * m.cfg.Vision.ImageSize[1]
+}
+
+// forward runs the image tower on n pictures, a batch at a time. The function
+// load writes the pixels of picture i; several are loaded at once.
+func (m *Model) forward(ctx context.Context, n int, load func(dst []float32, i int) error) (*Embeddings, error) {
+	dim, size := m.cfg.Vision.EmbedDim, m.pixelsPerImage()
+	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
+	for from := 0; from < n; from += m.options.BatchSize {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		b := min(m.options.BatchSize, n-from)
+		shape := imageShape{b}
+		s, err := m.images.take(shape, func() (*session, error) { return m.imageSession(shape) })
+		if err != nil {
+			return nil, err
+		}
+		errs := make([]error, b)
+		kernel.Parallel(b, func(i int) {
+			if err := load(s.pixels[i*size:(i+1)*size], from+i); err != nil {
+				errs[i] = fmt.Errorf("encoder: image %d: %w", from+i, err)
+			}
+		})
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+		features, err := s.run()
+		if err != nil {
+			return nil, fmt.Errorf("encoder: images %d to %d: %w", from, from+b-1, err)
+		}
+		copy(out.Data[from*dim:], features)
+		m.images.put(shape, s)
+	}
+	return out, nil
+}
+
+// EncodeTexts tokenizes captions and returns their embeddings, L2-normalised
+// rows of Config().Text.EmbedDim. Captions longer than the context length are
+// cut, keeping the end token, and counted in Truncated.
+func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, error) {
+	if m.tok == nil {
+		return nil, errors.New("encoder: the model has no tokenizer")
+	}
+	length := m.cfg.Text.ContextLength
+	ids, cut := make([]int32, len(texts)*length), 0
+	for i, s := range texts {
+		if _, truncated := m.tok.Encode(ids[i*length:(i+1)*length], s); truncated {
+			cut++
+		}
+	}
+	e, err := m.TextFeatures(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	e.Truncated = cut
+	return e.normalize(), nil
+}
+
+// TextFeatures returns the text tower's output, before normalisation, for token
+// ids padded to the context length: N × ContextLength.
+func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
+	cfg := m.cfg.Text
+	length := cfg.ContextLength
+	if len(ids)%length != 0 {
+		return nil, fmt.Errorf("encoder: %d token ids are not a multiple of the context length %d", len(ids), length)
+	}
+	n := len(ids) / length
+	row := func(i int) []int32 { return ids[i*length:][:length] }
+	last, order := make([]int, n), make([]int, n)
+	for i := range n {
+		last[i], order[i] = cfg.Last(row(i)), i
+	}
+	// Captions of one length share a pass: no padding is computed.
+	tokens := func(i int) int { return length }
+	if cfg.Trims() {
+		tokens = func(i int) int { return last[i] + 1 }
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(last[a], last[b]) })
+	}
+	out := &Embeddings{N: n, Dim: cfg.EmbedDim, Data: make([]float32, n*cfg.EmbedDim)}
+	for from := 0; from < n; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		shape := textShape{1, tokens(order[from])}
+		for from+shape.batch < n && shape.batch < m.options.BatchSize && tokens(order[from+shape.batch]) == shape.tokens {
+			shape.batch++
+		}
+		batch := order[from : from+shape.batch]
+		s, err := m.texts.take(shape, func() (*session, error) { return m.textSession(shape) })
+		if err != nil {
+			return nil, err
+		}
+		for j, i := range batch {
+			copy(s.tokens[j*shape.tokens:][:shape.tokens], row(i))
+			s.last[j] = int32(last[i])
+		}
+		features, err := s.run()
+		if err != nil {
+			return nil, fmt.Errorf("encoder: texts: %w", err)
+		}
+		for j, i := range batch {
+			copy(out.Row(i), features[j*out.Dim:])
+		}
+		m.texts.put(shape, s)
+		from += shape.batch
+	}
+	return out, nil
+}

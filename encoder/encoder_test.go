@@ -1,0 +1,339 @@
+package encoder_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// letters is a tokenizer of single bytes.
+type letters struct{}
+
+func (letters) VocabSize() int { return 130 }
+
+func (letters) Encode(dst []int32, s string) (n int, truncated bool) {
+	clear(dst)
+	dst[0], n = 128, 1
+	for _, c := range []byte(s) {
+		if n == len(dst)-1 {
+			truncated = true
+			break
+		}
+		dst[n] = int32(c & 127)
+		n++
+	}
+	dst[n] = 129
+	return n + 1, truncated
+}
+
+func config() encoder.Config {
+	return encoder.Config{
+		Vision: vision.Config{
+			ImageSize: [2]int{20, 28}, PatchSize: 8, Width: 24, Layers: 2, Heads: 3, EmbedDim: 16,
+			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+		},
+		Text: text.Config{
+			ContextLength: 12, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+		},
+		Preprocess: &vision.Preprocess{
+			Size: [2]int{20, 28}, Resize: "squash", Interpolation: "bilinear",
+			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
+		},
+	}
+}
+
+func model(t *testing.T, cfg encoder.Config) *encoder.Model {
+	t.Helper()
+	m, err := encoder.New(cfg, letters{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func pictures(n int) []image.Image {
+	rng := rand.New(rand.NewPCG(1, 2))
+	imgs := make([]image.Image, n)
+	for i := range imgs {
+		img := image.NewNRGBA(image.Rect(0, 0, 10+i%7, 9+i%5))
+		for j := range img.Pix {
+			img.Pix[j] = uint8(rng.Uint32()) | 255*uint8(j%4/3)
+		}
+		imgs[i] = img
+	}
+	return imgs
+}
+
+func captions(n int) []string {
+	s := make([]string, n)
+	for i := range s {
+		s[i] = strings.Repeat(string(rune('a'+i%26)), 1+i%14)
+	}
+	return s
+}
+
+func same(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+			t.Fatalf("%s: number %d is %g, want %g to the bit", what, i, got[i], want[i])
+		}
+	}
+}
+
+// TestBatchInvariance encodes each picture and caption alone and among 64, on
+// one core and on all.
+func TestBatchInvariance(t *testing.T) {
+	ctx := context.Background()
+	for _, mask := range []string{"causal", "padding", "none"} {
+		t.Run(mask, func(t *testing.T) {
+			cfg := config()
+			cfg.Text.Mask = mask
+			if mask != "causal" {
+				cfg.Text.Pool, cfg.Text.EOSTokenID = "mean", 129
+			}
+			m := model(t, cfg)
+			imgs, texts := pictures(64), captions(64)
+			all, err := m.EncodeImages(ctx, imgs...)
+			check(t, err)
+			words, err := m.EncodeTexts(ctx, texts...)
+			check(t, err)
+			if words.Truncated == 0 {
+				t.Error("no caption was counted as truncated")
+			}
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			for i := range imgs {
+				one, err := m.EncodeImages(ctx, imgs[i])
+				check(t, err)
+				same(t, fmt.Sprint("image ", i), one.Data, all.Row(i))
+				one, err = m.EncodeTexts(ctx, texts[i])
+				check(t, err)
+				same(t, fmt.Sprint("text ", i), one.Data, words.Row(i))
+			}
+		})
+	}
+}
+
+// TestShortTexts compares a pass over the caption's own tokens with one over the
+// whole context.
+func TestShortTexts(t *testing.T) {
+	ctx := context.Background()
+	m := model(t, config())
+	ids := make([]int32, 12)
+	n, _ := letters{}.Encode(ids, "cat")
+	short, err := m.TextFeatures(ctx, ids)
+	check(t, err)
+	full := append([]int32{}, ids...)
+	long := make([]int32, 12)
+	letters{}.Encode(long, "a long caption")
+	if n != 5 {
+		t.Fatalf("%d ids used, want 5", n)
+	}
+	full[11] = 7 // after the end token: causal attention never sees it
+	again, err := m.TextFeatures(ctx, append(full, long...))
+	check(t, err)
+	same(t, "features", again.Row(0), short.Row(0))
+}
+
+func TestConcurrentEncoding(t *testing.T) {
+	ctx := context.Background()
+	m := model(t, config())
+	imgs, texts := pictures(9), captions(9)
+	want, err := m.EncodeImages(ctx, imgs...)
+	check(t, err)
+	wantText, err := m.EncodeTexts(ctx, texts...)
+	check(t, err)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range 5 {
+				got, err := m.EncodeImages(ctx, imgs...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				gotText, err := m.EncodeTexts(ctx, texts...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for i := range want.Data {
+					if got.Data[i] != want.Data[i] || gotText.Data[i] != wantText.Data[i] {
+						t.Errorf("concurrent encoding changed number %d", i)
+						return
+					}
+				}
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+func TestClassifier(t *testing.T) {
+	ctx := context.Background()
+	m := model(t, config())
+	c, err := m.NewClassifier(ctx, []string{"cat", "dog", "bird"}, "a {}", "one {} here")
+	check(t, err)
+	ps, err := c.Classify(ctx, pictures(1)[0])
+	check(t, err)
+	var sum float64
+	for i, p := range ps {
+		sum += p.Probability
+		if i > 0 && p.Probability > ps[i-1].Probability {
+			t.Errorf("prediction %d is more probable than the one before", i)
+		}
+		if c.Labels()[p.Index] != p.Label {
+			t.Errorf("label %q has index %d", p.Label, p.Index)
+		}
+	}
+	if diff := math.Abs(sum - 1); !(diff <= 1e-12) {
+		t.Errorf("the probabilities add up to %g", sum)
+	}
+	// The label's embedding is the normalised mean of its prompts' embeddings.
+	e, err := m.EncodeTexts(ctx, "a dog", "one dog here")
+	check(t, err)
+	img, err := m.EncodeImages(ctx, pictures(1)[0])
+	check(t, err)
+	var dot, norm float64
+	for j := range e.Dim {
+		mean := (float64(e.Row(0)[j]) + float64(e.Row(1)[j])) / 2
+		dot += mean * float64(img.Data[j])
+		norm += mean * mean
+	}
+	for _, p := range ps {
+		if p.Label == "dog" {
+			if diff := math.Abs(p.Similarity - dot/math.Sqrt(norm)); !(diff <= 1e-6) {
+				t.Errorf("similarity to dog is %g, want %g", p.Similarity, dot/math.Sqrt(norm))
+			}
+		}
+	}
+}
+
+func TestIndexIsExact(t *testing.T) {
+	const n, dim, k = 9000, 8, 10
+	rng := rand.New(rand.NewPCG(3, 3))
+	e := &encoder.Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
+	for i := range e.Data {
+		e.Data[i] = float32(rng.IntN(5)) // many ties
+	}
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprint(i)
+	}
+	x := encoder.NewIndex(dim)
+	check(t, x.Add(keys[:4000], &encoder.Embeddings{N: 4000, Dim: dim, Data: e.Data[:4000*dim]}))
+	check(t, x.Add(keys[4000:], &encoder.Embeddings{N: n - 4000, Dim: dim, Data: e.Data[4000*dim:]}))
+	query := e.Row(17)
+	got, err := x.Search(query, k)
+	check(t, err)
+	used := make(map[int]bool)
+	for r := range k {
+		best, score := -1, math.Inf(-1)
+		for i := range n {
+			var s float64
+			for j := range dim {
+				s += float64(query[j]) * float64(e.Row(i)[j])
+			}
+			if !used[i] && s > score {
+				best, score = i, s
+			}
+		}
+		used[best] = true
+		if got[r].Key != keys[best] || got[r].Score != score {
+			t.Errorf("hit %d is %s with %g, want %d with %g", r, got[r].Key, got[r].Score, best, score)
+		}
+	}
+	if hits, err := x.Search(query, 0); err != nil || len(hits) != 0 {
+		t.Errorf("k = 0 gave %d hits, %v", len(hits), err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	ctx := context.Background()
+	m := model(t, config())
+	_, noTok := encoder.New(config(), nil, 1)
+	check(t, noTok)
+	silent, err := encoder.New(config(), nil, 1)
+	check(t, err)
+	fails := func(want string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want …%s…", err, want)
+		}
+	}
+	_, err = silent.EncodeTexts(ctx, "x")
+	fails("the model has no tokenizer", err)
+	_, err = m.EncodeImages(ctx, pictures(1)[0], image.NewGray(image.Rect(0, 0, 0, 4)))
+	fails("image 1: ", err)
+	_, err = m.EncodeImages(ctx, nil...)
+	check(t, err)
+	_, err = m.ImageFeatures(ctx, make([]float32, 7))
+	fails("7 pixel values are not a multiple of 3 × 20 × 28", err)
+	_, err = m.TextFeatures(ctx, make([]int32, 13))
+	fails("13 token ids are not a multiple of the context length 12", err)
+	ids := make([]int32, 12)
+	ids[3] = 130
+	_, err = m.TextFeatures(ctx, ids)
+	fails("id 130 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	ids[3] = -1
+	ids[5] = 129
+	_, err = m.TextFeatures(ctx, ids)
+	fails("id -1 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	_, err = m.NewClassifier(ctx, nil)
+	fails("at least one label", err)
+	_, err = m.NewClassifier(ctx, []string{"a"}, "a photo")
+	fails(`template "a photo" has no {}`, err)
+	cfg := config()
+	cfg.Text.EmbedDim = 8
+	_, err = encoder.New(cfg, letters{}, 1)
+	fails("Vision.EmbedDim is 16, but Text.EmbedDim is 8", err)
+	cfg = config()
+	cfg.Text.VocabSize = 100
+	_, err = encoder.New(cfg, letters{}, 1)
+	fails("the tokenizer has 130 tokens, but Text.VocabSize is 100", err)
+	cfg = config()
+	cfg.Vision.Activation = "relu"
+	_, err = encoder.New(cfg, letters{}, 1)
+	fails(`vision: Activation is "relu"`, err)
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err = m.EncodeImages(canceled, pictures(1)...); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestInputsStay: encoding writes to no picture.
+func TestInputsStay(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 5, 5))
+	img.Set(2, 2, color.NRGBA{1, 2, 3, 4})
+	before := append([]byte{}, img.Pix...)
+	_, err := model(t, config()).EncodeImages(context.Background(), img)
+	check(t, err)
+	for i := range before {
+		if img.Pix[i] != before[i] {
+			t.Fatalf("byte %d of the picture changed", i)
+		}
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

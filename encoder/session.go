@@ -1,0 +1,115 @@
+package encoder
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// imageShape and textShape are what the shape of a compiled pass depends on.
+type imageShape struct{ batch int }
+type textShape struct{ batch, tokens int }
+
+// session is one compiled forward pass with its inputs and its memory. It serves
+// one goroutine at a time.
+type session struct {
+	machine  *nn.Machine
+	pixels   []float32
+	tokens   []int32
+	last     []int32
+	features *G.Node
+}
+
+// run returns the features, (B, D), valid until the next run.
+func (s *session) run() ([]float32, error) {
+	if err := s.machine.Run(); err != nil {
+		return nil, err
+	}
+	return s.features.Value().Data().([]float32), nil
+}
+
+// pool keeps idle sessions by shape, the last few used.
+type pool[K comparable] struct {
+	mu   sync.Mutex
+	idle []idle[K] // most recently used last
+}
+
+type idle[K comparable] struct {
+	shape K
+	*session
+}
+
+// maxIdle bounds the memory that waits for a shape to come again.
+const maxIdle = 8
+
+func (p *pool[K]) take(shape K, build func() (*session, error)) (*session, error) {
+	p.mu.Lock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if p.idle[i].shape == shape {
+			s := p.idle[i].session
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			p.mu.Unlock()
+			return s, nil
+		}
+	}
+	p.mu.Unlock()
+	return build()
+}
+
+func (p *pool[K]) put(shape K, s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == maxIdle {
+		p.idle = append(p.idle[:0], p.idle[1:]...)
+	}
+	p.idle = append(p.idle, idle[K]{shape, s})
+}
+
+func (m *Model) imageSession(shape imageShape) (*session, error) {
+	return compile(func(g *G.ExprGraph, s *session) (err error) {
+		size := m.cfg.Vision.ImageSize
+		s.pixels = make([]float32, shape.batch*3*size[0]*size[1])
+		pixels := leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
+		s.features, err = m.image.Forward(pixels)
+		return err
+	})
+}
+
+func (m *Model) textSession(shape textShape) (*session, error) {
+	return compile(func(g *G.ExprGraph, s *session) (err error) {
+		s.tokens, s.last = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
+		tokens := leaf(g, "tokens", s.tokens, shape.batch, shape.tokens)
+		s.features, err = m.text.Forward(tokens, leaf(g, "last", s.last, shape.batch))
+		return err
+	})
+}
+
+// compile builds a graph, again if two of its nodes were taken for one another.
+func compile(build func(*G.ExprGraph, *session) error) (*session, error) {
+	for {
+		g, s := G.NewGraph(), &session{}
+		if err := build(g, s); err != nil {
+			return nil, err
+		}
+		machine, err := nn.NewMachine(g, s.features)
+		if errors.Is(err, nn.ErrCollision) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("encoder: %w", err)
+		}
+		s.machine = machine
+		return s, nil
+	}
+}
+
+// leaf makes an input whose memory the caller keeps writing to.
+func leaf[T float32 | int32](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {
+	dense := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+	return G.NewTensor(g, dense.Dtype(), len(shape), G.WithName(name), G.WithShape(shape...), G.WithValue(dense))
+}

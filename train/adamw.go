@@ -1,0 +1,102 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as
+// torch.optim.AdamW computes it. It implements gorgonia.Solver. Gorgonia's own
+// AdamW leaves the weights as they are.
+//
+// Decay applies to tensors of two or more dimensions: not to biases, norms,
+// class embeddings or logit_scale.
+type AdamW struct {
+	LR           float64
+	Beta1, Beta2 float64
+	Eps          float64
+	WeightDecay  float64
+	// ClipNorm, where positive, scales the gradients down so that their common L2
+	// norm is at most this.
+	ClipNorm float64
+
+	steps   int
+	moments []moment
+}
+
+type moment struct{ m, v []float32 }
+
+var _ G.Solver = (*AdamW)(nil)
+
+// Step updates every tensor of the model in place from its gradient. The model
+// must list the same tensors in the same order at every call.
+func (a *AdamW) Step(model []G.ValueGrad) error {
+	grads, err := gradients(model)
+	if err != nil {
+		return err
+	}
+	return a.step(model, grads, globalNorm(grads))
+}
+
+// gradients returns the elements of each tensor's gradient.
+func gradients(model []G.ValueGrad) ([][]float32, error) {
+	grads := make([][]float32, len(model))
+	for i, p := range model {
+		g, err := p.Grad()
+		if err != nil {
+			return nil, fmt.Errorf("train: gradient %d: %w", i, err)
+		}
+		data, ok := g.Data().([]float32)
+		if !ok {
+			return nil, fmt.Errorf("train: gradient %d holds %T, want []float32", i, g.Data())
+		}
+		grads[i] = data
+	}
+	return grads, nil
+}
+
+func globalNorm(grads [][]float32) float64 {
+	var sum float64
+	for _, g := range grads {
+		sum += kernel.SumSquares(g)
+	}
+	return math.Sqrt(sum)
+}
+
+func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error {
+	if a.moments == nil {
+		a.moments = make([]moment, len(model))
+		for i, g := range grads {
+			a.moments[i] = moment{make([]float32, len(g)), make([]float32, len(g))}
+		}
+	}
+	if len(a.moments) != len(model) {
+		return fmt.Errorf("train: AdamW has seen %d tensors before, now %d", len(a.moments), len(model))
+	}
+	scale := 1.0
+	if a.ClipNorm > 0 && norm > a.ClipNorm {
+		scale = a.ClipNorm / norm
+	}
+	a.steps++
+	for i, p := range model {
+		w, ok := p.Value().Data().([]float32)
+		if !ok || len(w) != len(grads[i]) || len(w) != len(a.moments[i].m) {
+			return fmt.Errorf("train: tensor %d holds %T of shape %v, its gradient %d numbers", i, p.Value().Data(), p.Value().Shape(), len(grads[i]))
+		}
+		decay := a.WeightDecay
+		if p.Value().Shape().Dims() < 2 {
+			decay = 0
+		}
+		kernel.AdamW(w, grads[i], a.moments[i].m, a.moments[i].v, kernel.AdamWStep{
+			Beta1: float32(a.Beta1), Beta2: float32(a.Beta2), Eps: float32(a.Eps),
+			LR: float32(a.LR), WeightDecay: float32(decay), GradScale: float32(scale),
+			Correction1: float32(1 - math.Pow(a.Beta1, float64(a.steps))),
+			Correction2: float32(1 - math.Pow(a.Beta2, float64(a.steps))),
+		})
+	}
+	return nil
+}

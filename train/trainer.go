@@ -1,0 +1,225 @@
+// Package train fits CLIP models to pairs of pictures and captions.
+//
+// The loop belongs to the user: [Trainer.Step] takes one batch and returns what
+// it measured. Two runs with one seed and one sequence of batches end with the
+// same weights, bit for bit, on any number of cores.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// Config says how a model is trained. The zero value of every field but LR has a
+// documented default.
+type Config struct {
+	LR          Schedule // required
+	Beta1       float64  // zero means 0.9
+	Beta2       float64  // zero means 0.98
+	Eps         float64  // zero means 1e-6
+	WeightDecay float64  // decoupled; zero means none
+	ClipNorm    float64  // of the global gradient norm; zero means no clipping
+
+	// Loss is "infonce" or "sigmoid"; "" means sigmoid for a model with a logit
+	// bias and infonce otherwise.
+	Loss string
+	// Groups says which pairs of a batch are right answers for each other: those
+	// of one "caption" (the meaning of ""), of one "label" or caption, or "none"
+	// but a pair's own.
+	Groups string
+	// MaxLogitScale clamps the temperature after each step: exp(logit_scale) lies
+	// in [1, MaxLogitScale]. Zero means CLIP's 100.
+	MaxLogitScale float64
+}
+
+func (c Config) withDefaults(m *encoder.Model) (Config, error) {
+	set := func(v *float64, def float64) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&c.Beta1, 0.9)
+	set(&c.Beta2, 0.98)
+	set(&c.Eps, 1e-6)
+	set(&c.MaxLogitScale, 100)
+	if c.Loss == "" {
+		c.Loss = "infonce"
+		if m.LogitBias() != nil {
+			c.Loss = "sigmoid"
+		}
+	}
+	if c.Groups == "" {
+		c.Groups = "caption"
+	}
+	switch {
+	case c.LR == nil:
+		return c, errors.New("train: LR is missing")
+	case c.Loss != "infonce" && c.Loss != "sigmoid":
+		return c, fmt.Errorf("train: Loss is %q, want infonce or sigmoid", c.Loss)
+	case c.Loss == "sigmoid" && m.LogitBias() == nil:
+		return c, errors.New("train: Loss is sigmoid, but the model has no logit bias")
+	case c.Groups != "caption" && c.Groups != "label" && c.Groups != "none":
+		return c, fmt.Errorf("train: Groups is %q, want caption, label or none", c.Groups)
+	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
+		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
+	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
+		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	}
+	return c, nil
+}
+
+// Trainer updates a model's parameters. It is not safe for concurrent use, and
+// the model must not encode while a step runs.
+type Trainer struct {
+	model  *encoder.Model
+	cfg    Config
+	solver AdamW
+	params []G.ValueGrad
+	grads  []*weight
+	passes map[shape]*pass
+	step   int
+}
+
+// Stats is what one step measured.
+type Stats struct {
+	Step       int     // counted from 0
+	Loss       float64 // before the update
+	Chance     float64 // the loss of a model that knows nothing: ln B for InfoNCE
+	GradNorm   float64 // global, before clipping
+	LR         float64
+	LogitScale float64 // exp(logit_scale) after the update
+	Pairs      int
+	Truncated  int // captions that did not fit into the context length
+}
+
+// New prepares the training of m.
+func New(m *encoder.Model, cfg Config) (*Trainer, error) {
+	cfg, err := cfg.withDefaults(m)
+	if err != nil {
+		return nil, err
+	}
+	if m.Tokenizer() == nil {
+		return nil, errors.New("train: the model has no tokenizer")
+	}
+	t := &Trainer{
+		model: m, cfg: cfg, passes: make(map[shape]*pass),
+		solver: AdamW{Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm},
+	}
+	for _, p := range m.Params() {
+		if p == m.LogitBias() && cfg.Loss != "sigmoid" {
+			continue
+		}
+		w := &weight{param: p, value: dense(p.Data, p.Shape)}
+		t.grads, t.params = append(t.grads, w), append(t.params, w)
+	}
+	return t, nil
+}
+
+// Step trains on one batch of two or more pairs. An error leaves the weights as
+// they were before the step: a NaN or infinity in the loss or in a gradient is
+// one, and it names the step and the tensor.
+func (t *Trainer) Step(ctx context.Context, batch []dataset.Pair) (Stats, error) {
+	if err := ctx.Err(); err != nil {
+		return Stats{}, err
+	}
+	if len(batch) < 2 {
+		return Stats{}, fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", len(batch))
+	}
+	ids, tokens, truncated := t.tokenize(batch)
+	p, err := t.pass(shape{len(batch), tokens})
+	if err != nil {
+		return Stats{}, err
+	}
+	if err := t.load(p, batch, ids); err != nil {
+		return Stats{}, err
+	}
+	stats := Stats{Step: t.step, Pairs: len(batch), Truncated: truncated, Chance: t.chance(len(batch))}
+	if err := p.machine.Run(); err != nil {
+		return Stats{}, fmt.Errorf("train: step %d: %w", t.step, err)
+	}
+	stats.Loss = float64(p.cost.Value().Data().(float32))
+	for i, w := range t.grads {
+		w.grad = p.grads[i].Value()
+	}
+	grads, err := gradients(t.params)
+	if err != nil {
+		return Stats{}, err
+	}
+	stats.GradNorm = globalNorm(grads)
+	if err := t.finite(stats, grads); err != nil {
+		return Stats{}, err
+	}
+	stats.LR = t.cfg.LR(t.step)
+	t.solver.LR = stats.LR
+	if err := t.solver.step(t.params, grads, stats.GradNorm); err != nil {
+		return Stats{}, err
+	}
+	stats.LogitScale = t.clamp()
+	t.step++
+	return stats, nil
+}
+
+// Steps returns the number of steps done.
+func (t *Trainer) Steps() int { return t.step }
+
+func (t *Trainer) chance(b int) float64 {
+	if t.cfg.Loss == "infonce" {
+		return math.Log(float64(b))
+	}
+	// Sigmoid: every combination answered by the prior 1/B.
+	n, p := float64(b), 1/float64(b)
+	return -(math.Log(p) + (n-1)*math.Log(1-p))
+}
+
+// clamp bounds the temperature as CLIP does and returns the factor.
+func (t *Trainer) clamp() float64 {
+	s := &t.model.LogitScale().Data[0]
+	*s = min(max(*s, 0), float32(math.Log(t.cfg.MaxLogitScale)))
+	return math.Exp(float64(*s))
+}
+
+func (t *Trainer) finite(s Stats, grads [][]float32) error {
+	if !math.IsNaN(s.Loss) && !math.IsInf(s.Loss, 0) && !math.IsNaN(s.GradNorm) && !math.IsInf(s.GradNorm, 0) {
+		return nil
+	}
+	where := "the loss"
+	for i, g := range grads {
+		if !kernel.AllFinite(g) {
+			where += " and the gradient of " + t.grads[i].param.Name
+			break
+		}
+	}
+	for _, w := range t.grads {
+		if !kernel.AllFinite(w.param.Data) {
+			where = "the weights " + w.param.Name
+			break
+		}
+	}
+	return fmt.Errorf("train: step %d: loss %g, gradient norm %g: not finite in %s; the weights are those before the step", s.Step, s.Loss, s.GradNorm, where)
+}
+
+// weight is a parameter with its latest gradient, as gorgonia's solvers take it.
+type weight struct {
+	param *encoder.Param
+	value *tensor.Dense
+	grad  G.Value
+}
+
+func (w *weight) Value() G.Value         { return w.value }
+func (w *weight) Grad() (G.Value, error) { return w.grad, nil }
+
+func dense(data []float32, shape []int) *tensor.Dense {
+	if len(shape) == 0 {
+		shape = []int{1}
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+}
