@@ -6,6 +6,53 @@ import (
 	"testing"
 )
 
+// eachISA runs a test on every instruction set of this build and machine.
+func eachISA(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	for _, i := range available {
+		t.Run(i.String(), func(t *testing.T) {
+			restore, err := ForceISA(i.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer restore()
+			f(t)
+		})
+	}
+}
+
+// fence is a slice between guards that no kernel may touch.
+type fence struct {
+	all []float32
+	x   []float32
+}
+
+const guard = 19 // odd, and longer than a vector
+
+var canary = math.Float32frombits(0x7fa5a5a5) // a NaN: whatever reads it shows
+
+// fenced returns a copy of x, offset floats off a cache line, between guards.
+func fenced(x []float32, offset int) *fence {
+	all := aligned(offset + len(x) + 2*guard)[:]
+	for i := range all {
+		all[i] = canary
+	}
+	at := guard + offset
+	copy(all[at:], x)
+	return &fence{all, all[at : at+len(x) : at+len(x)]}
+}
+
+// check fails the test where a guard was written to.
+func (f *fence) check(t *testing.T, name string) {
+	t.Helper()
+	at := (len(f.all) - len(f.x)) - guard
+	for i, v := range f.all {
+		if (i < at || i >= at+len(f.x)) && math.Float32bits(v) != math.Float32bits(canary) {
+			t.Fatalf("%s: wrote %v at %d of %d elements", name, v, i-at, len(f.x))
+		}
+	}
+}
+
 func random(r *rand.Rand, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -14,39 +61,32 @@ func random(r *rand.Rand, n int) []float32 {
 	return x
 }
 
-func TestGemmAgainstFloat64(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for _, l := range []Layout{NN, NT, TN} {
-		const m, n, k = 13, 29, 300
-		a, b := random(r, m*k), random(r, k*n)
-		lda, ldb := k, n
-		if l == TN {
-			lda = m
-		}
-		if l == NT {
-			ldb = k
-		}
-		c := make([]float32, m*n)
-		Gemm(l, m, n, k, 0.5, a, lda, b, ldb, 0, c, n)
-		for i := range m {
-			for j := range n {
-				var want, size float64
-				for p := range k {
-					x, y := a[i*k+p], b[p*n+j]
-					if l == TN {
-						x = a[p*m+i]
-					}
-					if l == NT {
-						y = b[j*k+p]
-					}
-					want += 0.5 * float64(x) * float64(y)
-					size += math.Abs(float64(x) * float64(y))
-				}
-				tol := k * size / (1 << 24)
-				if diff := math.Abs(float64(c[i*n+j]) - want); !(diff <= tol) {
-					t.Fatalf("layout %d: c[%d,%d] = %v, want %v ± %v", l, i, j, c[i*n+j], want, tol)
-				}
-			}
+// sameBits fails the test where got and want differ. All NaN are alike.
+func sameBits(t *testing.T, name string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d elements, want %d", name, len(got), len(want))
+	}
+	for i, v := range got {
+		w := want[i]
+		if math.Float32bits(v) != math.Float32bits(w) && !(v != v && w != w) {
+			t.Fatalf("%s: element %d of %d: got %v (%#x), want %v (%#x)", name, i, len(got), v, math.Float32bits(v), w, math.Float32bits(w))
 		}
 	}
+}
+
+// fma is a·b + c in one rounding. The float64 sum is rounded to odd, so that
+// rounding it once more to float32 is right.
+func fma(a, b, c float32) float32 {
+	p, z := float64(a)*float64(b), float64(c)
+	s := p + z
+	t := s - p
+	if e := (p - (s - t)) + (z - t); e != 0 && !math.IsInf(s, 0) && math.Float64bits(s)&1 == 0 {
+		if (e > 0) == (s > 0) {
+			s = math.Float64frombits(math.Float64bits(s) + 1)
+		} else {
+			s = math.Float64frombits(math.Float64bits(s) - 1)
+		}
+	}
+	return float32(s)
 }

@@ -1,35 +1,130 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
-// Packed is an op(B), k×n, in the form that the products read fastest. It is a
+// Packed is an op(B), k×n, in the form that the products read fastest: for each
+// block of k, panels of as many columns as a tile is wide, row by row. It is a
 // copy: the matrix it was made from may be changed or dropped. It is safe for
 // concurrent use.
 type Packed struct {
-	n, k int
-	data []float32
+	n, k   int
+	tiling *tiling
+	data   []float32
 }
 
 // Pack packs op(B), k×n: for NN from a k×n matrix, for NT from an n×k one.
 func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
-	p := &Packed{n: n, k: k}
 	switch l {
 	case NN:
 		checkMatrix("b", b, k, n, ldb)
-		p.data = make([]float32, n*k)
-		for i := range k {
-			copy(p.data[i*n:i*n+n], b[i*ldb:])
-		}
 	case NT:
 		checkMatrix("b", b, n, k, ldb)
-		p.data = make([]float32, n*k)
-		for j := range n {
-			for i := range k {
-				p.data[i*n+j] = b[j*ldb+i]
-			}
-		}
 	default:
 		panic(fmt.Sprintf("kernel: cannot pack layout %d, want NN or NT", l))
 	}
+	t := tilingFor(isa)
+	p := &Packed{n: n, k: k, tiling: t, data: aligned(packedLen(t, n, k))}
+	Parallel(p.tasks(), func(i int) { p.fill(i, l == NT, b, ldb) })
 	return p
+}
+
+func packedLen(t *tiling, n, k int) int { return roundUp(n, t.lanes) * k }
+
+// aligned returns n floats that begin a cache line.
+func aligned(n int) []float32 {
+	x := make([]float32, n+15)
+	at := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64) / 4
+	return x[at : at+n : at+n]
+}
+
+// panel returns the packed panel of columns from j and rows from k0.
+func (p *Packed) panel(k0, j int) []float32 {
+	at := k0*roundUp(p.n, p.tiling.lanes) + j*min(kBlock, p.k-k0)
+	return p.data[at:]
+}
+
+func (p *Packed) tasks() int { return blocks(p.n, p.tiling.cols) * blocks(p.k, kBlock) }
+
+// fill packs the i-th of p.tasks() panels.
+func (p *Packed) fill(i int, bT bool, b []float32, ldb int) {
+	nb := blocks(p.k, kBlock)
+	j, k0 := i/nb*p.tiling.cols, i%nb*kBlock
+	p.tiling.packB(p.panel(k0, j), bT, b, ldb, k0, min(kBlock, p.k-k0), j, min(p.tiling.cols, p.n-j))
+}
+
+// packB packs k rows from k0 and n columns from j of op(B) into a panel, whose
+// surplus columns it zeroes.
+func (t *tiling) packB(dst []float32, bT bool, b []float32, ldb, k0, k, j, n int) {
+	width := roundUp(n, t.lanes)
+	if n < width {
+		for p := range k {
+			clear(dst[p*width+n : p*width+width])
+		}
+	}
+	if bT {
+		transpose(dst, width, b[j*ldb+k0:], ldb, n, k)
+		return
+	}
+	for p := range k {
+		at := (k0+p)*ldb + j
+		if n == 48 {
+			*(*[48]float32)(dst[p*48:]) = *(*[48]float32)(b[at:])
+		} else {
+			copy(dst[p*width:p*width+n], b[at:])
+		}
+	}
+}
+
+// packA packs m rows from i and k columns from k0 of op(A): panels of t.rows
+// rows, the last of as many as are left, column by column.
+func (t *tiling) packA(dst []float32, aT bool, a []float32, lda, i, m, k0, k int) {
+	if !aT {
+		for r := 0; r < m; r += t.rows {
+			rows := min(t.rows, m-r)
+			transpose(dst[r*k:], rows, a[(i+r)*lda+k0:], lda, rows, k)
+		}
+		return
+	}
+	// Eight columns at a time: A is read along its rows.
+	for p0 := 0; p0 < k; p0 += 8 {
+		for r := 0; r < m; r += t.rows {
+			rows := min(t.rows, m-r)
+			for p := p0; p < min(k, p0+8); p++ {
+				to, at := r*k+p*rows, (k0+p)*lda+i+r
+				if rows == 8 {
+					*(*[8]float32)(dst[to:]) = *(*[8]float32)(a[at:])
+				} else {
+					copy(dst[to:to+rows], a[at:])
+				}
+			}
+		}
+	}
+}
+
+// transpose copies a rows×cols block of src, rows ld apart, so that column c
+// becomes dst[c*width : c*width+rows].
+func transpose(dst []float32, width int, src []float32, ld, rows, cols int) {
+	r, whole := 0, 0
+	if isa >= avx2 {
+		whole = cols &^ 7
+	}
+	for ; whole > 0 && rows-r >= 8; r += 8 {
+		transpose8(&dst[r], width, &src[r*ld], ld, whole/8)
+	}
+	if whole > 0 && rows-r >= 6 {
+		transpose6(&dst[r], width, &src[r*ld], ld, whole/8)
+		r += 6
+	}
+	for i := range rows { // what assembly has not done
+		from := 0
+		if i < r {
+			from = whole
+		}
+		for c := from; c < cols; c++ {
+			dst[c*width+i] = src[i*ld+c]
+		}
+	}
 }

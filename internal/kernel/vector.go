@@ -36,7 +36,11 @@ func expGo(dst, x []float32) {
 func Add(dst, a, b []float32) {
 	checkLen("a", a, len(dst))
 	checkLen("b", b, len(dst))
-	chunks(len(dst), func(i, j int) { addGo(dst[i:j], a[i:j], b[i:j]) })
+	chunks(len(dst), func(i, j int) { add(dst[i:j], a[i:j], b[i:j]) })
+}
+
+func add(dst, a, b []float32) {
+	addGo(dst, a, b)
 }
 
 func addGo(dst, a, b []float32) {
@@ -63,7 +67,7 @@ func AddRows(dst, x, row []float32, rows, cols int) {
 	checkRows("x", x, rows, cols)
 	checkLen("row", row, cols)
 	rowChunks(rows, cols, func(i int) {
-		addGo(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], row)
+		add(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], row)
 	})
 }
 

@@ -1,0 +1,324 @@
+package main
+
+import "fmt"
+
+// Offsets into tileArgs, in tile.go.
+const (
+	argK      = 0
+	argA      = 8
+	argRow    = 16
+	argCol    = 24
+	argPanel  = 32
+	argB      = 40
+	argC      = 48
+	argLdc    = 56
+	argAdd    = 64
+	argLdAdd  = 72
+	argPanels = 80
+	argTail   = 88
+	argAlpha  = 96
+)
+
+// family is the tiles of one instruction set.
+type family struct {
+	name      string // of the table in Go
+	reg       string // Y or Z
+	regs      int    // of them
+	lanes     int
+	rows, vec int // of the largest tile
+}
+
+var families = []family{
+	{"AVX512", "Z", 32, 16, 8, 3},
+	{"AVX2", "Y", 16, 8, 6, 2},
+}
+
+func gemmFile() file {
+	f := file{name: "gemm"}
+	for _, fam := range families {
+		for _, packed := range []bool{true, false} {
+			kind := "InPlace"
+			if packed {
+				kind = "Packed"
+			}
+			fmt.Fprintf(&f.tail, "// tile%s%s holds the tiles by their rows and vectors of columns.\n", kind, fam.name)
+			fmt.Fprintf(&f.tail, "var tile%s%s = [][]func(*tileArgs){\n", kind, fam.name)
+			for rows := 1; rows <= fam.rows; rows++ {
+				fmt.Fprintf(&f.tail, "%d: {", rows)
+				for vec := 1; vec <= fam.vec; vec++ {
+					t := tile{family: fam, file: &f, rows: rows, vec: vec, packed: packed}
+					t.emit()
+					fmt.Fprintf(&f.tail, "%d: %s,", vec, t.label())
+				}
+				fmt.Fprintf(&f.tail, "},\n")
+			}
+			fmt.Fprintf(&f.tail, "}\n\n")
+		}
+	}
+	fmt.Fprintf(&f.data, "// A mask of n lanes begins 4·(8-n) bytes into it.\n")
+	for i := 0; i < 16; i += 2 {
+		v := "0xffffffffffffffff"
+		if i >= 8 {
+			v = "0"
+		}
+		fmt.Fprintf(&f.data, "DATA gemmMask<>+%d(SB)/8, $%s\n", 4*i, v)
+	}
+	fmt.Fprintf(&f.data, "GLOBL gemmMask<>(SB), RODATA|NOPTR, $64\n\n")
+	return f
+}
+
+// tile is the function that computes rows × vec·lanes elements of C, and the
+// panels of rows below them.
+type tile struct {
+	family
+	*file
+	rows, vec int
+	packed    bool // A is packed: its rows lie side by side
+	turn      int  // of the broadcast registers
+}
+
+func (t *tile) label() string {
+	s := fmt.Sprintf("tile%s%dx%d", t.reg, t.rows, t.vec*t.lanes)
+	if !t.packed {
+		s += "InPlace"
+	}
+	return s
+}
+
+func (t *tile) r(i int) string        { return fmt.Sprintf("%s%d", t.reg, i) }
+func (t *tile) acc(row, v int) string { return t.r(row*t.vec + v) }
+func (t *tile) b(v int) string        { return t.r(t.rows*t.vec + v) }
+func (t *tile) bytes() int            { return t.lanes * 4 }
+
+// spare is a register beside the accumulators and B's vectors.
+func (t *tile) spare() string {
+	first := t.rows*t.vec + t.vec
+	t.turn++
+	return t.r(first + t.turn%(min(t.regs, first+8)-first))
+}
+
+// bases hold the addresses of rows 0, 3 and 6 of an A in place.
+var bases = []string{"SI", "R8", "R9"}
+
+func (t *tile) emit() {
+	f := t.file
+	f.text(t.label(), "(t *tileArgs)", 8)
+	f.i("MOVQ t+0(FP), AX")
+	f.i("MOVQ %d(AX), DX", argC)
+	f.i("MOVQ %d(AX), BX", argLdc)
+	f.i("MOVQ %d(AX), R12", argAdd)
+	f.i("MOVQ %d(AX), R13", argPanels)
+	if t.packed {
+		f.i("MOVQ %d(AX), SI", argA)
+	} else {
+		f.i("MOVQ %d(AX), R14", argA)
+		f.i("MOVQ %d(AX), R10", argRow)
+		f.i("MOVQ %d(AX), R11", argCol)
+	}
+	if t.reg == "Z" {
+		f.i("MOVQ %d(AX), CX", argTail)
+		f.i("MOVL $1, R8")
+		f.i("SHLL CX, R8")
+		f.i("DECL R8")
+		f.i("KMOVW R8, K1")
+	}
+	f.p("panel:")
+	f.i("MOVQ %d(AX), DI", argB)
+	t.prefetchC()
+	for row := range t.rows {
+		for v := range t.vec {
+			x := t.acc(row, v)
+			if t.reg == "Z" {
+				f.i("VPXORD %s, %s, %s", x, x, x)
+			} else {
+				f.i("VXORPS %s, %s, %s", x, x, x)
+			}
+		}
+	}
+	f.i("MOVQ %d(AX), CX", argK)
+	if t.packed {
+		t.loopPacked()
+	} else {
+		t.loopInPlace()
+	}
+	t.store()
+	f.ret()
+}
+
+// prefetchC asks for the tile of C while the sums run.
+func (t *tile) prefetchC() {
+	if t.rows < 4 {
+		return
+	}
+	t.i("MOVQ DX, R8")
+	for row := range t.rows {
+		for at := 0; at < t.vec*t.bytes(); at += 64 {
+			t.i("PREFETCHT0 %d(R8)", at)
+		}
+		if row < t.rows-1 {
+			t.i("ADDQ BX, R8")
+		}
+	}
+}
+
+// step adds one k: its u-th after SI and DI.
+func (t *tile) step(u int, address func(row int) string) {
+	for v := range t.vec {
+		t.i("VMOVUPS %d(DI), %s", (u*t.vec+v)*t.bytes(), t.b(v))
+	}
+	for row := range t.rows {
+		x := t.spare()
+		t.i("VBROADCASTSS %s, %s", address(row), x)
+		for v := range t.vec {
+			t.i("VFMADD231PS %s, %s, %s", t.b(v), x, t.acc(row, v))
+		}
+	}
+}
+
+func (t *tile) loopPacked() {
+	const unroll = 4
+	at := func(u int) func(int) string {
+		return func(row int) string { return fmt.Sprintf("%d(SI)", (u*t.rows+row)*4) }
+	}
+	advance := func(n int) {
+		t.i("ADDQ $%d, SI", n*t.rows*4)
+		t.i("ADDQ $%d, DI", n*t.vec*t.bytes())
+	}
+	t.i("SUBQ $%d, CX", unroll)
+	t.i("JLT rest")
+	t.i("PCALIGN $32")
+	t.p("loop:")
+	for u := range unroll {
+		t.step(u, at(u))
+	}
+	advance(unroll)
+	t.i("SUBQ $%d, CX", unroll)
+	t.i("JGE loop")
+	t.p("rest:")
+	t.i("ADDQ $%d, CX", unroll)
+	t.i("JZ store")
+	t.p("single:")
+	t.step(0, at(0))
+	advance(1)
+	t.i("DECQ CX")
+	t.i("JNZ single")
+}
+
+func (t *tile) loopInPlace() {
+	t.i("MOVQ R14, SI")
+	for row := 3; row < t.rows; row += 3 {
+		t.i("LEAQ (%s)(R10*2), %s", bases[row/3-1], bases[row/3])
+		t.i("ADDQ R10, %s", bases[row/3])
+	}
+	t.i("PCALIGN $32")
+	t.p("loop:")
+	t.step(0, func(row int) string {
+		if row%3 == 0 {
+			return "(" + bases[row/3] + ")"
+		}
+		return fmt.Sprintf("(%s)(R10*%d)", bases[row/3], row%3)
+	})
+	for row := 0; row < t.rows; row += 3 {
+		t.i("ADDQ R11, %s", bases[row/3])
+	}
+	t.i("ADDQ $%d, DI", t.vec*t.bytes())
+	t.i("DECQ CX")
+	t.i("JNZ loop")
+	t.i("ADDQ %d(AX), R14", argPanel)
+}
+
+// store writes alpha·sum, or alpha·sum + add in one rounding, to C, and goes on
+// to the next panel of rows.
+func (t *tile) store() {
+	alpha := t.b(0)
+	t.p("store:")
+	t.i("VBROADCASTSS %d(AX), %s", argAlpha, alpha)
+	t.i("MOVQ %d(AX), R8", argLdAdd)
+	if t.reg == "Z" {
+		t.i("TESTQ R12, R12")
+		t.i("JNZ added")
+		t.rowsOut(alpha, false, t.movZ)
+		t.i("JMP next")
+		t.p("added:")
+		t.rowsOut(alpha, true, t.movZ)
+	} else {
+		t.i("CMPQ %d(AX), $%d", argTail, t.lanes)
+		t.i("JNE masked")
+		t.i("TESTQ R12, R12")
+		t.i("JNZ added")
+		t.rowsOut(alpha, false, t.movY)
+		t.i("JMP next")
+		t.p("added:")
+		t.rowsOut(alpha, true, t.movY)
+		t.i("JMP next")
+		t.p("masked:")
+		t.i("MOVQ %d(AX), CX", argTail)
+		t.i("NEGQ CX")
+		t.i("LEAQ gemmMask<>+32(SB), DI")
+		t.i("VMOVUPS (DI)(CX*4), %s", t.mask())
+		t.i("TESTQ R12, R12")
+		t.i("JNZ maskedAdded")
+		t.rowsOut(alpha, false, t.movMasked)
+		t.i("JMP next")
+		t.p("maskedAdded:")
+		t.rowsOut(alpha, true, t.movMasked)
+	}
+	t.p("next:")
+	t.i("DECQ R13")
+	t.i("JNZ panel")
+}
+
+// mask is the register of the store's mask: no sum is in it.
+func (t *tile) mask() string { return t.r(t.regs - 1) }
+
+func (t *tile) rowsOut(alpha string, add bool, mov func(v int, load bool, at, x string)) {
+	x := t.r(t.regs - 2)
+	for row := range t.rows {
+		for v := range t.vec {
+			acc, at := t.acc(row, v), fmt.Sprintf("%d", v*t.bytes())
+			if add {
+				mov(v, true, at+"(R12)", x)
+				t.i("VFMADD213PS %s, %s, %s", x, alpha, acc)
+			} else {
+				t.i("VMULPS %s, %s, %s", alpha, acc, acc)
+			}
+			mov(v, false, at+"(DX)", acc)
+		}
+		t.i("ADDQ BX, DX")
+		if add {
+			t.i("ADDQ R8, R12")
+		}
+	}
+}
+
+func (t *tile) movZ(v int, load bool, at, x string) {
+	switch last := v == t.vec-1; {
+	case load && last:
+		t.i("VMOVUPS.Z %s, K1, %s", at, x)
+	case load:
+		t.i("VMOVUPS %s, %s", at, x)
+	case last:
+		t.i("VMOVUPS %s, K1, %s", x, at)
+	default:
+		t.i("VMOVUPS %s, %s", x, at)
+	}
+}
+
+func (t *tile) movY(v int, load bool, at, x string) {
+	if load {
+		t.i("VMOVUPS %s, %s", at, x)
+	} else {
+		t.i("VMOVUPS %s, %s", x, at)
+	}
+}
+
+func (t *tile) movMasked(v int, load bool, at, x string) {
+	switch {
+	case v < t.vec-1:
+		t.movY(v, load, at, x)
+	case load:
+		t.i("VMASKMOVPS %s, %s, %s", at, t.mask(), x)
+	default:
+		t.i("VMASKMOVPS %s, %s, %s", x, t.mask(), at)
+	}
+}

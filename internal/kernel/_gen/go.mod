@@ -1,0 +1,3 @@
+module github.com/goclip/goclip/internal/kernel/_gen
+
+go 1.24.0
