@@ -13,7 +13,7 @@ type Config struct {
 	PatchSize int    // side of a square patch; required for a ViT
 	Width     int    // of the residual stream (ViT) or the stem (ResNet); required
 	Layers    int    // transformer blocks; required for a ViT
-	Heads     int    // attention heads, a divisor of Width; required
+	Heads     int    // attention heads, a divisor of Width; required for a ViT
 	EmbedDim  int    // size of the features; required
 
 	MLPRatio   float64 // hidden width of the MLP over Width; zero means 4
@@ -30,7 +30,9 @@ type Config struct {
 	NoLnPre       bool // no LayerNorm before the first block
 
 	// Stages, where given, makes the tower CLIP's ModifiedResNet with that many
-	// bottleneck blocks in each of its four stages.
+	// bottleneck blocks in each of its four stages. Besides it, ImageSize, Width,
+	// EmbedDim and Heads are read: the heads of the pooling attention over 32·Width
+	// channels, where zero means Width/2.
 	Stages []int
 }
 
@@ -40,14 +42,14 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("vision: %s %s", field, fmt.Sprintf(format, args...))
 	}
 	for _, f := range []struct {
-		name string
-		v    int
+		name   string
+		v, min int
 	}{
-		{"ImageSize[0]", c.ImageSize[0]}, {"ImageSize[1]", c.ImageSize[1]},
-		{"Width", c.Width}, {"Heads", c.Heads}, {"EmbedDim", c.EmbedDim},
+		{"ImageSize[0]", c.ImageSize[0], 1}, {"ImageSize[1]", c.ImageSize[1], 1},
+		{"Width", c.Width, 1}, {"Heads", c.Heads, c.minHeads()}, {"EmbedDim", c.EmbedDim, 1},
 	} {
-		if f.v < 1 || f.v > 1<<20 {
-			return fail(f.name, "is %d, want 1 or more", f.v)
+		if f.v < f.min || f.v > 1<<20 {
+			return fail(f.name, "is %d, want %d or more", f.v, f.min)
 		}
 	}
 	if c.Stages != nil {
@@ -75,15 +77,27 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// Grid returns the number of patches down and across.
+func (c *Config) minHeads() int {
+	if c.Stages != nil {
+		return 0
+	}
+	return 1
+}
+
+// Grid returns the number of patches down and across; a ResNet's are of 32
+// pixels.
 func (c *Config) Grid() [2]int {
+	if c.Stages != nil {
+		return [2]int{c.ImageSize[0] / 32, c.ImageSize[1] / 32}
+	}
 	return [2]int{c.ImageSize[0] / c.PatchSize, c.ImageSize[1] / c.PatchSize}
 }
 
-// Tokens returns the length of the transformer's sequence.
+// Tokens returns the length of the transformer's sequence, or of what a ResNet's
+// pooling attention sees.
 func (c *Config) Tokens() int {
 	n := c.Grid()[0] * c.Grid()[1]
-	if !c.NoClassToken {
+	if c.Stages != nil || !c.NoClassToken {
 		n++
 	}
 	return n

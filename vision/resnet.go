@@ -1,9 +1,223 @@
 package vision
 
-import "errors"
+import (
+	"fmt"
+	"math"
 
-func (c *Config) validateResNet() error {
-	return errors.New("vision: Stages is set, but this build has no ResNet")
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// resnet is CLIP's ModifiedResNet (Radford et al., 2021, section 2.4): three
+// convolutions as the stem, average pooling before every convolution that would
+// have a stride, and attention in place of the last average. Inside, the
+// channels come last.
+type resnet struct {
+	stem   [3]*convNorm
+	stages [4][]*bottleneck
+	pool   *attnPool
 }
 
-func newResNet(Config) body { return nil }
+func newResNet(c Config) body {
+	r := &resnet{
+		stem: [3]*convNorm{
+			newConvNorm("visual.conv1", "visual.bn1", 3, c.Width/2, 3),
+			newConvNorm("visual.conv2", "visual.bn2", c.Width/2, c.Width/2, 3),
+			newConvNorm("visual.conv3", "visual.bn3", c.Width/2, c.Width, 3),
+		},
+		pool: newAttnPool(c),
+	}
+	r.stem[0].stride = 2
+	in := c.Width
+	for i := range r.stages {
+		width := c.Width << i
+		for j := range c.Stages[i] {
+			stride := 1
+			if i > 0 && j == 0 {
+				stride = 2
+			}
+			name := fmt.Sprintf("visual.layer%d.%d", i+1, j)
+			r.stages[i] = append(r.stages[i], newBottleneck(name, in, width, stride))
+			in = 4 * width
+		}
+	}
+	return r
+}
+
+func (r *resnet) forward(pixels *G.Node) *G.Node {
+	x := r.stemForward(nn.ChannelsLast(pixels)) // (B, H/4, W/4, C)
+	for _, blocks := range r.stages {
+		for _, b := range blocks {
+			x = b.forward(x)
+		}
+	} // (B, H/32, W/32, 32·C)
+	return r.pool.forward(x) // (B, D)
+}
+
+func (r *resnet) stemForward(x *G.Node) *G.Node {
+	for _, c := range r.stem {
+		x = nn.ReLU(c.forward(x))
+	}
+	return nn.AvgPool2D(x, 2)
+}
+
+func (r *resnet) params() []*Param {
+	var ps []*Param
+	for _, c := range r.stem {
+		ps = append(ps, c.params()...)
+	}
+	for _, blocks := range r.stages {
+		for _, b := range blocks {
+			ps = append(ps, b.params()...)
+		}
+	}
+	return append(ps, r.pool.params()...)
+}
+
+// convNorm is a convolution that keeps the size of its input, but for a stride,
+// and the BatchNorm after it.
+type convNorm struct {
+	weight *Param // (out, in, size, size)
+	norm   *nn.BatchNorm
+	stride int
+}
+
+func newConvNorm(conv, norm string, in, out, size int) *convNorm {
+	limit := 1 / math.Sqrt(float64(in*size*size))
+	return &convNorm{
+		weight: nn.NewParam(conv+".weight", out, in, size, size).Uniform(limit),
+		norm:   nn.NewBatchNorm(norm, out),
+		stride: 1,
+	}
+}
+
+func (c *convNorm) forward(x *G.Node) *G.Node {
+	pad := c.weight.Shape[2] / 2
+	return c.norm.Forward(nn.Conv2D(x, c.weight.Node(x.Graph()), c.stride, pad))
+}
+
+func (c *convNorm) params() []*Param { return append([]*Param{c.weight}, c.norm.Params()...) }
+
+// bottleneck is a residual block whose output has four times its inner width.
+// Its stride is an average pool, so that no pixel is skipped (Zhang, 2019).
+type bottleneck struct {
+	convs      [3]*convNorm
+	downsample *convNorm // of the residual; nil where the shape stays
+	stride     int
+}
+
+func newBottleneck(name string, in, width, stride int) *bottleneck {
+	b := &bottleneck{
+		convs: [3]*convNorm{
+			newConvNorm(name+".conv1", name+".bn1", in, width, 1),
+			newConvNorm(name+".conv2", name+".bn2", width, width, 3),
+			newConvNorm(name+".conv3", name+".bn3", width, 4*width, 1),
+		},
+		stride: stride,
+	}
+	b.convs[2].norm.Weight.Fill(0) // CLIP's: a new block passes its residual on
+	if stride > 1 || in != 4*width {
+		b.downsample = newConvNorm(name+".downsample.0", name+".downsample.1", in, 4*width, 1)
+	}
+	return b
+}
+
+// forward maps (B, H, W, C) to (B, H/stride, W/stride, 4·width).
+func (b *bottleneck) forward(x *G.Node) *G.Node {
+	y := nn.ReLU(b.convs[0].forward(x))
+	y = nn.ReLU(b.convs[1].forward(y))
+	y = b.convs[2].forward(b.shrink(y)) // (B, H/stride, W/stride, 4·width)
+	if b.downsample != nil {
+		x = b.downsample.forward(b.shrink(x))
+	}
+	return nn.ReLU(nn.Add(y, x))
+}
+
+func (b *bottleneck) shrink(x *G.Node) *G.Node {
+	if b.stride == 1 {
+		return x
+	}
+	return nn.AvgPool2D(x, b.stride)
+}
+
+func (b *bottleneck) params() []*Param {
+	var ps []*Param
+	for _, c := range b.convs {
+		ps = append(ps, c.params()...)
+	}
+	if b.downsample != nil {
+		ps = append(ps, b.downsample.params()...)
+	}
+	return ps
+}
+
+// attnPool attends from the mean of all pixels to them and itself.
+type attnPool struct {
+	posEmbed      *Param // (1+P, W)
+	q, k, v, proj *nn.Linear
+	heads         int
+}
+
+func newAttnPool(c Config) *attnPool {
+	width := 32 * c.Width
+	linear := func(name string, out int) *nn.Linear {
+		l := nn.NewLinear("visual.attnpool."+name, width, out)
+		l.Weight.Normal(1 / math.Sqrt(float64(width)))
+		return l
+	}
+	p := &attnPool{
+		posEmbed: nn.NewParam("visual.attnpool.positional_embedding", c.Tokens(), width).Normal(1 / math.Sqrt(float64(width))),
+		q:        linear("q_proj", width),
+		k:        linear("k_proj", width),
+		v:        linear("v_proj", width),
+		proj:     linear("c_proj", c.EmbedDim),
+		heads:    c.Heads,
+	}
+	if p.heads == 0 {
+		p.heads = c.Width / 2 // heads of 64 channels
+	}
+	return p
+}
+
+// forward maps (B, H, W, C) to (B, D).
+func (p *attnPool) forward(x *G.Node) *G.Node {
+	x = nn.AddPositions(nn.PrependMean(x), p.posEmbed.Node(x.Graph())) // (B, 1+P, C)
+	q := p.q.Forward(nn.Token(x, 0))                                   // (B, C)
+	return p.proj.Forward(nn.AttentionPool(q, p.k.Forward(x), p.v.Forward(x), p.heads))
+}
+
+func (p *attnPool) params() []*Param {
+	ps := []*Param{p.posEmbed}
+	for _, l := range []*nn.Linear{p.k, p.q, p.v, p.proj} {
+		ps = append(ps, l.Params()...)
+	}
+	return ps
+}
+
+func (c *Config) validateResNet() error {
+	fail := func(field, format string, args ...any) error {
+		return fmt.Errorf("vision: %s %s", field, fmt.Sprintf(format, args...))
+	}
+	if len(c.Stages) != 4 {
+		return fail("Stages", "are %v, want 4 numbers of blocks", c.Stages)
+	}
+	for i, n := range c.Stages {
+		if n < 1 || n > 1000 {
+			return fail(fmt.Sprintf("Stages[%d]", i), "is %d, want 1 to 1000", n)
+		}
+	}
+	for i, side := range c.ImageSize {
+		// The stem rounds up and the position embedding down.
+		if side < 32 || side%32 == 31 {
+			return fail(fmt.Sprintf("ImageSize[%d]", i), "is %d, want 32 or more, and not one less than a multiple of it", side)
+		}
+	}
+	switch {
+	case c.Width%2 != 0 || c.Width > 1<<15:
+		return fail("Width", "is %d, want an even number to %d", c.Width, 1<<15)
+	case c.Heads != 0 && 32*c.Width%c.Heads != 0:
+		return fail("Heads", "is %d, which does not divide 32·Width %d", c.Heads, 32*c.Width)
+	}
+	return nil
+}
