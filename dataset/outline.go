@@ -53,7 +53,7 @@ var corners = [shapes][][2]float64{
 // products that cannot be fused: vector's own curves may round differently from
 // one architecture to the next.
 func (o Object) outline(z *vector.Rasterizer, side float64) {
-	p := path{z: z, x: float64(o.X * side), y: float64(o.Y * side), r: o.Radius * side}
+	p := pen{z: z, x: float64(o.X * side), y: float64(o.Y * side), r: o.Radius * side}
 	switch o.Shape {
 	case Circle:
 		p.circle(0.95, false)
@@ -70,14 +70,14 @@ func (o Object) outline(z *vector.Rasterizer, side float64) {
 	}
 }
 
-// path maps the square of -1 … 1 to the object's place.
-type path struct {
+// pen maps the square of -1 … 1 to the object's place.
+type pen struct {
 	z       *vector.Rasterizer
 	x, y, r float64
 	open    bool
 }
 
-func (p *path) to(x, y float64) {
+func (p *pen) to(x, y float64) {
 	px, py := float32(p.x+float64(p.r*x)), float32(p.y+float64(p.r*y))
 	if p.open {
 		p.z.LineTo(px, py)
@@ -87,14 +87,14 @@ func (p *path) to(x, y float64) {
 	}
 }
 
-func (p *path) close() {
+func (p *pen) close() {
 	p.z.ClosePath()
 	p.open = false
 }
 
 // circle goes round in 64 lines. Its points are rational, (1-t², 2t)/(1+t²), so
 // no sine is needed. The way back cuts a hole into what is there.
-func (p *path) circle(r float64, back bool) {
+func (p *pen) circle(r float64, back bool) {
 	const quarter = 16
 	for i := range 4 * quarter {
 		if back {
@@ -111,7 +111,7 @@ func (p *path) circle(r float64, back bool) {
 }
 
 // heart is two cubic curves a side, from the notch over the lobe to the tip.
-func (p *path) heart() {
+func (p *pen) heart() {
 	right := [][4][2]float64{
 		{{0, -0.5}, {0.15, -1.02}, {1, -1.05}, {1, -0.3}},
 		{{1, -0.3}, {1, 0.25}, {0.3, 0.6}, {0, 0.95}},
@@ -127,7 +127,7 @@ func (p *path) heart() {
 }
 
 // cubic goes along a Bézier curve with x mirrored by sign.
-func (p *path) cubic(c [4][2]float64, sign float64) {
+func (p *pen) cubic(c [4][2]float64, sign float64) {
 	const pieces = 12
 	for i := range pieces {
 		t := float64(i) / pieces

@@ -28,14 +28,23 @@ type Sample struct {
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string
 
+	// Fault is what is wrong with the sample as far as its source has seen;
+	// it then has no captions and need not have a Decode.
+	Fault error
+
 	// Decode reads the picture. It may be called from any goroutine and more
 	// than once. An error makes this one sample bad, not its source.
 	Decode func() (image.Image, error)
+
+	size int64 // bytes that Decode holds on to
 }
 
 // Pair decodes the picture and joins it with caption number draw modulo the
 // number of captions. The error says what is wrong with this sample.
 func (s Sample) Pair(draw uint64) (Pair, error) {
+	if s.Fault != nil {
+		return Pair{}, s.Fault
+	}
 	if len(s.Captions) == 0 {
 		return Pair{}, errors.New("no caption and no label")
 	}

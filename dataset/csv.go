@@ -1,0 +1,210 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// csvRow returns the fields of the next row that is not blank, and its line.
+// After a quote that is never closed, the row ends with its first line.
+func (l *lineReader) csvRow(sep byte) (fields []string, at int, err error) {
+	text, err := l.next()
+	for err == nil && text == "" {
+		text, err = l.next()
+	}
+	at = l.at
+	if err != nil {
+		return nil, at, err
+	}
+	var row csvFields
+	row.add(text, sep)
+	var more []line
+	for size := 0; row.open; size += len(text) {
+		text, err = l.next()
+		if err == nil || err == errLongLine {
+			more = append(more, line{text, err})
+		}
+		if err != nil || len(more) > maxRowLines || size > maxRowBytes {
+			l.restore(at, more)
+			if err != nil && err != io.EOF && err != errLongLine {
+				return nil, at, err
+			}
+			return nil, at, errOpenQuote
+		}
+		row.add(text, sep)
+	}
+	return row.done, at, nil
+}
+
+// csvFields cuts a row as RFC 4180 has it, and takes a quote that is out of
+// place for itself.
+type csvFields struct {
+	done []string
+	part strings.Builder
+	open bool // part is in quotes, and goes on in the next line
+}
+
+func (f *csvFields) add(text string, sep byte) {
+	if f.open {
+		f.part.WriteByte('\n')
+	}
+	for {
+		if !f.open && !strings.HasPrefix(text, `"`) {
+			field, rest, more := strings.Cut(text, string(rune(sep)))
+			f.done = append(f.done, field)
+			if !more {
+				return
+			}
+			text = rest
+			continue
+		}
+		if !f.open {
+			f.open, text = true, text[1:]
+		}
+		rest, closed := f.quoted(text, sep)
+		if !closed {
+			return
+		}
+		f.done = append(f.done, f.part.String())
+		f.part, f.open = strings.Builder{}, false
+		if rest == "" {
+			return
+		}
+		text = rest[1:]
+	}
+}
+
+// quoted reads up to the quote before a separator or the end of the row.
+func (f *csvFields) quoted(text string, sep byte) (rest string, closed bool) {
+	for {
+		i := strings.IndexByte(text, '"')
+		if i < 0 {
+			f.part.WriteString(text)
+			return "", false
+		}
+		f.part.WriteString(text[:i])
+		text = text[i+1:]
+		switch {
+		case text == "" || text[0] == sep:
+			return text, true
+		case text[0] == '"':
+			text = text[1:]
+		}
+		f.part.WriteByte('"')
+	}
+}
+
+// readCSV calls add for each row. An error is one of the whole table.
+func readCSV(r io.Reader, o *Options, add func(row) error) error {
+	lines := newLineReader(r)
+	head, err := lines.next()
+	if err == io.EOF {
+		return errors.New("empty, not even a header line")
+	}
+	if err != nil {
+		return fmt.Errorf("header line: %w", err)
+	}
+	sep := byte(o.Separator)
+	if sep == 0 {
+		sep = commonest(head, ",\t;")
+	}
+	var first csvFields
+	first.add(head, sep)
+	header := first.done
+	cols, err := findColumns(header, o)
+	if err != nil {
+		return err
+	}
+	for {
+		fields, at, err := lines.csvRow(sep)
+		if err == io.EOF {
+			return nil
+		}
+		next := row{line: at}
+		switch {
+		case err == errLongLine || err == errOpenQuote:
+			next.err = err
+		case err != nil:
+			return fmt.Errorf("line %d: %w", at, err)
+		case len(fields) != len(header):
+			next.err = fmt.Errorf("%d fields, but the header has %d (a field with a %q needs quotes)", len(fields), len(header), sep)
+		default:
+			next = cols.row(fields)
+			next.line = at
+		}
+		if err := add(next); err != nil {
+			return err
+		}
+	}
+}
+
+// commonest returns the character of set that text has most of; the first one
+// where there is none.
+func commonest(text, set string) byte {
+	best := set[0]
+	for i := range len(set) {
+		if strings.Count(text, set[i:i+1]) > strings.Count(text, string(rune(best))) {
+			best = set[i]
+		}
+	}
+	return best
+}
+
+// columns are the places of a CSV's fields; -1 where there is none.
+type columns struct{ image, caption, label int }
+
+func findColumns(header []string, o *Options) (columns, error) {
+	find := func(names []string) int {
+		for _, name := range names {
+			if i := slices.IndexFunc(header, func(h string) bool { return strings.TrimSpace(h) == name }); i >= 0 {
+				return i
+			}
+		}
+		return -1
+	}
+	c := columns{find(o.imageKeys()), find(o.captionKeys()), find(o.labelKeys())}
+	var missing []string
+	if c.image < 0 {
+		missing = append(missing, "of the picture ("+strings.Join(o.imageKeys(), ", ")+")")
+	}
+	if c.caption < 0 && (o.CaptionKey != "" || c.label < 0) {
+		missing = append(missing, "of the caption ("+strings.Join(o.captionKeys(), ", ")+")")
+	}
+	if c.label < 0 && (o.LabelKey != "" || c.caption < 0) {
+		missing = append(missing, "of the label ("+strings.Join(o.labelKeys(), ", ")+")")
+	}
+	if missing == nil {
+		return c, nil
+	}
+	return c, fmt.Errorf("no column %s; the columns are %s", strings.Join(missing, " nor "), listed(header))
+}
+
+// listed quotes names for a message, and not all of a thousand.
+func listed(names []string) string {
+	var b strings.Builder
+	for i, name := range names {
+		if i == 20 {
+			fmt.Fprintf(&b, " and %d more", len(names)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.40q", name)
+	}
+	return b.String()
+}
+
+func (c columns) row(fields []string) row {
+	r := row{image: strings.Clone(fields[c.image])}
+	if c.caption >= 0 {
+		r.captions = []string{strings.Clone(fields[c.caption])}
+	}
+	if c.label >= 0 {
+		r.label = strings.Clone(fields[c.label])
+	}
+	return r
+}

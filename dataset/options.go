@@ -1,0 +1,119 @@
+package dataset
+
+import (
+	"fmt"
+	"image"
+	"io"
+	"strings"
+
+	"github.com/goclip/goclip/internal/imagefile"
+)
+
+// Options says how [Open] reads a set. The zero value, and nil, will do for most.
+type Options struct {
+	// Columns of a table (CSV header, JSON field). Where one is empty, the
+	// names that common sets use are tried, in this order:
+	//
+	//	image    image, file_name, filepath, filename, path, img
+	//	caption  caption, captions, text, title
+	//	label    label, class, category
+	ImageKey, CaptionKey, LabelKey string
+
+	// Separator of a CSV's columns, an ASCII character. 0 takes the comma, the
+	// tab or the semicolon, whichever the header line has most of.
+	Separator rune
+
+	// Templates are the captions of a picture that has only a label, which
+	// takes the place of {}, with spaces for underscores. Empty means
+	// "a photo of a {}".
+	Templates []string
+
+	// Classes are names for labels that are numbers, counted from 0.
+	Classes []string
+
+	// AllowOutside admits paths in a table that are absolute or lead out of
+	// the table's folder. It takes effect in [Open] only.
+	AllowOutside bool
+
+	// Stream reads tars from front to back, and never knows more of them than
+	// what it holds in memory. Compressed tars are always read so.
+	Stream bool
+
+	// A stream shuffles the order of its shards, and within a buffer of this
+	// many samples and bytes; 0 means 1000 and 256 MiB.
+	Buffer      int
+	BufferBytes int64
+
+	// A picture with more pixels, or more encoded bytes, is bad. 0 means
+	// 178,956,970 (Pillow's limit) and 64 MiB.
+	MaxPixels int
+	MaxBytes  int64
+}
+
+// ready checks the options and fills in the defaults.
+func (o *Options) ready() (*Options, error) {
+	c := Options{}
+	if o != nil {
+		c = *o
+	}
+	for _, t := range c.Templates {
+		if !strings.Contains(t, "{}") {
+			return nil, fmt.Errorf("dataset: options: template %q has no {}", t)
+		}
+	}
+	if c.Separator < 0 || c.Separator > 127 || c.Separator == '"' || c.Separator == '\n' || c.Separator == '\r' {
+		return nil, fmt.Errorf("dataset: options: Separator %q, want another ASCII character", c.Separator)
+	}
+	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 {
+		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d",
+			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes)
+	}
+	if len(c.Templates) == 0 {
+		c.Templates = []string{"a photo of a {}"}
+	}
+	if c.Buffer == 0 {
+		c.Buffer = 1000
+	}
+	if c.BufferBytes == 0 {
+		c.BufferBytes = 256 << 20
+	}
+	if c.MaxPixels == 0 {
+		c.MaxPixels = imagefile.DefaultMaxPixels
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 64 << 20
+	}
+	return &c, nil
+}
+
+func (o *Options) imageKeys() []string {
+	return keys(o.ImageKey, "image", "file_name", "filepath", "filename", "path", "img")
+}
+
+func (o *Options) captionKeys() []string {
+	return keys(o.CaptionKey, "caption", "captions", "text", "title")
+}
+
+func (o *Options) labelKeys() []string { return keys(o.LabelKey, "label", "class", "category") }
+
+func keys(chosen string, usual ...string) []string {
+	if chosen != "" {
+		return []string{chosen}
+	}
+	return usual
+}
+
+// decode reads a picture within the limits.
+func (o *Options) decode(r io.Reader) (image.Image, error) {
+	return imagefile.Decode(r, imagefile.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
+}
+
+// captions returns the templates filled with a label.
+func (o *Options) captions(label string) []string {
+	name := strings.ReplaceAll(label, "_", " ")
+	filled := make([]string, len(o.Templates))
+	for i, t := range o.Templates {
+		filled[i] = strings.ReplaceAll(t, "{}", name)
+	}
+	return filled
+}
