@@ -2,6 +2,7 @@ package vision
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -10,8 +11,10 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/internal/tensorfile"
 )
 
 func openTensors(t *testing.T, elem ...string) *safetensors.File {
@@ -24,13 +27,20 @@ func openTensors(t *testing.T, elem ...string) *safetensors.File {
 	return f
 }
 
-func readTensor(t *testing.T, f *safetensors.File, name string) (data []float32, shape []int) {
+// weights is a file of tensors, whatever its layout.
+type weights interface {
+	Names() []string
+	Info(name string) (tensorfile.Info, bool)
+	Float32(name string, dst []float32) error
+}
+
+func readTensor(t *testing.T, f weights, name string) (data []float32, shape []int) {
 	t.Helper()
 	info, ok := f.Info(name)
 	if !ok {
 		t.Fatalf("no tensor %q", name)
 	}
-	data = make([]float32, tensor.Shape(info.Shape).TotalSize())
+	data = make([]float32, info.Len())
 	if err := f.Float32(name, data); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +49,7 @@ func readTensor(t *testing.T, f *safetensors.File, name string) (data []float32,
 
 // loadResNet fills a tower from a checkpoint, whose image tower must have the
 // tower's parameters, no more and no fewer.
-func loadResNet(t *testing.T, f *safetensors.File, cfg Config) *Tower {
+func loadResNet(t *testing.T, f weights, cfg Config) *Tower {
 	t.Helper()
 	tower, err := Blank(cfg)
 	if err != nil {
@@ -103,8 +113,8 @@ func near(t *testing.T, what string, got, want []float32, relative float64) {
 // open_clip's.
 func TestResNetFeatures(t *testing.T) {
 	cfg := Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 32, Stages: []int{1, 1, 1, 1}}
-	weights := openTensors(t, "checkpoints", "oc_rn_f16", "open_clip_model.safetensors")
-	tower := loadResNet(t, weights, cfg)
+	checkpoint := openTensors(t, "checkpoints", "oc_rn_f16", "open_clip_model.safetensors")
+	tower := loadResNet(t, checkpoint, cfg)
 	acts := openTensors(t, "activations", "oc_rn_f16.safetensors")
 	pixels, shape := readTensor(t, acts, "pixel_values")
 	want, _ := readTensor(t, acts, "image_features")
@@ -115,4 +125,151 @@ func TestResNetFeatures(t *testing.T) {
 	}
 	runGraph(t, g, y)
 	near(t, "image features", y.Value().Data().([]float32), want, 3e-5)
+}
+
+// TestResNetDifferentiable follows gradients from the features to the pixels and
+// every trained parameter, along one direction each, against a difference of
+// two runs.
+func TestResNetDifferentiable(t *testing.T) {
+	cfg := Config{ImageSize: [2]int{32, 64}, Width: 4, EmbedDim: 6, Heads: 2, Stages: []int{1, 2, 1, 1}}
+	tower, err := New(cfg, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := []int{2, 3, 32, 64}
+	pixels := make([]float32, 2*3*32*64)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range pixels {
+		pixels[i] = float32(rng.NormFloat64())
+	}
+	for i, p := range tower.Params() {
+		if strings.HasSuffix(p.Name, "running_var") || strings.HasSuffix(p.Name, "bn3.weight") {
+			for j := range p.Data {
+				p.Data[j] = 1 + 0.5*float32(math.Sin(float64(i+j)))
+			}
+		}
+	}
+	run := func(grads bool) (cost float64, out []*G.Node) {
+		g := G.NewGraph()
+		x := pixelNode(g, pixels, shape)
+		y, err := tower.Forward(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := G.Must(G.Sum(G.Must(G.Square(y))))
+		wrt := []*G.Node{x}
+		for _, p := range tower.Params() {
+			if !p.Buffer {
+				wrt = append(wrt, p.Node(g))
+			}
+		}
+		if grads {
+			if out, err = nn.Grad(sum, wrt...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runGraph(t, g, append(out, sum, y)...)
+		for _, v := range y.Value().Data().([]float32) {
+			cost += float64(v) * float64(v)
+		}
+		return cost, out
+	}
+	cost, grads := run(true)
+	inputs := [][]float32{pixels}
+	names := []string{"pixels"}
+	for _, p := range tower.Params() {
+		if !p.Buffer {
+			inputs, names = append(inputs, p.Data), append(names, p.Name)
+		}
+	}
+	for i, in := range inputs {
+		// Along the gradient itself the cost grows by its squared length. The step
+		// is small against the input; some kinks of ReLU lie in it, which cost up to
+		// 2.3 %, and float32 rounds the two costs.
+		grad := grads[i].Value().Data().([]float32)
+		square := kernel.SumSquares(grad)
+		if strings.HasSuffix(names[i], "k_proj.bias") {
+			continue // the softmax does not see it
+		}
+		was := slices.Clone(in)
+		step := 3e-3 * math.Sqrt((kernel.SumSquares(in)+1e-2)/square)
+		move := func(by float64) float64 {
+			for j := range in {
+				in[j] = was[j] + float32(by*float64(grad[j]))
+			}
+			c, _ := run(false)
+			return c
+		}
+		got := (move(step) - move(-step)) / (2 * step)
+		copy(in, was)
+		if diff, tol := math.Abs(got-square), 5e-2*square+3e-7*cost/step; !(diff <= tol) {
+			t.Errorf("%s: the cost grows by %g along a gradient of squared length %g, tolerance %g", names[i], got, square, tol)
+		}
+	}
+}
+
+// TestResNetRows gives each image the features it has in another batch.
+func TestResNetRows(t *testing.T) {
+	tower, err := New(Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 16, Stages: []int{1, 1, 1, 1}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const each = 3 * 64 * 64
+	pixels := make([]float32, 3*each)
+	for i := range pixels {
+		pixels[i] = float32(math.Sin(float64(i) * 0.37))
+	}
+	features := func(pixels []float32) []float32 {
+		g := G.NewGraph()
+		y, err := tower.Forward(pixelNode(g, pixels, []int{len(pixels) / each, 3, 64, 64}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		runGraph(t, g, y)
+		return y.Value().Data().([]float32)
+	}
+	all := features(pixels)
+	for i := range 3 {
+		if got, want := features(pixels[i*each:][:each]), all[i*16:][:16]; !slices.Equal(got, want) {
+			t.Errorf("image %d alone: features %v, in a batch %v", i, got, want)
+		}
+	}
+}
+
+// TestResNetConfig names the field that does not fit.
+func TestResNetConfig(t *testing.T) {
+	for _, c := range []struct {
+		want   string
+		change func(c *Config)
+	}{
+		{"Stages are [3 4 6], want 4 numbers of blocks", func(c *Config) { c.Stages = []int{3, 4, 6} }},
+		{"Stages are [], want 4 numbers of blocks", func(c *Config) { c.Stages = []int{} }},
+		{"Stages[2] is 0, want 1 to 1000", func(c *Config) { c.Stages = []int{3, 4, 0, 3} }},
+		{"ImageSize[1] is 31, want 32 or more", func(c *Config) { c.ImageSize[1] = 31 }},
+		{"ImageSize[0] is 95, want 32 or more, and not one less", func(c *Config) { c.ImageSize[0] = 95 }},
+		{"Width is 7, want an even number", func(c *Config) { c.Width = 7 }},
+		{"Heads is 3, which does not divide 32·Width 256", func(c *Config) { c.Heads = 3 }},
+		{"Heads is -1, want 0 or more", func(c *Config) { c.Heads = -1 }},
+		{"EmbedDim is 0, want 1 or more", func(c *Config) { c.EmbedDim = 0 }},
+	} {
+		cfg := Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 16, Stages: []int{1, 1, 1, 1}}
+		c.change(&cfg)
+		if _, err := Blank(cfg); err == nil || !strings.HasPrefix(err.Error(), "vision: "+c.want) {
+			t.Errorf("got error %v, want vision: %s …", err, c.want)
+		}
+	}
+}
+
+// TestResNetOddSize takes an image that no stride divides: each rounds down.
+func TestResNetOddSize(t *testing.T) {
+	tower, err := New(Config{ImageSize: [2]int{77, 94}, Width: 2, EmbedDim: 4, Stages: []int{1, 1, 1, 1}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := G.NewGraph()
+	y, err := tower.Forward(pixelNode(g, make([]float32, 3*77*94), []int{1, 3, 77, 94}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runGraph(t, g, y)
 }
