@@ -59,19 +59,23 @@ func batchNorm(x, gamma, beta, mean, variance *G.Node, eps float64) *G.Node {
 				scale[j] = gamma[j] * rstd[j]
 				shift[j] = beta[j] - mean[j]*scale[j]
 			}
-			eachRow(rows, c, func(i int) {
-				x, y := in[i*c:][:c], y[i*c:][:c]
-				for j, v := range x {
-					y[j] = v*scale[j] + shift[j]
+			spans(rows, c, func(from, to int) {
+				for i := from; i < to; i++ {
+					x, y := in[i*c:][:c], y[i*c:][:c]
+					for j, v := range x {
+						y[j] = v*scale[j] + shift[j]
+					}
 				}
 			})
 		},
 		Backward: []Pullback{
 			Back(func(dx []float32, _ Inputs, _, dy []float32) {
-				eachRow(rows, c, func(i int) {
-					dx, dy := dx[i*c:][:c], dy[i*c:][:c]
-					for j, v := range dy {
-						dx[j] = v * scale[j]
+				spans(rows, c, func(from, to int) {
+					for i := from; i < to; i++ {
+						dx, dy := dx[i*c:][:c], dy[i*c:][:c]
+						for j, v := range dy {
+							dx[j] = v * scale[j]
+						}
 					}
 				})
 			}),
@@ -106,25 +110,30 @@ func ReLU(x *G.Node) *G.Node {
 		Shape: x.Shape(),
 		Forward: func(y []float32, x Inputs) {
 			in := x.F32(0)
-			eachRow(n, 1, func(i int) { y[i] = max(in[i], 0) })
+			spans(n, 1, func(from, to int) {
+				y := y[from:to]
+				for i, v := range in[from:to] {
+					y[i] = max(v, 0)
+				}
+			})
 		},
 		Backward: []Pullback{Back(func(dx []float32, _ Inputs, y, dy []float32) {
-			eachRow(n, 1, func(i int) {
-				dx[i] = 0
-				if y[i] > 0 {
-					dx[i] = dy[i]
+			spans(n, 1, func(from, to int) {
+				dx, dy := dx[from:to], dy[from:to]
+				for i, v := range y[from:to] {
+					dx[i] = 0
+					if v > 0 {
+						dx[i] = dy[i]
+					}
 				}
 			})
 		})},
 	}, x)
 }
 
-// eachRow calls f for every row, in parallel where there is enough to do.
-func eachRow(rows, cols int, f func(i int)) {
+// spans calls f with ranges that cover all rows, in parallel where there is
+// enough to do.
+func spans(rows, cols int, f func(from, to int)) {
 	group := max(1, 1<<14/max(cols, 1))
-	kernel.Parallel((rows+group-1)/group, func(g int) {
-		for i := g * group; i < min(rows, g*group+group); i++ {
-			f(i)
-		}
-	})
+	kernel.Parallel((rows+group-1)/group, func(g int) { f(g*group, min(rows, g*group+group)) })
 }

@@ -107,7 +107,11 @@ func (c *conv) backwardWeight(dw []float32, x Inputs, _, dy []float32) {
 		kernel.Gemm(kernel.TN, c.n, c.k, n, 1, dy[first*c.n:], c.n, *cols, c.k, beta, sum, c.k)
 		beta = 1
 	}
-	c.eachWeight(func(last, first int) { dw[first] = sum[last] })
+	area := c.size * c.size
+	for i, v := range sum {
+		n, at := i/c.k, i%c.k
+		dw[n*c.k+at%c.c*area+at/c.c] = v
+	}
 }
 
 // tile is how many outputs are computed at a time: few enough for what they
@@ -116,22 +120,14 @@ func (c *conv) tile() int { return min(max(1<<16/c.k, 64), 512) }
 
 // channelsLast returns the weight as (N, k, k, C).
 func (c *conv) channelsLast(w []float32) []float32 {
-	out := make([]float32, len(w))
-	c.eachWeight(func(last, first int) { out[last] = w[first] })
-	return out
-}
-
-// eachWeight visits every weight with its place in (N, k, k, C) and in
-// (N, C, k, k).
-func (c *conv) eachWeight(f func(last, first int)) {
-	area := c.size * c.size
+	out, area := make([]float32, len(w)), c.size*c.size
 	kernel.Parallel(c.n, func(n int) {
-		for ch := range c.c {
-			for i := range area {
-				f((n*area+i)*c.c+ch, (n*c.c+ch)*area+i)
-			}
+		from, to := w[n*c.k:][:c.k], out[n*c.k:][:c.k]
+		for i := range to {
+			to[i] = from[i%c.c*area+i/c.c]
 		}
 	})
+	return out
 }
 
 // cut copies what n outputs from first on see to the rows of cols.
