@@ -1,0 +1,246 @@
+// Package structure keeps the order of the module by tests: which package may
+// import which, and that programs which import the module start.
+package structure
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/goclip/goclip"
+
+// floors lists the packages from the ground up. A package imports lower floors
+// only; packages on one floor never import each other. A name with /... stands
+// for all packages below it that have no line of their own.
+var floors = [][]string{
+	// What the readers of tensor files share, below floor 0.
+	{"internal/tensorfile"},
+	// 0: float32 primitives and files; no graph, no model.
+	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/imagefile", "internal/textclean",
+		"internal/golden", "internal/structure", "examples/internal/sheet"},
+	// 1: layers as graph operations.
+	{"internal/nn"},
+	// 2: towers, objectives and data, which know nothing of each other.
+	{"vision", "text", "loss", "dataset"},
+	// 3: layouts of published checkpoints.
+	{"internal/checkpoint"},
+	// 4: the model that joins two towers.
+	{"encoder"},
+	// 5: what is done with a model.
+	{"train", "eval"},
+	// 6: programs.
+	{"examples/...", "cmd/...", "bench/..."},
+}
+
+// libraries are the foreign packages that the module may use, each by the
+// beginning of its path. A further one needs a good reason.
+var libraries = []string{
+	"gorgonia.org/gorgonia", "gorgonia.org/tensor", "github.com/chewxy/hm", // graphs
+	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM
+	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
+}
+
+// banned are standard packages that have no place below the programs.
+var banned = []string{"C", "database/sql", "flag", "log", "log/slog", "net", "net/http", "os/exec", "plugin", "testing"}
+
+// floor returns the place of a package in floors, or -1.
+func floor(pkg string) int {
+	best, at := -1, -1
+	for i, names := range floors {
+		for _, name := range names {
+			under, all := strings.CutSuffix(name, "/...")
+			if pkg == name || all && strings.HasPrefix(pkg, under+"/") {
+				if len(name) > best {
+					best, at = len(name), i
+				}
+			}
+		}
+	}
+	return at
+}
+
+// objection says why pkg, a path within the module, may not import another
+// package, or nothing.
+func objection(pkg, imported string) string {
+	from := floor(pkg)
+	program := from == len(floors)-1
+	if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+		to := floor(own)
+		switch {
+		case own == "internal/golden":
+			return "internal/golden is for tests"
+		case to < 0:
+			return own + " has no floor"
+		case to > from:
+			return own + " is on a higher floor"
+		case to == from && !program:
+			return own + " is on the same floor"
+		case program && to == from && !strings.Contains(own, "/internal/"):
+			return own + " is another program"
+		}
+		return ""
+	}
+	if !program && slices.Contains(banned, imported) && !(pkg == "internal/golden" && imported == "testing") {
+		return "the library does without " + imported
+	}
+	foreign := strings.Contains(strings.Split(imported, "/")[0], ".")
+	if foreign && !slices.ContainsFunc(libraries, func(l string) bool { return imported == l || strings.HasPrefix(imported, l+"/") }) {
+		return imported + " is not among the libraries of the module"
+	}
+	return ""
+}
+
+// source is one Go file, without test files.
+type source struct {
+	file    string // relative to the root, with slashes
+	name    string // of its package
+	lines   int
+	made    bool // by a generator
+	imports []string
+}
+
+func (s source) dir() string { return path.Dir(s.file) }
+
+// sources reads all Go files, whatever their build tags and operating systems
+// are, which go list would leave out.
+func sources(t *testing.T) []source {
+	t.Helper()
+	root := os.DirFS(filepath.Join("..", ".."))
+	var all []source
+	err := fs.WalkDir(root, ".", func(file string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := path.Base(file)
+		if e.IsDir() {
+			if file != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go") {
+			return nil
+		}
+		text, err := fs.ReadFile(root, file)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		s := source{file: file, name: f.Name.Name, lines: strings.Count(string(text), "\n"),
+			made: strings.HasPrefix(string(text), "// Code generated ")}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			s.imports = append(s.imports, imported)
+		}
+		all = append(all, s)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("found %d Go files, want the whole module", len(all))
+	}
+	return all
+}
+
+func TestImportsGoDown(t *testing.T) {
+	homeless := map[string]bool{}
+	for _, s := range sources(t) {
+		if floor(s.dir()) < 0 {
+			homeless[s.dir()] = true
+			continue
+		}
+		for _, imported := range s.imports {
+			if why := objection(s.dir(), imported); why != "" {
+				t.Errorf("%s imports %s: %s", s.file, imported, why)
+			}
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(homeless)) {
+		t.Errorf("package %s has no floor: give it one in this test", dir)
+	}
+}
+
+// TestRulesAreStrict tries the rules on imports that nobody should write, so
+// that the test above is known to see them.
+func TestRulesAreStrict(t *testing.T) {
+	for _, c := range []struct {
+		pkg, imported string
+		allowed       bool
+	}{
+		{"internal/nn", module + "/internal/kernel", true},
+		{"internal/safetensors", module + "/internal/tensorfile", true},
+		{"text", module + "/internal/textclean", true},
+		{"train", "gorgonia.org/gorgonia", true},
+		{"cmd/goclip", "flag", true},
+		{"examples/train", module + "/examples/internal/sheet", true},
+		{"cmd/goclip", module + "/cmd/internal/table", true},
+		{"internal/golden", "testing", true},
+
+		{"internal/kernel", module + "/internal/nn", false},
+		{"internal/safetensors", module + "/internal/torchfile", false},
+		{"vision", module + "/text", false},
+		{"loss", module + "/encoder", false},
+		{"train", module + "/eval", false},
+		{"encoder", module + "/elsewhere", false},
+		{"encoder", module + "/internal/golden", false},
+		{"examples/train", module + "/examples/search", false},
+		{"vision", "log", false},
+		{"internal/kernel", "C", false},
+		{"dataset", "database/sql", false},
+		{"dataset", "modernc.org/sqlite", false},
+		{"train", "gonum.org/v1/plot", false},
+		{"cmd/goclip", "gonum.org/v1/plot", false},
+		{"vision", "golang.org/x/imagemagick", false},
+	} {
+		if why := objection(c.pkg, c.imported); (why == "") != c.allowed {
+			t.Errorf("%s importing %s: allowed %v, want %v (%s)", c.pkg, c.imported, why == "", c.allowed, why)
+		}
+	}
+	for pkg, want := range map[string]int{"internal/tensorfile": 0, "internal/nn": 2, "examples/a/b": 7, "examples/internal/sheet": 1, "examples": -1, "other": -1} {
+		if got := floor(pkg); got != want {
+			t.Errorf("floor of %s: got %d, want %d", pkg, got, want)
+		}
+	}
+}
+
+func TestNamesSaySomething(t *testing.T) {
+	empty := []string{"util", "utils", "common", "helper", "helpers", "misc", "base"}
+	for _, s := range sources(t) {
+		if slices.Contains(empty, s.name) {
+			t.Errorf("%s: a package is named %s, which says nothing", s.file, s.name)
+		}
+		stem, _, _ := strings.Cut(strings.TrimSuffix(path.Base(s.file), ".go"), "_")
+		if slices.Contains(empty, stem) {
+			t.Errorf("%s: the file's name says nothing", s.file)
+		}
+		if s.name != "main" && s.name != path.Base(s.dir()) {
+			t.Errorf("%s: package %s in folder %s, want one name", s.file, s.name, s.dir())
+		}
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	for _, s := range sources(t) {
+		if !s.made && s.lines > 450 {
+			t.Errorf("%s has %d lines, want at most 450: split it by idea", s.file, s.lines)
+		}
+	}
+}
