@@ -12,9 +12,6 @@ import (
 // AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as
 // torch.optim.AdamW computes it. It implements gorgonia.Solver. Gorgonia's own
 // AdamW leaves the weights as they are.
-//
-// Decay applies to tensors of two or more dimensions: not to biases, norms,
-// class embeddings or logit_scale.
 type AdamW struct {
 	LR           float64
 	Beta1, Beta2 float64
@@ -23,6 +20,9 @@ type AdamW struct {
 	// ClipNorm, where positive, scales the gradients down so that their common L2
 	// norm is at most this.
 	ClipNorm float64
+	// Exempt says which tensors do not decay, by their place in the model; nil
+	// means those of fewer than two dimensions.
+	Exempt func(i int, v G.Value) bool
 
 	steps   int
 	moments []moment
@@ -88,7 +88,7 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error
 			return fmt.Errorf("train: tensor %d holds %T of shape %v, its gradient %d numbers", i, p.Value().Data(), p.Value().Shape(), len(grads[i]))
 		}
 		decay := a.WeightDecay
-		if p.Value().Shape().Dims() < 2 {
+		if a.exempt(i, p.Value()) {
 			decay = 0
 		}
 		kernel.AdamW(w, grads[i], a.moments[i].m, a.moments[i].v, kernel.AdamWStep{
@@ -99,4 +99,11 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error
 		})
 	}
 	return nil
+}
+
+func (a *AdamW) exempt(i int, v G.Value) bool {
+	if a.Exempt != nil {
+		return a.Exempt(i, v)
+	}
+	return v.Shape().Dims() < 2
 }

@@ -7,8 +7,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/loss"
 )
@@ -76,7 +74,7 @@ func (t *Trainer) compile(s shape) (*pass, error) {
 		return nil, err
 	}
 	var weights []*G.Node
-	for _, w := range t.grads {
+	for _, w := range t.weights {
 		weights = append(weights, w.param.Node(g))
 	}
 	if p.grads, err = nn.Grad(p.cost, weights...); err != nil {
@@ -86,66 +84,44 @@ func (t *Trainer) compile(s shape) (*pass, error) {
 	return p, err
 }
 
-// tokenize returns the batch's ids, padded to the context length, and how many
-// of the columns have to be computed.
-func (t *Trainer) tokenize(batch []dataset.Pair) (ids []int32, tokens, truncated int) {
-	cfg := t.model.Config().Text
-	length := cfg.ContextLength
-	ids = make([]int32, len(batch)*length)
-	tokens = length
-	longest := 0
-	for i, pair := range batch {
-		row := ids[i*length : (i+1)*length]
-		if _, cut := t.model.Tokenizer().Encode(row, pair.Caption); cut {
-			truncated++
-		}
-		longest = max(longest, cfg.Last(row)+1)
+// load fills the inputs of the pass for b.
+func (t *Trainer) load(b *Batch) (*pass, error) {
+	cfg := t.model.Config()
+	length := cfg.Text.ContextLength
+	size := 3 * cfg.Vision.ImageSize[0] * cfg.Vision.ImageSize[1]
+	switch {
+	case b.N < 2:
+		return nil, fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", b.N)
+	case len(b.Pixels) != b.N*size:
+		return nil, fmt.Errorf("train: %d pixel values for %d pictures of %d", len(b.Pixels), b.N, size)
+	case len(b.Tokens) != b.N*length:
+		return nil, fmt.Errorf("train: %d token ids for %d captions of %d", len(b.Tokens), b.N, length)
+	case b.Groups != nil && len(b.Groups) != b.N:
+		return nil, fmt.Errorf("train: %d groups for %d pairs", len(b.Groups), b.N)
 	}
-	if cfg.Trims() {
-		// A few lengths only, so that few passes are compiled.
+	row := func(i int) []int32 { return b.Tokens[i*length:][:length] }
+	tokens := length
+	if cfg.Text.Trims() {
+		longest := 0
+		for i := range b.N {
+			longest = max(longest, cfg.Text.Last(row(i))+1)
+		}
+		// Only a few lengths, so that only a few passes are compiled.
 		tokens = min(length, (longest+7)/8*8)
 	}
-	return ids, tokens, truncated
-}
-
-// load fills the inputs of p.
-func (t *Trainer) load(p *pass, batch []dataset.Pair, ids []int32) error {
-	cfg := t.model.Config()
-	n := len(p.pixels) / p.batch
-	errs := make([]error, p.batch)
-	kernel.Parallel(p.batch, func(i int) {
-		if err := cfg.Preprocess.Image(p.pixels[i*n:(i+1)*n], batch[i].Image); err != nil {
-			errs[i] = fmt.Errorf("train: %s: %w", batch[i].Key, err)
-		}
-	})
-	length := cfg.Text.ContextLength
-	for i := range batch {
-		row := ids[i*length:][:length]
-		p.last[i] = int32(cfg.Text.Last(row))
-		copy(p.tokens[i*p.shape.tokens:][:p.shape.tokens], row)
+	p, err := t.pass(shape{b.N, tokens})
+	if err != nil {
+		return nil, err
 	}
-	t.group(p.groups, batch)
-	return errors.Join(errs...)
-}
-
-// group gives pairs that are right answers for each other one number.
-func (t *Trainer) group(groups []int32, batch []dataset.Pair) {
-	seen := make(map[string]int32)
-	for i, pair := range batch {
-		groups[i] = int32(i)
-		key := pair.Caption
-		if t.cfg.Groups == "label" && pair.Label != "" {
-			key = pair.Label
-		}
-		if t.cfg.Groups == "none" {
-			continue
-		}
-		if g, ok := seen[key]; ok {
-			groups[i] = g
-		} else {
-			seen[key] = groups[i]
-		}
+	copy(p.pixels, b.Pixels)
+	for i := range b.N {
+		p.last[i], p.groups[i] = int32(cfg.Text.Last(row(i))), int32(i)
+		copy(p.tokens[i*p.shape.tokens:][:p.shape.tokens], row(i))
 	}
+	if b.Groups != nil {
+		copy(p.groups, b.Groups)
+	}
+	return p, nil
 }
 
 // leaf makes an input whose memory the pass keeps writing to.

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -26,7 +28,8 @@ type Config struct {
 	Beta1       float64  // zero means 0.9
 	Beta2       float64  // zero means 0.98
 	Eps         float64  // zero means 1e-6
-	WeightDecay float64  // decoupled; zero means none
+	WeightDecay float64  // decoupled, of tensors of two or more dimensions; zero means none
+	NoDecay     []string // further tensors without decay, as path.Match patterns of their names
 	ClipNorm    float64  // of the global gradient norm; zero means no clipping
 
 	// Loss is "infonce" or "sigmoid"; "" means sigmoid for a model with a logit
@@ -69,6 +72,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, errors.New("train: Loss is sigmoid, but the model has no logit bias")
 	case c.Groups != "caption" && c.Groups != "label" && c.Groups != "none":
 		return c, fmt.Errorf("train: Groups is %q, want caption, label or none", c.Groups)
+	case slices.ContainsFunc(c.NoDecay, func(p string) bool { _, err := path.Match(p, ""); return err != nil }):
+		return c, fmt.Errorf("train: NoDecay %q has a malformed pattern", c.NoDecay)
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
@@ -80,13 +85,13 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 // Trainer updates a model's parameters. It is not safe for concurrent use, and
 // the model must not encode while a step runs.
 type Trainer struct {
-	model  *encoder.Model
-	cfg    Config
-	solver AdamW
-	params []G.ValueGrad
-	grads  []*weight
-	passes map[shape]*pass
-	step   int
+	model   *encoder.Model
+	cfg     Config
+	solver  AdamW
+	params  []G.ValueGrad
+	weights []*weight // params, with their names
+	passes  map[shape]*pass
+	step    int
 }
 
 // Stats is what one step measured.
@@ -119,46 +124,50 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 			continue
 		}
 		w := &weight{param: p, value: dense(p.Data, p.Shape)}
-		t.grads, t.params = append(t.grads, w), append(t.params, w)
+		t.weights, t.params = append(t.weights, w), append(t.params, w)
 	}
+	t.solver.Exempt = func(i int, v G.Value) bool { return t.weights[i].exempt(cfg.NoDecay) }
 	return t, nil
 }
 
-// Step trains on one batch of two or more pairs. An error leaves the weights as
-// they were before the step: a NaN or infinity in the loss or in a gradient is
-// one, and it names the step and the tensor.
-func (t *Trainer) Step(ctx context.Context, batch []dataset.Pair) (Stats, error) {
-	if err := ctx.Err(); err != nil {
-		return Stats{}, err
-	}
-	if len(batch) < 2 {
-		return Stats{}, fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", len(batch))
-	}
-	ids, tokens, truncated := t.tokenize(batch)
-	p, err := t.pass(shape{len(batch), tokens})
+// Step trains on one batch of two or more pairs: [Trainer.Prepare], then
+// [Trainer.StepBatch].
+func (t *Trainer) Step(ctx context.Context, pairs []dataset.Pair) (Stats, error) {
+	b, err := t.Prepare(pairs)
 	if err != nil {
 		return Stats{}, err
 	}
-	if err := t.load(p, batch, ids); err != nil {
+	return t.StepBatch(ctx, b)
+}
+
+// StepBatch trains on a prepared batch. An error leaves the weights as they were
+// before the step: a NaN or infinity in the loss or in a gradient is one, and it
+// names the step and the tensor.
+func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
+	if err := ctx.Err(); err != nil {
 		return Stats{}, err
 	}
-	stats := Stats{Step: t.step, Pairs: len(batch), Truncated: truncated, Chance: t.chance(len(batch))}
+	p, err := t.load(b)
+	if err != nil {
+		return Stats{}, err
+	}
 	if err := p.machine.Run(); err != nil {
 		return Stats{}, fmt.Errorf("train: step %d: %w", t.step, err)
 	}
-	stats.Loss = float64(p.cost.Value().Data().(float32))
-	for i, w := range t.grads {
+	for i, w := range t.weights {
 		w.grad = p.grads[i].Value()
 	}
 	grads, err := gradients(t.params)
 	if err != nil {
 		return Stats{}, err
 	}
-	stats.GradNorm = globalNorm(grads)
+	stats := Stats{
+		Step: t.step, Pairs: b.N, Truncated: b.Truncated, Chance: t.chance(b.N),
+		Loss: float64(p.cost.Value().Data().(float32)), GradNorm: globalNorm(grads), LR: t.cfg.LR(t.step),
+	}
 	if err := t.finite(stats, grads); err != nil {
 		return Stats{}, err
 	}
-	stats.LR = t.cfg.LR(t.step)
 	t.solver.LR = stats.LR
 	if err := t.solver.step(t.params, grads, stats.GradNorm); err != nil {
 		return Stats{}, err
@@ -166,6 +175,17 @@ func (t *Trainer) Step(ctx context.Context, batch []dataset.Pair) (Stats, error)
 	stats.LogitScale = t.clamp()
 	t.step++
 	return stats, nil
+}
+
+// Gradient returns the last step's gradient of the parameter of that name, before
+// clipping, valid until the next step; nil if there is none.
+func (t *Trainer) Gradient(name string) []float32 {
+	for _, w := range t.weights {
+		if w.param.Name == name && w.grad != nil {
+			return w.grad.Data().([]float32)
+		}
+	}
+	return nil
 }
 
 // Steps returns the number of steps done.
@@ -194,11 +214,11 @@ func (t *Trainer) finite(s Stats, grads [][]float32) error {
 	where := "the loss"
 	for i, g := range grads {
 		if !kernel.AllFinite(g) {
-			where += " and the gradient of " + t.grads[i].param.Name
+			where += " and the gradient of " + t.weights[i].param.Name
 			break
 		}
 	}
-	for _, w := range t.grads {
+	for _, w := range t.weights {
 		if !kernel.AllFinite(w.param.Data) {
 			where = "the weights " + w.param.Name
 			break
@@ -216,6 +236,13 @@ type weight struct {
 
 func (w *weight) Value() G.Value         { return w.value }
 func (w *weight) Grad() (G.Value, error) { return w.grad, nil }
+
+func (w *weight) exempt(patterns []string) bool {
+	return !w.param.Decayed() || slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, _ := path.Match(pattern, w.param.Name)
+		return ok
+	})
+}
 
 func dense(data []float32, shape []int) *tensor.Dense {
 	if len(shape) == 0 {

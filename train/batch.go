@@ -1,0 +1,63 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// Batch is pairs as the towers take them.
+type Batch struct {
+	N      int
+	Pixels []float32 // N × (3, H, W), preprocessed
+	Tokens []int32   // N × ContextLength, padded
+	// Groups, where not nil, numbers the pairs: those of one number are right
+	// answers for each other. See [Config].Groups.
+	Groups    []int32
+	Truncated int // captions that did not fit
+}
+
+// Prepare preprocesses pictures and tokenizes captions, several at once. It may
+// run beside a step, in another goroutine.
+func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
+	cfg := t.model.Config()
+	length, size := cfg.Text.ContextLength, 3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1]
+	b := &Batch{
+		N:      len(pairs),
+		Pixels: make([]float32, len(pairs)*size),
+		Tokens: make([]int32, len(pairs)*length),
+		Groups: group(pairs, t.cfg.Groups),
+	}
+	errs, cut := make([]error, b.N), make([]bool, b.N)
+	kernel.Parallel(b.N, func(i int) {
+		if err := cfg.Preprocess.Image(b.Pixels[i*size:(i+1)*size], pairs[i].Image); err != nil {
+			errs[i] = fmt.Errorf("train: %s: %w", pairs[i].Key, err)
+		}
+		_, cut[i] = t.model.Tokenizer().Encode(b.Tokens[i*length:(i+1)*length], pairs[i].Caption)
+	})
+	for _, c := range cut {
+		if c {
+			b.Truncated++
+		}
+	}
+	return b, errors.Join(errs...)
+}
+
+// group gives pairs that are right answers for each other one number.
+func group(pairs []dataset.Pair, by string) []int32 {
+	groups, seen := make([]int32, len(pairs)), make(map[string]int32)
+	for i, pair := range pairs {
+		groups[i] = int32(i)
+		key := pair.Caption
+		if by == "label" && pair.Label != "" {
+			key = pair.Label
+		}
+		if g, ok := seen[key]; ok && by != "none" {
+			groups[i] = g
+		}
+		seen[key] = groups[i]
+	}
+	return groups
+}
