@@ -21,8 +21,14 @@ type Config struct {
 	NormEps    float64 // LayerNorm's epsilon; required for a ViT
 
 	// Pool says what becomes the feature: "tok", the class token; "avg", the mean
-	// of the patch tokens. Required for a ViT.
+	// of the patch tokens; "map", what a learned query finds by attention to all
+	// tokens (open_clip's attentional_pool with pool_type tok, as in CoCa).
+	// Required for a ViT.
 	Pool string
+	// PoolQueries and PoolHeads belong to "map" and are required for it: the
+	// number of queries, of which the first gives the feature, and of attention
+	// heads, a divisor of EmbedDim.
+	PoolQueries, PoolHeads int
 	// NormAfterPool applies ln_post to the pooled vector instead of every token.
 	// It makes a difference for "avg" only.
 	NormAfterPool bool
@@ -66,10 +72,18 @@ func (c *Config) Validate() error {
 		return fail("NormEps", "is %g, want a small positive number", c.NormEps)
 	case !(c.MLPRatio >= 0 && c.MLPRatio <= 64):
 		return fail("MLPRatio", "is %g, want 0 (for 4) to 64", c.MLPRatio)
-	case c.Pool != "tok" && c.Pool != "avg":
-		return fail("Pool", "is %q, want tok or avg", c.Pool)
+	case c.Pool != "tok" && c.Pool != "avg" && c.Pool != "map":
+		return fail("Pool", "is %q, want tok, avg or map", c.Pool)
 	case c.Pool == "tok" && c.NoClassToken:
 		return fail("Pool", "is tok, but NoClassToken is set")
+	case c.Pool == "map" && (c.PoolQueries < 1 || c.PoolQueries > 1<<20):
+		return fail("PoolQueries", "is %d, want 1 or more", c.PoolQueries)
+	case c.Pool == "map" && (c.PoolHeads < 1 || c.EmbedDim%c.PoolHeads != 0):
+		return fail("PoolHeads", "is %d, want a divisor of EmbedDim %d", c.PoolHeads, c.EmbedDim)
+	case c.Pool != "map" && c.PoolQueries != 0:
+		return fail("PoolQueries", "is %d, but Pool is %s", c.PoolQueries, c.Pool)
+	case c.Pool != "map" && c.PoolHeads != 0:
+		return fail("PoolHeads", "is %d, but Pool is %s", c.PoolHeads, c.Pool)
 	}
 	if _, err := nn.ParseActivation(c.Activation); err != nil {
 		return fail("Activation", "is %q: %v", c.Activation, err)

@@ -273,3 +273,22 @@ func TestResNetOddSize(t *testing.T) {
 	}
 	runGraph(t, g, y)
 }
+
+// TestResNetSize counts RN50's trained numbers, 38.3 million as published.
+func TestResNetSize(t *testing.T) {
+	tower, err := Blank(Config{ImageSize: [2]int{224, 224}, Width: 64, EmbedDim: 1024, Stages: []int{3, 4, 6, 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trained, statistics int
+	for _, p := range tower.Params() {
+		if p.Buffer {
+			statistics += p.Size()
+		} else {
+			trained += p.Size()
+		}
+	}
+	if trained != 38_316_896 || statistics != 53_248 {
+		t.Errorf("%d trained numbers and %d statistics, want 38316896 and 53248", trained, statistics)
+	}
+}

@@ -17,14 +17,19 @@ type vit struct {
 	posEmbed       *Param // (L, W)
 	lnPre          *nn.LayerNorm
 	blocks         *nn.Transformer
+	mapPool        *mapPool // nil unless Pool is "map"
 	lnPost         *nn.LayerNorm
-	proj           *Param // (W, D)
+	proj           *Param // (W, D); (D, D) after mapPool
 }
 
 func newViT(c Config) *vit {
 	act, _ := nn.ParseActivation(c.Activation) // Validate checked it
 	scale := 1 / math.Sqrt(float64(c.Width))
 	fanIn := float64(3 * c.PatchSize * c.PatchSize)
+	pooled := c.Width
+	if c.Pool == "map" {
+		pooled = c.EmbedDim
+	}
 	v := &vit{
 		cfg:        c,
 		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
@@ -33,11 +38,14 @@ func newViT(c Config) *vit {
 			Width: c.Width, Layers: c.Layers, Heads: c.Heads,
 			MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio), Activation: act, NormEps: c.NormEps,
 		}),
-		lnPost: nn.NewLayerNorm("visual.ln_post", c.Width, c.NormEps),
-		proj:   nn.NewParam("visual.proj", c.Width, c.EmbedDim).Normal(scale),
+		lnPost: nn.NewLayerNorm("visual.ln_post", pooled, c.NormEps),
+		proj:   nn.NewParam("visual.proj", pooled, c.EmbedDim).Normal(scale),
 	}
 	if !c.NoClassToken {
 		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(scale)
+	}
+	if c.Pool == "map" {
+		v.mapPool = newMapPool(c)
 	}
 	if !c.NoLnPre {
 		v.lnPre = nn.NewLayerNorm("visual.ln_pre", c.Width, c.NormEps)
@@ -59,9 +67,13 @@ func (v *vit) forward(pixels *G.Node) *G.Node {
 	return nn.MatMul(v.pool(x), v.proj.Node(g)) // (B, D)
 }
 
-// pool applies ln_post and reduces the tokens to one vector, (B, W). LayerNorm
-// works on each token alone, so for the class token it need not see the others.
+// pool reduces the tokens to one vector, (B, W), or (B, D) by attention, and
+// applies ln_post. LayerNorm works on each token alone, so for the class token it
+// need not see the others.
 func (v *vit) pool(x *G.Node) *G.Node {
+	if v.mapPool != nil {
+		return v.lnPost.Forward(v.mapPool.forward(x))
+	}
 	if v.cfg.Pool == "tok" {
 		return v.lnPost.Forward(nn.Token(x, 0))
 	}
@@ -85,5 +97,8 @@ func (v *vit) params() []*Param {
 		ps = append(ps, v.lnPre.Params()...)
 	}
 	ps = append(ps, v.blocks.Params()...)
+	if v.mapPool != nil {
+		ps = append(ps, v.mapPool.params()...)
+	}
 	return append(ps, v.lnPost.Params()...)
 }

@@ -32,6 +32,9 @@ func convLayers() []layer {
 		conv(1, 1, 0), conv(3, 1, 1), conv(3, 2, 1), conv(2, 2, 0), conv(5, 1, 3), conv(1, 2, 0), conv(3, 1, 4),
 		pool(1), pool(2), pool(3),
 		attend("attention pool", 3), attend("attention pool, shared query", 1),
+		{"rows", [][]int{{5, 3, 2}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Rows(x[0], 1, 3) },
+			func(x [][]float64) []float64 { return x[0][6:24] }},
 		{"channels last", [][]int{{b, c, h, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.ChannelsLast(x[0]) },
 			func(x [][]float64) []float64 { return refChannelsLast(x[0], b, c, h*w) }},
@@ -134,6 +137,7 @@ func TestConvShapeErrors(t *testing.T) {
 		{"convolution: weight (5, 3, 3, 3) with stride 0 and padding 0 does not fit input (1, 8, 8, 3)", func() { nn.Conv2D(m(1, 8, 8, 3), m(5, 3, 3, 3), 0, 0) }},
 		{"average pool: no whole square of 4×4 in input (1, 8, 3, 2)", func() { nn.AvgPool2D(m(1, 8, 3, 2), 4) }},
 		{"batch norm: running variance has shape (4), want (3)", func() { nn.BatchNormOf(m(1, 8, 8, 3), m(3), m(3), m(3), m(4), 1e-5) }},
+		{"rows: 3 from 3 on of (5, 2)", func() { nn.Rows(m(5, 2), 3, 3) }},
 		{"attention pool: 2 queries for 3 samples", func() { nn.AttentionPool(m(2, 6), m(3, 4, 6), m(3, 4, 6), 2) }},
 		{"attention pool: keys (3, 4, 6) do not split into 4 heads", func() { nn.AttentionPool(m(3, 6), m(3, 4, 6), m(3, 4, 6), 4) }},
 	} {

@@ -1,0 +1,77 @@
+package vision
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// mapPool is open_clip's AttentionalPooler, in place of a pooled token (Yu et
+// al., 2022, CoCa): learned queries attend to the normalised tokens. Only the
+// answer to the first query becomes the feature. The other queries are read by
+// a captioner, which this tower has not; they are kept with the checkpoint.
+type mapPool struct {
+	dim, heads int
+
+	query    *Param // (Q, D)
+	lnQ, lnK *nn.LayerNorm
+	// PyTorch packs the projections where W = D: in is one weight, (3D, D), there
+	// and three elsewhere, (D, D), (D, W) and (D, W).
+	in   []*Param
+	bias *Param // (3D)
+	out  *nn.Linear
+}
+
+func newMapPool(c Config) *mapPool {
+	const name = "visual.attn_pool."
+	w, d := c.Width, c.EmbedDim
+	p := &mapPool{
+		dim: d, heads: c.PoolHeads,
+		query: nn.NewParam(name+"query", c.PoolQueries, d).Normal(1),
+		lnQ:   nn.NewLayerNorm(name+"ln_q", d, c.NormEps),
+		lnK:   nn.NewLayerNorm(name+"ln_k", w, c.NormEps),
+		bias:  nn.NewParam(name+"attn.in_proj_bias", 3*d),
+		out:   nn.NewLinear(name+"attn.out_proj", d, d),
+	}
+	p.out.Weight.Uniform(1 / math.Sqrt(float64(d)))
+	weight := func(field string, rows, cols int) {
+		limit := math.Sqrt(6 / float64(rows+cols)) // Glorot and Bengio, 2010
+		p.in = append(p.in, nn.NewParam(name+"attn."+field, rows, cols).Uniform(limit))
+	}
+	if w == d {
+		weight("in_proj_weight", 3*d, d)
+	} else {
+		weight("q_proj_weight", d, d)
+		weight("k_proj_weight", d, w)
+		weight("v_proj_weight", d, w)
+	}
+	return p
+}
+
+// forward maps (B, L, W) to (B, D).
+func (p *mapPool) forward(x *G.Node) *G.Node {
+	x = p.lnK.Forward(x)
+	query := p.lnQ.Forward(nn.Rows(p.query.Node(x.Graph()), 0, 1)) // (1, D)
+	q, k, v := p.project(query, 0), p.project(x, 1), p.project(x, 2)
+	return p.out.Forward(nn.AttentionPool(q, k, v, p.heads)) // (B, D)
+}
+
+// project applies the projection of queries, 0, keys, 1, or values, 2.
+func (p *mapPool) project(x *G.Node, part int) *G.Node {
+	g, d := x.Graph(), p.dim
+	var w *G.Node
+	if len(p.in) == 1 {
+		w = nn.Rows(p.in[0].Node(g), part*d, d)
+	} else {
+		w = p.in[part].Node(g)
+	}
+	return nn.Project(x, w, nn.Rows(p.bias.Node(g), part*d, d))
+}
+
+func (p *mapPool) params() []*Param {
+	ps := append([]*Param{p.query}, p.in...)
+	ps = append(append(ps, p.bias), p.out.Params()...)
+	return append(append(ps, p.lnQ.Params()...), p.lnK.Params()...)
+}
