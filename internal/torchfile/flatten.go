@@ -1,0 +1,90 @@
+package torchfile
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// Bounds of a flattened value. A pickle may hold itself or share its parts, so
+// a short one can spell very many names.
+const (
+	maxDepth  = 128 // a module is two levels, itself and its dict
+	maxVisits = 1 << 20
+	maxNames  = 64 << 20 // bytes
+)
+
+// flattener collects the tensors of nested dicts, lists and modules.
+type flattener struct {
+	names   []string
+	tensors map[string]*tensor
+	visits  int
+	bytes   int
+}
+
+// members returns the named parts of a dict or module.
+func members(v any) (*dict, bool) {
+	if o, ok := v.(*object); ok {
+		v = o.state
+	}
+	d, ok := v.(*dict)
+	return d, ok
+}
+
+func (f *flattener) walk(v any, name string, depth int) error {
+	f.visits++
+	f.bytes += len(name)
+	if depth > maxDepth || f.visits > maxVisits || f.bytes > maxNames {
+		return fmt.Errorf("the value is nested or shared beyond reason: %d levels, %d parts, %d bytes of names", depth, f.visits, f.bytes)
+	}
+	if t, ok := v.(*tensor); ok {
+		if f.tensors[name] != nil {
+			return fmt.Errorf("two tensors are named %q", name)
+		}
+		f.names = append(f.names, name)
+		f.tensors[name] = t
+		return nil
+	}
+	if items, ok := sequence(v); ok {
+		for i, it := range items {
+			if err := f.walk(it, join(name, strconv.Itoa(i)), depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if o, ok := v.(*object); ok {
+		return f.walk(o.state, name, depth+1)
+	}
+	d, ok := v.(*dict)
+	if !ok {
+		return nil
+	}
+	for _, it := range d.items {
+		key, err := keyName(it.key)
+		if err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		if err := f.walk(it.value, join(name, key), depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func keyName(key any) (string, error) {
+	switch k := key.(type) {
+	case string:
+		return k, nil
+	case int64:
+		return strconv.FormatInt(k, 10), nil
+	}
+	return "", errors.New("a key is " + kind(key) + ", want a string or an int")
+}
+
+func join(name, key string) string {
+	if name == "" {
+		return key
+	}
+	return name + "." + key
+}
