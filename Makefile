@@ -1,0 +1,40 @@
+# Each target is a step of .ci/run, or a few of them.
+
+.PHONY: help check ci test test-noasm race fuzz bench generate cross conform arm64
+
+help: ## what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+check: ## before pushing: format, vet, staticcheck, floors and all tests
+	@.ci/run format vet lint test
+
+ci: ## everything that is checked before a merge
+	@.ci/run
+
+test: ## all tests; GOCLIP_FIXTURES and GOCLIP_DATA name the reference data
+	@.ci/run test
+
+test-noasm: ## all tests without assembly
+	@.ci/run test-noasm
+
+race: ## the race detector over what runs concurrently
+	@.ci/run race
+
+arm64: ## the kernels' tests on an emulated arm64
+	@.ci/run arm64
+
+cross: ## build for Linux, macOS and Windows on amd64 and arm64
+	@.ci/run cross
+
+fuzz: ## each fuzz test for FUZZTIME, 10s unless told
+	@.ci/run fuzz
+
+bench: ## the benchmarks whose names match BENCH, all unless told
+	@.ci/run bench
+
+conform: ## every case of the reference implementations below GOCLIP_FIXTURES
+	@.ci/run conform
+
+generate: ## write the kernels' assembly again, and show what changed
+	cd internal/kernel/_gen && go run .
+	git diff --stat -- internal/kernel
