@@ -1,0 +1,94 @@
+package dataset
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+)
+
+// Bad is a sample that could not be used, and why.
+type Bad struct {
+	File   string `json:"file"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason"`
+	Times  int    `json:"times"` // how often it came up: once an epoch
+}
+
+// Ledger records the bad samples of a run. The zero value is ready to use. Its
+// methods may be called from several goroutines.
+type Ledger struct {
+	// Limit is how many different bad samples there may be: with one more,
+	// [Batches] ends. 0 means any number.
+	Limit int
+
+	mu    sync.Mutex
+	order []*Bad
+	index map[Bad]*Bad // by what it says, without Times
+}
+
+// Add records a bad sample. The error says that Limit is passed, and is nil as
+// long as it is not.
+func (l *Ledger) Add(file, key, reason string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id := Bad{File: file, Key: key, Reason: strings.ToValidUTF8(reason, "�")}
+	known := l.index[id]
+	if known == nil {
+		if l.index == nil {
+			l.index = map[Bad]*Bad{}
+		}
+		known = &Bad{File: id.File, Key: id.Key, Reason: id.Reason}
+		l.index[id] = known
+		l.order = append(l.order, known)
+	}
+	known.Times++
+	if l.Limit > 0 && len(l.order) > l.Limit {
+		return fmt.Errorf("dataset: %d bad samples, more than the limit of %d; the last is %s", len(l.order), l.Limit, id)
+	}
+	return nil
+}
+
+// String gives file, key and reason.
+func (b Bad) String() string {
+	if b.Key == "" {
+		return b.File + ": " + b.Reason
+	}
+	return b.File + ": " + b.Key + ": " + b.Reason
+}
+
+// Len returns the number of different bad samples.
+func (l *Ledger) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.order)
+}
+
+// Bad returns the bad samples in the order in which they first came up.
+func (l *Ledger) Bad() []Bad {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]Bad, len(l.order))
+	for i, b := range l.order {
+		list[i] = *b
+	}
+	return list
+}
+
+// WriteJSONLines writes one object a line, as [Bad] has it.
+func (l *Ledger) WriteJSONLines(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	encode := json.NewEncoder(out)
+	encode.SetEscapeHTML(false)
+	for _, b := range l.Bad() {
+		if err := encode.Encode(b); err != nil {
+			return fmt.Errorf("dataset: ledger: %w", err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("dataset: ledger: %w", err)
+	}
+	return nil
+}
