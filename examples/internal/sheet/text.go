@@ -90,7 +90,7 @@ func (s style) cut(text string, width int) string {
 		return ""
 	}
 	n, _ = s.fit(text, width-dots)
-	return strings.TrimRight(text[:n], " ") + ellipsis
+	return strings.TrimRight(text[:n], " .,") + ellipsis
 }
 
 // wrap breaks text into lines at spaces. The last of them is cut.
