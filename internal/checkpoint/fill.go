@@ -1,0 +1,187 @@
+package checkpoint
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// Fill gives every parameter its Data from the file, and fails, before it has
+// changed any, with a list of all tensors that are missing, that no parameter
+// asks for, or that have another shape, each with the file's name and ours. So
+// params must be all of the model's: both towers', logit_scale and, where
+// Spec.LogitBias is set, logit_bias (scalars both, of nil or one-element shape).
+//
+// Where it can, Data is a view of the mapped file without a copy, unless
+// Options.Own was set; see there. Half-precision, transposed, joined and resized
+// tensors are copies, made in parallel.
+func (c *Checkpoint) Fill(params []*nn.Param) error {
+	plans, err := c.plan(params)
+	if err != nil {
+		return err
+	}
+	data := make([][]float32, len(plans))
+	errs := make([]error, len(plans))
+	next := make(chan int, len(plans))
+	for i := range plans {
+		next <- i
+	}
+	close(next)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(plans)) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range next {
+				data[i], errs[i] = c.read(&plans[i])
+			}
+		}()
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	for i, p := range params {
+		p.Data = data[i]
+	}
+	return nil
+}
+
+// plan is how one parameter is read.
+type plan struct {
+	parts      []string // tensors of the file, one after the other
+	shape      []int    // of all parts joined, as the parameter needs it but for size
+	transposed bool
+	resample   func(old []float32) []float32 // nil to keep the values
+}
+
+func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
+	var wrong problems
+	plans := make([]plan, len(params))
+	used := map[string]bool{}
+	for i, p := range params {
+		parts, transposed := c.names.stored(p.Name)
+		if parts == nil {
+			wrong.missing = append(wrong.missing, fmt.Sprintf("%s, for which the layout has no name", p.Name))
+			continue
+		}
+		shape, resample := c.resampling(p)
+		plans[i] = plan{parts, shape, transposed, resample}
+		for _, part := range parts {
+			used[part] = true
+			c.check(&wrong, p, part, partShape(shape, len(parts), transposed))
+		}
+	}
+	for _, name := range c.weights.Names() {
+		canonical := c.names.canonical(name)
+		if !used[name] && !ignored(canonical, name) {
+			wrong.unexpected = append(wrong.unexpected, both(name, canonical))
+		}
+	}
+	return plans, wrong.err(filepath.Base(c.path))
+}
+
+// partShape is the shape that each of n tensors has which make up one of the
+// given shape.
+func partShape(shape []int, n int, transposed bool) []int {
+	shape = slices.Clone(shape)
+	if transposed {
+		slices.Reverse(shape)
+	}
+	if n > 1 {
+		shape[0] /= n
+	}
+	return shape
+}
+
+// check compares one tensor of the file with what a parameter needs.
+func (c *Checkpoint) check(wrong *problems, p *nn.Param, part string, want []int) {
+	info, ok := c.weights.Info(part)
+	name := both(part, p.Name)
+	switch {
+	case !ok:
+		wrong.missing = append(wrong.missing, fmt.Sprintf("%s: want %v", name, want))
+	case !slices.Equal(info.Shape, want) && !(scalar(info.Shape) && scalar(want)):
+		wrong.misshapen = append(wrong.misshapen, fmt.Sprintf("%s: has %v, want %v", name, info.Shape, want))
+	case !info.DType.Float():
+		wrong.misshapen = append(wrong.misshapen, fmt.Sprintf("%s: has type %s, want F32, F16, BF16 or F64", name, info.DType))
+	}
+}
+
+func scalar(shape []int) bool { return len(shape) == 0 || len(shape) == 1 && shape[0] == 1 }
+
+// both gives a tensor's name in the file and, where it differs, ours.
+func both(stored, canonical string) string {
+	if canonical == "" || canonical == stored {
+		return stored
+	}
+	return stored + " (" + canonical + ")"
+}
+
+// problems is what keeps a file from filling a model.
+type problems struct{ missing, unexpected, misshapen []string }
+
+func (w *problems) err(file string) error {
+	if len(w.missing)+len(w.unexpected)+len(w.misshapen) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "checkpoint: %s does not fit the configuration: %d tensors missing, %d unexpected, %d misshapen",
+		file, len(w.missing), len(w.unexpected), len(w.misshapen))
+	for _, kind := range []struct {
+		name  string
+		lines []string
+	}{{"missing", w.missing}, {"unexpected", w.unexpected}, {"misshapen", w.misshapen}} {
+		slices.Sort(kind.lines)
+		for _, line := range kind.lines {
+			fmt.Fprintf(&b, "\n\t%s: %s", kind.name, line)
+		}
+	}
+	return fmt.Errorf("%s", b.String())
+}
+
+// read returns the values of a parameter.
+func (c *Checkpoint) read(p *plan) ([]float32, error) {
+	if len(p.parts) == 1 && !p.transposed && p.resample == nil && !c.opts.Own {
+		if v, ok := c.weights.View(p.parts[0]); ok {
+			return v, nil
+		}
+	}
+	n := 1
+	for _, d := range p.shape {
+		n *= d
+	}
+	data := make([]float32, n)
+	for i, part := range p.parts {
+		m := n / len(p.parts)
+		if err := c.weights.Float32(part, data[i*m:(i+1)*m]); err != nil {
+			return nil, err
+		}
+		c.weights.Release(part)
+	}
+	if p.transposed {
+		data = transpose(data, p.shape[1], p.shape[0])
+	}
+	if p.resample != nil {
+		data = p.resample(data)
+	}
+	return data, nil
+}
+
+// transpose returns x of shape (rows, cols) as (cols, rows).
+func transpose(x []float32, rows, cols int) []float32 {
+	y := make([]float32, len(x))
+	for r := range rows {
+		for c, v := range x[r*cols : (r+1)*cols] {
+			y[c*rows+r] = v
+		}
+	}
+	return y
+}

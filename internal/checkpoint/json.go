@@ -1,0 +1,184 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// maxConfig bounds the size of a JSON file; the largest in use have a few kilobytes.
+const maxConfig = 1 << 20
+
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err == nil && len(b) > maxConfig {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxConfig)
+	}
+	return b, err
+}
+
+// object reads the fields of a JSON object, each once; null counts as absent.
+// Errors of it and of the objects in it are collected.
+type object struct {
+	path   string
+	fields map[string]json.RawMessage
+	errs   *[]error
+}
+
+func parseObject(text []byte) *object {
+	o := &object{errs: new([]error)}
+	if err := json.Unmarshal(text, &o.fields); err != nil {
+		o.fail("%v", err)
+	} else if o.fields == nil {
+		o.fail("is null, want an object")
+	}
+	return o
+}
+
+func (o *object) fail(format string, args ...any) {
+	*o.errs = append(*o.errs, fmt.Errorf(format, args...))
+}
+
+// err is what was wrong so far.
+func (o *object) err() error { return errors.Join(*o.errs...) }
+
+func (o *object) name(key string) string {
+	if o.path == "" {
+		return key
+	}
+	return o.path + "." + key
+}
+
+// take returns a field's text and forgets the field.
+func (o *object) take(key string) (json.RawMessage, bool) {
+	raw, ok := o.fields[key]
+	delete(o.fields, key)
+	return raw, ok && string(raw) != "null"
+}
+
+// has reports whether the field is there and not null.
+func (o *object) has(key string) bool {
+	raw, ok := o.fields[key]
+	return ok && string(raw) != "null"
+}
+
+// value returns a field, or def where it is absent.
+func value[T int | float64 | bool | string](o *object, key string, def T) T {
+	raw, ok := o.take(key)
+	if !ok {
+		return def
+	}
+	v := def
+	if err := json.Unmarshal(raw, &v); err != nil {
+		want := map[string]string{"int": "an integer", "float64": "a number", "bool": "true or false", "string": "a string"}
+		o.fail("%s is %s, want %s", o.name(key), short(raw), want[fmt.Sprintf("%T", def)])
+		return def
+	}
+	return v
+}
+
+// object returns the object in a field, an empty one where it is absent.
+func (o *object) object(key string) *object {
+	in := &object{path: o.name(key), errs: o.errs}
+	if raw, ok := o.take(key); ok {
+		if err := json.Unmarshal(raw, &in.fields); err != nil {
+			o.fail("%s is %s, want an object", in.path, short(raw))
+		}
+	}
+	return in
+}
+
+// list returns the numbers of an array, or nil where the field is absent or
+// something else, which it leaves in place.
+func list[T int | float64](o *object, key string) []T {
+	var v []T
+	if o.has(key) && json.Unmarshal(o.fields[key], &v) == nil {
+		delete(o.fields, key)
+		return v
+	}
+	return nil
+}
+
+// pair reads a side, or a height and a width.
+func (o *object) pair(key string, def [2]int) [2]int {
+	switch v := list[int](o, key); {
+	case len(v) == 2:
+		return [2]int(v)
+	case v != nil:
+		o.fail("%s has %d elements, want a number or 2 of them", o.name(key), len(v))
+		return def
+	case !o.has(key):
+		return def
+	}
+	n := value(o, key, 0)
+	return [2]int{n, n}
+}
+
+// triple reads a number for each colour, or one for all.
+func (o *object) triple(key string, def [3]float32) [3]float32 {
+	v := list[float64](o, key)
+	switch {
+	case v == nil && !o.has(key):
+		return def
+	case v == nil:
+		x := value(o, key, 0.0)
+		v = []float64{x, x, x}
+	case len(v) != 3:
+		o.fail("%s has %d elements, want 3", o.name(key), len(v))
+		return def
+	}
+	return [3]float32{float32(v[0]), float32(v[1]), float32(v[2])}
+}
+
+// oneOf reads a string and returns what it stands for, given as pairs.
+func (o *object) oneOf(key, def string, pairs ...string) string {
+	v := value(o, key, def)
+	var known []string
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] == v {
+			return pairs[i+1]
+		}
+		known = append(known, pairs[i])
+	}
+	o.fail("%s is %q, which is not supported; known are %s", o.name(key), v, strings.Join(known, ", "))
+	return ""
+}
+
+// only refuses a field that is present with another value than the given ones,
+// in JSON.
+func (o *object) only(key string, allowed ...string) {
+	if raw, ok := o.take(key); ok && !slices.Contains(allowed, string(bytes.TrimSpace(raw))) {
+		o.fail("%s is %s, which is not supported", o.name(key), short(raw))
+	}
+}
+
+// none refuses the fields that were not read.
+func (o *object) none() {
+	if len(o.fields) == 0 {
+		return
+	}
+	var names []string
+	for _, k := range slices.Sorted(maps.Keys(o.fields)) {
+		names = append(names, o.name(k))
+	}
+	o.fail("not supported: %s", strings.Join(names, ", "))
+}
+
+// short is text fit for an error's line.
+func short(raw []byte) string {
+	if len(raw) > 60 {
+		return string(raw[:57]) + "…"
+	}
+	return string(raw)
+}

@@ -1,0 +1,121 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// openAISpec derives a model from the shapes of its tensors, as openai/CLIP's
+// build_model does; the same rules give the number of heads. All of OpenAI's
+// models have QuickGELU, and features from the highest id.
+func openAISpec(w weights) (Spec, error) {
+	s := shapes{w: w}
+	spec := Spec{
+		Layout:         OpenAI,
+		InitLogitScale: clipLogitScale,
+		Text: text.Config{
+			ContextLength: s.dim("positional_embedding", 0),
+			VocabSize:     s.dim("token_embedding.weight", 0),
+			Width:         s.dim("ln_final.weight", 0),
+			Layers:        s.count("transformer.resblocks."),
+			Heads:         s.dim("ln_final.weight", 0) / 64,
+			EmbedDim:      s.dim("text_projection", 1),
+			Activation:    "quick_gelu",
+			NormEps:       1e-5,
+			Mask:          "causal",
+			Pool:          "argmax",
+		},
+	}
+	if _, ok := w.Info("visual.proj"); ok {
+		spec.Vision = s.vit()
+	} else {
+		spec.Vision = s.resnet()
+	}
+	if err := errors.Join(s.errs...); err != nil {
+		return Spec{}, fmt.Errorf("an OpenAI checkpoint whose shapes do not say what it is: %w", err)
+	}
+	spec.Preprocess = vision.CLIPPreprocess(spec.Vision.ImageSize[0])
+	return spec, nil
+}
+
+func (s *shapes) vit() vision.Config {
+	c := vision.Config{
+		PatchSize:  s.dim("visual.conv1.weight", 3),
+		Width:      s.dim("visual.conv1.weight", 0),
+		Layers:     s.count("visual.transformer.resblocks."),
+		EmbedDim:   s.dim("visual.proj", 1),
+		Activation: "quick_gelu",
+		NormEps:    1e-5,
+		Pool:       "tok",
+	}
+	c.Heads = c.Width / 64
+	side := c.PatchSize * s.grid("visual.positional_embedding")
+	c.ImageSize = [2]int{side, side}
+	return c
+}
+
+func (s *shapes) resnet() vision.Config {
+	c := vision.Config{
+		Width:    s.dim("visual.layer1.0.conv1.weight", 0),
+		EmbedDim: s.dim("visual.attnpool.c_proj.weight", 0),
+	}
+	c.Heads = c.Width * 32 / 64
+	for i := range 4 {
+		c.Stages = append(c.Stages, s.count(fmt.Sprintf("visual.layer%d.", i+1)))
+	}
+	side := 32 * s.grid("visual.attnpool.positional_embedding")
+	c.ImageSize = [2]int{side, side}
+	return c
+}
+
+// shapes asks for dimensions and remembers what it did not find.
+type shapes struct {
+	w    weights
+	errs []error
+}
+
+// maxDim bounds dimensions, so that products of a few of them do not overflow.
+const maxDim = 1 << 24
+
+func (s *shapes) dim(name string, axis int) int {
+	info, ok := s.w.Info(name)
+	switch {
+	case !ok:
+		s.errs = append(s.errs, fmt.Errorf("%s is missing", name))
+	case axis >= len(info.Shape) || info.Shape[axis] > maxDim:
+		s.errs = append(s.errs, fmt.Errorf("%s has shape %v", name, info.Shape))
+	default:
+		return info.Shape[axis]
+	}
+	return 0
+}
+
+// count returns one more than the highest number that follows prefix.
+func (s *shapes) count(prefix string) int {
+	n := 0
+	for _, name := range s.w.Names() {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			number, _, _ := strings.Cut(rest, ".")
+			if i, err := strconv.Atoi(number); err == nil && i < maxDim {
+				n = max(n, i+1)
+			}
+		}
+	}
+	return n
+}
+
+// grid returns the side of the square of positions after the first one.
+func (s *shapes) grid(name string) int {
+	n := s.dim(name, 0) - 1
+	side := int(math.Round(math.Sqrt(float64(max(n, 0)))))
+	if side*side != n {
+		s.errs = append(s.errs, fmt.Errorf("%s has %d rows, which is not one more than a square", name, n+1))
+	}
+	return side
+}

@@ -1,0 +1,301 @@
+package checkpoint
+
+import (
+	"math"
+	"slices"
+
+	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// parseOpenCLIP reads an open_clip_config.json. Absent fields have the defaults
+// of CLIPVisionCfg, CLIPTextCfg and PreprocessCfg at open_clip 89fb801; a field
+// of the model that those lack is refused, as it is there.
+//
+// Three settings that open_clip lacks, and therefore refuses, are read too:
+// text_cfg.pool_type "mean", text_cfg.pad_mask and vision_cfg.no_class_token.
+func parseOpenCLIP(config []byte) (Spec, error) {
+	root := parseObject(config)
+	model := root.object("model_cfg")
+	s := Spec{Layout: OpenCLIP, InitLogitScale: value(model, "init_logit_scale", clipLogitScale)}
+	dim := value(model, "embed_dim", 0)
+	quick := value(model, "quick_gelu", false)
+	s.LogitBias = model.has("init_logit_bias")
+	s.InitLogitBias = value(model, "init_logit_bias", 0.0)
+	s.CustomText = value(model, "custom_text", false)
+	value(model, "nonscalar_logit_scale", false) // the shape is [1] instead of []
+	value(model, "output_dict", false)           // the form of a Python result
+	s.Vision = openCLIPVision(model.object("vision_cfg"), dim, quick)
+	s.openCLIPText(model.object("text_cfg"), dim, quick)
+	model.none()
+	s.Preprocess = openCLIPPreprocess(root.object("preprocess_cfg"), s.Vision.ImageSize)
+	if err := root.err(); err != nil {
+		return Spec{}, err
+	}
+	return s, nil
+}
+
+func openCLIPVision(o *object, dim int, quick bool) vision.Config {
+	for _, key := range []string{"timm_model_name", "ls_init_value"} {
+		o.only(key)
+	}
+	for _, key := range []string{"attentional_pool", "output_tokens"} {
+		o.only(key, "false")
+	}
+	plainBlocks(o)
+	o.only("pos_embed_type", `"learnable"`)
+	// Read by parts that the model then does not have, by training alone
+	// (patch_dropout), or by nothing that reaches the features.
+	for _, key := range []string{
+		"attn_pooler_queries", "attn_pooler_heads", "patch_dropout", "image_seq_len", "timm_model_pretrained",
+		"timm_pool", "timm_proj", "timm_proj_bias", "timm_drop", "timm_drop_path", "timm_model_kwargs",
+	} {
+		o.take(key)
+	}
+	c := vision.Config{
+		ImageSize: o.pair("image_size", [2]int{224, 224}),
+		Width:     value(o, "width", 768),
+		EmbedDim:  dim,
+	}
+	headWidth := max(value(o, "head_width", 64), 1)
+	c.MLPRatio = value(o, "mlp_ratio", 4.0)
+	c.Stages = list[int](o, "layers")
+	patch := o.pair("patch_size", [2]int{16, 16})
+	act, eps := activation(o, quick), normEps(o)
+	c.Pool = o.oneOf("pool_type", "tok", "tok", "tok", "avg", "avg")
+	c.NormAfterPool = value(o, "final_ln_after_pool", false)
+	c.NoLnPre = value(o, "no_ln_pre", false)
+	c.NoClassToken = value(o, "no_class_token", false)
+	if c.Stages != nil {
+		o.none()
+		return vision.Config{ImageSize: c.ImageSize, Width: c.Width, Heads: c.Width * 32 / headWidth, EmbedDim: dim, Stages: c.Stages}
+	}
+	c.Layers = value(o, "layers", 12)
+	c.Heads = c.Width / headWidth
+	c.PatchSize, c.Activation, c.NormEps = patch[0], act, eps
+	if patch[0] != patch[1] {
+		o.fail("%s is %v, want a square", o.name("patch_size"), patch)
+	}
+	o.none()
+	return c
+}
+
+func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
+	o.only("hf_model_name")
+	o.only("text_arch", `"clip"`)
+	o.only("proj_type", `"linear"`)
+	o.only("tokenizer_type", `""`)
+	for _, key := range []string{"embed_cls", "output_tokens", "variable_text"} {
+		o.only(key, "false")
+	}
+	o.only("ls_init_value")
+	plainBlocks(o)
+	// Read by other architectures, or (final_ln_after_pool, pad_id, bos_id) not
+	// by this one.
+	for _, key := range []string{
+		"hf_model_pretrained", "hf_proj_type", "hf_pooler_type", "hf_model_config", "tiktoken_name",
+		"final_ln_after_pool", "pad_id", "bos_id",
+		"attention_mode", "pos_embed", "rope_temperature", "mlp_type", "norm_type", "norm_eps", "attn_gated", "pre_norm",
+		"norm_placement", "zero_init_residual", "reg_tokens", "value_residual", "attention_bias", "mlp_bias", "gate_bias",
+	} {
+		o.take(key)
+	}
+	c := text.Config{
+		ContextLength: value(o, "context_length", 77),
+		VocabSize:     value(o, "vocab_size", 49408),
+		Width:         value(o, "width", 512),
+		Layers:        value(o, "layers", 12),
+		Heads:         value(o, "heads", 8),
+		MLPRatio:      value(o, "mlp_ratio", 4.0),
+		EmbedDim:      dim,
+		Activation:    activation(o, quick),
+		NormEps:       normEps(o),
+		Mask:          "causal",
+		Pool:          o.oneOf("pool_type", "argmax", "argmax", "argmax", "eos", "eos", "last", "last", "mean", "mean"),
+		ProjBias:      value(o, "proj_bias", false),
+	}
+	if value(o, "no_causal_mask", false) {
+		c.Mask = "none"
+	}
+	if value(o, "pad_mask", false) {
+		if c.Mask != "none" {
+			o.fail("%s is set, but not no_causal_mask", o.name("pad_mask"))
+		}
+		c.Mask = "padding"
+	}
+	if needs := c.Pool == "eos" || c.Pool == "mean" || c.Mask == "padding"; needs && !o.has("eos_id") {
+		o.fail("%s is missing", o.name("eos_id"))
+	}
+	id := value(o, "eos_id", 0)
+	if id < 0 || id > math.MaxInt32 {
+		o.fail("%s is %d, want a token's id", o.name("eos_id"), id)
+	}
+	c.EOSTokenID = int32(id)
+	s.Text = c
+
+	s.HFTokenizer = value(o, "hf_tokenizer_name", "")
+	o.only("tokenizer_mode")
+	kw := o.object("tokenizer_kwargs")
+	s.TextClean = kw.oneOf("clean", "lower", "lower", "", "whitespace", "whitespace", "canonicalize", "canonicalize")
+	if s.HFTokenizer == "" {
+		kw.none()
+	}
+	o.none()
+}
+
+// plainBlocks refuses the settings of open_clip's custom attention block.
+func plainBlocks(o *object) {
+	o.only("block_type", `"default"`)
+	for _, key := range []string{"qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"} {
+		o.only(key, "false")
+	}
+}
+
+func activation(o *object, quick bool) string {
+	if quick {
+		o.only("act_kwargs")
+		return "quick_gelu"
+	}
+	kw := o.object("act_kwargs")
+	defer kw.none()
+	return kw.oneOf("approximate", "none", "none", "gelu", "tanh", "gelu_tanh")
+}
+
+func normEps(o *object) float64 {
+	kw := o.object("norm_kwargs")
+	defer kw.none()
+	return value(kw, "eps", 1e-5)
+}
+
+// openCLIPPreprocess takes the size from the model, as open_clip does.
+func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
+	p := vision.CLIPPreprocess(224)
+	p.Size = size
+	o.only("mode", `"RGB"`)
+	p.Mean = o.triple("mean", p.Mean)
+	p.Std = o.triple("std", p.Std)
+	// At inference "random" is bicubic.
+	p.Interpolation = o.oneOf("interpolation", "bicubic", "bicubic", "bicubic", "bilinear", "bilinear", "random", "bicubic")
+	p.Resize = o.oneOf("resize_mode", "shortest", "shortest", "shortest", "longest", "longest", "squash", "squash")
+	fill := value(o, "fill_color", 0)
+	if fill < 0 || fill > 255 {
+		o.fail("%s is %d, want 0 to 255", o.name("fill_color"), fill)
+	}
+	p.Fill = uint8(fill)
+	return p
+}
+
+// openCLIPConfig is an open_clip_config.json as it is written.
+type openCLIPConfig struct {
+	Model struct {
+		EmbedDim       int            `json:"embed_dim"`
+		QuickGELU      bool           `json:"quick_gelu,omitempty"`
+		InitLogitScale float64        `json:"init_logit_scale"`
+		InitLogitBias  *float64       `json:"init_logit_bias,omitempty"`
+		CustomText     bool           `json:"custom_text,omitempty"`
+		Vision         map[string]any `json:"vision_cfg"`
+		Text           map[string]any `json:"text_cfg"`
+	} `json:"model_cfg"`
+	Preprocess map[string]any `json:"preprocess_cfg"`
+}
+
+func formatOpenCLIP(s *Spec) ([]byte, error) {
+	var c openCLIPConfig
+	m := &c.Model
+	m.EmbedDim = s.Vision.EmbedDim
+	m.InitLogitScale = s.InitLogitScale
+	if s.LogitBias {
+		m.InitLogitBias = &s.InitLogitBias
+	}
+	m.CustomText = s.CustomText
+	m.QuickGELU = s.Text.Activation == "quick_gelu"
+	if s.Vision.Stages == nil && (s.Vision.Activation == "quick_gelu") != m.QuickGELU {
+		return nil, unwritable(OpenCLIP, "the image tower's activation %s beside the text tower's %s", s.Vision.Activation, s.Text.Activation)
+	}
+	m.Vision = s.formatVision()
+	m.Text = s.formatText()
+	if p := s.Preprocess; p != nil {
+		c.Preprocess = map[string]any{
+			"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),
+			"interpolation": or(p.Interpolation, "bicubic"), "resize_mode": or(p.Resize, "shortest"), "fill_color": p.Fill,
+		}
+		if p.Ground != nil {
+			return nil, unwritable(OpenCLIP, "a ground for transparent pictures")
+		}
+	} else {
+		return nil, unwritable(OpenCLIP, "a model without preprocessing")
+	}
+	return marshal(c)
+}
+
+func (s *Spec) formatVision() map[string]any {
+	v := &s.Vision
+	if v.Stages != nil {
+		return map[string]any{
+			"image_size": side(v.ImageSize), "width": v.Width, "layers": v.Stages, "head_width": v.Width * 32 / v.Heads,
+		}
+	}
+	m := map[string]any{
+		"image_size": side(v.ImageSize), "width": v.Width, "layers": v.Layers, "head_width": v.Width / v.Heads, "patch_size": v.PatchSize,
+	}
+	common(m, v.Width, v.MLPRatio, v.Activation, v.NormEps)
+	set(m, "pool_type", v.Pool, v.Pool != "tok")
+	set(m, "final_ln_after_pool", true, v.NormAfterPool)
+	set(m, "no_ln_pre", true, v.NoLnPre)
+	set(m, "no_class_token", true, v.NoClassToken)
+	return m
+}
+
+func (s *Spec) formatText() map[string]any {
+	t := &s.Text
+	m := map[string]any{
+		"context_length": t.ContextLength, "vocab_size": t.VocabSize, "width": t.Width, "heads": t.Heads, "layers": t.Layers,
+	}
+	common(m, t.Width, t.MLPRatio, t.Activation, t.NormEps)
+	set(m, "pool_type", t.Pool, t.Pool != "argmax")
+	set(m, "no_causal_mask", true, t.Mask != "causal")
+	set(m, "pad_mask", true, t.Mask == "padding")
+	set(m, "proj_bias", true, t.ProjBias)
+	set(m, "eos_id", t.EOSTokenID, t.Pool == "eos" || t.Pool == "mean" || t.Mask == "padding" || t.EOSTokenID != 0)
+	set(m, "hf_tokenizer_name", s.HFTokenizer, s.HFTokenizer != "")
+	set(m, "tokenizer_kwargs", map[string]any{"clean": s.TextClean}, s.TextClean != "")
+	return m
+}
+
+// common writes what the configurations of both towers have.
+func common(m map[string]any, width int, ratio float64, act string, eps float64) {
+	set(m, "mlp_ratio", openCLIPRatio(width, ratio), ratio != 0 && ratio != 4)
+	set(m, "act_kwargs", map[string]any{"approximate": "tanh"}, act == "gelu_tanh")
+	set(m, "norm_kwargs", map[string]any{"eps": eps}, eps != 1e-5)
+}
+
+// openCLIPRatio returns a ratio from which int(width·ratio), without any
+// allowance for rounding, gives the width of the MLP.
+func openCLIPRatio(width int, ratio float64) float64 {
+	for int(float64(width)*ratio) < nn.MLPWidth(width, ratio) {
+		ratio = math.Nextafter(ratio, math.Inf(1))
+	}
+	return ratio
+}
+
+func set(m map[string]any, key string, v any, present bool) {
+	if present {
+		m[key] = v
+	}
+}
+
+// side is a height and a width in the shortest form.
+func side(s [2]int) any {
+	if s[0] == s[1] {
+		return s[0]
+	}
+	return slices.Clone(s[:])
+}
+
+func or(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}

@@ -1,0 +1,207 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/internal/tensorfile"
+)
+
+// File is a further file to save with a checkpoint, for example a tokenizer's.
+type File struct {
+	Name string // without folder
+	Data []byte
+}
+
+// Save writes a model to a folder, which it makes if need be, in the layout
+// HuggingFace or OpenCLIP. The bytes depend on the arguments alone, and [Open]
+// gives back the same spec and weights, bit for bit.
+//
+// All files are written before the first takes its final name, and the weights
+// take theirs last. An error before that leaves an older checkpoint in the
+// folder as it was. A setting that the layout cannot express is an error that
+// names it, and so is a folder with a checkpoint of another layout, which would
+// hide the new one or be hidden.
+func Save(dir, layout string, spec Spec, params []*nn.Param, files ...File) error {
+	if err := save(dir, layout, spec, params, files); err != nil {
+		return fmt.Errorf("checkpoint: save %s: %w", dir, err)
+	}
+	return nil
+}
+
+func save(dir, layout string, spec Spec, params []*nn.Param, files []File) error {
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	own, weightsFile, err := layoutFiles(layout, &spec)
+	if err != nil {
+		return err
+	}
+	all := append(own, files...)
+	if err := checkNames(all, weightsFile); err != nil {
+		return err
+	}
+	tensors, err := tensorsOf(layout, &spec, params)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := checkFolder(dir, layout); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(dir, ".save-*")
+	if err != nil {
+		return err
+	}
+	err = writeAll(dir, temp, all, weightsFile, tensors)
+	return errors.Join(err, os.RemoveAll(temp))
+}
+
+func layoutFiles(layout string, spec *Spec) (files []File, weightsFile string, err error) {
+	var config, preprocess []byte
+	switch layout {
+	case OpenCLIP:
+		config, err = formatOpenCLIP(spec)
+		return []File{{openCLIPConfigFile, config}}, openCLIPWeightsFile, err
+	case HuggingFace:
+		if config, err = formatHuggingFace(spec); err != nil {
+			return nil, "", err
+		}
+		files = []File{{hfConfigFile, config}}
+		if spec.Preprocess != nil {
+			preprocess, err = formatPreprocessor(spec.Preprocess)
+			files = append(files, File{hfPreprocessFile, preprocess})
+		}
+		return files, hfWeightsFile, err
+	}
+	return nil, "", fmt.Errorf("layout %q, want %s or %s", layout, OpenCLIP, HuggingFace)
+}
+
+func unwritable(layout, format string, args ...any) error {
+	return fmt.Errorf("layout %s has no place for %s", layout, fmt.Sprintf(format, args...))
+}
+
+func checkNames(files []File, weightsFile string) error {
+	seen := map[string]bool{weightsFile: true}
+	for _, f := range files {
+		if f.Name == "" || f.Name != filepath.Base(f.Name) || !filepath.IsLocal(f.Name) || strings.ContainsAny(f.Name, `/\:`) {
+			return fmt.Errorf("file %q is not the plain name of a file", f.Name)
+		}
+		if seen[f.Name] {
+			return fmt.Errorf("file %q is there twice", f.Name)
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
+// checkFolder refuses a folder with another checkpoint that Open would prefer,
+// or that would be left behind half replaced.
+func checkFolder(dir, layout string) error {
+	others := append([]string{openCLIPConfigFile}, hfIndexFile)
+	if layout == OpenCLIP {
+		others = []string{hfConfigFile}
+	}
+	for _, name := range others {
+		if exists(dir, name) {
+			return fmt.Errorf("the folder holds another checkpoint, %s", name)
+		}
+	}
+	return nil
+}
+
+func tensorsOf(layout string, spec *Spec, params []*nn.Param) ([]safetensors.Tensor, error) {
+	var names naming = prefixed{}
+	switch {
+	case layout == HuggingFace:
+		names = huggingFaceNames()
+	case spec.CustomText:
+		names = prefixed{text: "text."}
+	}
+	var tensors []safetensors.Tensor
+	for _, p := range params {
+		if len(p.Data) != p.Size() {
+			return nil, fmt.Errorf("parameter %s has %d elements, its shape %v wants %d", p.Name, len(p.Data), p.Shape, p.Size())
+		}
+		parts, transposed := names.stored(p.Name)
+		if parts == nil {
+			return nil, unwritable(layout, "the parameter %s", p.Name)
+		}
+		shape, data := partShape(p.Shape, len(parts), transposed), p.Data
+		if transposed {
+			data = transpose(data, p.Shape[0], p.Shape[1])
+		}
+		if p.Name == "logit_scale" || p.Name == "logit_bias" {
+			shape = nil
+		}
+		for i, part := range parts {
+			n := len(data) / len(parts)
+			tensors = append(tensors, safetensors.Tensor{Name: part, Shape: shape, Float32: data[i*n : (i+1)*n]})
+		}
+		// PyTorch's BatchNorm counts its training steps; the count is not read.
+		if norm, ok := strings.CutSuffix(p.Name, ".running_var"); ok {
+			tensors = append(tensors, safetensors.Tensor{Name: norm + ".num_batches_tracked", DType: tensorfile.I64, Raw: make([]byte, 8)})
+		}
+	}
+	return tensors, nil
+}
+
+// writeAll writes everything to the folder temp and moves it to dir.
+func writeAll(dir, temp string, files []File, weightsFile string, tensors []safetensors.Tensor) error {
+	for _, f := range files {
+		if err := writeFile(filepath.Join(temp, f.Name), f.Data); err != nil {
+			return err
+		}
+	}
+	metadata := map[string]string{"format": "pt"} // transformers asks for it
+	if err := safetensors.WriteFile(filepath.Join(temp, weightsFile), tensors, metadata); err != nil {
+		return err
+	}
+	for _, f := range append(slices.Clone(files), File{Name: weightsFile}) {
+		if err := os.Rename(filepath.Join(temp, f.Name), filepath.Join(dir, f.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFile(path string, data []byte) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// marshal returns v as JSON; keys of maps are sorted.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}
+
+// decimals returns numbers whose shortest decimals round to v.
+func decimals(v [3]float32) (d [3]float64) {
+	for i, x := range v {
+		d[i], _ = strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64)
+	}
+	return d
+}

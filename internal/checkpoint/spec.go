@@ -1,0 +1,70 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// The layouts, as [Spec] and [Save] name them.
+const (
+	HuggingFace = "huggingface" // config.json, model.safetensors, preprocessor_config.json
+	OpenCLIP    = "open_clip"   // open_clip_config.json, open_clip_model.safetensors
+	OpenAI      = "openai"      // one .pt file; read only
+)
+
+// Spec is what a checkpoint says about a model, weights aside.
+type Spec struct {
+	Vision vision.Config
+	Text   text.Config
+
+	// Preprocess is nil where the checkpoint does not say how pictures are
+	// prepared: a Hugging Face folder without preprocessor_config.json.
+	Preprocess *vision.Preprocess
+
+	LogitBias      bool    // there is a parameter logit_bias, as SigLIP has
+	InitLogitScale float64 // before training; the natural logarithm of the scale
+	InitLogitBias  float64 // before training; read where LogitBias is set
+
+	Layout string // HuggingFace, OpenCLIP or OpenAI; empty for a model from elsewhere
+
+	// The rest is known to open_clip's layout only.
+
+	CustomText  bool   // names of the text tower are stored with the prefix "text."
+	HFTokenizer string // the tokenizer's name where it is not CLIP's own
+	TextClean   string // how that or CLIP's own cleans text: "whitespace", "canonicalize"; empty for CLIP's way
+}
+
+// Validate reports the first field that does not fit.
+func (s *Spec) Validate() error {
+	if err := s.Vision.Validate(); err != nil {
+		return err
+	}
+	if err := s.Text.Validate(); err != nil {
+		return err
+	}
+	if v, t := s.Vision.EmbedDim, s.Text.EmbedDim; v != t {
+		return fmt.Errorf("checkpoint: the image tower's features have %d elements, the text tower's %d", v, t)
+	}
+	if p := s.Preprocess; p != nil {
+		if err := p.Validate(); err != nil {
+			return err
+		}
+		if p.Size != s.Vision.ImageSize {
+			return fmt.Errorf("checkpoint: pictures are prepared at %d×%d pixels, but the image tower reads %d×%d",
+				p.Size[1], p.Size[0], s.Vision.ImageSize[1], s.Vision.ImageSize[0])
+		}
+	}
+	if !finite(s.InitLogitScale) || !finite(s.InitLogitBias) {
+		return errors.New("checkpoint: InitLogitScale and InitLogitBias must be finite")
+	}
+	return nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// clipLogitScale is where CLIP's training begins, ln(1/0.07).
+const clipLogitScale = 2.659260036932778
