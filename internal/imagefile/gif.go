@@ -43,10 +43,10 @@ func readGIF(data []byte, check checkSize) (image.Image, error) {
 	if err := f.pixels(img); err != nil {
 		return nil, err
 	}
-	if f.transparent < 0 {
-		return grayRamp(img), nil
+	if gray, ok := grayRamp(img).(*image.Gray); ok && f.transparent >= 0 {
+		return &Keyed{Image: img, Opaque: gray}, nil
 	}
-	return img, nil
+	return grayRamp(img), nil
 }
 
 func parseGIF(data []byte) (*gifFrame, error) {

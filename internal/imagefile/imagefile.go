@@ -95,6 +95,21 @@ func Decode(r io.Reader, limit Limits) (image.Image, error) {
 	return DecodeBytes(data, limit)
 }
 
+// DecodeUpright is [Decode] followed by what the picture's EXIF orientation asks
+// for. The reference implementations of CLIP do not turn pictures.
+func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
+	limit = limit.orDefaults()
+	data, err := readAll(r, limit.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	img, err := DecodeBytes(data, limit)
+	if err != nil {
+		return nil, err
+	}
+	return Orient(img, Orientation(data)), nil
+}
+
 // DecodeBytes is [Decode] of a file held in memory. The picture does not alias
 // data.
 func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {

@@ -82,14 +82,9 @@ func fullPalette(p color.Palette) color.Palette {
 }
 
 // bilevel turns a 1-bit grey picture, of values 0 and 255, into one of a
-// palette, so that it is told from 8-bit grey. Every index but 0 is white.
+// palette, so that it is told from 8-bit grey.
 func bilevel(img image.Image) *image.Paletted {
-	b := img.Bounds()
-	out := image.NewPaletted(b, make(color.Palette, 256))
-	for i := range out.Palette {
-		out.Palette[i] = color.Gray{255}
-	}
-	out.Palette[0] = color.Gray{0}
+	out := image.NewPaletted(img.Bounds(), bilevelPalette())
 	switch img := img.(type) {
 	case *image.Gray:
 		for i, v := range img.Pix {
@@ -105,6 +100,15 @@ func bilevel(img image.Image) *image.Paletted {
 		}
 	}
 	return out
+}
+
+func bilevelPalette() color.Palette {
+	p := make(color.Palette, 256)
+	p[0] = color.Gray{0}
+	for i := 1; i < len(p); i++ {
+		p[i] = color.Gray{255}
+	}
+	return p
 }
 
 // withoutKey returns img as it would be without its tRNS chunk, or nil where
