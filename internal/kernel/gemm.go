@@ -17,16 +17,16 @@ const (
 // With beta 0, C is not read. C must not overlap A or B.
 func Gemm(l Layout, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, beta, c, ldc)
-	p := product{l == TN, m, n, k, alpha, a, lda, nil, beta, c, ldc}
-	p.run(l == NT, b, ldb)
+	p := product{aT: l == TN, bT: l == NT, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc}
+	p.run()
 }
 
 // GemmSerial is [Gemm] on the caller's goroutine alone, for small matrices
 // inside [Parallel]. Its results are Gemm's, bit for bit.
 func GemmSerial(l Layout, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, beta, c, ldc)
-	p := product{l == TN, m, n, k, alpha, a, lda, nil, beta, c, ldc}
-	p.runSerial(l == NT, b, ldb)
+	p := product{aT: l == TN, bT: l == NT, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc}
+	p.runSerial()
 }
 
 // GemmBias computes C = op(A)·op(B) + bias, a linear layer's forward pass. The
@@ -34,8 +34,8 @@ func GemmSerial(l Layout, m, n, k int, alpha float32, a []float32, lda int, b []
 func GemmBias(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, bias []float32, c []float32, ldc int) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, 0, c, ldc)
 	checkBias(bias, n)
-	p := product{l == TN, m, n, k, 1, a, lda, bias, 0, c, ldc}
-	p.run(l == NT, b, ldb)
+	p := product{aT: l == TN, bT: l == NT, m: m, n: n, k: k, alpha: 1, a: a, lda: lda, b: b, ldb: ldb, bias: bias, c: c, ldc: ldc}
+	p.run()
 }
 
 // GemmPacked computes C = alpha·A·op(B) + bias + beta·C for an A of m rows, not
@@ -46,8 +46,8 @@ func GemmPacked(m int, alpha float32, a []float32, lda int, b *Packed, bias []fl
 	checkMatrix("c", c, m, b.n, ldc)
 	checkBeta(beta)
 	checkBias(bias, b.n)
-	p := product{false, m, b.n, b.k, alpha, a, lda, bias, beta, c, ldc}
-	p.runPacked(b)
+	p := product{m: m, n: b.n, k: b.k, alpha: alpha, a: a, lda: lda, packed: b, bias: bias, beta: beta, c: c, ldc: ldc}
+	p.run()
 }
 
 func checkGemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {

@@ -110,8 +110,9 @@ func (x *matrices) variants(t *testing.T, offset int, check func(name string, bi
 		Gemm(x.l, x.m, x.n, x.k, x.alpha, a, x.lda, b, x.ldb, x.beta, c, x.ldc)
 	})
 	run("Gemm blocked", nil, func(a, b, _, c []float32) {
-		p := product{x.l == TN, x.m, x.n, x.k, x.alpha, a, x.lda, nil, x.beta, c, x.ldc}
-		p.runPacked(Pack(x.l.forPack(), x.n, x.k, b, x.ldb))
+		p := product{aT: x.l == TN, m: x.m, n: x.n, k: x.k, alpha: x.alpha, a: a, lda: x.lda, beta: x.beta, c: c, ldc: x.ldc}
+		p.packed = Pack(x.l.forPack(), x.n, x.k, b, x.ldb)
+		p.run()
 	})
 	run("GemmSerial", nil, func(a, b, _, c []float32) {
 		GemmSerial(x.l, x.m, x.n, x.k, x.alpha, a, x.lda, b, x.ldb, x.beta, c, x.ldc)

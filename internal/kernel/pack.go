@@ -68,12 +68,14 @@ func (t *tiling) packB(dst []float32, bT bool, b []float32, ldb, k0, k, j, n int
 		transpose(dst, width, b[j*ldb+k0:], ldb, n, k)
 		return
 	}
-	for p := range k {
-		at := (k0+p)*ldb + j
-		if n == 48 {
-			*(*[48]float32)(dst[p*48:]) = *(*[48]float32)(b[at:])
-		} else {
-			copy(dst[p*width:p*width+n], b[at:])
+	whole := 0
+	if isa >= avx2 && n >= 8 {
+		whole = n &^ 7
+		copy8(&dst[0], width, 8, &b[k0*ldb+j], ldb, k, whole/8)
+	}
+	if whole < n {
+		for p := range k {
+			copy(dst[p*width+whole:p*width+n], b[(k0+p)*ldb+j+whole:])
 		}
 	}
 }
@@ -81,25 +83,25 @@ func (t *tiling) packB(dst []float32, bT bool, b []float32, ldb, k0, k, j, n int
 // packA packs m rows from i and k columns from k0 of op(A): panels of t.rows
 // rows, the last of as many as are left, column by column.
 func (t *tiling) packA(dst []float32, aT bool, a []float32, lda, i, m, k0, k int) {
-	if !aT {
-		for r := 0; r < m; r += t.rows {
+	r := 0
+	switch {
+	case !aT:
+		for ; r < m; r += t.rows {
 			rows := min(t.rows, m-r)
 			transpose(dst[r*k:], rows, a[(i+r)*lda+k0:], lda, rows, k)
 		}
 		return
+	case isa == avx512 && m >= 8:
+		r = m &^ 7
+		copy8(&dst[0], 8, 8*k, &a[k0*lda+i], lda, k, r/8)
+	case isa == avx2 && m >= 6:
+		r = m / 6 * 6
+		copy6(&dst[0], 6, 6*k, &a[k0*lda+i], lda, k, r/6)
 	}
-	// Eight columns at a time: A is read along its rows.
-	for p0 := 0; p0 < k; p0 += 8 {
-		for r := 0; r < m; r += t.rows {
-			rows := min(t.rows, m-r)
-			for p := p0; p < min(k, p0+8); p++ {
-				to, at := r*k+p*rows, (k0+p)*lda+i+r
-				if rows == 8 {
-					*(*[8]float32)(dst[to:]) = *(*[8]float32)(a[at:])
-				} else {
-					copy(dst[to:to+rows], a[at:])
-				}
-			}
+	for ; r < m; r += t.rows {
+		rows := min(t.rows, m-r)
+		for p := range k {
+			copy(dst[r*k+p*rows:r*k+p*rows+rows], a[(k0+p)*lda+i+r:])
 		}
 	}
 }

@@ -74,6 +74,37 @@ loop:
 	VZEROUPPER
 	RET
 
+// func copy8(dst *float32, down, across int, src *float32, ld, rows, n int)
+TEXT ·copy8(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ down+8(FP), R8
+	MOVQ across+16(FP), R9
+	MOVQ src+24(FP), SI
+	MOVQ ld+32(FP), R10
+	MOVQ rows+40(FP), CX
+	MOVQ n+48(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R11, DX
+vector:
+	PREFETCHT0 (AX)(R10*8)
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, (BX)
+	ADDQ $32, AX
+	ADDQ R9, BX
+	DECQ DX
+	JNZ vector
+	ADDQ R10, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func transpose6(dst *float32, width int, src *float32, ld, n8 int)
 TEXT ·transpose6(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
@@ -141,6 +172,39 @@ loop:
 	ADDQ $32, R12
 	DECQ CX
 	JNZ loop
+	VZEROUPPER
+	RET
+
+// func copy6(dst *float32, down, across int, src *float32, ld, rows, n int)
+TEXT ·copy6(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ down+8(FP), R8
+	MOVQ across+16(FP), R9
+	MOVQ src+24(FP), SI
+	MOVQ ld+32(FP), R10
+	MOVQ rows+40(FP), CX
+	MOVQ n+48(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R11, DX
+vector:
+	PREFETCHT0 (AX)(R10*8)
+	VMOVUPS (AX), X0
+	VMOVSD 16(AX), X1
+	VMOVUPS X0, (BX)
+	VMOVSD X1, 16(BX)
+	ADDQ $24, AX
+	ADDQ R9, BX
+	DECQ DX
+	JNZ vector
+	ADDQ R10, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ row
 	VZEROUPPER
 	RET
 

@@ -53,10 +53,10 @@ func (p *pool) put(b *block) {
 	p.mu.Unlock()
 }
 
-// worker is what one goroutine needs for a tile.
+// worker is what a goroutine needs beside it for a block of C.
 type worker struct {
-	args  tileArgs
-	panel []float32 // of B, for GemmSerial
+	args tileArgs
+	b    []float32 // packed panels of B
 }
 
-var workers = sync.Pool{New: func() any { return &worker{panel: aligned(kBlock * 48)} }}
+var workers = sync.Pool{New: func() any { return &worker{b: aligned(kBlock * blockCols)} }}

@@ -2,12 +2,13 @@ package main
 
 import "fmt"
 
-// packFile has the transposes that packing a row-major A or a transposed B
-// needs: rows of the source become columns of the panel.
+// packFile has what packing needs: transposes for a row-major A and a
+// transposed B, copies for the others.
 func packFile() file {
 	f := file{name: "pack"}
 	for _, rows := range []int{8, 6} {
 		transpose(&f, rows)
+		copyVectors(&f, rows)
 	}
 	return f
 }
@@ -80,5 +81,45 @@ func transpose(f *file, rows int) {
 	f.i("ADDQ $32, R12")
 	f.i("DECQ CX")
 	f.i("JNZ loop")
+	f.ret()
+}
+
+// copyVectors copies rows of n vectors of the given lanes, ld elements apart, so
+// that a row's vectors lie across elements apart and the rows down elements apart.
+func copyVectors(f *file, lanes int) {
+	f.text(fmt.Sprintf("copy%d", lanes), "(dst *float32, down, across int, src *float32, ld, rows, n int)", 56)
+	f.i("MOVQ dst+0(FP), DI")
+	f.i("MOVQ down+8(FP), R8")
+	f.i("MOVQ across+16(FP), R9")
+	f.i("MOVQ src+24(FP), SI")
+	f.i("MOVQ ld+32(FP), R10")
+	f.i("MOVQ rows+40(FP), CX")
+	f.i("MOVQ n+48(FP), R11")
+	f.i("SHLQ $2, R8")
+	f.i("SHLQ $2, R9")
+	f.i("SHLQ $2, R10")
+	f.p("row:")
+	f.i("MOVQ SI, AX")
+	f.i("MOVQ DI, BX")
+	f.i("MOVQ R11, DX")
+	f.p("vector:")
+	f.i("PREFETCHT0 (AX)(R10*8)")
+	if lanes == 8 {
+		f.i("VMOVUPS (AX), Y0")
+		f.i("VMOVUPS Y0, (BX)")
+	} else {
+		f.i("VMOVUPS (AX), X0")
+		f.i("VMOVSD 16(AX), X1")
+		f.i("VMOVUPS X0, (BX)")
+		f.i("VMOVSD X1, 16(BX)")
+	}
+	f.i("ADDQ $%d, AX", 4*lanes)
+	f.i("ADDQ R9, BX")
+	f.i("DECQ DX")
+	f.i("JNZ vector")
+	f.i("ADDQ R10, SI")
+	f.i("ADDQ R8, DI")
+	f.i("DECQ CX")
+	f.i("JNZ row")
 	f.ret()
 }
