@@ -6,7 +6,7 @@
 // Here a small machine interprets it that knows plain values, the names a
 // checkpoint needs (collections.OrderedDict, torch._utils._rebuild_tensor_v2 and
 // _rebuild_parameter, torch.Size, the storage classes) and, as inert records,
-// the classes of TorchScript modules. Any other name is refused. Nothing of a
+// the classes of TorchScript modules and numpy scalars. Any other name is refused. Nothing of a
 // file's size is believed before it is checked against the file.
 //
 // The data of tensors stays in the file until it is asked for.
@@ -74,12 +74,13 @@ func (f *File) read(size int64) error {
 		return err
 	}
 	var root any
+	var pickle int64
 	var err error
 	switch {
 	case len(head) >= 4 && string(head[:4]) == "PK\x03\x04":
-		root, err = readZip(f.r, size)
+		root, pickle, err = readZip(f.r, size)
 	case string(head) == legacyMagic:
-		root, err = readLegacy(f.r, size)
+		root, pickle, err = readLegacy(f.r, size)
 	default:
 		return fmt.Errorf("neither a zip archive nor a legacy pickle of PyTorch; it begins with % x", head)
 	}
@@ -97,7 +98,7 @@ func (f *File) read(size int64) error {
 		}
 		state = s
 	}
-	flat := flattener{tensors: map[string]*tensor{}}
+	flat := flattener{tensors: map[string]*tensor{}, pickle: pickle}
 	if err := flat.walk(state, "", 0); err != nil {
 		return err
 	}

@@ -15,16 +15,21 @@ import (
 	"github.com/goclip/goclip/internal/tensorfile"
 )
 
+// numpyScalar is how Python pickles numpy.float64(0.5).
+const numpyScalar = "cnumpy.core.multiarray\nscalar\n" +
+	"cnumpy\ndtype\nX\x02\x00\x00\x00f8\x89\x88\x87R(K\x03X\x01\x00\x00\x00<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb" +
+	"c_codecs\nencode\nX\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc3\xa0?X\x06\x00\x00\x00latin1\x86R\x86R"
+
 // TestCheckpoint: a training checkpoint with an optimizer gives the names of its
 // state_dict, its plain values, and no more.
 func TestCheckpoint(t *testing.T) {
 	step := stored{class: "FloatStorage", key: "0", numel: 6, offset: 5, shape: tuple{}, stride: tuple{}}
 	f, err := openBytes(archiveOf(t, dictOf(
-		"epoch", 3, "name", "ViT", "lr", 0.5, "best", true, "none", nil,
+		"epoch", 3, "name", "ViT", "lr", 0.5, "best", true, "none", nil, "rate", raw(numpyScalar),
 		"state_dict", ordered{"module.a": stored{class: "FloatStorage", key: "0", numel: 6, shape: tuple{2, 3}, stride: tuple{3, 1}, parameter: true}},
 		"optimizer", dictOf(
 			"state", dictOf(0, dictOf("step", step)),
-			"param_groups", &list{[]any{dictOf("lr", 1e-3, "betas", tuple{0.9, 0.98}, "params", &list{[]any{0}})}}),
+			"param_groups", &list{[]any{dictOf("lr", raw(numpyScalar), "betas", tuple{0.9, 0.98}, "params", &list{[]any{0}})}}),
 	)))
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +37,7 @@ func TestCheckpoint(t *testing.T) {
 	if got, want := f.Names(), []string{"module.a"}; !slices.Equal(got, want) {
 		t.Errorf("names: got %v, want %v", got, want)
 	}
-	if got, want := f.Keys(), []string{"epoch", "name", "lr", "best", "none", "state_dict", "optimizer"}; !slices.Equal(got, want) {
+	if got, want := f.Keys(), []string{"epoch", "name", "lr", "best", "none", "rate", "state_dict", "optimizer"}; !slices.Equal(got, want) {
 		t.Errorf("keys: got %v, want %v", got, want)
 	}
 	for key, want := range map[string]any{"epoch": int64(3), "name": "ViT", "lr": 0.5, "best": true, "none": nil} {
@@ -40,7 +45,7 @@ func TestCheckpoint(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %v", key, got, ok, want)
 		}
 	}
-	for _, key := range []string{"state_dict", "optimizer", "missing"} {
+	for _, key := range []string{"state_dict", "optimizer", "rate", "missing"} {
 		if v, ok := f.Value(key); ok {
 			t.Errorf("%s: got the plain value %v", key, v)
 		}

@@ -7,19 +7,20 @@ import (
 )
 
 // Bounds of a flattened value. A pickle may hold itself or share its parts, so
-// a short one can spell very many names.
+// a short one can spell very many names. Without sharing, each part takes a byte
+// of the pickle at least.
 const (
-	maxDepth  = 128 // a module is two levels, itself and its dict
-	maxVisits = 1 << 20
-	maxNames  = 64 << 20 // bytes
+	maxDepth     = 128 // a module is two levels, itself and its dict
+	maxNameBytes = 64  // for each byte of the pickle
 )
 
 // flattener collects the tensors of nested dicts, lists and modules.
 type flattener struct {
 	names   []string
 	tensors map[string]*tensor
-	visits  int
-	bytes   int
+	pickle  int64 // bytes of the pickle
+	parts   int64 // visited
+	bytes   int64 // of names
 }
 
 // members returns the named parts of a dict or module.
@@ -32,10 +33,11 @@ func members(v any) (*dict, bool) {
 }
 
 func (f *flattener) walk(v any, name string, depth int) error {
-	f.visits++
-	f.bytes += len(name)
-	if depth > maxDepth || f.visits > maxVisits || f.bytes > maxNames {
-		return fmt.Errorf("the value is nested or shared beyond reason: %d levels, %d parts, %d bytes of names", depth, f.visits, f.bytes)
+	f.parts++
+	f.bytes += int64(len(name))
+	if depth > maxDepth || f.parts > f.pickle || f.bytes > maxNameBytes*f.pickle {
+		return fmt.Errorf("the value is nested or shared beyond reason: %d levels, %d parts and %d bytes of names from a pickle of %d bytes",
+			depth, f.parts, f.bytes, f.pickle)
 	}
 	if t, ok := v.(*tensor); ok {
 		if f.tensors[name] != nil {

@@ -19,13 +19,24 @@ const (
 	scriptPrefix = "__torch__."
 )
 
+// opaque reports whether a call of the global gives a record with nothing in it.
+// open_clip's cosine schedule was long computed with numpy, so the optimizer's
+// learning rates in a training checkpoint are numpy scalars. Weights never are.
+func opaque(name global) bool {
+	switch name {
+	case "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype", "_codecs.encode":
+		return true
+	}
+	return false
+}
+
 // allowed reports whether a global is on the allow-list.
 func allowed(name string) bool {
 	switch name {
 	case orderedDict, rebuildTensor, rebuildParameter, torchSize:
 		return true
 	}
-	return storageType(name) != "" || strings.HasPrefix(name, scriptPrefix)
+	return storageType(name) != "" || strings.HasPrefix(name, scriptPrefix) || opaque(global(name))
 }
 
 // storageType returns the element type of a storage class, or "".
@@ -110,6 +121,8 @@ func call(f, arguments any) (any, error) {
 		return nil, fmt.Errorf("a call of %s with %s, want a global and a tuple", kind(f), kind(arguments))
 	}
 	switch {
+	case opaque(g):
+		return &object{class: string(g)}, nil
 	case g == orderedDict && len(args) == 0:
 		return &dict{}, nil
 	case g == rebuildTensor && (len(args) == 6 || len(args) == 7):

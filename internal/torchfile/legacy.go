@@ -18,8 +18,9 @@ const legacyProtocol = 1001
 
 // readLegacy reads the five pickles of the container (magic, protocol, system,
 // value, keys of the storages) and then finds the storages, which follow in the
-// order of the keys, each after its length in elements.
-func readLegacy(r io.ReaderAt, size int64) (any, error) {
+// order of the keys, each after its length in elements. It returns the value and
+// the bytes of the pickles.
+func readLegacy(r io.ReaderAt, size int64) (value any, pickle int64, err error) {
 	skip := int64(len(legacyMagic))
 	in := &input{r: bufio.NewReader(io.NewSectionReader(r, skip, min(size-skip, maxPickle))), pos: skip}
 	storages := map[string]*storage{}
@@ -41,18 +42,17 @@ func readLegacy(r io.ReaderAt, size int64) (any, error) {
 		if i == 2 {
 			known = load
 		}
-		var err error
 		if values[i], err = run(in, known); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	if values[0] != int64(legacyProtocol) {
-		return nil, fmt.Errorf("legacy protocol %v, want %d", values[0], legacyProtocol)
+		return nil, 0, fmt.Errorf("legacy protocol %v, want %d", values[0], legacyProtocol)
 	}
 	if err := checkSystem(values[1]); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return values[2], placeLegacy(r, size, in.pos, values[3], storages)
+	return values[2], in.pos, placeLegacy(r, size, in.pos, values[3], storages)
 }
 
 func checkSystem(v any) error {

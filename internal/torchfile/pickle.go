@@ -28,7 +28,8 @@ type (
 	// ever called but the few functions of call.
 	global string
 
-	// object is an instance of a TorchScript class: a name and a state.
+	// object is an instance of a TorchScript class, or an opaque record: a name
+	// and a state.
 	object struct {
 		class string
 		state any

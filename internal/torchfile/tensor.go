@@ -86,11 +86,18 @@ func newTensor(store, offset, shape, stride any) (*tensor, error) {
 	return t, nil
 }
 
+// maxDims is PyTorch's own limit. Without one, a long shape that many tensors
+// share would be copied for each.
+const maxDims = 64
+
 // ints reads a tuple of numbers ≥ 0.
 func ints(v any) ([]int, error) {
 	items, ok := sequence(v)
 	if !ok {
 		return nil, fmt.Errorf("%s, want a tuple", kind(v))
+	}
+	if len(items) > maxDims {
+		return nil, fmt.Errorf("%d dimensions, at most %d are possible", len(items), maxDims)
 	}
 	out := make([]int, len(items))
 	for i, it := range items {

@@ -38,31 +38,32 @@ func (b *budget) ReadAt(p []byte, off int64) (int, error) {
 	return b.r.ReadAt(p, off)
 }
 
-// readZip returns the value of data.pkl, its storages placed.
-func readZip(r io.ReaderAt, size int64) (any, error) {
+// readZip returns the value of data.pkl, its storages placed, and the bytes of
+// that pickle.
+func readZip(r io.ReaderAt, size int64) (value any, pickle int64, err error) {
 	a, err := openArchive(r, size)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := a.checkByteOrder(r); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	off, n, err := a.place("data.pkl")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if n > maxPickle {
-		return nil, fmt.Errorf("%sdata.pkl has %d bytes, at most %d are read", a.root, n, maxPickle)
+		return nil, 0, fmt.Errorf("%sdata.pkl has %d bytes, at most %d are read", a.root, n, maxPickle)
 	}
 	in := &input{r: bufio.NewReader(io.NewSectionReader(r, off, n))}
-	root, err := run(in, a.storage)
+	value, err = run(in, a.storage)
 	if err == nil && in.pos != n {
 		err = fmt.Errorf("%d bytes follow the pickle", n-in.pos)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%sdata.pkl: %w", a.root, err)
+		return nil, 0, fmt.Errorf("%sdata.pkl: %w", a.root, err)
 	}
-	return root, nil
+	return value, n, nil
 }
 
 func openArchive(r io.ReaderAt, size int64) (*archive, error) {
