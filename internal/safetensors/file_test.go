@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goclip/goclip/internal/tensorfile"
@@ -219,6 +220,41 @@ func TestViewAndRelease(t *testing.T) {
 		t.Errorf("reading a closed file: got error %v, want %v", err, os.ErrClosed)
 	}
 	f.Release("a")
+}
+
+// TestConcurrentReads: readers, views and releases do not disturb each other.
+func TestConcurrentReads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.safetensors")
+	want := make([]float32, 50_000)
+	for i := range want {
+		want[i] = float32(i)
+	}
+	if err := WriteFile(path, []Tensor{{Name: "a", Shape: []int{len(want)}, Float32: want}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			got := make([]float32, len(want))
+			for range 10 {
+				if err := f.Float32("a", got); err != nil || !slices.Equal(got, want) {
+					t.Errorf("values differ, or error %v", err)
+				}
+				f.Release("a")
+				if v, ok := f.View("a"); ok && !slices.Equal(v, want) {
+					t.Error("the view differs")
+				}
+			}
+		}()
+	}
+	wg.Wait()
 }
 
 // TestMisalignedView: a file whose data is not aligned is read, not viewed.
