@@ -119,6 +119,7 @@ func (o *object) pair(key string, def [2]int) [2]int {
 		o.fail("%s has %d elements, want a number or 2 of them", o.name(key), len(v))
 		return def
 	case !o.has(key):
+		o.take(key) // a null
 		return def
 	}
 	n := value(o, key, 0)
@@ -130,6 +131,7 @@ func (o *object) triple(key string, def [3]float32) [3]float32 {
 	v := list[float64](o, key)
 	switch {
 	case v == nil && !o.has(key):
+		o.take(key) // a null
 		return def
 	case v == nil:
 		x := value(o, key, 0.0)

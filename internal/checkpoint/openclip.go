@@ -273,7 +273,12 @@ func common(m map[string]any, width int, ratio float64, act string, eps float64)
 // openCLIPRatio returns a ratio from which int(width·ratio), without any
 // allowance for rounding, gives the width of the MLP.
 func openCLIPRatio(width int, ratio float64) float64 {
-	for int(float64(width)*ratio) < nn.MLPWidth(width, ratio) {
+	want := nn.MLPWidth(width, ratio)
+	if int(float64(width)*ratio) == want {
+		return ratio
+	}
+	ratio = float64(want) / float64(width)
+	if int(float64(width)*ratio) < want {
 		ratio = math.Nextafter(ratio, math.Inf(1))
 	}
 	return ratio

@@ -1,0 +1,152 @@
+package checkpoint
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// ConfigByName returns a model of open_clip's published configurations
+// (src/open_clip/model_configs at 89fb801), by its name there. It covers those
+// whose towers are this module's own: no timm, Hugging Face or CoCa towers, no
+// layer scale. Pictures are prepared as PreprocessCfg's defaults say; some sets
+// of weights were trained with other means, and their checkpoints say so.
+func ConfigByName(name string) (Spec, bool) {
+	for _, m := range published() {
+		if m.name == name {
+			return m.spec(false), true
+		}
+		if m.quick && m.name+"-quickgelu" == name {
+			return m.spec(true), true
+		}
+	}
+	return Spec{}, false
+}
+
+// ConfigNames lists the names that [ConfigByName] knows, sorted.
+func ConfigNames() []string {
+	var names []string
+	for _, m := range published() {
+		names = append(names, m.name)
+		if m.quick {
+			names = append(names, m.name+"-quickgelu")
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// publication is one line of open_clip's configurations.
+type publication struct {
+	name   string
+	quick  bool // there is a variant with QuickGELU, named so
+	dim    int
+	vision tower
+	text   tower
+}
+
+// tower is what the published configurations differ in.
+type tower struct {
+	size, patch int // of images
+	width       int
+	layers      int
+	heads       int
+	mlp         float64 // over width, 0 for 4
+	stages      []int   // of a ResNet
+}
+
+func published() []publication {
+	vit := func(size, patch, width, layers, heads int) tower {
+		return tower{size: size, patch: patch, width: width, layers: layers, heads: heads}
+	}
+	resnet := func(size, width int, stages ...int) tower {
+		return tower{size: size, width: width, heads: width / 2, stages: stages}
+	}
+	txt := func(width, layers int) tower { return tower{width: width, layers: layers, heads: width / 64} }
+	// The largest towers' MLPs are not four times as wide.
+	giant := func(size, width, layers int, mlp float64) tower {
+		return tower{size: size, patch: 14, width: width, layers: layers, heads: 16, mlp: mlp}
+	}
+	bigG := func(size int) tower { return giant(size, 1664, 48, 4.9231) }
+	return []publication{
+		{"RN50", true, 1024, resnet(224, 64, 3, 4, 6, 3), txt(512, 12)},
+		{"RN101", true, 512, resnet(224, 64, 3, 4, 23, 3), txt(512, 12)},
+		{"RN50x4", true, 640, resnet(288, 80, 4, 6, 10, 6), txt(640, 12)},
+		{"RN50x16", true, 768, resnet(384, 96, 6, 8, 18, 8), txt(768, 12)},
+		{"RN50x64", true, 1024, resnet(448, 128, 3, 15, 36, 10), txt(1024, 12)},
+
+		{"ViT-S-32", false, 384, vit(224, 32, 384, 12, 6), txt(384, 12)},
+		{"ViT-S-32-alt", false, 256, vit(224, 32, 384, 12, 6), txt(256, 10)},
+		{"ViT-S-16", false, 384, vit(224, 16, 384, 12, 6), txt(384, 12)},
+		{"ViT-S-16-alt", false, 256, vit(224, 16, 384, 12, 6), txt(256, 10)},
+		{"ViT-M-32", false, 512, vit(224, 32, 512, 12, 8), txt(512, 12)},
+		{"ViT-M-32-alt", false, 384, vit(224, 32, 512, 12, 8), txt(384, 12)},
+		{"ViT-M-16", false, 512, vit(224, 16, 512, 12, 8), txt(512, 12)},
+		{"ViT-B-32", true, 512, vit(224, 32, 768, 12, 12), txt(512, 12)},
+		{"ViT-B-32-256", false, 512, vit(256, 32, 768, 12, 12), txt(512, 12)},
+		{"ViT-B-32-plus-256", false, 640, vit(256, 32, 896, 12, 14), txt(640, 12)},
+		{"ViT-B-16", true, 512, vit(224, 16, 768, 12, 12), txt(512, 12)},
+		{"ViT-B-16-plus", false, 640, vit(224, 16, 896, 12, 14), txt(640, 12)},
+		{"ViT-B-16-plus-240", false, 640, vit(240, 16, 896, 12, 14), txt(640, 12)},
+		{"ViT-L-16", false, 768, vit(224, 16, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-16-320", false, 768, vit(320, 16, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-14", true, 768, vit(224, 14, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-14-280", false, 768, vit(280, 14, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-14-336", true, 768, vit(336, 14, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-14-CLIPA", false, 768, vit(224, 14, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-14-CLIPA-336", false, 768, vit(336, 14, 1024, 24, 16), txt(768, 12)},
+		{"ViT-L-14-worldwide", true, 768, vit(224, 14, 1024, 24, 16), txt(768, 12)},
+		{"ViT-H-16", false, 1024, vit(224, 16, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-H-14", true, 1024, vit(224, 14, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-H-14-378", true, 1024, vit(378, 14, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-H-14-CLIPA", false, 1024, vit(224, 14, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-H-14-CLIPA-336", false, 1024, vit(336, 14, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-H-14-worldwide", true, 1024, vit(224, 14, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-H-14-worldwide-378", false, 1024, vit(378, 14, 1280, 32, 16), txt(1024, 24)},
+		{"ViT-g-14", false, 1024, giant(224, 1408, 40, 4.3637), txt(1024, 24)},
+		{"ViT-bigG-14", true, 1280, bigG(224), txt(1280, 32)},
+		{"ViT-bigG-14-CLIPA", false, 1280, bigG(224), txt(1280, 32)},
+		{"ViT-bigG-14-CLIPA-336", false, 1280, bigG(336), txt(1280, 32)},
+		{"ViT-bigG-14-worldwide", false, 1280, bigG(224), txt(1280, 32)},
+		{"ViT-bigG-14-worldwide-378", false, 1280, bigG(378), txt(1280, 32)},
+		{"ViT-e-14", false, 1280, giant(224, 1792, 56, 8.5715), txt(1280, 36)},
+	}
+}
+
+func (m *publication) spec(quick bool) Spec {
+	act := "gelu"
+	if quick {
+		act = "quick_gelu"
+	}
+	v, t := m.vision, m.text
+	s := Spec{
+		Layout: OpenCLIP, InitLogitScale: clipLogitScale, Preprocess: vision.CLIPPreprocess(v.size),
+		Vision: vision.Config{
+			ImageSize: [2]int{v.size, v.size}, PatchSize: v.patch, Width: v.width, Layers: v.layers, Heads: v.heads,
+			EmbedDim: m.dim, MLPRatio: v.mlp, Activation: act, NormEps: 1e-5, Pool: "tok",
+		},
+		Text: text.Config{
+			ContextLength: 77, VocabSize: 49408, Width: t.width, Layers: t.layers, Heads: t.heads,
+			EmbedDim: m.dim, Activation: act, NormEps: 1e-5, Mask: "causal", Pool: "argmax",
+		},
+	}
+	if v.stages != nil {
+		s.Vision = vision.Config{ImageSize: s.Vision.ImageSize, Width: v.width, Heads: v.heads, EmbedDim: m.dim, Stages: v.stages}
+	}
+	switch {
+	case strings.Contains(m.name, "-CLIPA"):
+		// CLIPA (Li et al., 2023): no ln_pre, mean of patches, short texts that see all of themselves.
+		s.Vision.NoLnPre, s.Vision.Pool, s.Vision.NormAfterPool = true, "avg", true
+		s.Text.ContextLength, s.Text.VocabSize, s.HFTokenizer = 32, 32000, "bert-base-uncased"
+		s.Text.Mask, s.Text.Pool = "none", "last"
+	case strings.HasPrefix(m.name, "ViT-L-14-worldwide"):
+		s.Text.VocabSize, s.HFTokenizer, s.TextClean = 250100, "google/mt5-base", "canonicalize"
+		s.Text.Pool, s.Text.EOSTokenID = "eos", 1
+	case strings.Contains(m.name, "-worldwide"):
+		s.Text.VocabSize, s.HFTokenizer = 901629, "facebook/xlm-v-base"
+		s.Text.Pool, s.Text.EOSTokenID = "eos", 2
+	}
+	return s
+}

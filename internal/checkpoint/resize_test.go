@@ -1,0 +1,72 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+)
+
+// TestResizeLikePyTorch compares with interpolate, as testdata/resize.py calls
+// it. Values are below 2, sums have up to 14 terms a direction and PyTorch's use
+// fused multiply-adds: 2e-6 is 16 units in the last place of 1.
+func TestResizeLikePyTorch(t *testing.T) {
+	const width, tol = 3, 2e-6
+	text, err := os.ReadFile("testdata/resize.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		From, To []int
+		Want     []float64
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) != 13 {
+		t.Errorf("got %d cases, want 13", len(cases))
+	}
+	for _, c := range cases {
+		n := width
+		for _, d := range c.From {
+			n *= d
+		}
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(i*7919%257-128) / 128
+		}
+		var got []float32
+		if len(c.From) == 2 {
+			got = resizeGrid(x, [2]int(c.From), [2]int(c.To), width)
+		} else {
+			got = resizeLine(x, c.From[0], c.To[0], width)
+		}
+		if len(got) != len(c.Want) {
+			t.Errorf("%v to %v: got %d numbers, want %d", c.From, c.To, len(got), len(c.Want))
+			continue
+		}
+		for i, v := range got {
+			if d := math.Abs(float64(v) - c.Want[i]); !(d <= tol) {
+				t.Errorf("%v to %v: element %d: got %v, want %v, tolerance %g", c.From, c.To, i, v, c.Want[i], tol)
+				break
+			}
+		}
+	}
+}
+
+// TestResizeKeepsConstants: the weights of every output add up to one.
+func TestResizeKeepsConstants(t *testing.T) {
+	for from := 1; from < 20; from++ {
+		for to := 1; to < 20; to++ {
+			x := make([]float32, from*from)
+			for i := range x {
+				x[i] = 1
+			}
+			for i, v := range append(resizeGrid(x, [2]int{from, from}, [2]int{to, from}, 1), resizeLine(x[:from], from, to, 1)...) {
+				if d := math.Abs(float64(v) - 1); !(d <= 1e-6) {
+					t.Fatalf("%d to %d: element %d is %v, want 1", from, to, i, v)
+				}
+			}
+		}
+	}
+}

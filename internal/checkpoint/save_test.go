@@ -1,0 +1,251 @@
+package checkpoint_test
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/vision"
+)
+
+// TestSaveOpenIdentity: a saved model comes back with the same spec and the same
+// bits, in every layout that can be written and for every setting it can hold.
+func TestSaveOpenIdentity(t *testing.T) {
+	type change func(s *checkpoint.Spec)
+	for name, c := range map[string]struct {
+		layout string
+		change change
+	}{
+		"hf":               {checkpoint.HuggingFace, func(*checkpoint.Spec) {}},
+		"hf argmax":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Text.Pool, s.Text.EOSTokenID = "argmax", 0 }},
+		"hf id 0":          {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Text.EOSTokenID = 0 }},
+		"hf two gelus":     {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Vision.Activation, s.Text.Activation = "gelu", "gelu_tanh" }},
+		"hf no processor":  {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess = nil }},
+		"hf squash":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Interpolation = "squash", "bilinear" }},
+		"hf thirds":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Vision.MLPRatio = 7.0 / 12 }},
+		"open_clip":        {checkpoint.OpenCLIP, func(*checkpoint.Spec) {}},
+		"open_clip bias":   {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.LogitBias, s.InitLogitBias = true, -10 }},
+		"open_clip thirds": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Vision.MLPRatio = 7.0 / 12 }},
+		"open_clip pad":    {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Fill = "longest", 7 }},
+		"open_clip gelus": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			s.Vision.Activation, s.Text.Activation = "gelu_tanh", "gelu"
+		}},
+		"open_clip siglip": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			s.CustomText, s.LogitBias, s.Text.ProjBias, s.Text.Mask, s.Text.Pool = true, true, true, "none", "last"
+			s.Vision.Pool, s.Vision.NormAfterPool, s.Vision.NoLnPre = "avg", true, true
+			s.HFTokenizer, s.TextClean = "some/tokenizer", "canonicalize"
+		}},
+		"own settings": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			s.Text.Mask, s.Text.Pool, s.Vision.Pool, s.Vision.NoClassToken = "padding", "mean", "avg", true
+			s.Vision.ImageSize, s.Preprocess.Size = [2]int{16, 24}, [2]int{16, 24}
+		}},
+		"resnet": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			s.Vision = vision.Config{ImageSize: [2]int{32, 64}, Width: 4, Heads: 8, EmbedDim: 10, Stages: []int{1, 2, 1, 1}}
+			s.Preprocess.Size = s.Vision.ImageSize
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tinySpec()
+			c.change(&s)
+			m := random(t, s)
+			dir := filepath.Join(t.TempDir(), "a", "b")
+			if err := checkpoint.Save(dir, c.layout, s, m.params()); err != nil {
+				t.Fatal(err)
+			}
+			ck, back := open(t, dir, nil)
+			s.Layout = c.layout
+			if got := ck.Spec(); !reflect.DeepEqual(got, s) {
+				t.Errorf("spec:\n got %+v %+v\nwant %+v %+v", got, got.Preprocess, s, s.Preprocess)
+			}
+			sameParams(t, back.params(), m.params())
+		})
+	}
+}
+
+// TestGoldenSaveIdentity: the reference's checkpoints, saved in their own layout,
+// have the same tensors under the same names, and their features.
+func TestGoldenSaveIdentity(t *testing.T) {
+	for _, name := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			from := golden.Fixtures(t, "checkpoints", name)
+			c, m := open(t, from, nil)
+			s := c.Spec()
+			layout, weights := s.Layout, "model.safetensors"
+			if layout != checkpoint.HuggingFace {
+				layout, weights = checkpoint.OpenCLIP, "open_clip_model.safetensors"
+			}
+			dir := t.TempDir()
+			if err := checkpoint.Save(dir, layout, s, m.params()); err != nil {
+				t.Fatal(err)
+			}
+			_, back := open(t, dir, nil)
+			sameParams(t, back.params(), m.params())
+			checkFeatures(t, back, name)
+			if strings.HasSuffix(name, "_f32") {
+				sameTensors(t, filepath.Join(dir, weights), filepath.Join(from, weights))
+			}
+		})
+	}
+}
+
+// sameTensors compares the files' names, shapes and bytes.
+func sameTensors(t *testing.T, got, want string) {
+	t.Helper()
+	g, err := safetensors.Open(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	w, err := safetensors.Open(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	names := w.Names()
+	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, ".position_ids") })
+	if n := len(g.Names()); n != len(names) {
+		t.Errorf("got %d tensors, want %d", n, len(names))
+	}
+	for _, name := range names {
+		gi, ok := g.Info(name)
+		wi, _ := w.Info(name)
+		if !ok || gi.DType != wi.DType || !slices.Equal(gi.Shape, wi.Shape) {
+			t.Errorf("got %+v, %v, want %+v", gi, ok, wi)
+			continue
+		}
+		gb, _ := g.Bytes(name)
+		wb, _ := w.Bytes(name)
+		if !bytes.Equal(gb, wb) {
+			t.Errorf("%s: bytes differ", name)
+		}
+	}
+}
+
+// TestSaveIsDeterministic: two saves give the same bytes, into an empty folder or
+// over an older model, and leave nothing else behind.
+func TestSaveIsDeterministic(t *testing.T) {
+	for layout, files := range map[string][]string{
+		checkpoint.HuggingFace: {"config.json", "merges.txt", "model.safetensors", "preprocessor_config.json", "vocab.json"},
+		checkpoint.OpenCLIP:    {"merges.txt", "open_clip_config.json", "open_clip_model.safetensors", "vocab.json"},
+	} {
+		s := tinySpec()
+		m := random(t, s)
+		a, b := t.TempDir(), saved(t, layout, s)
+		extra := []checkpoint.File{{Name: "vocab.json", Data: []byte("{}")}, {Name: "merges.txt"}}
+		for _, dir := range []string{a, b} {
+			if err := checkpoint.Save(dir, layout, s, m.params(), extra...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fa, fb := contents(t, a), contents(t, b)
+		if !reflect.DeepEqual(fa, fb) {
+			t.Errorf("%s: the files of two saves differ", layout)
+		}
+		if got := slices.Sorted(maps.Keys(fa)); !slices.Equal(got, files) {
+			t.Errorf("%s: got %v, want %v", layout, got, files)
+		}
+		if fa["vocab.json"] != "{}" {
+			t.Errorf("%s: vocab.json holds %q", layout, fa["vocab.json"])
+		}
+	}
+}
+
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	m := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && path != dir {
+			var b []byte
+			b, err = os.ReadFile(path)
+			m[d.Name()] = string(b)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestSaveOverItself: a model whose parameters are views of a file may replace
+// that file.
+func TestSaveOverItself(t *testing.T) {
+	s := tinySpec()
+	dir := saved(t, checkpoint.OpenCLIP, s)
+	c, m := open(t, dir, nil)
+	if err := checkpoint.Save(dir, checkpoint.OpenCLIP, c.Spec(), m.params()); err != nil {
+		t.Fatal(err)
+	}
+	_, back := open(t, dir, nil)
+	sameParams(t, back.params(), random(t, s).params())
+}
+
+// TestSaveRefuses: what a layout cannot express is named, and an older
+// checkpoint in the folder stays as it was.
+func TestSaveRefuses(t *testing.T) {
+	const hf, oc = checkpoint.HuggingFace, checkpoint.OpenCLIP
+	for _, c := range []struct {
+		layout string
+		change func(s *checkpoint.Spec)
+		want   string
+	}{
+		{"openai", func(*checkpoint.Spec) {}, `layout "openai", want open_clip or huggingface`},
+		{hf, func(s *checkpoint.Spec) { s.LogitBias = true }, "layout huggingface has no place for a logit bias"},
+		{hf, func(s *checkpoint.Spec) { s.Text.Pool = "last" }, "layout huggingface has no place for the text tower's pooling last"},
+		{hf, func(s *checkpoint.Spec) { s.Text.Mask = "none" }, "layout huggingface has no place for the text tower's mask none"},
+		{hf, func(s *checkpoint.Spec) { s.Text.ProjBias = true }, "a text projection with bias"},
+		{hf, func(s *checkpoint.Spec) { s.Text.EOSTokenID = 2 }, "the end token's id 2"},
+		{hf, func(s *checkpoint.Spec) { s.Vision.Pool = "avg" }, "an image tower without class token, its pooling or ln_pre"},
+		{hf, func(s *checkpoint.Spec) { s.Vision.NoLnPre = true }, "ln_pre"},
+		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = "longest" }, "preprocessing that pads pictures"},
+		{hf, func(s *checkpoint.Spec) { s.HFTokenizer = "x" }, "another tokenizer than CLIP's"},
+		{hf, func(s *checkpoint.Spec) {
+			s.Vision.ImageSize, s.Preprocess.Size = [2]int{16, 24}, [2]int{16, 24}
+		}, "an image tower that is not square"},
+		{oc, func(s *checkpoint.Spec) { s.Text.Activation = "gelu" }, "the image tower's activation quick_gelu beside the text tower's gelu"},
+		{oc, func(s *checkpoint.Spec) { s.Preprocess = nil }, "layout open_clip has no place for a model without preprocessing"},
+		{oc, func(s *checkpoint.Spec) { s.Preprocess.Size = [2]int{8, 8} }, "pictures are prepared at 8×8 pixels, but the image tower reads 16×16"},
+		{oc, func(s *checkpoint.Spec) { s.Text.EmbedDim = 11 }, "the image tower's features have 10 elements, the text tower's 11"},
+		{oc, func(s *checkpoint.Spec) { s.Vision.Heads = 5 }, "vision: Heads is 5, which does not divide Width 12"},
+	} {
+		good := tinySpec()
+		dir := saved(t, oc, good)
+		before := contents(t, dir)
+		s := tinySpec()
+		c.change(&s)
+		err := checkpoint.Save(dir, c.layout, s, random(t, good).params())
+		wantError(t, err, c.want)
+		if !reflect.DeepEqual(contents(t, dir), before) {
+			t.Errorf("%s: the folder has changed", c.want)
+		}
+	}
+	s := tinySpec()
+	dir := saved(t, oc, s)
+	ps := random(t, s).params()
+	wantError(t, checkpoint.Save(dir, hf, s, ps), "the folder holds another checkpoint, open_clip_config.json")
+	wantError(t, checkpoint.Save(saved(t, hf, s), oc, s, ps), "the folder holds another checkpoint, config.json")
+	wantError(t, checkpoint.Save(dir, oc, s, ps, checkpoint.File{Name: "../x"}), `file "../x" is not the plain name of a file`)
+	wantError(t, checkpoint.Save(dir, oc, s, ps, checkpoint.File{Name: "open_clip_config.json"}), `file "open_clip_config.json" is there twice`)
+	wantError(t, checkpoint.Save(t.TempDir(), hf, s, append(ps, &nn.Param{Name: "extra", Shape: []int{1}, Data: []float32{1}})), "has no place for the parameter extra")
+	ps[0].Data = ps[0].Data[1:]
+	wantError(t, checkpoint.Save(dir, oc, s, ps), "parameter visual.class_embedding has 11 elements, its shape [12] wants 12")
+}
+
+func wantError(t *testing.T, err error, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if err == nil || !strings.Contains(err.Error(), w) {
+			t.Errorf("got error %v\nwant one with %s", err, w)
+		}
+	}
+}
