@@ -5,9 +5,10 @@
 // Such a file is a Python pickle, a program that in Python may call anything.
 // Here a small machine interprets it that knows plain values, the names a
 // checkpoint needs (collections.OrderedDict, torch._utils._rebuild_tensor_v2 and
-// _rebuild_parameter, torch.Size, the storage classes) and, as inert records,
-// the classes of TorchScript modules and numpy scalars. Any other name is refused. Nothing of a
-// file's size is believed before it is checked against the file.
+// _rebuild_parameter, torch.Size, the storage classes, TorchScript's typed lists)
+// and, as inert records, the classes of TorchScript modules and numpy scalars.
+// Any other name is refused; globals.go has them all. No size that a file states
+// is believed before it is checked against the file.
 //
 // The data of tensors stays in the file until it is asked for.
 package torchfile

@@ -300,6 +300,13 @@ func FuzzOpen(f *testing.F) {
 	f.Add(archiveOf(f, dictOf("epoch", 1, "state_dict", ordered{"a": bytesTensor("1", 2)})))
 	f.Add(archiveOf(f, module{"__torch__.A", dictOf("a", stored{class: "HalfStorage", key: "0", numel: 12, offset: 2, shape: tuple{2, 3}, stride: tuple{1, 2}})}))
 	f.Add(legacyOf(dictOf("a", legacy), little(), []byte{1, 2}))
+	for _, name := range []string{"module_state.pt", "state_legacy.pt"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(readAll)
 }
 
@@ -315,6 +322,7 @@ func FuzzPickle(f *testing.F) {
 }
 
 func readAll(t *testing.T, b []byte) {
+	t.Helper()
 	f, err := openBytes(b)
 	if err != nil {
 		return

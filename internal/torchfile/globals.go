@@ -15,6 +15,11 @@ const (
 	rebuildParameter = "torch._utils._rebuild_parameter"
 	torchSize        = "torch.Size"
 
+	// Typed lists and dicts of a scripted module's attributes: wrappers of their
+	// first argument.
+	buildPrefix = "torch.jit._pickle.build_"
+	typeTag     = "torch.jit._pickle.restore_type_tag"
+
 	// Classes of TorchScript modules; their code is never looked at.
 	scriptPrefix = "__torch__."
 )
@@ -30,13 +35,26 @@ func opaque(name global) bool {
 	return false
 }
 
+// typedValue reports whether a call of the global gives its first argument, and
+// how many it takes.
+func typedValue(name global) (arguments int, ok bool) {
+	switch name {
+	case buildPrefix + "intlist", buildPrefix + "doublelist", buildPrefix + "boollist", buildPrefix + "tensorlist":
+		return 1, true
+	case typeTag:
+		return 2, true
+	}
+	return 0, false
+}
+
 // allowed reports whether a global is on the allow-list.
 func allowed(name string) bool {
 	switch name {
 	case orderedDict, rebuildTensor, rebuildParameter, torchSize:
 		return true
 	}
-	return storageType(name) != "" || strings.HasPrefix(name, scriptPrefix) || opaque(global(name))
+	_, typed := typedValue(global(name))
+	return typed || storageType(name) != "" || strings.HasPrefix(name, scriptPrefix) || opaque(global(name))
 }
 
 // storageType returns the element type of a storage class, or "".
@@ -120,7 +138,10 @@ func call(f, arguments any) (any, error) {
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("a call of %s with %s, want a global and a tuple", kind(f), kind(arguments))
 	}
+	typedArgs, typed := typedValue(g)
 	switch {
+	case typed && len(args) == typedArgs:
+		return args[0], nil
 	case opaque(g):
 		return &object{class: string(g)}, nil
 	case g == orderedDict && len(args) == 0:
