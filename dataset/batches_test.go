@@ -219,10 +219,10 @@ func TestBatchesPanicInLoopStopsGoroutines(t *testing.T) {
 	}
 }
 
-// TestBatchesMemoryIsFlat goes through 200 times what may be in memory at once.
+// TestBatchesMemoryIsFlat goes through 50 times what may be in memory at once.
 func TestBatchesMemoryIsFlat(t *testing.T) {
 	const side = 256
-	src := NewIndexed(2000, func(i int) Sample {
+	src := NewIndexed(600, func(i int) Sample {
 		return Sample{Key: fmt.Sprint(i), Captions: []string{"x"}, Decode: func() (image.Image, error) {
 			return image.NewRGBA(image.Rect(0, 0, side, side)), nil
 		}}
@@ -233,7 +233,7 @@ func TestBatchesMemoryIsFlat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n++; n%50 == 0 {
+		if n++; n%25 == 0 {
 			runtime.GC()
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
@@ -241,7 +241,7 @@ func TestBatchesMemoryIsFlat(t *testing.T) {
 		}
 	}
 	// Batch, line and workers hold at most 4+4+2+1 pictures of 256 KiB; the
-	// whole set would be 500 MiB.
+	// whole set would be 150 MiB.
 	if limit := uint64(32 << 20); peak > limit {
 		t.Errorf("%d MiB of heap, want at most %d", peak>>20, limit>>20)
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // csvRow returns the fields of the next row that is not blank, and its line.
-// After a quote that is never closed, the row ends with its first line.
+// After a fault in its quotes, the row ends with its first line, so that no
+// other row is lost with it.
 func (l *lineReader) csvRow(sep byte) (fields []string, at int, err error) {
 	text, err := l.next()
 	for err == nil && text == "" {
@@ -22,29 +23,36 @@ func (l *lineReader) csvRow(sep byte) (fields []string, at int, err error) {
 	var row csvFields
 	row.add(text, sep)
 	var more []line
-	for size := 0; row.open; size += len(text) {
+	for size := 0; row.open && err == nil; size += len(text) {
 		text, err = l.next()
 		if err == nil || err == errLongLine {
 			more = append(more, line{text, err})
 		}
 		if err != nil || len(more) > maxRowLines || size > maxRowBytes {
-			l.restore(at, more)
-			if err != nil && err != io.EOF && err != errLongLine {
-				return nil, at, err
-			}
-			return nil, at, errOpenQuote
+			break
 		}
 		row.add(text, sep)
+	}
+	switch {
+	case err != nil && err != io.EOF && err != errLongLine:
+		return nil, at, err
+	case row.open:
+		l.restore(at, more)
+		return nil, at, errOpenQuote
+	case row.stray:
+		l.restore(at, more)
+		return nil, at, errStrayQuote
 	}
 	return row.done, at, nil
 }
 
-// csvFields cuts a row as RFC 4180 has it, and takes a quote that is out of
-// place for itself.
+// csvFields cuts a row as RFC 4180 has it. A quote in a field that does not
+// begin with one stands for itself.
 type csvFields struct {
-	done []string
-	part strings.Builder
-	open bool // part is in quotes, and goes on in the next line
+	done  []string
+	part  strings.Builder
+	open  bool // part is in quotes, and goes on in the next line
+	stray bool // a quoted field goes on after its end
 }
 
 func (f *csvFields) add(text string, sep byte) {
@@ -64,36 +72,30 @@ func (f *csvFields) add(text string, sep byte) {
 		if !f.open {
 			f.open, text = true, text[1:]
 		}
-		rest, closed := f.quoted(text, sep)
+		rest, closed := f.quoted(text)
 		if !closed {
 			return
 		}
 		f.done = append(f.done, f.part.String())
 		f.part, f.open = strings.Builder{}, false
-		if rest == "" {
+		if rest == "" || rest[0] != sep {
+			f.stray = rest != ""
 			return
 		}
 		text = rest[1:]
 	}
 }
 
-// quoted reads up to the quote before a separator or the end of the row.
-func (f *csvFields) quoted(text string, sep byte) (rest string, closed bool) {
+// quoted reads up to the quote that closes the field.
+func (f *csvFields) quoted(text string) (rest string, closed bool) {
 	for {
-		i := strings.IndexByte(text, '"')
-		if i < 0 {
-			f.part.WriteString(text)
-			return "", false
-		}
-		f.part.WriteString(text[:i])
-		text = text[i+1:]
-		switch {
-		case text == "" || text[0] == sep:
-			return text, true
-		case text[0] == '"':
-			text = text[1:]
+		before, after, found := strings.Cut(text, `"`)
+		f.part.WriteString(before)
+		if !found || !strings.HasPrefix(after, `"`) {
+			return after, found
 		}
 		f.part.WriteByte('"')
+		text = after[1:]
 	}
 }
 
@@ -125,7 +127,7 @@ func readCSV(r io.Reader, o *Options, add func(row) error) error {
 		}
 		next := row{line: at}
 		switch {
-		case err == errLongLine || err == errOpenQuote:
+		case err == errLongLine || err == errOpenQuote || err == errStrayQuote:
 			next.err = err
 		case err != nil:
 			return fmt.Errorf("line %d: %w", at, err)
@@ -170,10 +172,10 @@ func findColumns(header []string, o *Options) (columns, error) {
 	if c.image < 0 {
 		missing = append(missing, "of the picture ("+strings.Join(o.imageKeys(), ", ")+")")
 	}
-	if c.caption < 0 && (o.CaptionKey != "" || c.label < 0) {
+	if c.caption < 0 && (o.CaptionKey != "" || c.label < 0 && o.LabelKey == "") {
 		missing = append(missing, "of the caption ("+strings.Join(o.captionKeys(), ", ")+")")
 	}
-	if c.label < 0 && (o.LabelKey != "" || c.caption < 0) {
+	if c.label < 0 && (o.LabelKey != "" || c.caption < 0 && o.CaptionKey == "") {
 		missing = append(missing, "of the label ("+strings.Join(o.labelKeys(), ", ")+")")
 	}
 	if missing == nil {

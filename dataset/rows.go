@@ -27,8 +27,9 @@ const (
 
 // What can be wrong with one row of a CSV, as against the reading of its file.
 var (
-	errLongLine  = fmt.Errorf("longer than %d bytes", maxLine)
-	errOpenQuote = errors.New("a quote is never closed")
+	errLongLine   = fmt.Errorf("longer than %d bytes", maxLine)
+	errOpenQuote  = errors.New("a quote is never closed")
+	errStrayQuote = errors.New("a quoted field goes on after its closing quote")
 )
 
 // lineReader numbers the lines of a text and can take lines back.

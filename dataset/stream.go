@@ -238,9 +238,14 @@ func (s *stream) entries(name string) iter.Seq2[entry, error] {
 				return
 			}
 		}
-		headers := tar.NewReader(r)
+		counted := &counter{r: r}
+		headers := tar.NewReader(counted)
+		end := int64(0)
 		for {
 			h, err := headers.Next()
+			if err == io.EOF {
+				err = endMark(counted.n, end)
+			}
 			if err == io.EOF {
 				return
 			}
@@ -248,9 +253,23 @@ func (s *stream) entries(name string) iter.Seq2[entry, error] {
 				yield(entry{}, err)
 				return
 			}
-			if f, ok := tarFile(h); ok && !yield(entry{f, headers}, nil) {
+			f, ok := tarFile(h)
+			end = counted.n + f.size
+			if ok && !yield(entry{f, headers}, nil) {
 				return
 			}
 		}
 	}
+}
+
+// counter counts what has been read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }

@@ -147,26 +147,40 @@ func listTar(fsys fs.FS, name string, archive io.ReaderAt, size int64) *tree {
 	t := &tree{fsys: fsys, name: name, archive: archive}
 	section := io.NewSectionReader(archive, 0, size)
 	headers := tar.NewReader(section)
+	end := int64(0)
 	for {
 		h, err := headers.Next()
+		// The tar reader has read the header and not yet a byte of the file.
+		offset, _ := section.Seek(0, io.SeekCurrent)
 		if err == io.EOF {
-			return t
+			err = endMark(offset, end)
 		}
 		if err != nil {
-			t.damage = fmt.Errorf("the archive is damaged after %d files: %w", len(t.files), err)
+			if err != io.EOF {
+				t.damage = fmt.Errorf("the archive is damaged after %d files: %w", len(t.files), err)
+			}
 			return t
 		}
 		f, ok := tarFile(h)
+		end = offset + f.size
 		if !ok {
 			continue
 		}
-		// The tar reader has read the header and not yet a byte of the file.
-		f.offset, _ = section.Seek(0, io.SeekCurrent)
+		f.offset = offset
 		if f.fault == nil && f.size > size-f.offset {
 			f.fault = fmt.Errorf("the archive ends within this file, %d bytes too early", f.size-(size-f.offset))
 		}
 		t.files = append(t.files, f)
 	}
+}
+
+// endMark tells the end of an archive from a cut between two files: blocks of
+// zeros follow the last one.
+func endMark(position, end int64) error {
+	if end > 0 && position < end+512 {
+		return errors.New("no end mark: more files may have been cut off")
+	}
+	return io.EOF
 }
 
 // tarFile tells whether an entry is one to list.
@@ -185,7 +199,7 @@ func tarFile(h *tar.Header) (file, bool) {
 		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
 	}
 	if sparse {
-		f.fault = errors.New("a sparse file, which only a file system can hold")
+		f.size, f.fault = 0, errors.New("a sparse file, which only a file system can hold")
 	}
 	return f, !hidden(name)
 }
