@@ -63,6 +63,7 @@ func FuzzHuggingFace(f *testing.F) {
 
 func FuzzPreprocessor(f *testing.F) {
 	f.Add([]byte(`{"size": 224, "crop_size": {"height": 224, "width": 224}, "image_mean": [0, 0, 0], "resample": 3}`))
+	f.Add([]byte(`{"size": {"height": 1}, "do_center_crop": false}`)) // once divided by a width of 0
 	f.Add([]byte(`{"size": {"height": 3, "width": 5}, "do_center_crop": false, "rescale_factor": 0.00392156862745098}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
 		p, err := parsePreprocessor(config)

@@ -124,7 +124,7 @@ func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 	}
 	size, shortest := o.edges("size")
 	crop := value(o, "do_center_crop", true)
-	cut, cutShortest := o.edges("crop_size")
+	cut, _ := o.edges("crop_size")
 	p.Size, p.Resize = cut, "shortest"
 	if !shortest {
 		p.Size, p.Resize = size, "squash"
@@ -132,8 +132,6 @@ func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 	switch {
 	case shortest && !crop:
 		o.fail("size gives the shorter side, but do_center_crop is false: pictures would differ in shape")
-	case crop && cutShortest && cut[0] != cut[1]:
-		o.fail("crop_size has no height and width")
 	case crop && shortest && size[0] != min(cut[0], cut[1]):
 		o.fail("pictures are scaled to %d pixels and cut to %d×%d, which is not supported; want the same number", size[0], cut[1], cut[0])
 	case crop && shortest && cut[0] != cut[1]:
@@ -150,21 +148,28 @@ func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 // edges reads a size: a number, in which case it is the shorter side, or an
 // object.
 func (o *object) edges(key string) (size [2]int, shortest bool) {
-	size = [2]int{224, 224}
 	switch {
 	case !o.has(key):
-		return size, true
+		return [2]int{224, 224}, true
 	case o.fields[key][0] != '{':
-		n := value(o, key, 0)
+		n := o.edge(key)
 		return [2]int{n, n}, true
 	}
 	in := o.object(key)
 	defer in.none()
 	if in.has("shortest_edge") {
-		n := value(in, "shortest_edge", 0)
+		n := in.edge("shortest_edge")
 		return [2]int{n, n}, true
 	}
-	return [2]int{value(in, "height", 0), value(in, "width", 0)}, false
+	return [2]int{in.edge("height"), in.edge("width")}, false
+}
+
+func (o *object) edge(key string) int {
+	n := value(o, key, 0)
+	if n < 1 || n > maxDim {
+		o.fail("%s is %d, want 1 or more", o.name(key), n)
+	}
+	return n
 }
 
 // hfConfig, hfTower and hfProcessor are the files as they are written.

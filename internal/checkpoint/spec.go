@@ -50,12 +50,12 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("checkpoint: the image tower's features have %d elements, the text tower's %d", v, t)
 	}
 	if p := s.Preprocess; p != nil {
-		if err := p.Validate(); err != nil {
-			return err
-		}
 		if p.Size != s.Vision.ImageSize {
 			return fmt.Errorf("checkpoint: pictures are prepared at %d×%d pixels, but the image tower reads %d×%d",
 				p.Size[1], p.Size[0], s.Vision.ImageSize[1], s.Vision.ImageSize[0])
+		}
+		if err := p.Validate(); err != nil {
+			return err
 		}
 	}
 	if !finite(s.InitLogitScale) || !finite(s.InitLogitBias) {
