@@ -23,8 +23,8 @@ const module = "github.com/goclip/goclip"
 // only; packages on one floor never import each other. A name with /... stands
 // for all packages below it that have no line of their own.
 var floors = [][]string{
-	// What the readers of tensor files share, below floor 0.
-	{"internal/tensorfile"},
+	// What the readers of tensor files and of pictures share, below floor 0.
+	{"internal/tensorfile", "internal/imagefile/jpeg"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/imagefile", "internal/textclean",
 		"internal/golden", "internal/structure", "examples/internal/sheet"},
