@@ -77,78 +77,6 @@ func tileZ8x32(t *tileArgs)
 func tileZ8x48(t *tileArgs)
 
 //go:noescape
-func tileZ1x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ1x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ1x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ2x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ2x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ2x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ3x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ3x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ3x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ4x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ4x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ4x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ5x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ5x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ5x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ6x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ6x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ6x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ7x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ7x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ7x48InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ8x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ8x32InPlace(t *tileArgs)
-
-//go:noescape
-func tileZ8x48InPlace(t *tileArgs)
-
-//go:noescape
 func tileY1x8(t *tileArgs)
 
 //go:noescape
@@ -184,44 +112,8 @@ func tileY6x8(t *tileArgs)
 //go:noescape
 func tileY6x16(t *tileArgs)
 
-//go:noescape
-func tileY1x8InPlace(t *tileArgs)
-
-//go:noescape
-func tileY1x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileY2x8InPlace(t *tileArgs)
-
-//go:noescape
-func tileY2x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileY3x8InPlace(t *tileArgs)
-
-//go:noescape
-func tileY3x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileY4x8InPlace(t *tileArgs)
-
-//go:noescape
-func tileY4x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileY5x8InPlace(t *tileArgs)
-
-//go:noescape
-func tileY5x16InPlace(t *tileArgs)
-
-//go:noescape
-func tileY6x8InPlace(t *tileArgs)
-
-//go:noescape
-func tileY6x16InPlace(t *tileArgs)
-
-// tilePackedAVX512 holds the tiles by their rows and vectors of columns.
-var tilePackedAVX512 = [][]func(*tileArgs){
+// tilesAVX512 holds the tiles by their rows and vectors of columns.
+var tilesAVX512 = [][]func(*tileArgs){
 	1: {1: tileZ1x16, 2: tileZ1x32, 3: tileZ1x48},
 	2: {1: tileZ2x16, 2: tileZ2x32, 3: tileZ2x48},
 	3: {1: tileZ3x16, 2: tileZ3x32, 3: tileZ3x48},
@@ -232,34 +124,12 @@ var tilePackedAVX512 = [][]func(*tileArgs){
 	8: {1: tileZ8x16, 2: tileZ8x32, 3: tileZ8x48},
 }
 
-// tileInPlaceAVX512 holds the tiles by their rows and vectors of columns.
-var tileInPlaceAVX512 = [][]func(*tileArgs){
-	1: {1: tileZ1x16InPlace, 2: tileZ1x32InPlace, 3: tileZ1x48InPlace},
-	2: {1: tileZ2x16InPlace, 2: tileZ2x32InPlace, 3: tileZ2x48InPlace},
-	3: {1: tileZ3x16InPlace, 2: tileZ3x32InPlace, 3: tileZ3x48InPlace},
-	4: {1: tileZ4x16InPlace, 2: tileZ4x32InPlace, 3: tileZ4x48InPlace},
-	5: {1: tileZ5x16InPlace, 2: tileZ5x32InPlace, 3: tileZ5x48InPlace},
-	6: {1: tileZ6x16InPlace, 2: tileZ6x32InPlace, 3: tileZ6x48InPlace},
-	7: {1: tileZ7x16InPlace, 2: tileZ7x32InPlace, 3: tileZ7x48InPlace},
-	8: {1: tileZ8x16InPlace, 2: tileZ8x32InPlace, 3: tileZ8x48InPlace},
-}
-
-// tilePackedAVX2 holds the tiles by their rows and vectors of columns.
-var tilePackedAVX2 = [][]func(*tileArgs){
+// tilesAVX2 holds the tiles by their rows and vectors of columns.
+var tilesAVX2 = [][]func(*tileArgs){
 	1: {1: tileY1x8, 2: tileY1x16},
 	2: {1: tileY2x8, 2: tileY2x16},
 	3: {1: tileY3x8, 2: tileY3x16},
 	4: {1: tileY4x8, 2: tileY4x16},
 	5: {1: tileY5x8, 2: tileY5x16},
 	6: {1: tileY6x8, 2: tileY6x16},
-}
-
-// tileInPlaceAVX2 holds the tiles by their rows and vectors of columns.
-var tileInPlaceAVX2 = [][]func(*tileArgs){
-	1: {1: tileY1x8InPlace, 2: tileY1x16InPlace},
-	2: {1: tileY2x8InPlace, 2: tileY2x16InPlace},
-	3: {1: tileY3x8InPlace, 2: tileY3x16InPlace},
-	4: {1: tileY4x8InPlace, 2: tileY4x16InPlace},
-	5: {1: tileY5x8InPlace, 2: tileY5x16InPlace},
-	6: {1: tileY6x8InPlace, 2: tileY6x16InPlace},
 }

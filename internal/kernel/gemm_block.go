@@ -134,9 +134,7 @@ func (p *product) block(i, m, j, n int) {
 	for k0 := 0; k0 < p.k; k0 += kBlock {
 		k := min(kBlock, p.k-k0)
 		if p.packed == nil {
-			for q := 0; q < n; q += t.cols {
-				t.packB(w.b[q*k:], p.bT, p.b, p.ldb, k0, k, j+q, min(t.cols, n-q))
-			}
+			t.packB(w.b, p.bT, p.b, p.ldb, k0, k, j, n)
 		}
 		for r := 0; r < m; r += blockRows {
 			for q := 0; q < n; q += t.cols {

@@ -55,27 +55,35 @@ func (p *Packed) fill(i int, bT bool, b []float32, ldb int) {
 	p.tiling.packB(p.panel(k0, j), bT, b, ldb, k0, min(kBlock, p.k-k0), j, min(p.tiling.cols, p.n-j))
 }
 
-// packB packs k rows from k0 and n columns from j of op(B) into a panel, whose
+// packB packs k rows from k0 and n columns from j of op(B) into panels, whose
 // surplus columns it zeroes.
 func (t *tiling) packB(dst []float32, bT bool, b []float32, ldb, k0, k, j, n int) {
-	width := roundUp(n, t.lanes)
-	if n < width {
-		for p := range k {
-			clear(dst[p*width+n : p*width+width])
+	for q := 0; q < n; q += t.cols {
+		cols := min(t.cols, n-q)
+		width := roundUp(cols, t.lanes)
+		if bT {
+			transpose(dst[q*k:], width, b[(j+q)*ldb+k0:], ldb, cols, k)
+		} else {
+			copyRows(dst[q*k:], width, b[k0*ldb+j+q:], ldb, k, cols)
+		}
+		if cols < width {
+			for p := range k {
+				clear(dst[q*k+p*width+cols : q*k+p*width+width])
+			}
 		}
 	}
-	if bT {
-		transpose(dst, width, b[j*ldb+k0:], ldb, n, k)
-		return
-	}
+}
+
+// copyRows copies a rows×cols block of src, rows ld apart, to rows width apart.
+func copyRows(dst []float32, width int, src []float32, ld, rows, cols int) {
 	whole := 0
-	if isa >= avx2 && n >= 8 {
-		whole = n &^ 7
-		copy8(&dst[0], width, 8, &b[k0*ldb+j], ldb, k, whole/8)
+	if isa >= avx2 && cols >= 8 {
+		whole = cols &^ 7
+		copy8(&dst[0], width, 8, &src[0], ld, rows, whole/8)
 	}
-	if whole < n {
-		for p := range k {
-			copy(dst[p*width+whole:p*width+n], b[(k0+p)*ldb+j+whole:])
+	if whole < cols {
+		for p := range rows {
+			copy(dst[p*width+whole:p*width+cols], src[p*ld+whole:])
 		}
 	}
 }

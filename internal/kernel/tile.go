@@ -12,7 +12,7 @@ const kBlock = 256
 // vectors, the last of which may be partly used.
 type tiling struct {
 	rows, cols, lanes int
-	packed, inPlace   [][]func(*tileArgs)
+	tiles             [][]func(*tileArgs)
 }
 
 // run computes m rows and n columns of C, n at most t.cols, with an A that is
@@ -25,11 +25,10 @@ func (t *tiling) run(x *tileArgs, m, n int, packed bool) {
 		x.panels = m / rows
 		if packed {
 			x.row, x.col, x.panel = 4, 4*rows, 4*rows*x.k
-			t.packed[rows][vectors](x)
 		} else {
 			x.panel = rows * x.row
-			t.inPlace[rows][vectors](x)
 		}
+		t.tiles[rows][vectors](x)
 		if m -= x.panels * rows; m == 0 {
 			return
 		}
@@ -61,9 +60,9 @@ func tilingFor(i instructions) *tiling {
 }
 
 var (
-	tiling512 = tiling{rows: 8, cols: 48, lanes: 16, packed: tilePackedAVX512, inPlace: tileInPlaceAVX512}
-	tiling256 = tiling{rows: 6, cols: 16, lanes: 8, packed: tilePackedAVX2, inPlace: tileInPlaceAVX2}
-	tilingGo  = tiling{rows: 2, cols: 4, lanes: 4, packed: tilesGo, inPlace: tilesGo}
+	tiling512 = tiling{rows: 8, cols: 48, lanes: 16, tiles: tilesAVX512}
+	tiling256 = tiling{rows: 6, cols: 16, lanes: 8, tiles: tilesAVX2}
+	tilingGo  = tiling{rows: 2, cols: 4, lanes: 4, tiles: tilesGo}
 )
 
 // tileArgs are the arguments of a tile function, which computes

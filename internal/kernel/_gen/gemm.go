@@ -36,24 +36,19 @@ var families = []family{
 func gemmFile() file {
 	f := file{name: "gemm"}
 	for _, fam := range families {
-		for _, packed := range []bool{true, false} {
-			kind := "InPlace"
-			if packed {
-				kind = "Packed"
+		fmt.Fprintf(&f.tail, "// tiles%s holds the tiles by their rows and vectors of columns.\n", fam.name)
+		fmt.Fprintf(&f.tail, "var tiles%s = [][]func(*tileArgs){\n", fam.name)
+		for rows := 1; rows <= fam.rows; rows++ {
+			fmt.Fprintf(&f.tail, "%d: {", rows)
+			for vec := 1; vec <= fam.vec; vec++ {
+				t := tile{family: fam, file: &f, rows: rows, vec: vec}
+				t.emit()
+				fmt.Fprintf(&f.tail, "%d: %s,", vec, t.label())
 			}
-			fmt.Fprintf(&f.tail, "// tile%s%s holds the tiles by their rows and vectors of columns.\n", kind, fam.name)
-			fmt.Fprintf(&f.tail, "var tile%s%s = [][]func(*tileArgs){\n", kind, fam.name)
-			for rows := 1; rows <= fam.rows; rows++ {
-				fmt.Fprintf(&f.tail, "%d: {", rows)
-				for vec := 1; vec <= fam.vec; vec++ {
-					t := tile{family: fam, file: &f, rows: rows, vec: vec, packed: packed}
-					t.emit()
-					fmt.Fprintf(&f.tail, "%d: %s,", vec, t.label())
-				}
-				fmt.Fprintf(&f.tail, "},\n")
-			}
-			fmt.Fprintf(&f.tail, "}\n\n")
+			fmt.Fprintf(&f.tail, "},\n")
 		}
+		fmt.Fprintf(&f.tail, "}\n\n")
+		fmt.Fprintf(&f.stubs, "var tiles%s [][]func(*tileArgs)\n", fam.name)
 	}
 	fmt.Fprintf(&f.data, "// A mask of n lanes begins 4·(8-n) bytes into it.\n")
 	for i := 0; i < 16; i += 2 {
@@ -73,17 +68,10 @@ type tile struct {
 	family
 	*file
 	rows, vec int
-	packed    bool // A is packed: its rows lie side by side
-	turn      int  // of the broadcast registers
+	turn      int // of the broadcast registers
 }
 
-func (t *tile) label() string {
-	s := fmt.Sprintf("tile%s%dx%d", t.reg, t.rows, t.vec*t.lanes)
-	if !t.packed {
-		s += "InPlace"
-	}
-	return s
-}
+func (t *tile) label() string { return fmt.Sprintf("tile%s%dx%d", t.reg, t.rows, t.vec*t.lanes) }
 
 func (t *tile) r(i int) string        { return fmt.Sprintf("%s%d", t.reg, i) }
 func (t *tile) acc(row, v int) string { return t.r(row*t.vec + v) }
@@ -102,19 +90,15 @@ var bases = []string{"SI", "R8", "R9"}
 
 func (t *tile) emit() {
 	f := t.file
-	f.text(t.label(), "(t *tileArgs)", 8)
+	f.declare(t.label(), "(t *tileArgs)", 8)
 	f.i("MOVQ t+0(FP), AX")
 	f.i("MOVQ %d(AX), DX", argC)
 	f.i("MOVQ %d(AX), BX", argLdc)
 	f.i("MOVQ %d(AX), R12", argAdd)
 	f.i("MOVQ %d(AX), R13", argPanels)
-	if t.packed {
-		f.i("MOVQ %d(AX), SI", argA)
-	} else {
-		f.i("MOVQ %d(AX), R14", argA)
-		f.i("MOVQ %d(AX), R10", argRow)
-		f.i("MOVQ %d(AX), R11", argCol)
-	}
+	f.i("MOVQ %d(AX), R14", argA)
+	f.i("MOVQ %d(AX), R10", argRow)
+	f.i("MOVQ %d(AX), R11", argCol)
 	if t.reg == "Z" {
 		f.i("MOVQ %d(AX), CX", argTail)
 		f.i("MOVL $1, R8")
@@ -135,12 +119,7 @@ func (t *tile) emit() {
 			}
 		}
 	}
-	f.i("MOVQ %d(AX), CX", argK)
-	if t.packed {
-		t.loopPacked()
-	} else {
-		t.loopInPlace()
-	}
+	t.loop()
 	t.store()
 	f.ret()
 }
@@ -161,70 +140,47 @@ func (t *tile) prefetchC() {
 	}
 }
 
-// step adds one k: its u-th after SI and DI.
-func (t *tile) step(u int, address func(row int) string) {
-	for v := range t.vec {
-		t.i("VMOVUPS %d(DI), %s", (u*t.vec+v)*t.bytes(), t.b(v))
-	}
-	for row := range t.rows {
-		x := t.spare()
-		t.i("VBROADCASTSS %s, %s", address(row), x)
-		for v := range t.vec {
-			t.i("VFMADD231PS %s, %s, %s", t.b(v), x, t.acc(row, v))
-		}
-	}
-}
-
-func (t *tile) loopPacked() {
-	const unroll = 4
-	at := func(u int) func(int) string {
-		return func(row int) string { return fmt.Sprintf("%d(SI)", (u*t.rows+row)*4) }
-	}
-	advance := func(n int) {
-		t.i("ADDQ $%d, SI", n*t.rows*4)
-		t.i("ADDQ $%d, DI", n*t.vec*t.bytes())
-	}
-	t.i("SUBQ $%d, CX", unroll)
-	t.i("JLT rest")
-	t.i("PCALIGN $32")
-	t.p("loop:")
-	for u := range unroll {
-		t.step(u, at(u))
-	}
-	advance(unroll)
-	t.i("SUBQ $%d, CX", unroll)
-	t.i("JGE loop")
-	t.p("rest:")
-	t.i("ADDQ $%d, CX", unroll)
-	t.i("JZ store")
-	t.p("single:")
-	t.step(0, at(0))
-	advance(1)
-	t.i("DECQ CX")
-	t.i("JNZ single")
-}
-
-func (t *tile) loopInPlace() {
+// loop adds up the products of every k, two at a time.
+func (t *tile) loop() {
 	t.i("MOVQ R14, SI")
 	for row := 3; row < t.rows; row += 3 {
 		t.i("LEAQ (%s)(R10*2), %s", bases[row/3-1], bases[row/3])
 		t.i("ADDQ R10, %s", bases[row/3])
 	}
+	t.i("MOVQ %d(AX), CX", argK)
+	t.i("SUBQ $2, CX")
+	t.i("JLT last")
 	t.i("PCALIGN $32")
 	t.p("loop:")
-	t.step(0, func(row int) string {
-		if row%3 == 0 {
-			return "(" + bases[row/3] + ")"
+	t.step(0)
+	t.step(1)
+	t.i("ADDQ $%d, DI", 2*t.vec*t.bytes())
+	t.i("SUBQ $2, CX")
+	t.i("JGE loop")
+	t.p("last:")
+	t.i("ADDQ $2, CX")
+	t.i("JZ store")
+	t.step(0)
+}
+
+// step adds one k: B's row u from DI on, A's column at SI.
+func (t *tile) step(u int) {
+	for v := range t.vec {
+		t.i("VMOVUPS %d(DI), %s", (u*t.vec+v)*t.bytes(), t.b(v))
+	}
+	for row := range t.rows {
+		x, at := t.spare(), "("+bases[row/3]+")"
+		if row%3 > 0 {
+			at += fmt.Sprintf("(R10*%d)", row%3)
 		}
-		return fmt.Sprintf("(%s)(R10*%d)", bases[row/3], row%3)
-	})
+		t.i("VBROADCASTSS %s, %s", at, x)
+		for v := range t.vec {
+			t.i("VFMADD231PS %s, %s, %s", t.b(v), x, t.acc(row, v))
+		}
+	}
 	for row := 0; row < t.rows; row += 3 {
 		t.i("ADDQ R11, %s", bases[row/3])
 	}
-	t.i("ADDQ $%d, DI", t.vec*t.bytes())
-	t.i("DECQ CX")
-	t.i("JNZ loop")
-	t.i("ADDQ %d(AX), R14", argPanel)
 }
 
 // store writes alpha·sum, or alpha·sum + add in one rounding, to C, and goes on
@@ -264,6 +220,7 @@ func (t *tile) store() {
 		t.rowsOut(alpha, true, t.movMasked)
 	}
 	t.p("next:")
+	t.i("ADDQ %d(AX), R14", argPanel)
 	t.i("DECQ R13")
 	t.i("JNZ panel")
 }

@@ -40,11 +40,16 @@ func (f *file) p(format string, a ...any) { fmt.Fprintf(&f.code, format+"\n", a.
 // i writes one indented instruction.
 func (f *file) i(format string, a ...any) { fmt.Fprintf(&f.code, "\t"+format+"\n", a...) }
 
-// text begins a function. The signature is Go's, without "func"; the frame is
-// the size of its arguments and results.
+// text begins a function that Go calls by its name. The signature is Go's,
+// without "func"; the frame is the size of its arguments and results.
 func (f *file) text(name, signature string, frame int) {
-	fmt.Fprintf(&f.decls, "//go:noescape\nfunc %s%s\n\n", name, signature)
 	fmt.Fprintf(&f.stubs, "func %s%s { panic(\"kernel: no assembly\") }\n", name, signature)
+	f.declare(name, signature, frame)
+}
+
+// declare begins a function that only other generated code names.
+func (f *file) declare(name, signature string, frame int) {
+	fmt.Fprintf(&f.decls, "//go:noescape\nfunc %s%s\n\n", name, signature)
 	f.p("// func %s%s", name, signature)
 	f.p("TEXT ·%s(SB), NOSPLIT, $0-%d", name, frame)
 }
