@@ -132,7 +132,7 @@ func readCSV(r io.Reader, o *Options, add func(row) error) error {
 		case err != nil:
 			return fmt.Errorf("line %d: %w", at, err)
 		case len(fields) != len(header):
-			next.err = fmt.Errorf("%d fields, but the header has %d (a field with a %q needs quotes)", len(fields), len(header), sep)
+			next.err = fmt.Errorf("fields: %d, columns in the header: %d (a field with a %q needs quotes)", len(fields), len(header), sep)
 		default:
 			next = cols.row(fields)
 			next.line = at

@@ -1,3 +1,26 @@
-// Package dataset gives pairs of a picture and a caption for training and
-// testing: from a set drawn by the package itself ([Shapes]) and from files.
+// Package dataset gives pairs of a picture and a caption to train and test on.
+//
+// A [Source] is a set whose pictures are decoded when they are needed. [Shapes]
+// makes one by drawing it; [Open] reads tables, folders, tars and WebDataset
+// shards; [NewIndexed] makes one of any function. [Batches] goes through a
+// source, epoch after epoch, decoding and augmenting ahead in the background:
+//
+//	set, err := dataset.Open("train.csv", nil)
+//	...
+//	ledger := new(dataset.Ledger)
+//	options := dataset.BatchOptions{Size: 128, Epochs: 10, Shuffle: true, Seed: 1, Ledger: ledger}
+//	for batch, err := range dataset.Batches(ctx, set, options) {
+//		if err != nil {
+//			return err
+//		}
+//		// train on batch.Pairs; save batch.Next to go on from here
+//	}
+//
+// Three things hold throughout. Everything random comes from a seed, so that
+// one seed gives one sequence of pictures and captions, for any number of
+// goroutines, and a run that is resumed sees what it would have seen. Memory is
+// bounded: an index holds names and captions, never pictures, and streams hold
+// a buffer of a stated size. Nothing is lost silently: a sample that cannot be
+// used goes to a [Ledger] with its reason, and a set of which nothing can be
+// used is an error before the first batch.
 package dataset

@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// Set is pictures with captions in files. It is a [Source].
+// Set is pictures with captions in files. It is a [Source], and like one may be
+// used by several goroutines, except for Close.
 type Set struct {
 	Source
 	classes []string
@@ -73,6 +74,11 @@ type anywhere struct{}
 
 func (anywhere) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
 
+// Stat does not open the file: on a pipe, that would wait for a writer.
+func (anywhere) Stat(name string) (fs.FileInfo, error) { return os.Stat(filepath.FromSlash(name)) }
+
+func isAbs(name string) bool { return path.IsAbs(name) || filepath.IsAbs(filepath.FromSlash(name)) }
+
 func open(fsys fs.FS, name string, opts *Options) (*Set, error) {
 	o, err := opts.ready()
 	if err != nil {
@@ -91,6 +97,8 @@ func open(fsys fs.FS, name string, opts *Options) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %w", err)
 	case info.IsDir():
 		return openFolder(fsys, name, o)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("dataset: %s: not a regular file but %s", name, info.Mode().Type())
 	case isTar(name):
 		return openTars(fsys, name, names, o)
 	case isTable(name):

@@ -37,7 +37,7 @@ func TestOpenErrors(t *testing.T) {
 		{"no caption", files(member{"a.csv", "image,url\nx,y\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: no column of the caption (caption, captions, text, title) nor of the label (label, class, category); the columns are "image", "url"`},
 		{"chosen column", files(member{"a.csv", "image,caption\nx,y\n"}), "d/a.csv", Options{CaptionKey: "alt"}, `dataset: d/a.csv: no column of the caption (alt); the columns are "image", "caption"`},
 		{"many columns", files(member{"a.csv", strings.Join(wide, ",")}), "d/a.csv", Options{ImageKey: "p", CaptionKey: "c"}, `"cccccccccccccccccccc" and 10 more`},
-		{"all rows bad", files(member{"a.csv", "image,caption\nx\n,y\nz,\"open\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: none of 3 samples can be used; the first (no key): a.csv, line 2: 1 fields, but the header has 2 (a field with a ',' needs quotes)`},
+		{"all rows bad", files(member{"a.csv", "image,caption\nx\n,y\nz,\"open\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: none of 3 samples can be used; the first (no key): a.csv, line 2: fields: 1, columns in the header: 2 (a field with a ',' needs quotes)`},
 		{"escaping path", files(member{"a.csv", "image,caption\nx.png,one\na/../../x.png,two\n"}), "d/a.csv", Options{AllowOutside: true}, `dataset: d/a.csv: line 3: path "a/../../x.png" leads out of the set, which cannot be here`},
 		{"absolute path", files(member{"a.csv", "image,caption\n/etc/x.png,one\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: line 2: path "/etc/x.png" leads out of the set, which cannot be here`},
 		{"no JSON field", files(member{"a.jsonl", `{"url":"x","b":1}` + "\n{}\n"}), "d/a.jsonl", Options{}, `dataset: d/a.jsonl: no field of the picture (image, file_name, filepath, filename, path, img) in any line; the first has "b", "url"`},
@@ -102,7 +102,7 @@ func TestOpenBadRowsAreNamed(t *testing.T) {
 	}
 	want := []string{
 		`1.png: ["fine" "again"] ""`,
-		`: t.csv, line 3: 4 fields, but the header has 3 (a field with a ';' needs quotes)`,
+		`: t.csv, line 3: fields: 4, columns in the header: 3 (a field with a ';' needs quotes)`,
 		`3.png: t.csv, line 5: no caption and no label`,
 		`4.png: t.csv, line 6: not valid UTF-8: "caf\xe9"`,
 		`: t.csv, line 7: a quoted field goes on after its closing quote`,

@@ -28,8 +28,8 @@ type Sample struct {
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string
 
-	// Fault is what is wrong with the sample as far as its source has seen;
-	// it then has no captions and need not have a Decode.
+	// Fault is what its source has found wrong with the sample, which then
+	// need not have captions or a Decode.
 	Fault error
 
 	// Decode reads the picture. It may be called from any goroutine and more

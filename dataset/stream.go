@@ -117,7 +117,7 @@ func (s *stream) Samples(ctx context.Context, order Order) iter.Seq2[Sample, err
 		for i := range shards {
 			shards[i] = uint32(i)
 		}
-		mixer := mixer{max: 0, maxBytes: s.o.BufferBytes}
+		mixer := mixer{maxBytes: s.o.BufferBytes} // without a buffer each sample comes straight out
 		if order.Shuffle {
 			shards = permutation(len(s.shards), order.Seed, order.Epoch)
 			mixer.max, mixer.dice = s.o.Buffer, newDice(order.Seed, saltBuffer, uint64(order.Epoch))

@@ -73,16 +73,15 @@ func (t *tree) fromTable(r io.Reader, name string, o *Options) ([]record, error)
 // locate turns a table's path into one of the tree.
 func (t *tree) locate(dir, image string, o *Options) (string, error) {
 	name := filepath.ToSlash(image)
-	absolute := path.IsAbs(name) || filepath.IsAbs(image)
 	clean := path.Clean(name)
 	switch {
-	case !absolute && clean != ".." && !strings.HasPrefix(clean, "../"):
+	case !isAbs(name) && clean != ".." && !strings.HasPrefix(clean, "../"):
 		return path.Join(dir, clean), nil
 	case t.fsys != anywhere{} || t.archive != nil:
 		return "", fmt.Errorf("path %q leads out of the set, which cannot be here", image)
 	case !o.AllowOutside:
 		return "", fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set", image)
-	case absolute:
+	case isAbs(name):
 		return name, nil
 	}
 	return path.Join(dir, clean), nil

@@ -60,7 +60,7 @@ func (t *tree) open(f file, limit int64) (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(t.archive, f.offset, f.size)), nil
 	}
 	name := f.path
-	if !path.IsAbs(name) {
+	if !isAbs(name) {
 		name = path.Join(t.folder, f.path)
 	}
 	info, err := fs.Stat(t.fsys, name)

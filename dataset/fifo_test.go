@@ -1,0 +1,40 @@
+//go:build unix
+
+package dataset
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestOpenPipeDoesNotHang puts a pipe where a picture and where a table should be.
+func TestOpenPipeDoesNotHang(t *testing.T) {
+	dir := writeFiles(t, map[string][]byte{"owl/1.png": []byte(pngOf(1))})
+	for _, name := range []string{"owl/2.png", "t.csv"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			t.Skip(err)
+		}
+	}
+	set, err := Open(filepath.Join(dir, "owl", "..", "owl"), nil)
+	if err == nil {
+		t.Fatalf("pictures in no class folder were opened: %d", set.Len())
+	}
+	if _, err := Open(filepath.Join(dir, "t.csv"), nil); err == nil || !strings.Contains(err.Error(), "not a regular file but p") {
+		t.Errorf("a pipe as a table: %v", err)
+	}
+	if _, err := Open(dir, nil); err == nil || !strings.Contains(err.Error(), "not a regular file but p") {
+		t.Errorf("a folder with a pipe as its table: %v", err)
+	}
+	tree, err := listFolder(anywhere{}, filepath.ToSlash(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _ := new(Options).ready()
+	for _, f := range tree.files {
+		if _, err := tree.decode(f, o); (err != nil) != (f.path != "owl/1.png") {
+			t.Errorf("%s: %v", f.path, err)
+		}
+	}
+}
