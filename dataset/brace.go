@@ -28,7 +28,7 @@ func expandBraces(pattern string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %s: %w", pattern, err)
 	}
-	if len(heads)*len(tails) > maxNames {
+	if len(heads) > maxNames/len(tails) {
 		return nil, fmt.Errorf("dataset: %s: expands to more than %d names", pattern, maxNames)
 	}
 	var names []string
