@@ -7,6 +7,7 @@ import (
 	"image/color"
 
 	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/imagefile/jpeg"
 )
 
 // mode is what a raster's bytes mean, after Pillow's modes.
@@ -98,7 +99,7 @@ func (r *raster) take(img image.Image, smooth bool) error {
 			r.convert(img)
 			return nil
 		}
-		rgb := imagefile.RGBFromYCbCr(img)
+		rgb := jpeg.RGB(img)
 		return r.share(modeRGBA, rgb.Pix, rgb.Stride)
 	default:
 		r.convert(img)
@@ -237,19 +238,7 @@ func wholeChroma(img *image.YCbCr) bool {
 	if b.Dx() > img.YStride || b.Min.X < 0 || b.Min.Y < 0 {
 		return false
 	}
-	h, v := 1, 1
-	switch img.SubsampleRatio {
-	case image.YCbCrSubsampleRatio422:
-		h = 2
-	case image.YCbCrSubsampleRatio420:
-		h, v = 2, 2
-	case image.YCbCrSubsampleRatio440:
-		v = 2
-	case image.YCbCrSubsampleRatio411:
-		h = 4
-	case image.YCbCrSubsampleRatio410:
-		h, v = 4, 2
-	}
+	h, v := jpeg.Subsampling(img.SubsampleRatio)
 	return b.Min.X%h == 0 && b.Min.Y%v == 0
 }
 

@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/internal/golden"
@@ -94,12 +93,8 @@ func TestDecodedAsPillow(t *testing.T) {
 			if len(got) != len(rgb) {
 				t.Fatalf("%T of %v: %d bytes, want %d", img, img.Bounds(), len(got), len(rgb))
 			}
-			tol := 0
-			if strings.HasSuffix(name, ".jpg") {
-				tol = 3 // image/jpeg's inverse DCT rounds otherwise than libjpeg's
-			}
-			if mean, worst := distance(got, rgb); worst > tol {
-				t.Errorf("%T: mean difference %.3f, largest %d, want at most %d", img, mean, worst, tol)
+			if mean, worst := distance(got, rgb); worst != 0 {
+				t.Errorf("%T: mean difference %.3f, largest %d, want none", img, mean, worst)
 			}
 		})
 	}

@@ -1,0 +1,123 @@
+package jpeg
+
+import "image"
+
+// picture converts the components to a picture.
+func (d *decoder) picture() image.Image {
+	rect := image.Rect(0, 0, d.width, d.height)
+	if len(d.comps) == 1 {
+		c := d.comps[0]
+		return &image.Gray{Pix: c.plane, Stride: 8 * c.across, Rect: rect}
+	}
+	pix := make([]byte, 4*d.width*d.height)
+	ups := make([]*upsampler, len(d.comps))
+	for i, c := range d.comps {
+		ups[i] = newUpsampler(c.plane, 8*c.across, c.width, c.height, d.hMax/c.h, d.vMax/c.v)
+	}
+	convert := d.conversion()
+	for y := range d.height {
+		var rows [4][]byte
+		for i, u := range ups {
+			rows[i] = u.row(y)[:d.width]
+		}
+		convert(pix[4*y*d.width:][:4*d.width], &rows)
+	}
+	if len(d.comps) == 4 {
+		return &image.CMYK{Pix: pix, Stride: 4 * d.width, Rect: rect}
+	}
+	return &image.RGBA{Pix: pix, Stride: 4 * d.width, Rect: rect}
+}
+
+// conversion returns what makes a row of pixels from rows of samples, guessing
+// the file's colours as libjpeg does. Four components are taken to be inverted
+// inks, as Adobe writes them and Pillow reads them.
+func (d *decoder) conversion() func(dst []byte, rows *[4][]byte) {
+	c := d.comps
+	ids := string([]byte{c[0].id, c[1].id, c[2].id})
+	switch {
+	case len(c) == 4 && d.adobe && d.transform != 0:
+		return rowYCCK
+	case len(c) == 4:
+		return rowCMYK
+	case d.jfif:
+		return rowYCC
+	case d.adobe && d.transform == 0, !d.adobe && ids == "RGB":
+		return rowRGB
+	}
+	return rowYCC
+}
+
+func rowYCC(dst []byte, rows *[4][]byte) { convertRow(dst, rows[0], rows[1], rows[2]) }
+
+func rowRGB(dst []byte, rows *[4][]byte) {
+	for i, r := range rows[0] {
+		dst[4*i], dst[4*i+1], dst[4*i+2], dst[4*i+3] = r, rows[1][i], rows[2][i], 255
+	}
+}
+
+func rowCMYK(dst []byte, rows *[4][]byte) {
+	for i := range rows[0] {
+		for c := range rows {
+			dst[4*i+c] = 255 - rows[c][i]
+		}
+	}
+}
+
+// rowYCCK: the inverted inks are as YCbCr is to RGB.
+func rowYCCK(dst []byte, rows *[4][]byte) {
+	convertRow(dst, rows[0], rows[1], rows[2])
+	for i, k := range rows[3] {
+		dst[4*i+3] = 255 - k
+	}
+}
+
+// RGB converts a picture that another decoder made as [Decode] converts its
+// own. It begins on a whole chroma sample.
+func RGB(img *image.YCbCr) *image.RGBA {
+	width, height := img.Rect.Dx(), img.Rect.Dy()
+	out := image.NewRGBA(image.Rect(0, 0, width, height))
+	h, v := Subsampling(img.SubsampleRatio)
+	at := img.COffset(img.Rect.Min.X, img.Rect.Min.Y)
+	cWidth, cHeight := (width+h-1)/h, (height+v-1)/v
+	cb := newUpsampler(img.Cb[at:], img.CStride, cWidth, cHeight, h, v)
+	cr := newUpsampler(img.Cr[at:], img.CStride, cWidth, cHeight, h, v)
+	for y := range height {
+		luma := img.Y[img.YOffset(img.Rect.Min.X, img.Rect.Min.Y+y):][:width]
+		convertRow(out.Pix[y*out.Stride:][:4*width], luma, cb.row(y)[:width], cr.row(y)[:width])
+	}
+	return out
+}
+
+// Subsampling returns how many luma samples a chroma sample serves, across and
+// down.
+func Subsampling(r image.YCbCrSubsampleRatio) (h, v int) {
+	switch r {
+	case image.YCbCrSubsampleRatio422:
+		return 2, 1
+	case image.YCbCrSubsampleRatio420:
+		return 2, 2
+	case image.YCbCrSubsampleRatio440:
+		return 1, 2
+	case image.YCbCrSubsampleRatio411:
+		return 4, 1
+	case image.YCbCrSubsampleRatio410:
+		return 4, 2
+	}
+	return 1, 1
+}
+
+// convertRow turns a row of full-range YCbCr to opaque RGBA. The constants are
+// JFIF's 1.402, 0.71414, 0.34414 and 1.772 times 1<<16, each product rounded
+// where libjpeg's tables round it.
+func convertRow(dst, luma, cb, cr []byte) {
+	cb, cr = cb[:len(luma)], cr[:len(luma)]
+	dst = dst[:4*len(luma)]
+	for i, l := range luma {
+		y, b, r := int32(l), int32(cb[i])-128, int32(cr[i])-128
+		d := dst[4*i : 4*i+4 : 4*i+4]
+		d[0] = clip8(y + (91881*r+1<<15)>>16)
+		d[1] = clip8(y + (-46802*r-22554*b+1<<15)>>16)
+		d[2] = clip8(y + (116130*b+1<<15)>>16)
+		d[3] = 255
+	}
+}
