@@ -140,6 +140,7 @@ func (m *publication) spec(quick bool) Spec {
 		// CLIPA (Li et al., 2023): no ln_pre, mean of patches, short texts that see all of themselves.
 		s.Vision.NoLnPre, s.Vision.Pool, s.Vision.NormAfterPool = true, "avg", true
 		s.Text.ContextLength, s.Text.VocabSize, s.HFTokenizer = 32, 32000, "bert-base-uncased"
+		s.StripSeparator = true
 		s.Text.Mask, s.Text.Pool = "none", "last"
 	case strings.HasPrefix(m.name, "ViT-L-14-worldwide"):
 		s.Text.VocabSize, s.HFTokenizer, s.TextClean = 250100, "google/mt5-base", "canonicalize"

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -85,7 +86,10 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 			wrong.unexpected = append(wrong.unexpected, both(name, canonical))
 		}
 	}
-	return plans, wrong.err(filepath.Base(c.path))
+	if err := wrong.err(filepath.Base(c.path)); err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return plans, nil
 }
 
 // partShape is the shape that each of n tensors has which make up one of the
@@ -128,13 +132,13 @@ func both(stored, canonical string) string {
 // problems is what keeps a file from filling a model.
 type problems struct{ missing, unexpected, misshapen []string }
 
-func (w *problems) err(file string) error {
+func (w *problems) err(what string) error {
 	if len(w.missing)+len(w.unexpected)+len(w.misshapen) == 0 {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "checkpoint: %s does not fit the configuration: %d tensors missing, %d unexpected, %d misshapen",
-		file, len(w.missing), len(w.unexpected), len(w.misshapen))
+	fmt.Fprintf(&b, "%s does not fit the configuration: %d tensors missing, %d unexpected, %d misshapen",
+		what, len(w.missing), len(w.unexpected), len(w.misshapen))
 	for _, kind := range []struct {
 		name  string
 		lines []string
@@ -144,7 +148,7 @@ func (w *problems) err(file string) error {
 			fmt.Fprintf(&b, "\n\t%s: %s", kind.name, line)
 		}
 	}
-	return fmt.Errorf("%s", b.String())
+	return errors.New(b.String())
 }
 
 // read returns the values of a parameter.

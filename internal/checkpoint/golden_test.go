@@ -73,7 +73,7 @@ func open(t testing.TB, path string, opts *checkpoint.Options) (*checkpoint.Chec
 	return c, m
 }
 
-// tower runs one tower once.
+// run computes one node of a graph.
 func run(t testing.TB, g *G.ExprGraph, out *G.Node, err error) []float32 {
 	t.Helper()
 	if err != nil {

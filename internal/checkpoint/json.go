@@ -151,7 +151,9 @@ func (o *object) oneOf(key, def string, pairs ...string) string {
 		if pairs[i] == v {
 			return pairs[i+1]
 		}
-		known = append(known, pairs[i])
+		if pairs[i] != "" {
+			known = append(known, pairs[i])
+		}
 	}
 	o.fail("%s is %q, which is not supported; known are %s", o.name(key), v, strings.Join(known, ", "))
 	return ""

@@ -116,6 +116,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"mode": "RGB"`, `"mode": "L"`, `preprocess_cfg.mode is "L", which is not supported`},
 		{oc, `"resize_mode": "shortest"`, `"resize_mode": "stretch"`, `preprocess_cfg.resize_mode is "stretch", which is not supported; known are shortest, longest, squash`},
 		{oc, `"fill_color": 0`, `"fill_color": 256`, "preprocess_cfg.fill_color is 256, want 0 to 255"},
+		{oc, `"fill_color": 0`, `"fill_color": 0, "ground": [0, 1]`, "preprocess_cfg.ground is [0 1], want 3 numbers of 0 to 255"},
 		{oc, `"fill_color": 0`, `"fill_color": 0,`, "open_clip_config.json: invalid character"},
 		{oc, `{`, `[{`, "open_clip_config.json: unexpected end of JSON input"},
 		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "vision: EmbedDim is 0"},

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"image/color"
 	"math"
 	"slices"
 
@@ -13,8 +14,9 @@ import (
 // of CLIPVisionCfg, CLIPTextCfg and PreprocessCfg at open_clip 89fb801; a field
 // of the model that those lack is refused, as it is there.
 //
-// Three settings that open_clip lacks, and therefore refuses, are read too:
-// text_cfg.pool_type "mean", text_cfg.pad_mask and vision_cfg.no_class_token.
+// Settings that open_clip lacks are read and written too: text_cfg.pool_type
+// "mean", text_cfg.pad_mask and vision_cfg.no_class_token, which open_clip
+// refuses, and preprocess_cfg.ground, which it passes over.
 func parseOpenCLIP(config []byte) (Spec, error) {
 	root := parseObject(config)
 	model := root.object("model_cfg")
@@ -137,10 +139,11 @@ func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
 	s.HFTokenizer = value(o, "hf_tokenizer_name", "")
 	o.only("tokenizer_mode")
 	kw := o.object("tokenizer_kwargs")
-	s.TextClean = kw.oneOf("clean", "lower", "lower", "", "whitespace", "whitespace", "canonicalize", "canonicalize")
-	if s.HFTokenizer == "" {
-		kw.none()
+	s.TextClean = kw.oneOf("clean", "", "", "", "lower", "lower", "whitespace", "whitespace", "canonicalize", "canonicalize")
+	if s.HFTokenizer != "" {
+		s.StripSeparator = value(kw, "strip_sep_token", false)
 	}
+	kw.none()
 	o.none()
 }
 
@@ -183,6 +186,13 @@ func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
 		o.fail("%s is %d, want 0 to 255", o.name("fill_color"), fill)
 	}
 	p.Fill = uint8(fill)
+	if g := list[int](o, "ground"); g != nil || o.has("ground") {
+		if len(g) != 3 || slices.Min(g) < 0 || slices.Max(g) > 255 {
+			o.fail("%s is %v, want 3 numbers of 0 to 255", o.name("ground"), g)
+			return p
+		}
+		p.Ground = color.RGBA{uint8(g[0]), uint8(g[1]), uint8(g[2]), 255}
+	}
 	return p
 }
 
@@ -215,16 +225,20 @@ func formatOpenCLIP(s *Spec) ([]byte, error) {
 	}
 	m.Vision = s.formatVision()
 	m.Text = s.formatText()
-	if p := s.Preprocess; p != nil {
-		c.Preprocess = map[string]any{
-			"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),
-			"interpolation": or(p.Interpolation, "bicubic"), "resize_mode": or(p.Resize, "shortest"), "fill_color": p.Fill,
-		}
-		if p.Ground != nil {
-			return nil, unwritable(OpenCLIP, "a ground for transparent pictures")
-		}
-	} else {
+	p := s.Preprocess
+	if p == nil {
 		return nil, unwritable(OpenCLIP, "a model without preprocessing")
+	}
+	c.Preprocess = map[string]any{
+		"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),
+		"interpolation": or(p.Interpolation, "bicubic"), "resize_mode": or(p.Resize, "shortest"), "fill_color": p.Fill,
+	}
+	if p.Ground != nil {
+		r, g, b, _ := p.Ground.RGBA()
+		if r%257+g%257+b%257 != 0 {
+			return nil, unwritable(OpenCLIP, "a ground of 16-bit colour")
+		}
+		c.Preprocess["ground"] = [3]uint32{r / 257, g / 257, b / 257}
 	}
 	return marshal(c)
 }
@@ -259,7 +273,10 @@ func (s *Spec) formatText() map[string]any {
 	set(m, "proj_bias", true, t.ProjBias)
 	set(m, "eos_id", t.EOSTokenID, t.Pool == "eos" || t.Pool == "mean" || t.Mask == "padding" || t.EOSTokenID != 0)
 	set(m, "hf_tokenizer_name", s.HFTokenizer, s.HFTokenizer != "")
-	set(m, "tokenizer_kwargs", map[string]any{"clean": s.TextClean}, s.TextClean != "")
+	kw := map[string]any{}
+	set(kw, "clean", s.TextClean, s.TextClean != "")
+	set(kw, "strip_sep_token", true, s.StripSeparator)
+	set(m, "tokenizer_kwargs", kw, len(kw) > 0)
 	return m
 }
 

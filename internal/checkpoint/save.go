@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // File is a further file to save with a checkpoint, for example a tokenizer's.
@@ -24,7 +27,8 @@ type File struct {
 
 // Save writes a model to a folder, which it makes if need be, in the layout
 // HuggingFace or OpenCLIP. The bytes depend on the arguments alone, and [Open]
-// gives back the same spec and weights, bit for bit.
+// gives back the same spec and weights, bit for bit. Params must be all of the
+// spec's, as for [Checkpoint.Fill].
 //
 // All files are written before the first takes its final name, and the weights
 // take theirs last. An error before that leaves an older checkpoint in the
@@ -44,6 +48,9 @@ func save(dir, layout string, spec Spec, params []*nn.Param, files []File) error
 	}
 	own, weightsFile, err := layoutFiles(layout, &spec)
 	if err != nil {
+		return err
+	}
+	if err := checkParams(&spec, params); err != nil {
 		return err
 	}
 	all := append(own, files...)
@@ -121,6 +128,40 @@ func checkFolder(dir, layout string) error {
 	return nil
 }
 
+// checkParams reports how params differ from those of the spec's towers.
+func checkParams(s *Spec, params []*nn.Param) error {
+	v, err := vision.Blank(s.Vision)
+	if err != nil {
+		return err
+	}
+	x, err := text.Blank(s.Text)
+	if err != nil {
+		return err
+	}
+	want := map[string][]int{"logit_scale": nil}
+	if s.LogitBias {
+		want["logit_bias"] = nil
+	}
+	for _, p := range append(v.Params(), x.Params()...) {
+		want[p.Name] = p.Shape
+	}
+	var wrong problems
+	for _, p := range params {
+		shape, ok := want[p.Name]
+		delete(want, p.Name)
+		switch {
+		case !ok:
+			wrong.unexpected = append(wrong.unexpected, p.Name)
+		case !slices.Equal(p.Shape, shape) && !(scalar(p.Shape) && scalar(shape)):
+			wrong.misshapen = append(wrong.misshapen, fmt.Sprintf("%s: has %v, want %v", p.Name, p.Shape, shape))
+		case len(p.Data) != p.Size():
+			wrong.misshapen = append(wrong.misshapen, fmt.Sprintf("%s: has %d elements, want %d", p.Name, len(p.Data), p.Size()))
+		}
+	}
+	wrong.missing = slices.Collect(maps.Keys(want))
+	return wrong.err("the model")
+}
+
 func tensorsOf(layout string, spec *Spec, params []*nn.Param) ([]safetensors.Tensor, error) {
 	var names naming = prefixed{}
 	switch {
@@ -131,9 +172,6 @@ func tensorsOf(layout string, spec *Spec, params []*nn.Param) ([]safetensors.Ten
 	}
 	var tensors []safetensors.Tensor
 	for _, p := range params {
-		if len(p.Data) != p.Size() {
-			return nil, fmt.Errorf("parameter %s has %d elements, its shape %v wants %d", p.Name, len(p.Data), p.Shape, p.Size())
-		}
 		parts, transposed := names.stored(p.Name)
 		if parts == nil {
 			return nil, unwritable(layout, "the parameter %s", p.Name)
@@ -172,6 +210,11 @@ func writeAll(dir, temp string, files []File, weightsFile string, tensors []safe
 		if err := os.Rename(filepath.Join(temp, f.Name), filepath.Join(dir, f.Name)); err != nil {
 			return err
 		}
+	}
+	// Not every system can sync a folder, and all files are in their places.
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package checkpoint_test
 
 import (
 	"bytes"
+	"image/color"
 	"io/fs"
 	"maps"
 	"os"
@@ -36,6 +37,7 @@ func TestSaveOpenIdentity(t *testing.T) {
 		"open_clip":        {checkpoint.OpenCLIP, func(*checkpoint.Spec) {}},
 		"open_clip bias":   {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.LogitBias, s.InitLogitBias = true, -10 }},
 		"open_clip thirds": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Vision.MLPRatio = 7.0 / 12 }},
+		"open_clip ground": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.RGBA{250, 128, 1, 255} }},
 		"open_clip pad":    {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Fill = "longest", 7 }},
 		"open_clip gelus": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			s.Vision.Activation, s.Text.Activation = "gelu_tanh", "gelu"
@@ -43,7 +45,7 @@ func TestSaveOpenIdentity(t *testing.T) {
 		"open_clip siglip": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			s.CustomText, s.LogitBias, s.Text.ProjBias, s.Text.Mask, s.Text.Pool = true, true, true, "none", "last"
 			s.Vision.Pool, s.Vision.NormAfterPool, s.Vision.NoLnPre = "avg", true, true
-			s.HFTokenizer, s.TextClean = "some/tokenizer", "canonicalize"
+			s.HFTokenizer, s.TextClean, s.StripSeparator = "some/tokenizer", "canonicalize", true
 		}},
 		"own settings": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			s.Text.Mask, s.Text.Pool, s.Vision.Pool, s.Vision.NoClassToken = "padding", "mean", "avg", true
@@ -208,6 +210,8 @@ func TestSaveRefuses(t *testing.T) {
 		{hf, func(s *checkpoint.Spec) { s.Vision.Pool = "avg" }, "an image tower without class token, its pooling or ln_pre"},
 		{hf, func(s *checkpoint.Spec) { s.Vision.NoLnPre = true }, "ln_pre"},
 		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = "longest" }, "preprocessing that pads pictures"},
+		{hf, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.White }, "layout huggingface has no place for a ground for transparent pictures"},
+		{oc, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout open_clip has no place for a ground of 16-bit colour"},
 		{hf, func(s *checkpoint.Spec) { s.HFTokenizer = "x" }, "another tokenizer than CLIP's"},
 		{hf, func(s *checkpoint.Spec) {
 			s.Vision.ImageSize, s.Preprocess.Size = [2]int{16, 24}, [2]int{16, 24}
@@ -236,9 +240,12 @@ func TestSaveRefuses(t *testing.T) {
 	wantError(t, checkpoint.Save(saved(t, hf, s), oc, s, ps), "the folder holds another checkpoint, config.json")
 	wantError(t, checkpoint.Save(dir, oc, s, ps, checkpoint.File{Name: "../x"}), `file "../x" is not the plain name of a file`)
 	wantError(t, checkpoint.Save(dir, oc, s, ps, checkpoint.File{Name: "open_clip_config.json"}), `file "open_clip_config.json" is there twice`)
-	wantError(t, checkpoint.Save(t.TempDir(), hf, s, append(ps, &nn.Param{Name: "extra", Shape: []int{1}, Data: []float32{1}})), "has no place for the parameter extra")
+	wantError(t, checkpoint.Save(t.TempDir(), hf, s, append(ps, &nn.Param{Name: "extra", Shape: []int{1}, Data: []float32{1}})), "1 unexpected, 0 misshapen\n\tunexpected: extra")
 	ps[0].Data = ps[0].Data[1:]
-	wantError(t, checkpoint.Save(dir, oc, s, ps), "parameter visual.class_embedding has 11 elements, its shape [12] wants 12")
+	ps[1] = nn.NewParam(ps[1].Name, 3)
+	wantError(t, checkpoint.Save(dir, oc, s, ps[:len(ps)-1]), "the model does not fit the configuration: 1 tensors missing, 0 unexpected, 2 misshapen",
+		"missing: logit_scale", "misshapen: visual.class_embedding: has 11 elements, want 12",
+		"misshapen: visual.positional_embedding: has [3], want [5 12]")
 }
 
 func wantError(t *testing.T, err error, want ...string) {

@@ -33,9 +33,10 @@ type Spec struct {
 
 	// The rest is known to open_clip's layout only.
 
-	CustomText  bool   // names of the text tower are stored with the prefix "text."
-	HFTokenizer string // the tokenizer's name where it is not CLIP's own
-	TextClean   string // how that or CLIP's own cleans text: "whitespace", "canonicalize"; empty for CLIP's way
+	CustomText     bool   // names of the text tower are stored with the prefix "text."
+	HFTokenizer    string // the tokenizer's name where it is not CLIP's own
+	TextClean      string // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
+	StripSeparator bool   // HFTokenizer's separator becomes padding
 }
 
 // Validate reports the first field that does not fit.
