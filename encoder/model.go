@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
@@ -68,6 +69,8 @@ type Model struct {
 	options    Options
 	images     pool[imageShape]
 	texts      pool[textShape]
+	spec       checkpoint.Spec // what a layout knows beyond cfg
+	mapped     bool            // weights may be views of a read-only file
 	close      func() error
 }
 
@@ -77,6 +80,19 @@ type Options struct {
 	// BatchSize is the largest number of pictures or captions in one pass; zero
 	// means 32. It changes speed and memory, never a result.
 	BatchSize int
+
+	// The rest is read by [Load] only.
+
+	// Trainable gives every parameter memory of its own to write to; it is needed
+	// for training.
+	Trainable bool
+	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
+	Tokenizer  text.Tokenizer
+	Preprocess *vision.Preprocess
+	// ImageSize (height, width) and ContextLength, where not zero, replace the
+	// checkpoint's; position embeddings are resized as open_clip does.
+	ImageSize     [2]int
+	ContextLength int
 }
 
 // New returns a model with random weights drawn from seed. The tokenizer may be
@@ -100,6 +116,9 @@ func blank(cfg Config, tok text.Tokenizer, opts *Options) (*Model, error) {
 	if tok != nil && tok.VocabSize() > cfg.Text.VocabSize {
 		return nil, fmt.Errorf("encoder: the tokenizer has %d tokens, but Text.VocabSize is %d", tok.VocabSize(), cfg.Text.VocabSize)
 	}
+	if cfg.LogitScale == 0 {
+		cfg.LogitScale = math.Log(1 / 0.07)
+	}
 	m := &Model{cfg: cfg, tok: tok}
 	if opts != nil {
 		m.options = *opts
@@ -114,11 +133,7 @@ func blank(cfg Config, tok text.Tokenizer, opts *Options) (*Model, error) {
 	if m.text, err = text.Blank(cfg.Text); err != nil {
 		return nil, err
 	}
-	scale := cfg.LogitScale
-	if scale == 0 {
-		scale = math.Log(1 / 0.07)
-	}
-	m.logitScale = nn.NewParam("logit_scale").Fill(float32(scale))
+	m.logitScale = nn.NewParam("logit_scale").Fill(float32(m.cfg.LogitScale))
 	if cfg.LogitBias != nil {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
@@ -152,6 +167,10 @@ func (m *Model) Params() []*Param {
 	}
 	return append(append(ps, m.text.Params()...), m.image.Params()...)
 }
+
+// Trainable reports whether the parameters may be written to: not those of a
+// model loaded without Options.Trainable.
+func (m *Model) Trainable() bool { return !m.mapped }
 
 // Close releases the files that a loaded model's weights are mapped from. The
 // model must not be used afterwards.

@@ -22,6 +22,9 @@ type Batch struct {
 // Prepare preprocesses pictures and tokenizes captions, several at once. It may
 // run beside a step, in another goroutine.
 func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
+	if t.model.Tokenizer() == nil {
+		return nil, errors.New("train: the model has no tokenizer")
+	}
 	cfg := t.model.Config()
 	length, size := cfg.Text.ContextLength, 3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1]
 	b := &Batch{

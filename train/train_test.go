@@ -19,6 +19,8 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
+var raceDetector bool
+
 // letters is a tokenizer of single bytes.
 type letters struct{}
 
@@ -136,6 +138,9 @@ func TestSeedsAreBits(t *testing.T) {
 // TestSteadyMemory: a step in steady state allocates under 2 MB, and the heap
 // does not grow over 1,000 steps.
 func TestSteadyMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
 	steps := 1000
 	if testing.Short() {
 		steps = 100

@@ -112,15 +112,15 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Tokenizer() == nil {
-		return nil, errors.New("train: the model has no tokenizer")
+	if !m.Trainable() {
+		return nil, errors.New("train: the model's weights are mapped from a file: load it with Options.Trainable")
 	}
 	t := &Trainer{
 		model: m, cfg: cfg, passes: make(map[shape]*pass),
 		solver: AdamW{Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm},
 	}
 	for _, p := range m.Params() {
-		if p == m.LogitBias() && cfg.Loss != "sigmoid" {
+		if p.Buffer || p == m.LogitBias() && cfg.Loss != "sigmoid" {
 			continue
 		}
 		w := &weight{param: p, value: dense(p.Data, p.Shape)}

@@ -1,0 +1,144 @@
+package encoder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/text"
+)
+
+// Load opens a model in any of the supported layouts: a folder, or a file of
+// weights with its configuration beside it.
+//
+//   - Hugging Face's CLIPModel: config.json, model.safetensors or its shards,
+//     preprocessor_config.json;
+//   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
+//     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
+//   - OpenAI's .pt, a TorchScript archive or a state dict.
+//
+// Half-precision weights become float32. The tokenizer comes from the same
+// folder, from vocab.json with merges.txt, tokenizer.json or
+// bpe_simple_vocab_16e6.txt.gz; a folder without any gives a model that takes
+// token ids only, unless Options.Tokenizer is set.
+//
+// Unless Options.Trainable is set the weights may be mapped from the file, and
+// [Model.Close] releases it.
+func Load(path string, opts *Options) (*Model, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable})
+	if err != nil {
+		return nil, fmt.Errorf("encoder: %w", err)
+	}
+	m, err := load(c, o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("encoder: %s: %w", path, err), c.Close())
+	}
+	return m, nil
+}
+
+func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
+	spec := c.Spec()
+	if o.Preprocess != nil {
+		spec.Preprocess = o.Preprocess
+	}
+	if spec.Preprocess == nil {
+		return nil, errors.New("the checkpoint does not say how pictures are preprocessed: set Options.Preprocess")
+	}
+	tok := o.Tokenizer
+	if tok == nil && spec.HFTokenizer == "" {
+		bpe, err := text.LoadTokenizer(c.TokenizerFS(), text.BPEOptions{Clean: text.Clean(spec.TextClean)})
+		switch {
+		case err == nil:
+			tok = bpe
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	m, err := blank(fromSpec(spec), tok, &o)
+	if err != nil {
+		return nil, err
+	}
+	m.spec, m.mapped, m.close = spec, !o.Trainable, c.Close
+	return m, c.Fill(m.Params())
+}
+
+func fromSpec(s checkpoint.Spec) Config {
+	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale}
+	if s.LogitBias {
+		cfg.LogitBias = &s.InitLogitBias
+	}
+	return cfg
+}
+
+// Layouts that [Model.Save] writes.
+const (
+	OpenCLIP    = checkpoint.OpenCLIP    // open_clip_config.json, open_clip_model.safetensors
+	HuggingFace = checkpoint.HuggingFace // config.json, model.safetensors, preprocessor_config.json
+)
+
+// Save writes the model to a folder in open_clip's layout, with the tokenizer
+// beside it. Load gives it back bit for bit. An older model in the folder is
+// replaced only when the new one is complete.
+func (m *Model) Save(dir string) error { return m.SaveAs(dir, OpenCLIP) }
+
+// SaveAs is [Model.Save] in the layout given, OpenCLIP or HuggingFace. What a
+// layout cannot express is an error that names it.
+func (m *Model) SaveAs(dir, layout string) error {
+	spec := m.spec
+	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
+	spec.InitLogitScale = m.cfg.LogitScale
+	if m.cfg.LogitBias != nil {
+		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
+	}
+	files, err := m.tokenizerFiles()
+	if err != nil {
+		return fmt.Errorf("encoder: save %s: %w", dir, err)
+	}
+	if err := checkpoint.Save(dir, layout, spec, m.Params(), files...); err != nil {
+		return fmt.Errorf("encoder: %w", err)
+	}
+	return nil
+}
+
+// tokenizerFiles returns what the tokenizer saves of itself, for it to be
+// written with the rest.
+func (m *Model) tokenizerFiles() (files []checkpoint.File, err error) {
+	tok, ok := m.tok.(interface{ Save(dir string) error })
+	if !ok {
+		return nil, nil
+	}
+	tmp, err := os.MkdirTemp("", "goclip")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	if err := tok.Save(tmp); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(tmp)
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(tmp, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, checkpoint.File{Name: e.Name(), Data: data})
+	}
+	return files, err
+}
+
+// ConfigByName returns the configuration of a published model, such as
+// "ViT-B-32-quickgelu", "ViT-L-14-336" or "RN50", and whether there is one.
+func ConfigByName(name string) (Config, bool) {
+	spec, ok := checkpoint.ConfigByName(name)
+	return fromSpec(spec), ok
+}
+
+// ConfigNames lists the names that [ConfigByName] knows.
+func ConfigNames() []string { return checkpoint.ConfigNames() }

@@ -1,0 +1,86 @@
+// Train fits a toy CLIP to pictures with captions, tells how well it names
+// pictures that it never saw, and draws a sheet to look at.
+//
+//	go run ./examples/train                                  # pictures that the library draws
+//	go run ./examples/train -data train.tar -test test.tar   # yours: class folders, a CSV, a tar of either
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/train"
+)
+
+func main() {
+	log.SetFlags(0)
+	data := flag.String("data", "", "training set; the drawn set where empty")
+	test := flag.String("test", "", "test set that goes with -data")
+	steps := flag.Int("steps", 0, "training steps of 128 pairs; 0 means 450, or 5 epochs of -data")
+	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
+	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *data, *test, *steps, *seed, *out); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, data, test string, steps int, seed uint64, out string) error {
+	sets, err := open(data, test, &steps, seed)
+	if err != nil {
+		return err
+	}
+	defer sets.Close()
+	tok, err := tokenizer(ctx, sets.train)
+	if err != nil {
+		return err
+	}
+	model, err := encoder.New(config(tok, sets.context), tok, seed)
+	if err != nil {
+		return err
+	}
+	trainer, err := train.New(model, train.Config{
+		LR:          train.Cosine(sets.lr, steps/20, steps),
+		WeightDecay: 0.1,
+		ClipNorm:    1,
+		Groups:      sets.groups,
+	})
+	if err != nil {
+		return err
+	}
+	ledger := &dataset.Ledger{}
+	progress := train.NewProgress(os.Stderr, steps, terminal())
+	for batch, err := range dataset.Batches(ctx, sets.train, dataset.BatchOptions{
+		Size: batchSize, Shuffle: true, Seed: seed, Ledger: ledger, Augment: sets.augment,
+	}) {
+		if err == nil {
+			var stats train.Stats
+			stats, err = trainer.Step(ctx, batch.Pairs)
+			progress.Update(stats)
+		}
+		if errors.Is(err, context.Canceled) {
+			fmt.Fprintf(os.Stderr, "\ninterrupted after %d steps\n", trainer.Steps())
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if trainer.Steps() == steps {
+			break
+		}
+	}
+	if err := model.Save(out); err != nil {
+		return err
+	}
+	fmt.Printf("model: %s\n", out)
+	return report(context.WithoutCancel(ctx), model, sets, ledger, out+".png")
+}
