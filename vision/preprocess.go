@@ -75,10 +75,9 @@ const (
 
 // Validate reports the first field that cannot be used.
 func (p *Preprocess) Validate() error {
-	for _, n := range p.Size {
-		if n < 1 || n > maxSide || p.Size[0] > maxPixels/p.Size[1] {
-			return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides", p.Size[0], p.Size[1])
-		}
+	h, w := p.Size[0], p.Size[1]
+	if h < 1 || w < 1 || h > maxSide || w > maxSide || h > maxPixels/w {
+		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, maxPixels)
 	}
 	if !slices.Contains([]string{"", "shortest", "longest", "squash"}, p.Resize) {
 		return fmt.Errorf("vision: preprocess: Resize %q, want shortest, longest or squash", p.Resize)
