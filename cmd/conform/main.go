@@ -62,7 +62,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	dir := flags.Arg(0)
-	cases, err := discover(dir, *vocab, stderr)
+	if *vocab != "" {
+		_, err = os.Stat(*vocab)
+	}
+	var cases []testCase
+	if err == nil {
+		cases, err = discover(dir, *vocab, stderr)
+	}
 	if err == nil {
 		cases = slices.DeleteFunc(cases, func(c testCase) bool { return !selected.MatchString(c.name) })
 		if len(cases) == 0 {

@@ -52,6 +52,10 @@ func (r *report) near(what string, got, want []float32, tol float64) {
 		r.mismatch(what, "got %d numbers, want %d", len(got), len(want))
 		return
 	}
+	if len(want) == 0 {
+		r.mismatch(what, "the tensor is empty")
+		return
+	}
 	c := comparison{what: what, tol: tol}
 	for i, w := range want {
 		d := math.Abs(float64(got[i]) - float64(w))

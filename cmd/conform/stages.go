@@ -58,7 +58,7 @@ func compareStages(r *report, path, expected string) (err error) {
 		return err
 	}
 	defer want.close()
-	m, err := encoder.Load(path, nil)
+	m, err := load(path, want)
 	if err != nil {
 		return err
 	}

@@ -34,10 +34,11 @@ func tokenizerCases(root, vocab string) ([]testCase, error) {
 		return file == "cases.jsonl" || file == "open_clip_clean.jsonl" || configFiles[file]
 	})
 	found := false
-	for file, compare := range map[string]func(*report, []vocabulary, []byte) error{
-		"cases.jsonl": compareCaption, "open_clip_clean.jsonl": compareClean,
-	} {
-		path := filepath.Join(dir, file)
+	for _, set := range []struct {
+		file    string
+		compare func(*report, []vocabulary, []byte) error
+	}{{"cases.jsonl", compareCaption}, {"open_clip_clean.jsonl", compareClean}} {
+		path := filepath.Join(dir, set.file)
 		if !exists(path) {
 			continue
 		}
@@ -47,9 +48,9 @@ func tokenizerCases(root, vocab string) ([]testCase, error) {
 			return nil, err
 		}
 		for i, line := range lines {
-			id := fmt.Sprintf("tokenizer/%s:%d", file, i+1)
+			id := fmt.Sprintf("tokenizer/%s:%d", set.file, i+1)
 			cases = append(cases, testCase{id, func(_ context.Context, r *report) error {
-				return compare(r, forms, line)
+				return set.compare(r, forms, line)
 			}})
 		}
 	}
@@ -142,9 +143,11 @@ func compareCaption(r *report, forms []vocabulary, line []byte) error {
 	switch {
 	case len(c.IDs) < 2 || len(openCLIP) < 2:
 		return errors.New("ids or open_clip_ids are missing")
-	case c.Truncated != (len(c.IDs) > context77) || c.Truncated != (len(row) == context77):
-		return fmt.Errorf("%d ids, ids77 with %d and truncated %v do not fit together", len(c.IDs), len(row), c.Truncated)
-	case !c.Truncated:
+	case c.Truncated != (len(c.IDs) > context77):
+		return fmt.Errorf("%d ids, but truncated is %v", len(c.IDs), c.Truncated)
+	case c.Truncated && row == nil:
+		return errors.New("ids77 is missing")
+	case row == nil:
 		row = append(slices.Clone(c.IDs), make([]int32, context77-len(c.IDs))...)
 	}
 	same(r, "clean", []string{text.CleanLower.Text(c.Text)}, []string{c.Clean})
@@ -181,18 +184,19 @@ func compareClean(r *report, forms []vocabulary, line []byte) error {
 	if err := strict(line, &c); err != nil {
 		return err
 	}
-	for clean, want := range map[text.Clean]*[]int32{
-		text.CleanLower: c.Lower, text.CleanWhitespace: c.Whitespace, text.CleanCanonicalize: c.Canonicalize,
-	} {
-		if want == nil {
-			return fmt.Errorf("%s is missing", clean)
+	for _, mode := range []struct {
+		clean text.Clean
+		want  *[]int32
+	}{{text.CleanLower, c.Lower}, {text.CleanWhitespace, c.Whitespace}, {text.CleanCanonicalize, c.Canonicalize}} {
+		if mode.want == nil {
+			return fmt.Errorf("%s is missing", mode.clean)
 		}
 		for _, f := range forms {
-			tok, err := f.load(text.BPEOptions{Specials: text.OpenCLIPSpecials, Clean: clean})
+			tok, err := f.load(text.BPEOptions{Specials: text.OpenCLIPSpecials, Clean: mode.clean})
 			if err != nil {
 				return err
 			}
-			same(r, string(clean)+" from "+f.name, tok.Tokens(c.Text), *want)
+			same(r, string(mode.clean)+" from "+f.name, tok.Tokens(c.Text), *mode.want)
 		}
 	}
 	return nil
