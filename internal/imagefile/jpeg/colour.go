@@ -15,12 +15,12 @@ func (d *decoder) picture() image.Image {
 		ups[i] = newUpsampler(c.plane, 8*c.across, c.width, c.height, d.hMax/c.h, d.vMax/c.v)
 	}
 	convert := d.conversion()
+	rows := new([4][]byte)
 	for y := range d.height {
-		var rows [4][]byte
 		for i, u := range ups {
 			rows[i] = u.row(y)[:d.width]
 		}
-		convert(pix[4*y*d.width:][:4*d.width], &rows)
+		convert(pix[4*y*d.width:][:4*d.width], rows)
 	}
 	if len(d.comps) == 4 {
 		return &image.CMYK{Pix: pix, Stride: 4 * d.width, Rect: rect}
@@ -110,6 +110,17 @@ func Subsampling(r image.YCbCrSubsampleRatio) (h, v int) {
 // JFIF's 1.402, 0.71414, 0.34414 and 1.772 times 1<<16, each product rounded
 // where libjpeg's tables round it.
 func convertRow(dst, luma, cb, cr []byte) {
+	cb, cr = cb[:len(luma)], cr[:len(luma)]
+	dst = dst[:4*len(luma)]
+	if n := len(luma) &^ 7; hasAVX2 && n > 0 {
+		convertRowAVX2(&dst[0], &luma[0], &cb[0], &cr[0], n/8)
+		dst, luma, cb, cr = dst[4*n:], luma[n:], cb[n:], cr[n:]
+	}
+	convertRowGo(dst, luma, cb, cr)
+}
+
+// convertRowGo is what convertRow computes.
+func convertRowGo(dst, luma, cb, cr []byte) {
 	cb, cr = cb[:len(luma)], cr[:len(luma)]
 	dst = dst[:4*len(luma)]
 	for i, l := range luma {

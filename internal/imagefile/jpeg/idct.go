@@ -1,5 +1,7 @@
 package jpeg
 
+import "encoding/binary"
+
 // The inverse DCT of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) in the
 // fixed point of libjpeg's jidctint.c: constants times 1<<13, two more bits kept
 // between the passes. Between the passes values are limited to 16 bits, as
@@ -25,6 +27,16 @@ const (
 // inverseDCT writes the 8×8 samples of a block of dequantised coefficients, in
 // natural order, to out.
 func inverseDCT(out []byte, stride int, block *[64]int16) {
+	_ = out[7*stride+7]
+	if hasAVX2 {
+		inverseDCTAVX2(&out[0], stride, block)
+		return
+	}
+	inverseDCTGo(out, stride, block)
+}
+
+// inverseDCTGo is what inverseDCT computes.
+func inverseDCTGo(out []byte, stride int, block *[64]int16) {
 	var mid [64]int32
 	for x := range 8 {
 		var v [8]int32
@@ -81,10 +93,7 @@ func transform(v *[8]int32) {
 func fillBlock(out []byte, stride int, dc int16) {
 	v := sample((limit16(int32(dc)<<passBits) + 1<<(passBits+2)) >> (passBits + 3))
 	for y := range 8 {
-		row := out[y*stride:][:8]
-		for i := range row {
-			row[i] = v
-		}
+		binary.LittleEndian.PutUint64(out[y*stride:], uint64(v)*0x0101010101010101)
 	}
 }
 

@@ -169,6 +169,31 @@ func TestInverseDCT(t *testing.T) {
 	}
 }
 
+// TestInverseDCTVectors: the vector code gives the Go code's bytes, for blocks
+// of every kind, impossible ones among them, and writes nothing beside.
+func TestInverseDCTVectors(t *testing.T) {
+	if !hasAVX2 {
+		t.Skip("this machine or build has no vector code")
+	}
+	rng := rand.New(rand.NewPCG(4, 4))
+	for trial := range 20000 {
+		var block [64]int16
+		for range 1 + trial%64 {
+			block[rng.IntN(64)] = int16(rng.IntN(2<<(trial%15+1)) - 1<<(trial%15+1))
+		}
+		const stride = 11
+		var got, want [8*stride + 8]byte
+		for i := range got {
+			got[i], want[i] = 0xa5, 0xa5
+		}
+		inverseDCTGo(want[3:], stride, &block)
+		inverseDCTAVX2(&got[3], stride, &block)
+		if got != want {
+			t.Fatalf("block %v: got %v, want %v", block, got, want)
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	whole := testFile(t, "baseline420.jpg")
 	progressive := testFile(t, "progressive420.jpg")
@@ -289,15 +314,37 @@ func TestColours(t *testing.T) {
 
 // TestConvertRow: the fixed point rounds as the definition does, to within 1.
 func TestConvertRow(t *testing.T) {
-	for v := range 1 << 18 {
-		y, cb, cr := byte(v&63<<2), byte(v>>6&63<<2|v&3), byte(v>>12<<2|v>>6&3)
-		var got [4]byte
-		convertRow(got[:], []byte{y}, []byte{cb}, []byte{cr})
-		b, r := float64(cb)-128, float64(cr)-128
-		for i, want := range []float64{float64(y) + 1.402*r, float64(y) - 0.344136*b - 0.714136*r, float64(y) + 1.772*b} {
-			if d := math.Abs(float64(got[i]) - min(max(want, 0), 255)); !(d <= 0.51) {
-				t.Fatalf("%d %d %d: channel %d is %d, want %.3f ± 0.51", y, cb, cr, i, got[i], want)
+	const n = 64 * 64
+	luma, cb, cr := make([]byte, n), make([]byte, n), make([]byte, n)
+	got := make([]byte, 4*n)
+	for v := range 64 {
+		for i := range n {
+			luma[i], cb[i], cr[i] = byte(4*v+v/16), byte(i<<2|v&3), byte(i>>6<<2|v>>2&3)
+		}
+		convertRowGo(got, luma, cb, cr)
+		for i := range n {
+			b, r := float64(cb[i])-128, float64(cr[i])-128
+			y := float64(luma[i])
+			for c, want := range [3]float64{y + 1.402*r, y - 0.344136*b - 0.714136*r, y + 1.772*b} {
+				if d := math.Abs(float64(got[4*i+c]) - min(max(want, 0), 255)); !(d <= 0.51) {
+					t.Fatalf("%v %v %v: channel %d is %d, want %.3f ± 0.51", y, cb[i], cr[i], c, got[4*i+c], want)
+				}
 			}
+		}
+		if vector := make([]byte, 4*n); hasAVX2 {
+			convertRowAVX2(&vector[0], &luma[0], &cb[0], &cr[0], n/8)
+			if !bytes.Equal(vector, got) {
+				t.Fatalf("luma %d: the vector code differs", luma[0])
+			}
+		}
+	}
+	// Every length, and nothing written behind it.
+	for n := range 40 {
+		got, want := bytes.Repeat([]byte{0xa5}, 4*n+8), bytes.Repeat([]byte{0xa5}, 4*n+8)
+		convertRow(got, luma[:n], cb[3:], cr[7:])
+		convertRowGo(want, luma[:n], cb[3:], cr[7:])
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%d pixels: got %v, want %v", n, got, want)
 		}
 	}
 }

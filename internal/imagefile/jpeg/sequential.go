@@ -183,13 +183,13 @@ func (s *scanHeader) resetPredictions() {
 func (d *decoder) sequentialScan(b *bitReader, s *scanHeader) error {
 	var block [64]int16
 	return d.units(b, s, func(c *component, x, y int) error {
-		last, err := b.block(c, &block)
+		flat, err := b.block(c, &block)
 		if err != nil {
 			return err
 		}
 		stride := 8 * c.across
 		out := c.plane[8*(y*stride+x):]
-		if last == 0 {
+		if flat {
 			fillBlock(out, stride, block[0])
 			block[0] = 0
 		} else {
@@ -201,61 +201,67 @@ func (d *decoder) sequentialScan(b *bitReader, s *scanHeader) error {
 }
 
 // block decodes a block, which must be zero, and multiplies it with the
-// quantisation table. It returns the place of the last coefficient in the file.
-func (b *bitReader) block(c *component, out *[64]int16) (last int, err error) {
+// quantisation table. It reports whether the DC coefficient is the only one.
+// The reader's state is held in variables, which the compiler keeps in registers.
+func (b *bitReader) block(c *component, out *[64]int16) (flat bool, err error) {
 	b.ensure()
 	size := b.symbol(c.dc)
 	if size < 0 || size > 15 {
-		return 0, errCode
+		return false, errCode
 	}
 	if size > 0 {
 		c.pred += extend(b.take(size), size)
 	}
-	q := c.quant
+	q, ac := c.quant, c.ac
 	out[0] = int16(c.pred * int32(q[0]))
 
-	ac := c.ac
 	acc, n := b.acc, b.n
-	for k := 1; k < 64; {
+	k := uint(1)
+	for ; k < 64; k++ {
 		if n < 32 {
 			b.acc, b.n = acc, n
 			b.refill()
 			acc, n = b.acc, b.n
 		}
 		e := ac.coef[acc>>(64-lookBits)]
+		acc <<= e & 63
+		n -= int(e & 63)
+		k += uint(e >> 8 & 15)
 		value := int32(e) >> 16
-		if value != 0 {
-			acc <<= e & 63
-			n -= int(e & 63)
-			k += int(e >> 8 & 15)
-		} else {
-			b.acc, b.n = acc, n
-			symbol := b.symbol(ac)
-			if symbol < 0 {
-				return 0, errCode
-			}
-			run, size := symbol>>4, symbol&15
-			if size == 0 {
-				acc, n = b.acc, b.n
-				if run < 15 {
-					break
+		if value == 0 {
+			// A code alone: its symbol is in bits 8 to 15, a run in the
+			// upper four; or a code longer than the table's, of 0 bits.
+			size := e >> 8 & 15
+			k += uint(e>>12&15) - uint(size)
+			if e == 0 {
+				b.acc, b.n = acc, n
+				symbol := b.longSymbol(ac)
+				if symbol < 0 {
+					return false, errCode
 				}
-				k += 16
-				continue
+				acc, n = b.acc, b.n
+				size = uint32(symbol & 15)
+				k += uint(symbol >> 4)
+				e = uint32(symbol) << 8
 			}
-			k += run
-			value = extend(b.take(size), size)
-			acc, n = b.acc, b.n
+			if size == 0 {
+				if e>>12&15 == 15 {
+					continue
+				}
+				k -= uint(e >> 12 & 15)
+				break
+			}
+			value = extend(int32(acc>>((64-size)&63)), int(size))
+			acc <<= size & 63
+			n -= int(size)
 		}
 		if k > 63 {
-			return 0, errRun
+			return false, errRun
 		}
-		out[zigzag[k]] = int16(value * int32(q[k]))
-		last = k
-		k++
+		out[zigzag[k]&63] = int16(value * int32(q[k]))
 	}
 	b.acc, b.n = acc, n
-	return last, nil
+	return k == 1, nil
 }
 
 // quantised multiplies a block by a table.
