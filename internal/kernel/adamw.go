@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // AdamWStep holds the numbers of one step of AdamW.
 type AdamWStep struct {
@@ -21,18 +24,41 @@ func AdamW(p, g, m, v []float32, s AdamWStep) {
 	checkLen("g", g, len(p))
 	checkLen("m", m, len(p))
 	checkLen("v", v, len(p))
-	chunks(len(p), func(i, j int) { adamWGo(p[i:j], g[i:j], m[i:j], v[i:j], s) })
+	x := adamWScalars{
+		beta1: s.Beta1, rest1: oneMinus(s.Beta1),
+		beta2: s.Beta2, rest2: oneMinus(s.Beta2),
+		rate:  s.LR / s.Correction1,
+		root:  float32(1 / math.Sqrt(float64(s.Correction2))),
+		eps:   s.Eps,
+		decay: 1 - s.LR*s.WeightDecay,
+		grad:  s.GradScale,
+	}
+	chunks(len(p), func(i, j int) {
+		if isa >= avx2 {
+			adamWVec(&p[i], &g[i], &m[i], &v[i], j-i, x.beta1, x.rest1, x.beta2, x.rest2, x.rate, x.root, x.eps, x.decay, x.grad)
+		} else {
+			adamWGo(p[i:j], g[i:j], m[i:j], v[i:j], x)
+		}
+	})
 }
 
-func adamWGo(p, g, m, v []float32, s AdamWStep) {
-	decay := 1 - s.LR*s.WeightDecay
-	rate := s.LR / s.Correction1
-	root := float32(1 / math.Sqrt(float64(s.Correction2)))
+type adamWScalars struct {
+	beta1, rest1, beta2, rest2, rate, root, eps, decay, grad float32
+}
+
+// oneMinus returns 1-β for the β that was written down: 0.001 for 0.999, where
+// 1 - float32(0.999) is 0.00099999, 13 parts in a million less.
+func oneMinus(beta float32) float32 {
+	b, _ := strconv.ParseFloat(strconv.FormatFloat(float64(beta), 'g', -1, 32), 64)
+	return float32(1 - b)
+}
+
+func adamWGo(p, g, m, v []float32, s adamWScalars) {
 	for i, d := range g {
-		d *= s.GradScale
-		m[i] = s.Beta1*m[i] + (1-s.Beta1)*d
-		v[i] = s.Beta2*v[i] + (1-s.Beta2)*d*d
-		den := float32(math.Sqrt(float64(v[i])))*root + s.Eps
-		p[i] = p[i]*decay - rate*m[i]/den
+		d *= s.grad
+		m[i] = s.beta1*m[i] + s.rest1*d
+		v[i] = s.beta2*v[i] + s.rest2*d*d
+		den := float32(math.Sqrt(float64(v[i])))*s.root + s.eps
+		p[i] = p[i]*s.decay - s.rate*m[i]/den
 	}
 }

@@ -18,7 +18,7 @@ func LayerNorm(dst, x, gamma, beta []float32, rows, cols int, eps float32, mean,
 		checkLen("rstd", rstd, rows)
 	}
 	rowChunks(rows, cols, func(i int) {
-		mu, r := layerNormGo(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], gamma, beta, eps)
+		mu, r := layerNorm(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], gamma, beta, eps)
 		if mean != nil {
 			mean[i] = mu
 		}
@@ -26,6 +26,18 @@ func LayerNorm(dst, x, gamma, beta []float32, rows, cols int, eps float32, mean,
 			rstd[i] = r
 		}
 	})
+}
+
+// layerNorm normalises one row.
+func layerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
+	if isa < avx2 || len(x) == 0 {
+		return layerNormGo(dst, x, gamma, beta, eps)
+	}
+	n := len(x)
+	mean = sumVec(&x[0], n) / float32(n)
+	rstd = float32(1 / math.Sqrt(float64(squaresVec(&x[0], n, mean))/float64(n)+float64(eps)))
+	normalizeVec(&dst[0], &x[0], &gamma[0], &beta[0], n, mean, rstd)
+	return mean, rstd
 }
 
 func layerNormGo(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
@@ -58,8 +70,18 @@ func LayerNormBackward(dx, x, dy, gamma, mean, rstd []float32, rows, cols int) {
 	checkLen("rstd", rstd, rows)
 	rowChunks(rows, cols, func(i int) {
 		at, to := i*cols, i*cols+cols
-		layerNormBackwardGo(dx[at:to], x[at:to], dy[at:to], gamma, mean[i], rstd[i])
+		layerNormBackward(dx[at:to], x[at:to], dy[at:to], gamma, mean[i], rstd[i])
 	})
+}
+
+func layerNormBackward(dx, x, dy, gamma []float32, mean, rstd float32) {
+	if isa < avx2 || len(x) == 0 {
+		layerNormBackwardGo(dx, x, dy, gamma, mean, rstd)
+		return
+	}
+	n := len(x)
+	sum, dot := normalizeSumsVec(&x[0], &dy[0], &gamma[0], n, mean, rstd)
+	normalizeGradVec(&dx[0], &x[0], &dy[0], &gamma[0], n, mean, rstd, sum/float32(n), dot/float32(n))
 }
 
 func layerNormBackwardGo(dx, x, dy, gamma []float32, mean, rstd float32) {
@@ -86,26 +108,34 @@ func LayerNormBackwardParams(dgamma, dbeta, x, dy, mean, rstd []float32, rows, c
 	checkRows("dy", dy, rows, cols)
 	checkLen("mean", mean, rows)
 	checkLen("rstd", rstd, rows)
-	const strip = 64
-	Parallel((cols+strip-1)/strip, func(s int) {
-		j0, j1 := s*strip, min(cols, s*strip+strip)
-		layerNormParamsGo(dgamma[j0:j1], dbeta[j0:j1], x[j0:], dy[j0:], mean, rstd, cols)
+	strips(cols, func(j0, j1 int) {
+		clear(dgamma[j0:j1])
+		clear(dbeta[j0:j1])
+		for i := 0; i < rows; i += rowBlock {
+			to, at := min(rows, i+rowBlock), i*cols+j0
+			layerNormParams(dgamma[j0:j1], dbeta[j0:j1], x[at:], dy[at:], mean[i:to], rstd[i:to], cols)
+		}
 	})
 }
 
+// layerNormParams adds a block of rows to the gradients of a strip of columns.
+func layerNormParams(dgamma, dbeta, x, dy, mean, rstd []float32, ld int) {
+	if isa >= avx2 {
+		normalizeParamsVec(&dgamma[0], &dbeta[0], &x[0], &dy[0], &mean[0], &rstd[0], len(dgamma), len(mean), ld)
+	} else {
+		layerNormParamsGo(dgamma, dbeta, x, dy, mean, rstd, ld)
+	}
+}
+
 func layerNormParamsGo(dgamma, dbeta, x, dy, mean, rstd []float32, ld int) {
-	clear(dgamma)
-	clear(dbeta)
 	for j := range dgamma {
-		for i0 := 0; i0 < len(mean); i0 += rowBlock {
-			var dg, db float32
-			for i := i0; i < min(len(mean), i0+rowBlock); i++ {
-				d := dy[i*ld+j]
-				dg += d * ((x[i*ld+j] - mean[i]) * rstd[i])
-				db += d
-			}
-			dgamma[j] += dg
-			dbeta[j] += db
+		var dg, db float32
+		for i, mu := range mean {
+			d := dy[i*ld+j]
+			dg += d * ((x[i*ld+j] - mu) * rstd[i])
+			db += d
 		}
+		dgamma[j] += dg
+		dbeta[j] += db
 	}
 }

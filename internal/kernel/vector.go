@@ -20,10 +20,23 @@ func chunks(n int, f func(i, j int)) {
 	Parallel((n+chunk-1)/chunk, func(c int) { f(c*chunk, min(n, c*chunk+chunk)) })
 }
 
-// Exp computes dst = eˣ. dst may be x.
+// pieces is chunks on one goroutine, in ascending order.
+func pieces(n int, f func(i, j int)) {
+	for i := 0; i < n; i += chunk {
+		f(i, min(n, i+chunk))
+	}
+}
+
+// Exp computes dst = eˣ, to within one unit in the last place. dst may be x.
 func Exp(dst, x []float32) {
 	checkLen("dst", dst, len(x))
-	chunks(len(x), func(i, j int) { expGo(dst[i:j], x[i:j]) })
+	chunks(len(x), func(i, j int) {
+		if isa >= avx2 {
+			expVec(&dst[i], &x[i], j-i)
+		} else {
+			expGo(dst[i:j], x[i:j])
+		}
+	})
 }
 
 func expGo(dst, x []float32) {
@@ -39,8 +52,15 @@ func Add(dst, a, b []float32) {
 	chunks(len(dst), func(i, j int) { add(dst[i:j], a[i:j], b[i:j]) })
 }
 
+// add is Add on at most a chunk.
 func add(dst, a, b []float32) {
-	addGo(dst, a, b)
+	switch {
+	case len(dst) == 0:
+	case isa >= avx2:
+		addVec(&dst[0], &a[0], &b[0], len(dst))
+	default:
+		addGo(dst, a, b)
+	}
 }
 
 func addGo(dst, a, b []float32) {
@@ -52,7 +72,13 @@ func addGo(dst, a, b []float32) {
 // Axpy computes dst += alpha·x.
 func Axpy(dst []float32, alpha float32, x []float32) {
 	checkLen("x", x, len(dst))
-	chunks(len(dst), func(i, j int) { axpyGo(dst[i:j], alpha, x[i:j]) })
+	chunks(len(dst), func(i, j int) {
+		if isa >= avx2 {
+			axpyVec(&dst[i], &x[i], j-i, alpha)
+		} else {
+			axpyGo(dst[i:j], alpha, x[i:j])
+		}
+	})
 }
 
 func axpyGo(dst []float32, alpha float32, x []float32) {

@@ -18,7 +18,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	for _, f := range []file{gemmFile(), packFile()} {
+	for _, f := range []file{gemmFile(), packFile(), elementFile(), rowFile()} {
 		f.write("..")
 	}
 }
@@ -32,6 +32,9 @@ type file struct {
 	decls bytes.Buffer // Go declarations
 	stubs bytes.Buffer // the same without assembly
 	tail  bytes.Buffer // further Go for name_amd64.go
+
+	consts map[uint32]int // offsets in the table of constants
+	labels int
 }
 
 // p writes one line of assembly.
@@ -43,8 +46,13 @@ func (f *file) i(format string, a ...any) { fmt.Fprintf(&f.code, "\t"+format+"\n
 // text begins a function that Go calls by its name. The signature is Go's,
 // without "func"; the frame is the size of its arguments and results.
 func (f *file) text(name, signature string, frame int) {
-	fmt.Fprintf(&f.stubs, "func %s%s { panic(\"kernel: no assembly\") }\n", name, signature)
+	f.stub(name, signature)
 	f.declare(name, signature, frame)
+}
+
+// stub declares a function for the builds without assembly.
+func (f *file) stub(name, signature string) {
+	fmt.Fprintf(&f.stubs, "func %s%s { panic(\"kernel: no assembly\") }\n", name, signature)
 }
 
 // declare begins a function that only other generated code names.
@@ -52,6 +60,27 @@ func (f *file) declare(name, signature string, frame int) {
 	fmt.Fprintf(&f.decls, "//go:noescape\nfunc %s%s\n\n", name, signature)
 	f.p("// func %s%s", name, signature)
 	f.p("TEXT ·%s(SB), NOSPLIT, $0-%d", name, frame)
+}
+
+// label returns a new label.
+func (f *file) label() string {
+	f.labels++
+	return fmt.Sprintf("rows%d", f.labels)
+}
+
+// finish closes the tables that vector functions use.
+func (f *file) finish() file {
+	fmt.Fprintf(&f.data, "GLOBL consts<>(SB), RODATA|NOPTR, $%d\n\n", 32*len(f.consts))
+	fmt.Fprintf(&f.data, "// A mask of n lanes begins 4·(%d-n) bytes into it.\n", maskLanes)
+	for i := 0; i < 2*maskLanes; i += 2 {
+		v := "0xffffffffffffffff"
+		if i >= maskLanes {
+			v = "0"
+		}
+		fmt.Fprintf(&f.data, "DATA vecMask<>+%d(SB)/8, $%s\n", 4*i, v)
+	}
+	fmt.Fprintf(&f.data, "GLOBL vecMask<>(SB), RODATA|NOPTR, $%d\n\n", 8*maskLanes)
+	return *f
 }
 
 // ret ends a function.

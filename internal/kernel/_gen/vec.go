@@ -1,0 +1,318 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// param is an argument or result of a function: a pointer, an int or a float32.
+type param struct {
+	name string
+	kind byte // 'p', 'i' or 'f'
+}
+
+func pointers(names string) (ps []param) {
+	for _, n := range strings.Fields(names) {
+		ps = append(ps, param{n, 'p'})
+	}
+	return ps
+}
+
+func floats(names string) (ps []param) {
+	for _, n := range strings.Fields(names) {
+		ps = append(ps, param{n, 'f'})
+	}
+	return ps
+}
+
+func ints(names string) (ps []param) {
+	for _, n := range strings.Fields(names) {
+		ps = append(ps, param{n, 'i'})
+	}
+	return ps
+}
+
+// layout gives every parameter its offset in the frame, results last.
+func layout(args, results []param) (at map[string]int, frame int) {
+	at = map[string]int{}
+	place := func(ps []param) {
+		for _, p := range ps {
+			size := 8
+			if p.kind == 'f' {
+				size = 4
+			}
+			frame = (frame + size - 1) / size * size
+			at[p.name] = frame
+			frame += size
+		}
+	}
+	place(args)
+	if len(results) > 0 {
+		frame = (frame + 7) / 8 * 8
+		place(results)
+	}
+	return at, frame
+}
+
+func goList(ps []param) string {
+	var s []string
+	for _, p := range ps {
+		s = append(s, p.name+" "+map[byte]string{'p': "*float32", 'i': "int", 'f': "float32"}[p.kind])
+	}
+	return strings.Join(s, ", ")
+}
+
+func names(ps []param) string {
+	var s []string
+	for _, p := range ps {
+		s = append(s, p.name)
+	}
+	return strings.Join(s, ", ")
+}
+
+// vector writes a function for AVX2. AVX-512 uses it too: where memory is the
+// limit, wider vectors gain nothing.
+func (f *file) vector(name string, args, results []param, body func(v *vec)) {
+	at, frame := layout(args, results)
+	f.text(name+"Vec", signature(args, results), frame)
+	body(&vec{file: f, at: at})
+	f.ret()
+}
+
+// wide writes a function twice, for AVX2 and AVX-512, and the Go that chooses.
+func (f *file) wide(name string, args, results []param, body func(v *vec)) {
+	at, frame := layout(args, results)
+	sig, call, ret, end := signature(args, results), "("+names(args)+")", "", "return\n"
+	if len(results) > 0 {
+		ret, end = "return ", ""
+	}
+	for _, z := range []bool{false, true} {
+		v := &vec{file: f, z: z, at: at}
+		f.declare(name+v.isa(), sig, frame)
+		body(v)
+		f.ret()
+	}
+	fmt.Fprintf(&f.tail, "func %sVec%s {\nif isa == avx512 {\n%s%sAVX512%s\n%s}\n%s%sAVX2%s\n}\n\n", name, sig, ret, name, call, end, ret, name, call)
+	f.stub(name+"Vec", sig)
+}
+
+func signature(args, results []param) string {
+	s := "(" + goList(args) + ")"
+	if len(results) > 0 {
+		s += " (" + goList(results) + ")"
+	}
+	return s
+}
+
+// vec writes one function for vectors of one width. Both widths do the same
+// operations in the same order, so their results are the same bits.
+type vec struct {
+	*file
+	z      bool           // AVX-512
+	at     map[string]int // offsets of the arguments and results
+	masked bool           // in a tail
+}
+
+func (v *vec) isa() string {
+	if v.z {
+		return "AVX512"
+	}
+	return "AVX2"
+}
+
+func (v *vec) lanes() int {
+	if v.z {
+		return 16
+	}
+	return 8
+}
+
+// r is the name of a register. Register 15 of AVX2 is the mask of a tail.
+func (v *vec) r(i int) string {
+	if v.z {
+		return fmt.Sprintf("Z%d", i)
+	}
+	return fmt.Sprintf("Y%d", i)
+}
+
+// regs are registers from, from+1, ….
+func (v *vec) regs(from, n int) (names []string) {
+	for i := range n {
+		names = append(names, v.r(from+i))
+	}
+	return names
+}
+
+// arg loads a pointer or an int.
+func (v *vec) arg(name, reg string) { v.i("MOVQ %s+%d(FP), %s", name, v.at[name], reg) }
+
+// scalar spreads a float32 argument over a register.
+func (v *vec) scalar(name, reg string) {
+	v.i("VBROADCASTSS %s+%d(FP), %s", name, v.at[name], reg)
+}
+
+// k is a constant as an operand: the first of an instruction.
+func (v *vec) k(x float64) string { return v.bits(math.Float32bits(float32(x))) }
+
+func (v *vec) bits(b uint32) string {
+	at, ok := v.consts[b]
+	if !ok {
+		if v.consts == nil {
+			v.consts = map[uint32]int{}
+		}
+		at = 32 * len(v.consts)
+		v.consts[b] = at
+		for i := 0; i < 32; i += 8 {
+			fmt.Fprintf(&v.data, "DATA consts<>+%d(SB)/8, $%#08x%08x\n", at+i, b, b)
+		}
+	}
+	return fmt.Sprintf("consts<>+%d(SB)", at)
+}
+
+// op writes an instruction whose last operand is its result.
+func (v *vec) op(name string, operands ...string) {
+	if v.z && strings.HasSuffix(operands[0], "(SB)") {
+		name += ".BCST"
+	}
+	v.i("%s %s", name, strings.Join(operands, ", "))
+}
+
+// set spreads a constant over a register.
+func (v *vec) set(k, reg string) { v.i("VBROADCASTSS %s, %s", k, reg) }
+
+func (v *vec) zero(reg string) {
+	if v.z {
+		v.i("VPXORD %s, %s, %s", reg, reg, reg)
+	} else {
+		v.i("VXORPS %s, %s, %s", reg, reg, reg)
+	}
+}
+
+// abs clears the sign of x.
+func (v *vec) abs(x, to string) { v.op("VANDPS", v.bits(0x7fffffff), x, to) }
+
+// each runs body over n elements, n in CX, in blocks of the given length; AX is
+// the offset of the block in bytes. body does the k-th vector of the block and
+// is written twice: for whole blocks, and for a tail, whose lanes beyond n are
+// masked.
+func (v *vec) each(block int, body func(k int)) {
+	vectors := block / v.lanes()
+	v.i("XORQ AX, AX")
+	v.i("SUBQ $%d, CX", block)
+	v.i("JLT tail")
+	v.i("PCALIGN $32")
+	v.p("loop:")
+	for k := range vectors {
+		body(k)
+	}
+	v.i("ADDQ $%d, AX", 4*block)
+	v.i("SUBQ $%d, CX", block)
+	v.i("JGE loop")
+	v.p("tail:")
+	v.i("ADDQ $%d, CX", block)
+	v.i("JZ done")
+	if v.z {
+		v.i("MOVQ $1, R14")
+		v.i("SHLQ CX, R14")
+		v.i("DECQ R14")
+		for k := range vectors {
+			v.i("KMOVW R14, K%d", k+1)
+			v.i("SHRQ $16, R14")
+		}
+	} else {
+		v.i("LEAQ vecMask<>+%d(SB), R14", 4*maskLanes)
+		v.i("NEGQ CX")
+		v.i("LEAQ (R14)(CX*4), R14")
+	}
+	v.masked = true
+	for k := range vectors {
+		if !v.z {
+			v.i("VMOVUPS %d(R14), Y15", 32*k)
+		}
+		body(k)
+	}
+	v.masked = false
+	v.p("done:")
+}
+
+// maskLanes is the longest block.
+const maskLanes = 32
+
+func (v *vec) address(base string, k int) string {
+	return fmt.Sprintf("%d(%s)(AX*1)", k*4*v.lanes(), base)
+}
+
+// load reads the k-th vector of the block; masked lanes are 0.
+func (v *vec) load(base string, k int, reg string) {
+	switch at := v.address(base, k); {
+	case v.masked && v.z:
+		v.i("VMOVUPS.Z %s, K%d, %s", at, k+1, reg)
+	case v.masked:
+		v.i("VMASKMOVPS %s, Y15, %s", at, reg)
+	default:
+		v.i("VMOVUPS %s, %s", at, reg)
+	}
+}
+
+func (v *vec) store(reg, base string, k int) {
+	switch at := v.address(base, k); {
+	case v.masked && v.z:
+		v.i("VMOVUPS %s, K%d, %s", reg, k+1, at)
+	case v.masked:
+		v.i("VMASKMOVPS %s, Y15, %s", reg, at)
+	default:
+		v.i("VMOVUPS %s, %s", reg, at)
+	}
+}
+
+// only zeroes the masked lanes.
+func (v *vec) only(reg string, k int) {
+	switch {
+	case v.masked && v.z:
+		v.i("VMOVAPS.Z %s, K%d, %s", reg, k+1, reg)
+	case v.masked:
+		v.i("VANDPS Y15, %s, %s", reg, reg)
+	}
+}
+
+// blend gives neg where sign is negative, else pos. neg may be a constant.
+func (v *vec) blend(sign, pos, neg, to string) {
+	if !v.z {
+		v.i("VBLENDVPS %s, %s, %s, %s", sign, neg, pos, to)
+		return
+	}
+	v.i("VPMOVD2M %s, K7", sign)
+	if pos != to {
+		v.i("VMOVAPS %s, %s", pos, to)
+	}
+	if strings.HasSuffix(neg, "(SB)") {
+		v.i("VBROADCASTSS %s, K7, %s", neg, to)
+	} else {
+		v.i("VMOVAPS %s, K7, %s", neg, to)
+	}
+}
+
+// fold joins the lanes of the accumulators by op, halving them until one value
+// is left in lane 0 of the first, and stores that.
+func (v *vec) fold(op string, acc []string, to string) {
+	for half := len(acc) / 2; half > 0; half /= 2 {
+		for i := range half {
+			v.i("%s %s, %s, %s", op, acc[half+i], acc[i], acc[i])
+		}
+	}
+	x := func(r string) string { return "X" + r[1:] }
+	y := func(r string) string { return "Y" + r[1:] }
+	a, t := acc[0], v.r(14)
+	if v.z {
+		v.i("VEXTRACTF64X4 $1, %s, %s", a, y(t))
+		v.i("%s %s, %s, %s", op, y(t), y(a), y(a))
+	}
+	v.i("VEXTRACTF128 $1, %s, %s", y(a), x(t))
+	v.i("%s %s, %s, %s", op, x(t), x(a), x(a))
+	v.i("VMOVHLPS %s, %s, %s", x(a), x(a), x(t))
+	v.i("%s %s, %s, %s", op, x(t), x(a), x(a))
+	v.i("VMOVSHDUP %s, %s", x(a), x(t))
+	v.i("%s %s, %s, %s", strings.Replace(op, "PS", "SS", 1), x(t), x(a), x(a))
+	v.i("VMOVSS %s, %s+%d(FP)", x(a), to, v.at[to])
+}
