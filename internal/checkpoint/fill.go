@@ -17,6 +17,8 @@ import (
 // asks for, or that have another shape, each with the file's name and ours. So
 // params must be all of the model's: both towers', logit_scale and, where
 // Spec.LogitBias is set, logit_bias (scalars both, of nil or one-element shape).
+// A tensor that differs from its checksum, where the file has any, is an error
+// that names both.
 //
 // Where it can, Data is a view of the mapped file without a copy, unless
 // Options.Own was set; see there. Half-precision, transposed, joined and resized

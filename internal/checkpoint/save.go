@@ -28,7 +28,8 @@ type File struct {
 // Save writes a model to a folder, which it makes if need be, in the layout
 // HuggingFace or OpenCLIP. The bytes depend on the arguments alone, and [Open]
 // gives back the same spec and weights, bit for bit. Params must be all of the
-// spec's, as for [Checkpoint.Fill].
+// spec's, as for [Checkpoint.Fill]. The weights carry checksums, which Fill
+// verifies.
 //
 // All files are written before the first takes its final name, and the weights
 // take theirs last. An error before that leaves an older checkpoint in the
@@ -202,7 +203,12 @@ func writeAll(dir, temp string, files []File, weightsFile string, tensors []safe
 			return err
 		}
 	}
-	metadata := map[string]string{"format": "pt"} // transformers asks for it
+	sums, err := safetensors.Checksums(tensors)
+	if err != nil {
+		return err
+	}
+	// transformers asks for the format.
+	metadata := map[string]string{"format": "pt", safetensors.ChecksumKey: sums}
 	if err := safetensors.WriteFile(filepath.Join(temp, weightsFile), tensors, metadata); err != nil {
 		return err
 	}

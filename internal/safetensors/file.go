@@ -36,8 +36,10 @@ type File struct {
 
 type tensor struct {
 	Info
-	src *source
-	off int64 // of the first byte in the file
+	src    *source
+	off    int64  // of the first byte in the file
+	sum    uint32 // CRC-32C of the bytes
+	summed bool   // the file says so
 }
 
 // source is one file: a mapping, or what is read through.
@@ -100,7 +102,7 @@ func single(src source, size int64) (*File, error) {
 func (f *File) add(h *header, src *source) {
 	for _, e := range h.entries {
 		f.names = append(f.names, e.Name)
-		f.tensors[e.Name] = tensor{e.Info, src, h.data + e.begin}
+		f.tensors[e.Name] = tensor{e.Info, src, h.data + e.begin, e.sum, e.summed}
 	}
 }
 
@@ -133,8 +135,8 @@ func (f *File) Info(name string) (info Info, ok bool) {
 	return t.Info.Clone(), ok
 }
 
-// Metadata returns the file's __metadata__, nil where it has none. Of several
-// shards it is the union; the first shard by name that has a key gives its value.
+// Metadata returns the file's __metadata__ without [ChecksumKey], nil where it
+// has none. Of several shards it is the union; the first shard by name that has a key gives its value.
 func (f *File) Metadata() map[string]string {
 	if f.metadata == nil {
 		return nil
@@ -155,6 +157,9 @@ func (f *File) Float32(name string, dst []float32) error {
 	}
 	if len(dst) != t.Len() {
 		return f.errorf(t, errors.New(lengths(len(dst), t)))
+	}
+	if err := t.verify(); err != nil {
+		return f.errorf(t, err)
 	}
 	return f.errorf(t, tensorfile.ReadFloat32(dst, t.DType, t.src.r, t.off))
 }
@@ -185,12 +190,16 @@ func (f *File) bytes(name string) (tensor, []byte, error) {
 	if err != nil {
 		return t, nil, err
 	}
+	if err := t.verify(); err != nil {
+		return t, nil, f.errorf(t, err)
+	}
 	b, err := tensorfile.ReadBytes(t.src.r, t.off, t.Len()*t.DType.Size())
 	return t, b, f.errorf(t, err)
 }
 
 // View returns the named tensor without copying, where that is possible: the
-// file is mapped, the tensor is F32 and aligned, the processor little-endian.
+// file is mapped, the tensor is F32 and aligned, the processor little-endian,
+// and its checksum, if it has one, is right (otherwise Float32 gives the error).
 // The view must not be written to (the program would be killed) and is valid
 // until Close.
 func (f *File) View(name string) (v []float32, ok bool) {
@@ -202,7 +211,7 @@ func (f *File) View(name string) (v []float32, ok bool) {
 	if len(b) == 0 {
 		return []float32{}, true
 	}
-	if uintptr(unsafe.Pointer(&b[0]))%4 != 0 {
+	if uintptr(unsafe.Pointer(&b[0]))%4 != 0 || t.verify() != nil {
 		return nil, false
 	}
 	return unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4), true

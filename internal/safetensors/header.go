@@ -23,6 +23,8 @@ const maxHeader = 100_000_000
 type entry struct {
 	tensorfile.Info
 	begin, end int64
+	sum        uint32 // CRC-32C of the data, where the file has it
+	summed     bool
 }
 
 // header is a parsed header: the tensors by place in the file.
@@ -60,7 +62,10 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	slices.SortStableFunc(h.entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
 	})
-	return h, h.check(size - h.data)
+	if err := h.check(size - h.data); err != nil {
+		return nil, err
+	}
+	return h, h.checksums()
 }
 
 // check requires of the sorted entries that each has the bytes its shape needs
