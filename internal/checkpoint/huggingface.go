@@ -100,7 +100,8 @@ func hfRatio(o *object, width, def int) float64 {
 // parsePreprocessor reads a preprocessor_config.json of either generation of
 // CLIPImageProcessor. Pictures are cut as torchvision does, which is what that
 // class's fast variant and the original do; the slow one may cut one pixel
-// further up or left where the margin is odd.
+// further up or left where the margin is odd. The field ground is goclip's own,
+// which that class keeps and does not use.
 func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 	o := parseObject(config)
 	p := vision.CLIPPreprocess(224)
@@ -122,6 +123,7 @@ func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 	default:
 		o.fail("resample is %d, want 2 (bilinear) or 3 (bicubic)", r)
 	}
+	p.Ground = o.ground()
 	size, shortest := o.edges("size")
 	crop := value(o, "do_center_crop", true)
 	cut, _ := o.edges("crop_size")
@@ -266,6 +268,7 @@ type hfProcessor struct {
 	Resample  int        `json:"resample"`
 	Factor    float64    `json:"rescale_factor"`
 	Size      any        `json:"size"`
+	Ground    *[3]uint8  `json:"ground,omitempty"`
 }
 
 func formatPreprocessor(p *vision.Preprocess) ([]byte, error) {
@@ -277,9 +280,14 @@ func formatPreprocessor(p *vision.Preprocess) ([]byte, error) {
 	if p.Interpolation == "bilinear" {
 		c.Resample = 2
 	}
+	if p.Ground != nil {
+		ground, err := formatGround(HuggingFace, p.Ground)
+		if err != nil {
+			return nil, err
+		}
+		c.Ground = &ground
+	}
 	switch {
-	case p.Ground != nil:
-		return nil, unwritable(HuggingFace, "a ground for transparent pictures")
 	case p.Resize == "longest":
 		return nil, unwritable(HuggingFace, "preprocessing that pads pictures")
 	case p.Resize != "squash":

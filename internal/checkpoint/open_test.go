@@ -132,6 +132,8 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "pictures are scaled to 20 pixels and cut to 16×16, which is not supported"},
 		{pre, `"shortest_edge": 16`, `"height": 16, "width": 20`, "pictures are scaled to 20×16 and cut to 16×16, which is not supported"},
 		{pre, `"shortest_edge": 16`, `"shortest_edge": 16, "longest_edge": 3`, "not supported: size.longest_edge"},
+		{pre, `"resample": 3`, `"resample": 3, "ground": [0, 0, 256]`, "ground is [0 0 256], want 3 numbers of 0 to 255"},
+		{pre, `"resample": 3`, `"resample": 3, "ground": "white"`, `ground is "white", want 3 numbers of 0 to 255`},
 		{pre, `"resample": 3`, `"resample": 1`, "resample is 1, want 2 (bilinear) or 3 (bicubic)"},
 		{pre, `"rescale_factor": 0.0039`, `"rescale_factor": 0.0139`, "rescale_factor is 0.0139"},
 		{pre, `"image_mean": [`, `"image_mean": [1, `, "image_mean has 4 elements, want 3"},

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"image/color"
 	"math"
 	"slices"
 
@@ -186,13 +185,7 @@ func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
 		o.fail("%s is %d, want 0 to 255", o.name("fill_color"), fill)
 	}
 	p.Fill = uint8(fill)
-	if g := list[int](o, "ground"); g != nil || o.has("ground") {
-		if len(g) != 3 || slices.Min(g) < 0 || slices.Max(g) > 255 {
-			o.fail("%s is %v, want 3 numbers of 0 to 255", o.name("ground"), g)
-			return p
-		}
-		p.Ground = color.RGBA{uint8(g[0]), uint8(g[1]), uint8(g[2]), 255}
-	}
+	p.Ground = o.ground()
 	return p
 }
 
@@ -234,11 +227,11 @@ func formatOpenCLIP(s *Spec) ([]byte, error) {
 		"interpolation": or(p.Interpolation, "bicubic"), "resize_mode": or(p.Resize, "shortest"), "fill_color": p.Fill,
 	}
 	if p.Ground != nil {
-		r, g, b, _ := p.Ground.RGBA()
-		if r%257+g%257+b%257 != 0 {
-			return nil, unwritable(OpenCLIP, "a ground of 16-bit colour")
+		ground, err := formatGround(OpenCLIP, p.Ground)
+		if err != nil {
+			return nil, err
 		}
-		c.Preprocess["ground"] = [3]uint32{r / 257, g / 257, b / 257}
+		c.Preprocess["ground"] = ground
 	}
 	return marshal(c)
 }

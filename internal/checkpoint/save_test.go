@@ -33,6 +33,7 @@ func TestSaveOpenIdentity(t *testing.T) {
 		"hf two gelus":     {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Vision.Activation, s.Text.Activation = "gelu", "gelu_tanh" }},
 		"hf no processor":  {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess = nil }},
 		"hf squash":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Interpolation = "squash", "bilinear" }},
+		"hf ground":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.RGBA{0, 128, 255, 255} }},
 		"hf thirds":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Vision.MLPRatio = 7.0 / 12 }},
 		"open_clip":        {checkpoint.OpenCLIP, func(*checkpoint.Spec) {}},
 		"open_clip bias":   {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.LogitBias, s.InitLogitBias = true, -10 }},
@@ -210,7 +211,7 @@ func TestSaveRefuses(t *testing.T) {
 		{hf, func(s *checkpoint.Spec) { s.Vision.Pool = "avg" }, "an image tower without class token, its pooling or ln_pre"},
 		{hf, func(s *checkpoint.Spec) { s.Vision.NoLnPre = true }, "ln_pre"},
 		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = "longest" }, "preprocessing that pads pictures"},
-		{hf, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.White }, "layout huggingface has no place for a ground for transparent pictures"},
+		{hf, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout huggingface has no place for a ground of 16-bit colour"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout open_clip has no place for a ground of 16-bit colour"},
 		{hf, func(s *checkpoint.Spec) { s.HFTokenizer = "x" }, "another tokenizer than CLIP's"},
 		{hf, func(s *checkpoint.Spec) {
