@@ -62,8 +62,8 @@ type BPE struct {
 	leaves  [2][256]int32    // ids of the bytes inside a word and at its end
 	words   map[string]int32 // words that end up as one token
 
-	clean    Clean
-	specials [2]string
+	opts     BPEOptions
+	specials [2]string // their spelling
 	scratch  sync.Pool // of *workspace
 }
 
@@ -71,6 +71,9 @@ var _ Tokenizer = (*BPE)(nil)
 
 // VocabSize is the number of ids, start and end token included.
 func (b *BPE) VocabSize() int { return len(b.symbols) }
+
+// Options returns the options that the tokenizer works by, none of them zero.
+func (b *BPE) Options() BPEOptions { return b.opts }
 
 // StartID is the id of the start token.
 func (b *BPE) StartID() int32 { return int32(len(b.symbols) - 2) }
@@ -88,7 +91,7 @@ func (b *BPE) Encode(dst []int32, s string) (n int, truncated bool) {
 	n = 1
 	w := b.workspace()
 	defer b.scratch.Put(w)
-	s = b.clean.Text(s)
+	s = b.opts.Clean.Text(s)
 	for n < len(dst) {
 		var word string
 		if word, s = nextWord(s, &b.specials); word == "" {
@@ -111,7 +114,7 @@ func (b *BPE) Tokens(s string) []int32 {
 	w := b.workspace()
 	defer b.scratch.Put(w)
 	var ids []int32
-	s = b.clean.Text(s)
+	s = b.opts.Clean.Text(s)
 	for {
 		var word string
 		if word, s = nextWord(s, &b.specials); word == "" {

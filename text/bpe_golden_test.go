@@ -10,13 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/internal/golden"
 )
 
 // reference loads CLIP's vocabulary.
-func reference(t *testing.T, opts BPEOptions) *BPE {
+func reference(t testing.TB, opts BPEOptions) *BPE {
 	t.Helper()
 	f, err := os.Open(golden.Fixtures(t, "tokenizer", gzipFile))
 	if err != nil {
@@ -60,7 +61,7 @@ func TestLoadForms(t *testing.T) {
 // equal reports whether two tokenizers give the same ids for every text.
 func equal(a, b *BPE) bool {
 	return slices.Equal(a.symbols, b.symbols) && slices.Equal(a.merges, b.merges) && maps.Equal(a.ranks, b.ranks) &&
-		a.leaves == b.leaves && maps.Equal(a.words, b.words) && a.specials == b.specials && a.clean == b.clean
+		a.leaves == b.leaves && maps.Equal(a.words, b.words) && a.specials == b.specials && a.opts == b.opts
 }
 
 // eachJSON calls f for each line of a reference file.
@@ -169,5 +170,31 @@ func TestSaveGolden(t *testing.T) {
 	}
 	if !bytes.Equal(read(filepath.Join(dir, mergesFile)), read(golden.Fixtures(t, "tokenizer", mergesFile))) {
 		t.Errorf("%s is not the reference's", mergesFile)
+	}
+}
+
+func BenchmarkLoadBPE(b *testing.B) {
+	for b.Loop() {
+		reference(b, BPEOptions{})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	tokenizer := reference(b, BPEOptions{})
+	for name, s := range map[string]string{
+		"ascii":    "a photo of a dog sitting on a couch.",
+		"capitals": "A cropped photo of two cats, holding an umbrella (running on the beach)",
+		"accents":  "un café à la crème, déjà vu à Zürich",
+		"cyrillic": "кошка сидит на столе у окна",
+		"mojibake": "le cafÃ© est dÃ©jÃ  fermÃ©, donâ€™t go",
+		"longword": strings.Repeat("abcdefghijklmnop", 1<<12),
+	} {
+		b.Run(name, func(b *testing.B) {
+			dst := make([]int32, 77)
+			b.ReportAllocs()
+			for b.Loop() {
+				tokenizer.Encode(dst, s)
+			}
+		})
 	}
 }

@@ -1,7 +1,9 @@
 package text
 
 import (
+	"io/fs"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +93,26 @@ func TestSpecials(t *testing.T) {
 		if specials == OpenAISpecials && b.Decode(b.Tokens(long)) != b.Decode(b.join(nil, b.workspace(), long)) {
 			t.Errorf("Tokens(%q) = %v, want one word", long, b.Tokens(long))
 		}
+	}
+}
+
+// The spelling that was asked for is saved, too.
+func TestSpecialsOverride(t *testing.T) {
+	load := func(dir fs.FS, opts BPEOptions) *BPE {
+		b, err := LoadTokenizer(dir, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	dir := t.TempDir()
+	b := load(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{Specials: OpenCLIPSpecials})
+	if err := b.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	again := load(os.DirFS(dir), BPEOptions{})
+	if got, want := again.Tokens("ab <end_of_text>"), []int32{5, 7}; !slices.Equal(got, want) || !equal(b, again) {
+		t.Errorf("Tokens after saving and loading = %v, want %v", got, want)
 	}
 }
 

@@ -111,7 +111,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !equal(b, loaded) {
+		if !equal(b, loaded) || loaded.Options() != b.Options() {
 			t.Errorf("%+v: the tokenizer loaded is not the one saved", opts)
 		}
 	}

@@ -140,15 +140,19 @@ func (v *vocabulary) tokenizer(opts BPEOptions) (*BPE, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	b := &BPE{symbols: v.symbols, merges: v.merges, ranks: v.ranks, clean: opts.Clean}
+	b := &BPE{symbols: v.symbols, merges: v.merges, ranks: v.ranks, opts: opts}
+	if b.opts.Clean == "" {
+		b.opts.Clean = CleanLower
+	}
 	spelling, err := v.specials()
 	if err != nil {
 		return nil, in(v.source, err)
 	}
-	if opts.Specials != "" {
-		spelling = opts.Specials
+	if b.opts.Specials == "" {
+		b.opts.Specials = spelling
 	}
-	b.specials = spelling.names()
+	b.specials = b.opts.Specials.names()
+	b.symbols = append(b.symbols[:len(b.symbols)-2:len(b.symbols)-2], b.specials[:]...)
 	if err := b.setLeaves(v); err != nil {
 		return nil, in(v.source, err)
 	}
@@ -174,22 +178,21 @@ func (v *vocabulary) specials() (Specials, error) {
 }
 
 // setLeaves looks up the symbols of single bytes. Bytes without a symbol get
-// the one that the vocabulary has for them: [unknownToken], or what its file
-// says, or, as in Hugging Face's CLIPTokenizer, the end token.
+// [unknownToken] or, where there is none, the end token, as in Hugging Face's
+// CLIPTokenizer.
 func (b *BPE) setLeaves(v *vocabulary) error {
-	unknown := b.EndID()
-	if id, ok := v.ids[unknownToken]; ok {
-		unknown = id
-	} else if v.unknown != "" {
-		id, ok := v.ids[v.unknown]
-		if !ok {
-			return fmt.Errorf("there is no symbol %q, the unknown token", v.unknown)
-		}
-		unknown = id
+	unknown, ok := v.ids[unknownToken]
+	if !ok {
+		unknown = b.EndID()
 	}
+	named, ok := v.ids[v.unknown]
+	mistaken := v.unknown != "" && (!ok || named != unknown)
 	for i, end := range []string{"", wordEnd} {
 		for c, char := range byteChars() {
 			id, ok := v.ids[string(char)+end]
+			if !ok && mistaken {
+				return fmt.Errorf("byte %#x has no symbol, and the unknown token is %q, want %q", c, v.unknown, v.symbols[unknown])
+			}
 			if !ok {
 				id = unknown
 			}
