@@ -68,9 +68,11 @@ func (j *job) work() {
 	defer func() {
 		if !done {
 			j.next.Store(j.n)
-			if v := recover(); v != nil {
-				j.panicked.CompareAndSwap(nil, &caught{v})
+			v := recover()
+			if v == nil {
+				v = "kernel: a call of Parallel's function ended its goroutine"
 			}
+			j.panicked.CompareAndSwap(nil, &caught{v})
 		}
 	}()
 	for {

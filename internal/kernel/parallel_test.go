@@ -1,0 +1,108 @@
+package kernel
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// withProcs runs a test with GOMAXPROCS 1, 2 and 5.
+func withProcs(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	was := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(was)
+	for _, p := range []int{1, 2, 5} {
+		runtime.GOMAXPROCS(p)
+		f(t)
+	}
+}
+
+func TestParallelCallsEachOnce(t *testing.T) {
+	withProcs(t, func(t *testing.T) {
+		for _, n := range []int{-1, 0, 1, 2, 3, 100, 1000} {
+			counts := make([]atomic.Int32, max(n, 0))
+			var running, most atomic.Int32
+			Parallel(n, func(i int) {
+				now := running.Add(1)
+				for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
+				}
+				counts[i].Add(1)
+				running.Add(-1)
+			})
+			for i := range counts {
+				if c := counts[i].Load(); c != 1 {
+					t.Fatalf("n %d: f(%d) was called %d times", n, i, c)
+				}
+			}
+			if m := int(most.Load()); m > runtime.GOMAXPROCS(0) {
+				t.Fatalf("n %d: %d at once, want at most %d", n, m, runtime.GOMAXPROCS(0))
+			}
+		}
+	})
+}
+
+func TestParallelNestedAndConcurrent(t *testing.T) {
+	withProcs(t, func(t *testing.T) {
+		var calls atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				Parallel(7, func(int) {
+					Parallel(5, func(int) {
+						Parallel(3, func(int) { calls.Add(1) })
+					})
+				})
+			}()
+		}
+		wg.Wait()
+		if got, want := calls.Load(), int64(8*7*5*3); got != want {
+			t.Fatalf("%d calls, want %d", got, want)
+		}
+		if h := helpers.Load(); h != 0 {
+			t.Fatalf("%d helpers are left over", h)
+		}
+	})
+}
+
+// TestParallelPanic: the caller gets the panic's own value, after all work ended.
+func TestParallelPanic(t *testing.T) {
+	cause := errors.New("cause")
+	withProcs(t, func(t *testing.T) {
+		for _, n := range []int{1, 2, 50} {
+			for _, at := range []int{0, n / 2, n - 1} {
+				var running atomic.Int32
+				func() {
+					defer func() {
+						if v := recover(); v != cause {
+							t.Fatalf("n %d: recovered %v, want %v", n, v, cause)
+						}
+						if r := running.Load(); r != 0 {
+							t.Fatalf("n %d: %d calls still run", n, r)
+						}
+					}()
+					Parallel(n, func(i int) {
+						running.Add(1)
+						defer running.Add(-1)
+						if i == at {
+							panic(cause)
+						}
+					})
+				}()
+			}
+		}
+		if h := helpers.Load(); h != 0 {
+			t.Fatalf("%d helpers are left over", h)
+		}
+	})
+}
+
+func BenchmarkParallel(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		Parallel(16, func(int) {})
+	}
+}
