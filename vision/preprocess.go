@@ -197,12 +197,15 @@ func (w window) row(y, width int) []uint8 { return w.pix[y*w.stride:][:4*width] 
 
 // scratch is memory that one call needs and the next can use again.
 type scratch struct {
-	out         []uint8
-	rows, cols  coefficients
-	lanes, sums [][2]int64 // one row each
-	ring        [][2]int64
-	wide        []int32
-	xs          []int
+	out        []uint8
+	rows, cols coefficients
+	fixed      []int32 // rows' weights
+	spans      spans   // of cols
+	row, mixed []uint8
+	taps       [][]uint8
+	ring       []uint8
+	wide       []int32 // ring of 16-bit grey
+	xs         []int
 }
 
 // scratchPool holds nothing that outlives a call, only memory.

@@ -178,14 +178,18 @@ func (r *raster) layOn(ground color.NRGBA) {
 
 // opaque reports whether every fourth byte is 255.
 func (r *raster) opaque() bool {
+	const alphas = 0xff000000ff000000
 	for y := range r.height {
 		row := r.pix[y*r.stride:][:4*r.width]
 		and := ^uint64(0)
-		for len(row) >= 8 {
-			and &= binary.LittleEndian.Uint64(row)
-			row = row[8:]
+		for ; len(row) >= 32; row = row[32:] {
+			le := binary.LittleEndian
+			and &= le.Uint64(row) & le.Uint64(row[8:]) & le.Uint64(row[16:]) & le.Uint64(row[24:])
 		}
-		if len(row) > 0 && row[3] != 255 || and&0xff000000ff000000 != 0xff000000ff000000 {
+		for ; len(row) >= 4; row = row[4:] {
+			and &= uint64(row[3])<<24 | alphas&^0xff000000
+		}
+		if and&alphas != alphas {
 			return false
 		}
 	}
@@ -246,6 +250,16 @@ func wholeChroma(img *image.YCbCr) bool {
 func div255(a uint32) uint8 {
 	a += 128
 	return uint8((a>>8 + a) >> 8)
+}
+
+// divideByAlpha undoes premultiplication as Pillow does.
+func divideByAlpha(px [4]uint8) [4]uint8 {
+	if a := int(px[3]); a != 0 && a != 255 {
+		for c := range 3 {
+			px[c] = uint8(min(255*int(px[c])/a, 255))
+		}
+	}
+	return px
 }
 
 // inkToRGB is Pillow's conversion of CMYK.

@@ -33,12 +33,7 @@ type coefficients struct {
 	from    []int     // first source pixel of each
 	offset  []int     // weights[offset[i]:offset[i+1]] belong to pixel i
 	weights []float64 // sum to 1
-	fixed   []int64   // the same times 1<<precision, rounded
 }
-
-// precision is of Pillow's fixed point for 8-bit channels: 32 bits less 8 for
-// the value and 2 for the filter's overshoot.
-const precision = 32 - 8 - 2
 
 // set computes the coefficients of a as Pillow's precompute_coeffs does; the
 // order of the operations matters.
@@ -74,12 +69,16 @@ func (c *coefficients) set(a axis, f filter) {
 	}
 }
 
-// fix fills c.fixed from c.weights.
-func (c *coefficients) fix() {
-	c.fixed = resized(c.fixed, len(c.weights))
-	for i, w := range c.weights {
-		c.fixed[i] = int64(float64(w*(1<<precision)) + math.Copysign(0.5, w))
+// fixed appends all weights in fixed point.
+func (c *coefficients) fixed(dst []int32) []int32 {
+	for _, w := range c.weights {
+		dst = append(dst, fixed(w))
 	}
+	return dst
+}
+
+func fixed(w float64) int32 {
+	return int32(float64(w*(1<<precision)) + math.Copysign(0.5, w))
 }
 
 // set computes the coefficients of both directions, and returns the columns of

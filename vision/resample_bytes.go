@@ -2,10 +2,14 @@ package vision
 
 import "encoding/binary"
 
-// The resampling of 8-bit channels. A pixel is two int64, each holding two
-// channels that are 32 bits apart, so that one multiplication serves both:
-// as long as a channel's sum fits an int32, and in this fixed point it does,
-// the two can be told apart again, negative or not (see narrow).
+// The resampling of 8-bit channels, in pixels of 4 bytes whatever they mean.
+
+// precision is of Pillow's fixed point for 8-bit channels: 32 bits less 8 for
+// the value and 2 for the filter's overshoot.
+const (
+	precision = 32 - 8 - 2
+	half      = 1 << (precision - 1)
+)
 
 // resample scales r as Pillow does, first along rows, then along columns, with
 // a rounding to bytes between, and writes RGB to out.
@@ -16,79 +20,187 @@ func (r *raster) resample(s *scratch, out window, rows, cols axis, f filter) {
 		r = &same
 	}
 	firstCol, lastCol := s.set(rows, cols, f)
-	s.rows.fix()
-	s.cols.fix()
-	s.lanes = resized(s.lanes, lastCol-firstCol)
-	s.sums = resized(s.sums, cols.count)
-	g := newRing(&s.ring, &s.rows, cols.count)
-	first := func(row [][2]int64, y int) {
-		if !cols.scales() {
-			r.load(row, y, firstCol)
-			return
+	s.fixed = s.rows.fixed(s.fixed[:0])
+	s.spans.set(&s.cols, firstCol, lastCol)
+	g := newRing(&s.ring, &s.rows, (4*cols.count+mixStep-1)&^(mixStep-1))
+	s.mixed = resized(s.mixed, g.width)
+	first := func(row []uint8, y int) {
+		src := r.bytes(s, y, firstCol, lastCol)
+		if cols.scales() {
+			s.spans.along(row, src)
+		} else {
+			copy(row, src)
 		}
-		r.load(s.lanes, y, firstCol)
-		s.cols.along(row, s.lanes, firstCol)
 	}
 	for i := range rows.count {
 		from := g.advance(&s.rows, i, first)
-		sums := g.row(from)
+		mixed := g.row(from)
 		if rows.scales() {
-			sums = s.sums
-			mix(sums, g, from, s.rows.fixed[s.rows.offset[i]:s.rows.offset[i+1]])
+			w := s.fixed[s.rows.offset[i]:s.rows.offset[i+1]]
+			s.taps = s.taps[:0]
+			for j := range w {
+				s.taps = append(s.taps, g.row(from+j))
+			}
+			mixed = s.mixed
+			mix(mixed, s.taps, w)
 		}
-		r.store(out.row(i, cols.count), sums)
+		r.store(out.row(i, cols.count), mixed)
 	}
 }
 
-// half is one half in the fixed point of both channels of a lane.
-const half = 1<<(precision-1) + 1<<(precision-1+32)
-
-// along computes a row of the first pass from lanes, whose first is source
-// pixel origin.
-func (c *coefficients) along(out, lanes [][2]int64, origin int) {
-	for i := range out {
-		w := c.fixed[c.offset[i]:c.offset[i+1]]
-		src := lanes[c.from[i]-origin:][:len(w)]
-		a, b := int64(half), int64(half)
-		for j, w := range w {
-			a += src[j][0] * w
-			b += src[j][1] * w
+// bytes returns columns from to to of row y, 4 bytes a pixel, premultiplied
+// where there is alpha, and followed by a pixel more where spans want it.
+func (r *raster) bytes(s *scratch, y, from, to int) []uint8 {
+	size := bytesPerPixel[r.mode]
+	src := r.pix[y*r.stride:][size*from : size*to]
+	if size == 4 && r.mode != modeRGBA && !s.spans.beyond {
+		return src
+	}
+	s.row = resized(s.row, 4*(to-from+1))
+	switch r.mode {
+	case modeGray:
+		for i, v := range src {
+			binary.LittleEndian.PutUint32(s.row[4*i:], uint32(v)*0x010101)
 		}
-		out[i] = [2]int64{narrow(a), narrow(b)}
+	case modeRGBA:
+		for i := 0; i+4 <= len(src); i += 4 {
+			px, a := s.row[i:i+4:i+4], uint32(src[i+3])
+			px[0] = div255(uint32(src[i]) * a)
+			px[1] = div255(uint32(src[i+1]) * a)
+			px[2] = div255(uint32(src[i+2]) * a)
+			px[3] = uint8(a)
+		}
+	default:
+		copy(s.row, src)
+	}
+	return s.row
+}
+
+// store writes finished pixels as opaque RGB.
+func (r *raster) store(dst, pixels []uint8) {
+	var finish func(px [4]uint8) [4]uint8
+	switch r.mode {
+	case modeRGBA:
+		finish = divideByAlpha
+	case modeCMYK:
+		finish = inkToRGB
+	default:
+		for i := 0; i+4 <= len(dst); i += 4 {
+			binary.LittleEndian.PutUint32(dst[i:], binary.LittleEndian.Uint32(pixels[i:])|0xff<<24)
+		}
+		return
+	}
+	for i := 0; i+4 <= len(dst); i += 4 {
+		px := finish([4]uint8(pixels[i:]))
+		px[3] = 255
+		copy(dst[i:], px[:])
 	}
 }
 
-// mix computes a row of the second pass from the rows that begin at from.
-func mix(out [][2]int64, g *ring[[2]int64], from int, w []int64) {
-	for i := range out {
-		out[i] = [2]int64{half, half}
-	}
-	for len(w) >= 2 {
-		r0, r1 := g.row(from)[:len(out)], g.row(from + 1)[:len(out)]
-		w0, w1 := w[0], w[1]
-		for i := range out {
-			out[i][0] += r0[i][0]*w0 + r1[i][0]*w1
-			out[i][1] += r0[i][1]*w0 + r1[i][1]*w1
+// spans holds the weights of the first pass: for each pixel of the result an
+// even number of them, each four times, so that a vector of eight fits two
+// pixels of four channels.
+type spans struct {
+	at      []span
+	weights []int32
+	beyond  bool // the last pair of a row reaches one pixel behind it
+}
+
+type span struct{ from, pairs int32 }
+
+// set prepares c for rows of the source's columns first to last.
+func (s *spans) set(c *coefficients, first, last int) {
+	s.at, s.weights, s.beyond = s.at[:0], s.weights[:0], false
+	width := last - first
+	for i := range c.from {
+		from, to := c.span(i)
+		w := c.weights[c.offset[i]:c.offset[i+1]]
+		from, to = from-first, to-first
+		switch odd := (to-from)%2 == 1; {
+		case odd && from > 0:
+			from--
+			s.weights = append(s.weights, 0, 0, 0, 0)
+		case odd:
+			to++
+			s.beyond = s.beyond || to > width
 		}
-		from, w = from+2, w[2:]
-	}
-	if len(w) == 1 {
-		r0, w0 := g.row(from)[:len(out)], w[0]
-		for i := range out {
-			out[i][0] += r0[i][0] * w0
-			out[i][1] += r0[i][1] * w0
+		for _, w := range w {
+			f := fixed(w)
+			s.weights = append(s.weights, f, f, f, f)
 		}
-	}
-	for i := range out {
-		out[i] = [2]int64{narrow(out[i][0]), narrow(out[i][1])}
+		if len(s.weights)%8 != 0 {
+			s.weights = append(s.weights, 0, 0, 0, 0)
+		}
+		s.at = append(s.at, span{int32(from), int32((to - from) / 2)})
 	}
 }
 
-// narrow brings the two sums in a lane back to bytes.
-func narrow(sum int64) int64 {
-	low := int32(sum)
-	high := int32((sum - int64(low)) >> 32)
-	return int64(clip8(low>>precision)) | int64(clip8(high>>precision))<<32
+// along computes a row of the first pass from a row of the source.
+func (s *spans) along(dst, src []uint8) {
+	last := s.at[len(s.at)-1]
+	_ = src[4*(last.from+2*last.pairs)-1]
+	_ = dst[4*len(s.at)-1]
+	if hasAVX2 {
+		alongAVX2(&dst[0], &src[0], &s.at[0], &s.weights[0], len(s.at))
+		return
+	}
+	s.alongGo(dst, src)
+}
+
+// alongGo is what along computes.
+func (s *spans) alongGo(dst, src []uint8) {
+	weights := s.weights
+	for i, p := range s.at {
+		var r, g, b, a int32 = half, half, half, half
+		n := 2 * int(p.pairs)
+		from := src[4*p.from:][:4*n]
+		for j := range n {
+			w, px := weights[4*j], from[4*j:4*j+4:4*j+4]
+			r += w * int32(px[0])
+			g += w * int32(px[1])
+			b += w * int32(px[2])
+			a += w * int32(px[3])
+		}
+		weights = weights[4*n:]
+		out := dst[4*i : 4*i+4 : 4*i+4]
+		out[0], out[1] = clip8(r>>precision), clip8(g>>precision)
+		out[2], out[3] = clip8(b>>precision), clip8(a>>precision)
+	}
+}
+
+// mixStep divides the length of the rows that are mixed.
+const mixStep = 32
+
+// mix computes a row of the second pass, the sum of taps times weights.
+func mix(dst []uint8, taps [][]uint8, weights []int32) {
+	for _, t := range taps {
+		_ = t[len(dst)-1]
+	}
+	if hasAVX2 {
+		mixAVX2(&dst[0], &taps[0], &weights[0], len(weights), len(dst)/mixStep)
+		return
+	}
+	mixGo(dst, taps, weights)
+}
+
+// mixGo is what mix computes.
+func mixGo(dst []uint8, taps [][]uint8, weights []int32) {
+	for len(dst) > 0 {
+		var sums [mixStep]int32
+		for i := range sums {
+			sums[i] = half
+		}
+		at := len(taps[0]) - len(dst)
+		for j, w := range weights {
+			for i, v := range taps[j][at:][:mixStep] {
+				sums[i] += w * int32(v)
+			}
+		}
+		for i, v := range sums {
+			dst[i] = clip8(v >> precision)
+		}
+		dst = dst[mixStep:]
+	}
 }
 
 func clip8(v int32) uint8 {
@@ -96,49 +208,4 @@ func clip8(v int32) uint8 {
 		return uint8(^(v >> 31))
 	}
 	return uint8(v)
-}
-
-// load reads len(dst) pixels of row y from column x on.
-func (r *raster) load(dst [][2]int64, y, x int) {
-	size := bytesPerPixel[r.mode]
-	row := r.pix[y*r.stride+x*size:][:len(dst)*size]
-	switch r.mode {
-	case modeRGB, modeCMYK:
-		for i := range dst {
-			px := int64(binary.LittleEndian.Uint32(row[4*i:]))
-			dst[i] = [2]int64{px&0xff | px&0xff00<<24, px>>16&0xff | px>>24<<32}
-		}
-	case modeRGBA:
-		for i := range dst {
-			px := row[4*i : 4*i+4 : 4*i+4]
-			a := uint32(px[3])
-			dst[i] = [2]int64{
-				int64(div255(uint32(px[0])*a)) | int64(div255(uint32(px[1])*a))<<32,
-				int64(div255(uint32(px[2])*a)) | int64(a)<<32,
-			}
-		}
-	case modeGray:
-		for i, v := range row {
-			dst[i] = [2]int64{int64(v) | int64(v)<<32, int64(v)}
-		}
-	}
-}
-
-// store writes finished pixels as opaque RGB.
-func (r *raster) store(dst []uint8, lanes [][2]int64) {
-	for i, l := range lanes {
-		px := [4]uint8{uint8(l[0]), uint8(l[0] >> 32), uint8(l[1]), uint8(l[1] >> 32)}
-		switch r.mode {
-		case modeRGBA:
-			if a := int(px[3]); a != 0 && a != 255 {
-				for c := range 3 {
-					px[c] = uint8(min(255*int(px[c])/a, 255))
-				}
-			}
-		case modeCMYK:
-			px = inkToRGB(px)
-		}
-		px[3] = 255
-		*(*[4]uint8)(dst[4*i:]) = px
-	}
 }

@@ -1,0 +1,121 @@
+//go:build amd64 && !noasm
+
+#include "textflag.h"
+
+// func alongAVX2(dst, src *uint8, at *span, weights *int32, n int)
+TEXT ·alongAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ at+16(FP), R8
+	MOVQ weights+24(FP), R9
+	MOVQ n+32(FP), CX
+	MOVL $0x200000, AX // half
+	VMOVD AX, X7
+	VPBROADCASTD X7, X7
+
+pixel:
+	MOVLQSX (R8), R10
+	MOVLQSX 4(R8), R11
+	LEAQ (SI)(R10*4), R10
+	VMOVDQU X7, X0     // clears the upper half
+	VPXOR X1, X1, X1
+	SUBQ $2, R11
+	JLT single
+
+pairs:
+	VPMOVZXBD (R10), Y2
+	VPMULLD (R9), Y2, Y2
+	VPMOVZXBD 8(R10), Y3
+	VPMULLD 32(R9), Y3, Y3
+	VPADDD Y2, Y0, Y0
+	VPADDD Y3, Y1, Y1
+	ADDQ $16, R10
+	ADDQ $64, R9
+	SUBQ $2, R11
+	JGE pairs
+
+single:
+	CMPQ R11, $-1
+	JNE sum
+	VPMOVZXBD (R10), Y2
+	VPMULLD (R9), Y2, Y2
+	VPADDD Y2, Y0, Y0
+	ADDQ $32, R9
+
+sum:
+	VPADDD Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDD X1, X0, X0
+	VPSRAD $22, X0, X0
+	VPACKSSDW X0, X0, X0
+	VPACKUSWB X0, X0, X0
+	VMOVD X0, (DI)
+	ADDQ $4, DI
+	ADDQ $8, R8
+	DECQ CX
+	JNZ pixel
+	VZEROUPPER
+	RET
+
+// func mixAVX2(dst *uint8, taps *[]uint8, weights *int32, n, n32 int)
+TEXT ·mixAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ taps+8(FP), R8
+	MOVQ weights+16(FP), R9
+	MOVQ n+24(FP), R10
+	MOVQ n32+32(FP), R11
+	MOVL $0x200000, AX // half
+	VMOVD AX, X15
+	VPBROADCASTD X15, Y15
+	XORQ DX, DX        // bytes done
+
+block:
+	VMOVDQU Y15, Y0
+	VMOVDQU Y15, Y1
+	VMOVDQU Y15, Y2
+	VMOVDQU Y15, Y3
+	MOVQ R8, AX
+	MOVQ R9, BX
+	MOVQ R10, CX
+
+tap:
+	MOVQ (AX), SI
+	VPBROADCASTD (BX), Y4
+	VPMOVZXBD (SI)(DX*1), Y5
+	VPMOVZXBD 8(SI)(DX*1), Y6
+	VPMOVZXBD 16(SI)(DX*1), Y7
+	VPMOVZXBD 24(SI)(DX*1), Y8
+	VPMULLD Y4, Y5, Y5
+	VPMULLD Y4, Y6, Y6
+	VPMULLD Y4, Y7, Y7
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y5, Y0, Y0
+	VPADDD Y6, Y1, Y1
+	VPADDD Y7, Y2, Y2
+	VPADDD Y8, Y3, Y3
+	ADDQ $24, AX       // the next slice header
+	ADDQ $4, BX
+	DECQ CX
+	JNZ tap
+
+	VPSRAD $22, Y0, Y0
+	VPSRAD $22, Y1, Y1
+	VPSRAD $22, Y2, Y2
+	VPSRAD $22, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0 // the rows' quarters, low halves first
+	VMOVDQU order<>(SB), Y1
+	VPERMD Y0, Y1, Y0
+	VMOVDQU Y0, (DI)(DX*1)
+	ADDQ $32, DX
+	DECQ R11
+	JNZ block
+	VZEROUPPER
+	RET
+
+DATA order<>+0(SB)/8, $0x0000000400000000
+DATA order<>+8(SB)/8, $0x0000000500000001
+DATA order<>+16(SB)/8, $0x0000000600000002
+DATA order<>+24(SB)/8, $0x0000000700000003
+GLOBL order<>(SB), RODATA|NOPTR, $32
