@@ -10,7 +10,8 @@ import (
 // Clean says what is done to a caption before it is split into words. In every
 // mode mojibake is repaired and plain forms replace typographic ones (by ftfy's
 // rules), HTML's character references are resolved, and runs of white space
-// become one space. The zero value is CleanLower.
+// become one space. What a letter, a number or a space is, is up to the Unicode
+// version of the Go release, 15.0 for Go 1.26. The zero value is CleanLower.
 type Clean string
 
 const (
