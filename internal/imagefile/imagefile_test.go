@@ -20,8 +20,6 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-
-	"github.com/goclip/goclip/internal/golden"
 )
 
 // pngFile returns a PNG file of chunks, given as name, data, name, data …
@@ -352,18 +350,16 @@ func FuzzDecode(f *testing.F) {
 	f.Add(bmpRuns())
 	f.Add(bmpFile16())
 	f.Add(pngFile("IHDR", ihdr(100_000, 100_000, 8, 6)))
-	if os.Getenv("GOCLIP_FIXTURES") != "" {
-		paths, err := filepath.Glob(filepath.Join(golden.Fixtures(f, "preprocess", "images"), "*"))
-		if err != nil || len(paths) == 0 {
-			f.Fatal("no pictures", err)
+	paths, err := filepath.Glob("testdata/*.*")
+	if err != nil || len(paths) < 20 {
+		f.Fatal("no pictures", err)
+	}
+	for _, path := range append(paths, "jpeg/testdata/baseline420.jpg", "jpeg/testdata/progressive444.jpg") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
 		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data)
-		}
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const maxPixels = 1 << 16

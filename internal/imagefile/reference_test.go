@@ -1,11 +1,15 @@
 package imagefile
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/internal/golden"
@@ -100,5 +104,47 @@ func TestDecodedAsPillow(t *testing.T) {
 	}
 	if n == 0 {
 		t.Fatal("no picture in decoded.safetensors")
+	}
+}
+
+// TestAsPillow: the files of testdata have Pillow's pixels and, in the type of
+// the picture, its mode (see make.py there).
+func TestAsPillow(t *testing.T) {
+	types := map[string]string{
+		"1": "*image.Paletted", "P": "*image.Paletted", "L": "*image.Gray", "RGB": "*image.RGBA", "RGBA": "*image.NRGBA",
+	}
+	reference, err := os.ReadFile("testdata/reference.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(reference)), "\n")
+	if len(lines) != 25 {
+		t.Errorf("%d files, want 25", len(lines))
+	}
+	for _, line := range lines {
+		field := strings.Fields(line)
+		img, err := DecodeFile("testdata/"+field[0], Limits{})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		opaque := img
+		if keyed, ok := img.(*Keyed); ok {
+			opaque = keyed.Opaque
+		}
+		if got, want := fmt.Sprintf("%T", opaque), types[field[1]]; got != want {
+			t.Errorf("%s: got %s, want %s", field[0], got, want)
+		}
+		sum := sha256.Sum256(opaqueRGB(img))
+		if got := hex.EncodeToString(sum[:]); got != field[2] {
+			t.Errorf("%s: pixels hash to %s, want %s", field[0], got, field[2])
+		}
+	}
+	data, err := os.ReadFile("testdata/turned.webp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Orientation(data); got != 6 {
+		t.Errorf("turned.webp: orientation %d, want 6", got)
 	}
 }
