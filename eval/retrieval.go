@@ -2,7 +2,9 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -12,52 +14,51 @@ import (
 // Retrieval is recall@k both ways over a set of pictures with captions: the
 // share of queries with a right answer among the k nearest. A picture with
 // several captions has several right answers, and each caption is a query, as
-// CLIP's benchmarks count.
+// CLIP's benchmarks count. A right answer comes after the wrong ones that are as
+// near, among them the same words for another picture.
 type Retrieval struct {
 	Images, Captions         int
+	Truncated                int             // captions that did not fit into the context length
 	ImageToText, TextToImage map[int]float64 // by k
 	Skipped                  []error         // samples that could not be used, and why
 }
 
-// Retrieve measures recall@k for each k.
+// Retrieve measures recall@k for each k. Samples that cannot be used are skipped
+// and listed; a set of which none is left is an error.
 func Retrieve(ctx context.Context, m *encoder.Model, src dataset.Source, ks ...int) (*Retrieval, error) {
 	r := &Retrieval{ImageToText: make(map[int]float64), TextToImage: make(map[int]float64)}
-	captions := make(map[string][]string)
-	for sample, err := range src.Samples(ctx, dataset.Order{}) {
-		if err != nil {
-			return nil, err
-		}
-		captions[sample.Key] = sample.Captions
-	}
 	var rows []float32
 	var texts []string
 	var owner []int // picture of each caption
-	err := each(ctx, m, src, func(pair dataset.Pair, row *encoder.Embeddings) error {
-		for _, c := range captions[pair.Key] {
+	err := each(ctx, m, src, &r.Skipped, func(sample dataset.Sample, _ dataset.Pair, row *encoder.Embeddings) {
+		for _, c := range sample.Captions {
 			texts, owner = append(texts, c), append(owner, r.Images)
 		}
 		rows = append(rows, row.Data...)
 		r.Images++
-		return nil
-	}, &r.Skipped)
+	})
 	if err != nil {
 		return nil, err
 	}
 	if r.Images == 0 {
-		return nil, fmt.Errorf("eval: no picture could be used, %d were skipped", len(r.Skipped))
+		return nil, nothing(r.Skipped)
 	}
 	words, err := m.EncodeTexts(ctx, texts...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("eval: %w", err)
 	}
-	r.Captions = words.N
+	if !kernel.AllFinite(words.Data) {
+		return nil, errors.New("eval: a caption's embedding is not finite")
+	}
+	r.Captions, r.Truncated = words.N, words.Truncated
 	images := &encoder.Embeddings{N: r.Images, Dim: words.Dim, Data: rows}
-	r.fill(r.ImageToText, ks, ranks(images, words, func(image, caption int) bool { return owner[caption] == image }))
-	r.fill(r.TextToImage, ks, ranks(words, images, func(caption, image int) bool { return owner[caption] == image }))
+	recall(r.ImageToText, ks, ranks(images, words, func(image, caption int) bool { return owner[caption] == image }))
+	recall(r.TextToImage, ks, ranks(words, images, func(caption, image int) bool { return owner[caption] == image }))
 	return r, nil
 }
 
-func (r *Retrieval) fill(recall map[int]float64, ks, ranks []int) {
+// recall is the share of ranks below each k.
+func recall(at map[int]float64, ks, ranks []int) {
 	for _, k := range ks {
 		hit := 0
 		for _, rank := range ranks {
@@ -65,7 +66,7 @@ func (r *Retrieval) fill(recall map[int]float64, ks, ranks []int) {
 				hit++
 			}
 		}
-		recall[k] = float64(hit) / float64(len(ranks))
+		at[k] = float64(hit) / float64(len(ranks))
 	}
 }
 
@@ -75,7 +76,7 @@ func ranks(queries, answers *encoder.Embeddings, right func(query, answer int) b
 	out := make([]int, queries.N)
 	kernel.Parallel(queries.N, func(q int) {
 		sim := make([]float32, answers.N)
-		best := float32(-2)
+		best := float32(math.Inf(-1))
 		for a := range sim {
 			sim[a] = kernel.Dot(queries.Row(q), answers.Row(a))
 			if right(q, a) {
