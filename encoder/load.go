@@ -97,6 +97,9 @@ func (m *Model) SaveAs(dir, layout string) error {
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
+	if bpe, ok := m.tok.(*text.BPE); ok {
+		spec.TextClean = cleanName(bpe.Options().Clean)
+	}
 	files, err := m.tokenizerFiles()
 	if err != nil {
 		return fmt.Errorf("encoder: save %s: %w", dir, err)
@@ -105,6 +108,15 @@ func (m *Model) SaveAs(dir, layout string) error {
 		return fmt.Errorf("encoder: %w", err)
 	}
 	return nil
+}
+
+// cleanName is how a layout names a way of cleaning captions; CLIP's own has no
+// name.
+func cleanName(c text.Clean) string {
+	if c == text.CleanLower {
+		return ""
+	}
+	return string(c)
 }
 
 // tokenizerFiles returns what the tokenizer saves of itself, for it to be

@@ -23,7 +23,7 @@ func main() {
 	log.SetFlags(0)
 	data := flag.String("data", "", "training set; the drawn set where empty")
 	test := flag.String("test", "", "test set that goes with -data")
-	steps := flag.Int("steps", 0, "training steps of 128 pairs; 0 means 450, or 5 epochs of -data")
+	steps := flag.Int("steps", 1200, "training steps of 128 pairs")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
 	flag.Parse()
@@ -35,7 +35,7 @@ func main() {
 }
 
 func run(ctx context.Context, data, test string, steps int, seed uint64, out string) error {
-	sets, err := open(data, test, &steps, seed)
+	sets, err := open(data, test, steps, seed)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func report(ctx context.Context, model *encoder.Model, s *sets, ledger *dataset.
 	for _, t := range s.tests {
 		var line string
 		var err error
-		if s.classes != nil {
+		if len(s.classes) > 0 {
 			line, err = classify(ctx, model, s, t, page)
 		} else {
 			line, err = retrieve(ctx, model, t, page)

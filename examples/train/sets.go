@@ -43,37 +43,37 @@ func (s *sets) Close() {
 	}
 }
 
-func open(data, testData string, steps *int, seed uint64) (*sets, error) {
-	if data == "" {
-		if *steps == 0 {
-			*steps = 450
-		}
-		return drawn(*steps, seed)
+func open(data, testData string, steps int, seed uint64) (*sets, error) {
+	if steps < 1 {
+		return nil, fmt.Errorf("-steps %d, want 1 or more", steps)
 	}
-	return files(data, testData, steps)
+	if data == "" {
+		return drawn(steps, seed)
+	}
+	return files(data, testData)
 }
 
 // drawn is the embedded default: pictures that the library draws, no two alike.
 func drawn(steps int, seed uint64) (*sets, error) {
 	shapes := dataset.Shapes{Size: side, Seed: seed}
-	training, err1 := shapes.Train(max(steps, 1) * batchSize)
+	training, err1 := shapes.Train(steps * batchSize)
 	known, err2 := shapes.Known(1120)
 	unseen, err3 := shapes.Unseen(560)
 	return &sets{
 		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
-		classes: shapes.Classes(), templates: shapes.Templates(), groups: "caption", context: 24, lr: 1e-3,
+		classes: shapes.Classes(), templates: shapes.Templates(), groups: "label", context: 24, lr: 2e-3,
 	}, errors.Join(err1, err2, err3)
 }
 
 // files is a set of the user's.
-func files(data, testData string, steps *int) (*sets, error) {
+func files(data, testData string) (*sets, error) {
 	training, err := dataset.Open(data, nil)
 	if err != nil {
 		return nil, err
 	}
 	s := &sets{
 		train: training, classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: "caption", context: 32, lr: 1e-3, augment: mirrored, close: []*dataset.Set{training},
+		groups: "label", context: 32, lr: 1e-3, augment: dataset.Flip(0.5), close: []*dataset.Set{training},
 	}
 	if testData != "" {
 		set, err := dataset.Open(testData, nil)
@@ -83,16 +83,8 @@ func files(data, testData string, steps *int) (*sets, error) {
 		s.close = append(s.close, set)
 		s.tests = []test{{"test set", set}}
 	}
-	if *steps == 0 {
-		if training.Len() < 0 {
-			return nil, fmt.Errorf("%s is a stream: say how long to train with -steps", data)
-		}
-		*steps = max(1, 5*training.Len()/batchSize)
-	}
 	return s, nil
 }
-
-var mirrored = dataset.Flip(0.5)
 
 // tokenizer trains a byte-level BPE on the captions of the set.
 func tokenizer(ctx context.Context, src dataset.Source) (*text.BPE, error) {
@@ -119,11 +111,11 @@ func tokenizer(ctx context.Context, src dataset.Source) (*text.BPE, error) {
 func config(tok text.Tokenizer, context int) encoder.Config {
 	return encoder.Config{
 		Vision: vision.Config{
-			ImageSize: [2]int{side, side}, PatchSize: 8, Width: 128, Layers: 3, Heads: 4, EmbedDim: 64,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			ImageSize: [2]int{side, side}, PatchSize: 8, Width: 64, Layers: 3, Heads: 2, EmbedDim: 64,
+			Activation: "quick_gelu", Pool: "avg", NormEps: 1e-5,
 		},
 		Text: text.Config{
-			ContextLength: context, VocabSize: tok.VocabSize(), Width: 64, Layers: 2, Heads: 2, EmbedDim: 64,
+			ContextLength: context, VocabSize: tok.VocabSize(), Width: 64, Layers: 1, Heads: 2, EmbedDim: 64,
 			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
