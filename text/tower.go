@@ -90,7 +90,6 @@ func (t *Tower) Forward(tokens, last *G.Node) (features *G.Node, err error) {
 	g := tokens.Graph()
 	x := nn.Embedding(tokens, t.tokenEmbed.Node(g)) // (B, L, W)
 	x = nn.AddPositions(x, t.posEmbed.Node(g))
-	x = t.blocks.Forward(x, t.mask(), last)
 	x = t.pool(x, last) // (B, W)
 	if t.projLinear != nil {
 		return t.projLinear.Forward(x), nil // (B, D)
@@ -108,11 +107,12 @@ func (t *Tower) mask() nn.Mask {
 	return nn.NoMask
 }
 
-// pool applies ln_final and reduces the tokens to one vector. LayerNorm works on
-// each token alone, so where one is picked it need not see the others.
+// pool runs the blocks, reduces the tokens to one vector and applies ln_final.
 func (t *Tower) pool(x, last *G.Node) *G.Node {
 	if t.cfg.Pool == "mean" {
+		x = t.blocks.Forward(x, t.mask(), last, nil)
 		return nn.MeanThrough(t.lnFinal.Forward(x), last)
 	}
-	return t.lnFinal.Forward(nn.TokenAt(x, last))
+	x = t.blocks.Forward(x, t.mask(), last, func(x *G.Node) *G.Node { return nn.TokenAt(x, last) }) // (B, W)
+	return t.lnFinal.Forward(x)
 }

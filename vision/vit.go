@@ -63,19 +63,19 @@ func (v *vit) forward(pixels *G.Node) *G.Node {
 	if v.lnPre != nil {
 		x = v.lnPre.Forward(x)
 	}
-	x = v.blocks.Forward(x, nn.NoMask, nil)
 	return nn.MatMul(v.pool(x), v.proj.Node(g)) // (B, D)
 }
 
-// pool reduces the tokens to one vector, (B, W), or (B, D) by attention, and
-// applies ln_post. LayerNorm works on each token alone, so for the class token it
-// need not see the others.
+// pool runs the blocks, reduces the tokens to one vector, (B, W), or (B, D) by
+// attention, and applies ln_post.
 func (v *vit) pool(x *G.Node) *G.Node {
+	if v.cfg.Pool == "tok" {
+		x = v.blocks.Forward(x, nn.NoMask, nil, func(x *G.Node) *G.Node { return nn.Token(x, 0) }) // (B, W)
+		return v.lnPost.Forward(x)
+	}
+	x = v.blocks.Forward(x, nn.NoMask, nil, nil)
 	if v.mapPool != nil {
 		return v.lnPost.Forward(v.mapPool.forward(x))
-	}
-	if v.cfg.Pool == "tok" {
-		return v.lnPost.Forward(nn.Token(x, 0))
 	}
 	first := 1
 	if v.cfg.NoClassToken {

@@ -83,8 +83,11 @@ func compareStages(r *report, path, expected string) (err error) {
 	}
 	for i, name := range names {
 		w, got := want.floats(name), values[i]
-		if shape := want.shape(name); len(shape) == 4 && len(got) == len(w) {
+		switch shape := want.shape(name); {
+		case len(shape) == 4 && len(got) == len(w):
 			w = channelsLast(w, shape)
+		case len(shape) == 3 && len(got) == shape[0]*shape[2]:
+			w = pooledTokens(w, shape, pooled(name, m, want))
 		}
 		r.near(name, got, w, relIntermediates*largest(w))
 	}
@@ -182,8 +185,8 @@ func (t *towers) at(s stage) (*G.Node, error) {
 	return n, nil
 }
 
-// lnFinal normalises all tokens as the reference does. The tower spares itself
-// that where only one is pooled.
+// lnFinal normalises the last block's tokens as the reference does, which does so
+// before it pools.
 func (t *towers) lnFinal() (n *G.Node, err error) {
 	cfg := t.model.Config().Text
 	if cfg.Pool == "mean" {
@@ -197,6 +200,26 @@ func (t *towers) lnFinal() (n *G.Node, err error) {
 	// Copies, so that the tower's parameters keep one reader.
 	weight, bias := *t.params["ln_final.weight"], *t.params["ln_final.bias"]
 	return (&nn.LayerNorm{Weight: &weight, Bias: &bias, Eps: cfg.NormEps}).Forward(x), nil
+}
+
+// pooled returns the position of the pooled token in each sample: behind the
+// attention of its last block a tower computes no other.
+func pooled(name string, m *encoder.Model, want *tensors) func(sample int) int {
+	if strings.HasPrefix(name, "vision.") || !want.has("input_ids") {
+		return func(int) int { return 0 }
+	}
+	cfg, ids, length := m.Config().Text, want.ids("input_ids"), want.shape("input_ids")[1]
+	return func(i int) int { return cfg.Last(ids[i*length:][:length]) }
+}
+
+// pooledTokens takes one token of each sample out of (B, L, W).
+func pooledTokens(x []float32, shape []int, at func(sample int) int) []float32 {
+	l, w := shape[1], shape[2]
+	var y []float32
+	for i := range shape[0] {
+		y = append(y, x[(i*l+at(i))*w:][:w]...)
+	}
+	return y
 }
 
 // channelsLast reorders (B, C, H, W) as the towers have it.

@@ -25,11 +25,18 @@ type Block struct {
 }
 
 // Forward maps (B, L, W) to (B, L, W). Last is read by the padding mask only.
-func (b *Block) Forward(x *G.Node, mask Mask, last *G.Node) *G.Node {
+//
+// Pick, where not nil, reduces the tokens to the one of each sample that is
+// wanted of the last block, (B, L, W) → (B, W). The others are needed as keys and
+// values only, so all that follows the attention is computed for the one.
+func (b *Block) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
 	qkv := b.InProj.Forward(b.LN1.Forward(x)) // (B, L, 3W)
 	a := Attention(qkv, b.Heads, mask, last)
+	if pick != nil {
+		a, x = pick(a), pick(x) // (B, W)
+	}
 	x = Add(x, b.Out.Forward(a))
-	h := Activate(b.Act, b.FC.Forward(b.LN2.Forward(x))) // (B, L, M)
+	h := Activate(b.Act, b.FC.Forward(b.LN2.Forward(x))) // (…, M)
 	return Add(x, b.Proj.Forward(h))
 }
 
@@ -81,10 +88,14 @@ func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 	return t
 }
 
-// Forward maps (B, L, W) to (B, L, W).
-func (t *Transformer) Forward(x *G.Node, mask Mask, last *G.Node) *G.Node {
-	for _, b := range t.Blocks {
-		x = b.Forward(x, mask, last)
+// Forward maps (B, L, W) to (B, L, W), or with pick to the tokens it picks, (B, W).
+func (t *Transformer) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
+	for i, b := range t.Blocks {
+		if i < len(t.Blocks)-1 {
+			x = b.Forward(x, mask, last, nil)
+		} else {
+			x = b.Forward(x, mask, last, pick)
+		}
 	}
 	return x
 }
