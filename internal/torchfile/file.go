@@ -215,7 +215,7 @@ func (f *File) lookup(name string) (*tensor, error) {
 	if !ok {
 		return nil, fmt.Errorf("torchfile: %s has no tensor %q", f.name, name)
 	}
-	return t, nil
+	return t, f.errorf(name, t.verify(f.r))
 }
 
 func (f *File) errorf(name string, err error) error {

@@ -3,8 +3,10 @@ package torchfile
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/bits"
+	"sync"
 
 	"github.com/goclip/goclip/internal/tensorfile"
 )
@@ -15,6 +17,26 @@ type storage struct {
 	dtype tensorfile.DType
 	len   int   // elements
 	off   int64 // of the first byte in the file
+
+	crc      uint32 // IEEE, of the zip entry; 0 in files without, and in those written with checksums off
+	checked  sync.Once
+	mismatch error
+}
+
+// verify compares the storage with its checksum, once.
+func (s *storage) verify(r io.ReaderAt) error {
+	s.checked.Do(func() {
+		if s.crc == 0 {
+			return
+		}
+		h := crc32.NewIEEE()
+		if _, err := io.Copy(h, io.NewSectionReader(r, s.off, s.bytes())); err != nil {
+			s.mismatch = err
+		} else if got := h.Sum32(); got != s.crc {
+			s.mismatch = fmt.Errorf("storage %q is damaged: its checksum is %08x, want %08x", s.key, got, s.crc)
+		}
+	})
+	return s.mismatch
 }
 
 func (s *storage) bytes() int64 { return int64(s.len) * int64(s.dtype.Size()) }

@@ -146,7 +146,7 @@ func (a *archive) storage(id tuple) (*storage, error) {
 	if n != s.bytes() {
 		return nil, fmt.Errorf("storage %q has %d bytes, but %d of %s need %d", s.key, n, s.len, s.dtype, s.bytes())
 	}
-	s.off = off
+	s.off, s.crc = off, a.entries[a.root+"data/"+s.key].CRC32
 	a.storages[s.key] = s
 	return s, nil
 }
