@@ -36,9 +36,9 @@ const (
 	markTEM  = 0x01
 )
 
-// maxScans bounds the work that a small file can ask for: libjpeg's most
-// elaborate scan script has 10 scans, and none can use more than some hundreds.
-const maxScans = 500
+// maxScans bounds the work that a small file can ask for. libjpeg writes 10
+// scans at most, optimisers some dozens.
+const maxScans = 200
 
 var errTruncated = errors.New("file is truncated")
 

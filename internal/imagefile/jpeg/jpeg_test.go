@@ -275,8 +275,8 @@ func TestManyScans(t *testing.T) {
 	for range maxScans {
 		data = append(data, whole[from:to]...)
 	}
-	if _, err := Decode(data, anySize); err == nil || !strings.Contains(err.Error(), "more than 500 scans") {
-		t.Errorf("got %v, want more than 500 scans", err)
+	if _, err := Decode(data, anySize); err == nil || !strings.Contains(err.Error(), "more than 200 scans") {
+		t.Errorf("got %v, want more than 200 scans", err)
 	}
 }
 
