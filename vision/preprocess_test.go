@@ -315,11 +315,14 @@ func TestPreprocessAllocates(t *testing.T) {
 	img := pictures(100, 80, 8)["opaque"]
 	p := CLIPPreprocess(32)
 	dst := make([]float32, 3*32*32)
-	n := testing.AllocsPerRun(20, func() {
-		if err := p.Image(dst, img); err != nil {
-			t.Fatal(err)
-		}
-	})
+	n := math.Inf(1)
+	for range 20 { // the race detector empties pools at random
+		n = min(n, testing.AllocsPerRun(1, func() {
+			if err := p.Image(dst, img); err != nil {
+				t.Fatal(err)
+			}
+		}))
+	}
 	if n > 8 {
 		t.Errorf("%v allocations a picture, want at most 8", n)
 	}
