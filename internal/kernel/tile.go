@@ -54,15 +54,18 @@ func tilingFor(i instructions) *tiling {
 		return &tiling512
 	case avx2:
 		return &tiling256
+	case neon:
+		return &tilingNEON
 	default:
 		return &tilingGo
 	}
 }
 
 var (
-	tiling512 = tiling{rows: 8, cols: 48, lanes: 16, tiles: tilesAVX512}
-	tiling256 = tiling{rows: 6, cols: 16, lanes: 8, tiles: tilesAVX2}
-	tilingGo  = tiling{rows: 2, cols: 4, lanes: 4, tiles: tilesGo}
+	tiling512  = tiling{rows: 8, cols: 48, lanes: 16, tiles: tilesAVX512}
+	tiling256  = tiling{rows: 6, cols: 16, lanes: 8, tiles: tilesAVX2}
+	tilingNEON = tiling{rows: 8, cols: 12, lanes: 4, tiles: tilesNEON}
+	tilingGo   = tiling{rows: 2, cols: 4, lanes: 4, tiles: tilesGo}
 )
 
 // tileArgs are the arguments of a tile function, which computes
