@@ -23,12 +23,13 @@ func main() {
 	log.SetFlags(0)
 	data := flag.String("data", "", "training set; the drawn set where empty")
 	test := flag.String("test", "", "test set that goes with -data")
-	steps := flag.Int("steps", 1400, "training steps of 128 pairs")
+	steps := flag.Int("steps", 1700, "training steps of 128 pairs")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx, *data, *test, *steps, *seed, *out); err != nil {
 		log.Fatal(err)
 	}
@@ -62,10 +63,9 @@ func run(ctx context.Context, data, test string, steps int, seed uint64, out str
 	for batch, err := range dataset.Batches(ctx, sets.train, dataset.BatchOptions{
 		Size: batchSize, Shuffle: true, Seed: seed, Ledger: ledger, Augment: sets.augment,
 	}) {
+		var stats train.Stats
 		if err == nil {
-			var stats train.Stats
 			stats, err = trainer.Step(ctx, batch.Pairs)
-			progress.Update(stats)
 		}
 		if errors.Is(err, context.Canceled) {
 			fmt.Fprintf(os.Stderr, "\ninterrupted after %d steps\n", trainer.Steps())
@@ -74,6 +74,7 @@ func run(ctx context.Context, data, test string, steps int, seed uint64, out str
 		if err != nil {
 			return err
 		}
+		progress.Update(stats)
 		if trainer.Steps() == steps {
 			break
 		}
