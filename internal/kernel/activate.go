@@ -45,7 +45,7 @@ func checkActivation(act Activation) {
 
 func activate(act Activation, dst, x []float32) {
 	switch {
-	case isa < avx2:
+	case isa == portable:
 		activateGo(act, dst, x)
 	case act == GELU:
 		geluVec(&dst[0], &x[0], len(x))
@@ -58,7 +58,7 @@ func activate(act Activation, dst, x []float32) {
 
 func activateBackward(act Activation, dx, x, dy []float32) {
 	switch {
-	case isa < avx2:
+	case isa == portable:
 		activateBackwardGo(act, dx, x, dy)
 	case act == GELU:
 		geluGradVec(&dx[0], &x[0], &dy[0], len(x))

@@ -30,11 +30,11 @@ func AdamW(p, g, m, v []float32, s AdamWStep) {
 		rate:  s.LR / s.Correction1,
 		root:  float32(1 / math.Sqrt(float64(s.Correction2))),
 		eps:   s.Eps,
-		decay: 1 - s.LR*s.WeightDecay,
+		decay: 1 - float32(s.LR*s.WeightDecay), // not fused: the same on every machine
 		grad:  s.GradScale,
 	}
 	chunks(len(p), func(i, j int) {
-		if isa >= avx2 {
+		if isa != portable {
 			adamWVec(&p[i], &g[i], &m[i], &v[i], j-i, x.beta1, x.rest1, x.beta2, x.rest2, x.rate, x.root, x.eps, x.decay, x.grad)
 		} else {
 			adamWGo(p[i:j], g[i:j], m[i:j], v[i:j], x)

@@ -4,10 +4,11 @@
 // graphs or models.
 //
 // Every primitive has a version in plain Go, whose name ends in Go, which is
-// its specification and runs where there is no assembly. AVX2 and AVX-512 are
-// chosen at run time; the build tag noasm turns all assembly off, and
-// GODEBUG=cpu.avx512f=off (or cpu.avx2=off) one set of it. The assembly is
-// written by the program in _gen; run it after a change there:
+// its specification and runs where there is no assembly. On amd64, AVX-512, AVX2
+// or plain Go is chosen at run time; on arm64 it is NEON. The build tag noasm
+// turns all assembly off, and GODEBUG=cpu.avx512f=off (or cpu.avx2=off) one set
+// of it. The assembly is written by the program in _gen; run it after a change
+// there:
 //
 //	cd internal/kernel/_gen && go run .
 //
@@ -18,9 +19,9 @@
 // # The order of sums
 //
 // A result never depends on the number of cores, on the rows around its row, on
-// where a slice lies in memory or on what else runs. AVX2 and AVX-512 give the
-// same bits; plain Go, which does not fuse multiplication and addition, differs
-// in rounding.
+// where a slice lies in memory or on what else runs. AVX2, AVX-512 and NEON give
+// the same bits; plain Go, which may not fuse multiplication and addition and
+// takes exponentials in float64, differs in rounding.
 //
 // An element of a product C = alpha·A·B + bias + beta·C is summed over blocks of
 // 256 k. Within a block the sum is one chain, from 0 and upwards in k, of fused
@@ -60,7 +61,7 @@
 //	▼ └──────────┘ ▼    └──────┴──────┴─────┴──────┘
 //	A, m×k: a strip of up to 2 Mi elements is packed at a time, by all cores
 //
-// A tile of C (8×48 with AVX-512, 6×16 with AVX2, 2×4 in Go) stays in registers
+// A tile of C (8×48 with AVX-512, 6×16 with AVX2, 8×12 with NEON, 2×4 in Go) stays in registers
 // while k goes up. Each step loads one row of a panel of B and multiplies it by
 // the elements of a column of a panel of A. Packing puts both in the order in
 // which they are read. 192×256 of A and 256×192 of B, 192 KiB each, stay in a

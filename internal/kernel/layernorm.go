@@ -30,7 +30,7 @@ func LayerNorm(dst, x, gamma, beta []float32, rows, cols int, eps float32, mean,
 
 // layerNorm normalises one row.
 func layerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
-	if isa < avx2 || len(x) == 0 {
+	if isa == portable || len(x) == 0 {
 		return layerNormGo(dst, x, gamma, beta, eps)
 	}
 	n := len(x)
@@ -75,7 +75,7 @@ func LayerNormBackward(dx, x, dy, gamma, mean, rstd []float32, rows, cols int) {
 }
 
 func layerNormBackward(dx, x, dy, gamma []float32, mean, rstd float32) {
-	if isa < avx2 || len(x) == 0 {
+	if isa == portable || len(x) == 0 {
 		layerNormBackwardGo(dx, x, dy, gamma, mean, rstd)
 		return
 	}
@@ -120,7 +120,7 @@ func LayerNormBackwardParams(dgamma, dbeta, x, dy, mean, rstd []float32, rows, c
 
 // layerNormParams adds a block of rows to the gradients of a strip of columns.
 func layerNormParams(dgamma, dbeta, x, dy, mean, rstd []float32, ld int) {
-	if isa >= avx2 {
+	if isa != portable {
 		normalizeParamsVec(&dgamma[0], &dbeta[0], &x[0], &dy[0], &mean[0], &rstd[0], len(dgamma), len(mean), ld)
 	} else {
 		layerNormParamsGo(dgamma, dbeta, x, dy, mean, rstd, ld)

@@ -33,33 +33,33 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label1
-	VLD1 (R24), [V28.S4]
-	B label3
+	FMOVQ (R24), F28
+	B label2
 label1:
-	TBZ $1, R19, label2
+	TBZ $1, R19, label3
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label3
+	TBZ $0, R19, label2
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label3
-label2:
-	VLD1 (R24), V28.S[0]
+	B label2
 label3:
+	VLD1 (R24), V28.S[0]
+label2:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label4
-	VST1 [V28.S4], (R24)
-	B label6
+	FMOVQ F28, (R24)
+	B label5
 label4:
-	TBZ $1, R19, label5
+	TBZ $1, R19, label6
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label6
+	TBZ $0, R19, label5
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label6
-label5:
-	VST1 V28.S[0], (R24)
+	B label5
 label6:
+	VST1 V28.S[0], (R24)
+label5:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -67,18 +67,18 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label7
-	VST1 [V0.S4], (R24)
-	B label9
+	FMOVQ F0, (R24)
+	B label8
 label7:
-	TBZ $1, R19, label8
+	TBZ $1, R19, label9
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label9
+	TBZ $0, R19, label8
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label9
-label8:
-	VST1 V0.S[0], (R24)
+	B label8
 label9:
+	VST1 V0.S[0], (R24)
+label8:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -120,33 +120,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label10
-	VLD1 (R24), [V28.S4]
-	B label12
+	FMOVQ (R24), F28
+	B label11
 label10:
-	TBZ $1, R19, label11
+	TBZ $1, R19, label12
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label12
+	TBZ $0, R19, label11
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label12
-label11:
-	VLD1 (R24), V28.S[0]
+	B label11
 label12:
+	VLD1 (R24), V28.S[0]
+label11:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label13
-	VST1 [V28.S4], (R24)
-	B label15
+	FMOVQ F28, (R24)
+	B label14
 label13:
-	TBZ $1, R19, label14
+	TBZ $1, R19, label15
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label15
+	TBZ $0, R19, label14
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label15
-label14:
-	VST1 V28.S[0], (R24)
+	B label14
 label15:
+	VST1 V28.S[0], (R24)
+label14:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -156,18 +156,18 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label16
-	VST1 [V1.S4], (R24)
-	B label18
+	FMOVQ F1, (R24)
+	B label17
 label16:
-	TBZ $1, R19, label17
+	TBZ $1, R19, label18
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label18
+	TBZ $0, R19, label17
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label18
-label17:
-	VST1 V1.S[0], (R24)
+	B label17
 label18:
+	VST1 V1.S[0], (R24)
+label17:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -214,33 +214,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label19
-	VLD1 (R24), [V28.S4]
-	B label21
+	FMOVQ (R24), F28
+	B label20
 label19:
-	TBZ $1, R19, label20
+	TBZ $1, R19, label21
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label21
+	TBZ $0, R19, label20
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label21
-label20:
-	VLD1 (R24), V28.S[0]
+	B label20
 label21:
+	VLD1 (R24), V28.S[0]
+label20:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label22
-	VST1 [V28.S4], (R24)
-	B label24
+	FMOVQ F28, (R24)
+	B label23
 label22:
-	TBZ $1, R19, label23
+	TBZ $1, R19, label24
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label24
+	TBZ $0, R19, label23
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label24
-label23:
-	VST1 V28.S[0], (R24)
+	B label23
 label24:
+	VST1 V28.S[0], (R24)
+label23:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -252,18 +252,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label25
-	VST1 [V2.S4], (R24)
-	B label27
+	FMOVQ F2, (R24)
+	B label26
 label25:
-	TBZ $1, R19, label26
+	TBZ $1, R19, label27
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label27
+	TBZ $0, R19, label26
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label27
-label26:
-	VST1 V2.S[0], (R24)
+	B label26
 label27:
+	VST1 V2.S[0], (R24)
+label26:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -304,64 +304,64 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label28
-	VLD1 (R24), [V28.S4]
-	B label30
+	FMOVQ (R24), F28
+	B label29
 label28:
-	TBZ $1, R19, label29
+	TBZ $1, R19, label30
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label30
+	TBZ $0, R19, label29
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label30
-label29:
-	VLD1 (R24), V28.S[0]
+	B label29
 label30:
+	VLD1 (R24), V28.S[0]
+label29:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label31
-	VST1 [V28.S4], (R24)
-	B label33
+	FMOVQ F28, (R24)
+	B label32
 label31:
-	TBZ $1, R19, label32
+	TBZ $1, R19, label33
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label33
+	TBZ $0, R19, label32
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label33
-label32:
-	VST1 V28.S[0], (R24)
+	B label32
 label33:
+	VST1 V28.S[0], (R24)
+label32:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label34
-	VLD1 (R24), [V28.S4]
-	B label36
+	FMOVQ (R24), F28
+	B label35
 label34:
-	TBZ $1, R19, label35
+	TBZ $1, R19, label36
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label36
+	TBZ $0, R19, label35
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label36
-label35:
-	VLD1 (R24), V28.S[0]
+	B label35
 label36:
+	VLD1 (R24), V28.S[0]
+label35:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label37
-	VST1 [V28.S4], (R24)
-	B label39
+	FMOVQ F28, (R24)
+	B label38
 label37:
-	TBZ $1, R19, label38
+	TBZ $1, R19, label39
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label39
+	TBZ $0, R19, label38
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label39
-label38:
-	VST1 V28.S[0], (R24)
+	B label38
 label39:
+	VST1 V28.S[0], (R24)
+label38:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -369,34 +369,34 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label40
-	VST1 [V0.S4], (R24)
-	B label42
+	FMOVQ F0, (R24)
+	B label41
 label40:
-	TBZ $1, R19, label41
+	TBZ $1, R19, label42
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label42
+	TBZ $0, R19, label41
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label42
-label41:
-	VST1 V0.S[0], (R24)
+	B label41
 label42:
+	VST1 V0.S[0], (R24)
+label41:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label43
-	VST1 [V1.S4], (R24)
-	B label45
+	FMOVQ F1, (R24)
+	B label44
 label43:
-	TBZ $1, R19, label44
+	TBZ $1, R19, label45
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label45
+	TBZ $0, R19, label44
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label45
-label44:
-	VST1 V1.S[0], (R24)
+	B label44
 label45:
+	VST1 V1.S[0], (R24)
+label44:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -444,33 +444,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label46
-	VLD1 (R24), [V28.S4]
-	B label48
+	FMOVQ (R24), F28
+	B label47
 label46:
-	TBZ $1, R19, label47
+	TBZ $1, R19, label48
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label48
+	TBZ $0, R19, label47
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label48
-label47:
-	VLD1 (R24), V28.S[0]
+	B label47
 label48:
+	VLD1 (R24), V28.S[0]
+label47:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label49
-	VST1 [V28.S4], (R24)
-	B label51
+	FMOVQ F28, (R24)
+	B label50
 label49:
-	TBZ $1, R19, label50
+	TBZ $1, R19, label51
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label51
+	TBZ $0, R19, label50
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label51
-label50:
-	VST1 V28.S[0], (R24)
+	B label50
 label51:
+	VST1 V28.S[0], (R24)
+label50:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -478,33 +478,33 @@ label51:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label52
-	VLD1 (R24), [V28.S4]
-	B label54
+	FMOVQ (R24), F28
+	B label53
 label52:
-	TBZ $1, R19, label53
+	TBZ $1, R19, label54
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label54
+	TBZ $0, R19, label53
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label54
-label53:
-	VLD1 (R24), V28.S[0]
+	B label53
 label54:
+	VLD1 (R24), V28.S[0]
+label53:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label55
-	VST1 [V28.S4], (R24)
-	B label57
+	FMOVQ F28, (R24)
+	B label56
 label55:
-	TBZ $1, R19, label56
+	TBZ $1, R19, label57
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label57
+	TBZ $0, R19, label56
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label57
-label56:
-	VST1 V28.S[0], (R24)
+	B label56
 label57:
+	VST1 V28.S[0], (R24)
+label56:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -514,36 +514,36 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label58
-	VST1 [V1.S4], (R24)
-	B label60
+	FMOVQ F1, (R24)
+	B label59
 label58:
-	TBZ $1, R19, label59
+	TBZ $1, R19, label60
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label60
+	TBZ $0, R19, label59
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label60
-label59:
-	VST1 V1.S[0], (R24)
+	B label59
 label60:
+	VST1 V1.S[0], (R24)
+label59:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label61
-	VST1 [V3.S4], (R24)
-	B label63
+	FMOVQ F3, (R24)
+	B label62
 label61:
-	TBZ $1, R19, label62
+	TBZ $1, R19, label63
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label63
+	TBZ $0, R19, label62
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label63
-label62:
-	VST1 V3.S[0], (R24)
+	B label62
 label63:
+	VST1 V3.S[0], (R24)
+label62:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -598,33 +598,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label64
-	VLD1 (R24), [V28.S4]
-	B label66
+	FMOVQ (R24), F28
+	B label65
 label64:
-	TBZ $1, R19, label65
+	TBZ $1, R19, label66
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label66
+	TBZ $0, R19, label65
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label66
-label65:
-	VLD1 (R24), V28.S[0]
+	B label65
 label66:
+	VLD1 (R24), V28.S[0]
+label65:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label67
-	VST1 [V28.S4], (R24)
-	B label69
+	FMOVQ F28, (R24)
+	B label68
 label67:
-	TBZ $1, R19, label68
+	TBZ $1, R19, label69
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label69
+	TBZ $0, R19, label68
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label69
-label68:
-	VST1 V28.S[0], (R24)
+	B label68
 label69:
+	VST1 V28.S[0], (R24)
+label68:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -635,33 +635,33 @@ label69:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label70
-	VLD1 (R24), [V28.S4]
-	B label72
+	FMOVQ (R24), F28
+	B label71
 label70:
-	TBZ $1, R19, label71
+	TBZ $1, R19, label72
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label72
+	TBZ $0, R19, label71
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label72
-label71:
-	VLD1 (R24), V28.S[0]
+	B label71
 label72:
+	VLD1 (R24), V28.S[0]
+label71:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label73
-	VST1 [V28.S4], (R24)
-	B label75
+	FMOVQ F28, (R24)
+	B label74
 label73:
-	TBZ $1, R19, label74
+	TBZ $1, R19, label75
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label75
+	TBZ $0, R19, label74
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label75
-label74:
-	VST1 V28.S[0], (R24)
+	B label74
 label75:
+	VST1 V28.S[0], (R24)
+label74:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -673,18 +673,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label76
-	VST1 [V2.S4], (R24)
-	B label78
+	FMOVQ F2, (R24)
+	B label77
 label76:
-	TBZ $1, R19, label77
+	TBZ $1, R19, label78
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label78
+	TBZ $0, R19, label77
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label78
-label77:
-	VST1 V2.S[0], (R24)
+	B label77
 label78:
+	VST1 V2.S[0], (R24)
+label77:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -693,18 +693,18 @@ label78:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label79
-	VST1 [V5.S4], (R24)
-	B label81
+	FMOVQ F5, (R24)
+	B label80
 label79:
-	TBZ $1, R19, label80
+	TBZ $1, R19, label81
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label81
+	TBZ $0, R19, label80
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label81
-label80:
-	VST1 V5.S[0], (R24)
+	B label80
 label81:
+	VST1 V5.S[0], (R24)
+label80:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -749,95 +749,95 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label82
-	VLD1 (R24), [V28.S4]
-	B label84
+	FMOVQ (R24), F28
+	B label83
 label82:
-	TBZ $1, R19, label83
+	TBZ $1, R19, label84
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label84
+	TBZ $0, R19, label83
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label84
-label83:
-	VLD1 (R24), V28.S[0]
+	B label83
 label84:
+	VLD1 (R24), V28.S[0]
+label83:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label85
-	VST1 [V28.S4], (R24)
-	B label87
+	FMOVQ F28, (R24)
+	B label86
 label85:
-	TBZ $1, R19, label86
+	TBZ $1, R19, label87
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label87
+	TBZ $0, R19, label86
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label87
-label86:
-	VST1 V28.S[0], (R24)
+	B label86
 label87:
+	VST1 V28.S[0], (R24)
+label86:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label88
-	VLD1 (R24), [V28.S4]
-	B label90
+	FMOVQ (R24), F28
+	B label89
 label88:
-	TBZ $1, R19, label89
+	TBZ $1, R19, label90
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label90
+	TBZ $0, R19, label89
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label90
-label89:
-	VLD1 (R24), V28.S[0]
+	B label89
 label90:
+	VLD1 (R24), V28.S[0]
+label89:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label91
-	VST1 [V28.S4], (R24)
-	B label93
+	FMOVQ F28, (R24)
+	B label92
 label91:
-	TBZ $1, R19, label92
+	TBZ $1, R19, label93
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label93
+	TBZ $0, R19, label92
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label93
-label92:
-	VST1 V28.S[0], (R24)
+	B label92
 label93:
+	VST1 V28.S[0], (R24)
+label92:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label94
-	VLD1 (R24), [V28.S4]
-	B label96
+	FMOVQ (R24), F28
+	B label95
 label94:
-	TBZ $1, R19, label95
+	TBZ $1, R19, label96
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label96
+	TBZ $0, R19, label95
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label96
-label95:
-	VLD1 (R24), V28.S[0]
+	B label95
 label96:
+	VLD1 (R24), V28.S[0]
+label95:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label97
-	VST1 [V28.S4], (R24)
-	B label99
+	FMOVQ F28, (R24)
+	B label98
 label97:
-	TBZ $1, R19, label98
+	TBZ $1, R19, label99
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label99
+	TBZ $0, R19, label98
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label99
-label98:
-	VST1 V28.S[0], (R24)
+	B label98
 label99:
+	VST1 V28.S[0], (R24)
+label98:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -845,50 +845,50 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label100
-	VST1 [V0.S4], (R24)
-	B label102
+	FMOVQ F0, (R24)
+	B label101
 label100:
-	TBZ $1, R19, label101
+	TBZ $1, R19, label102
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label102
+	TBZ $0, R19, label101
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label102
-label101:
-	VST1 V0.S[0], (R24)
+	B label101
 label102:
+	VST1 V0.S[0], (R24)
+label101:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label103
-	VST1 [V1.S4], (R24)
-	B label105
+	FMOVQ F1, (R24)
+	B label104
 label103:
-	TBZ $1, R19, label104
+	TBZ $1, R19, label105
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label105
+	TBZ $0, R19, label104
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label105
-label104:
-	VST1 V1.S[0], (R24)
+	B label104
 label105:
+	VST1 V1.S[0], (R24)
+label104:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	ADD $0, R3, R24
 	TBZ $2, R19, label106
-	VST1 [V2.S4], (R24)
-	B label108
+	FMOVQ F2, (R24)
+	B label107
 label106:
-	TBZ $1, R19, label107
+	TBZ $1, R19, label108
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label108
+	TBZ $0, R19, label107
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label108
-label107:
-	VST1 V2.S[0], (R24)
+	B label107
 label108:
+	VST1 V2.S[0], (R24)
+label107:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -942,33 +942,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label109
-	VLD1 (R24), [V28.S4]
-	B label111
+	FMOVQ (R24), F28
+	B label110
 label109:
-	TBZ $1, R19, label110
+	TBZ $1, R19, label111
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label111
+	TBZ $0, R19, label110
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label111
-label110:
-	VLD1 (R24), V28.S[0]
+	B label110
 label111:
+	VLD1 (R24), V28.S[0]
+label110:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label112
-	VST1 [V28.S4], (R24)
-	B label114
+	FMOVQ F28, (R24)
+	B label113
 label112:
-	TBZ $1, R19, label113
+	TBZ $1, R19, label114
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label114
+	TBZ $0, R19, label113
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label114
-label113:
-	VST1 V28.S[0], (R24)
+	B label113
 label114:
+	VST1 V28.S[0], (R24)
+label113:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -976,33 +976,33 @@ label114:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label115
-	VLD1 (R24), [V28.S4]
-	B label117
+	FMOVQ (R24), F28
+	B label116
 label115:
-	TBZ $1, R19, label116
+	TBZ $1, R19, label117
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label117
+	TBZ $0, R19, label116
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label117
-label116:
-	VLD1 (R24), V28.S[0]
+	B label116
 label117:
+	VLD1 (R24), V28.S[0]
+label116:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label118
-	VST1 [V28.S4], (R24)
-	B label120
+	FMOVQ F28, (R24)
+	B label119
 label118:
-	TBZ $1, R19, label119
+	TBZ $1, R19, label120
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label120
+	TBZ $0, R19, label119
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label120
-label119:
-	VST1 V28.S[0], (R24)
+	B label119
 label120:
+	VST1 V28.S[0], (R24)
+label119:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1010,33 +1010,33 @@ label120:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label121
-	VLD1 (R24), [V28.S4]
-	B label123
+	FMOVQ (R24), F28
+	B label122
 label121:
-	TBZ $1, R19, label122
+	TBZ $1, R19, label123
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label123
+	TBZ $0, R19, label122
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label123
-label122:
-	VLD1 (R24), V28.S[0]
+	B label122
 label123:
+	VLD1 (R24), V28.S[0]
+label122:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label124
-	VST1 [V28.S4], (R24)
-	B label126
+	FMOVQ F28, (R24)
+	B label125
 label124:
-	TBZ $1, R19, label125
+	TBZ $1, R19, label126
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label126
+	TBZ $0, R19, label125
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label126
-label125:
-	VST1 V28.S[0], (R24)
+	B label125
 label126:
+	VST1 V28.S[0], (R24)
+label125:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -1046,54 +1046,54 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label127
-	VST1 [V1.S4], (R24)
-	B label129
+	FMOVQ F1, (R24)
+	B label128
 label127:
-	TBZ $1, R19, label128
+	TBZ $1, R19, label129
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label129
+	TBZ $0, R19, label128
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label129
-label128:
-	VST1 V1.S[0], (R24)
+	B label128
 label129:
+	VST1 V1.S[0], (R24)
+label128:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label130
-	VST1 [V3.S4], (R24)
-	B label132
+	FMOVQ F3, (R24)
+	B label131
 label130:
-	TBZ $1, R19, label131
+	TBZ $1, R19, label132
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label132
+	TBZ $0, R19, label131
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label132
-label131:
-	VST1 V3.S[0], (R24)
+	B label131
 label132:
+	VST1 V3.S[0], (R24)
+label131:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	FMOVQ F4, 0(R3)
 	WORD $0x6e3bdca5
 	ADD $16, R3, R24
 	TBZ $2, R19, label133
-	VST1 [V5.S4], (R24)
-	B label135
+	FMOVQ F5, (R24)
+	B label134
 label133:
-	TBZ $1, R19, label134
+	TBZ $1, R19, label135
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label135
+	TBZ $0, R19, label134
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label135
-label134:
-	VST1 V5.S[0], (R24)
+	B label134
 label135:
+	VST1 V5.S[0], (R24)
+label134:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -1156,33 +1156,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label136
-	VLD1 (R24), [V28.S4]
-	B label138
+	FMOVQ (R24), F28
+	B label137
 label136:
-	TBZ $1, R19, label137
+	TBZ $1, R19, label138
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label138
+	TBZ $0, R19, label137
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label138
-label137:
-	VLD1 (R24), V28.S[0]
+	B label137
 label138:
+	VLD1 (R24), V28.S[0]
+label137:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label139
-	VST1 [V28.S4], (R24)
-	B label141
+	FMOVQ F28, (R24)
+	B label140
 label139:
-	TBZ $1, R19, label140
+	TBZ $1, R19, label141
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label141
+	TBZ $0, R19, label140
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label141
-label140:
-	VST1 V28.S[0], (R24)
+	B label140
 label141:
+	VST1 V28.S[0], (R24)
+label140:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1193,33 +1193,33 @@ label141:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label142
-	VLD1 (R24), [V28.S4]
-	B label144
+	FMOVQ (R24), F28
+	B label143
 label142:
-	TBZ $1, R19, label143
+	TBZ $1, R19, label144
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label144
+	TBZ $0, R19, label143
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label144
-label143:
-	VLD1 (R24), V28.S[0]
+	B label143
 label144:
+	VLD1 (R24), V28.S[0]
+label143:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label145
-	VST1 [V28.S4], (R24)
-	B label147
+	FMOVQ F28, (R24)
+	B label146
 label145:
-	TBZ $1, R19, label146
+	TBZ $1, R19, label147
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label147
+	TBZ $0, R19, label146
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label147
-label146:
-	VST1 V28.S[0], (R24)
+	B label146
 label147:
+	VST1 V28.S[0], (R24)
+label146:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1230,33 +1230,33 @@ label147:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label148
-	VLD1 (R24), [V28.S4]
-	B label150
+	FMOVQ (R24), F28
+	B label149
 label148:
-	TBZ $1, R19, label149
+	TBZ $1, R19, label150
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label150
+	TBZ $0, R19, label149
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label150
-label149:
-	VLD1 (R24), V28.S[0]
+	B label149
 label150:
+	VLD1 (R24), V28.S[0]
+label149:
 	VFMLA V8.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label151
-	VST1 [V28.S4], (R24)
-	B label153
+	FMOVQ F28, (R24)
+	B label152
 label151:
-	TBZ $1, R19, label152
+	TBZ $1, R19, label153
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label153
+	TBZ $0, R19, label152
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label153
-label152:
-	VST1 V28.S[0], (R24)
+	B label152
 label153:
+	VST1 V28.S[0], (R24)
+label152:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -1268,18 +1268,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label154
-	VST1 [V2.S4], (R24)
-	B label156
+	FMOVQ F2, (R24)
+	B label155
 label154:
-	TBZ $1, R19, label155
+	TBZ $1, R19, label156
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label156
+	TBZ $0, R19, label155
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label156
-label155:
-	VST1 V2.S[0], (R24)
+	B label155
 label156:
+	VST1 V2.S[0], (R24)
+label155:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -1288,18 +1288,18 @@ label156:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label157
-	VST1 [V5.S4], (R24)
-	B label159
+	FMOVQ F5, (R24)
+	B label158
 label157:
-	TBZ $1, R19, label158
+	TBZ $1, R19, label159
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label159
+	TBZ $0, R19, label158
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label159
-label158:
-	VST1 V5.S[0], (R24)
+	B label158
 label159:
+	VST1 V5.S[0], (R24)
+label158:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
@@ -1308,18 +1308,18 @@ label159:
 	WORD $0x6e3bdd08
 	ADD $32, R3, R24
 	TBZ $2, R19, label160
-	VST1 [V8.S4], (R24)
-	B label162
+	FMOVQ F8, (R24)
+	B label161
 label160:
-	TBZ $1, R19, label161
+	TBZ $1, R19, label162
 	VST1 V8.D[0], (R24)
-	TBZ $0, R19, label162
+	TBZ $0, R19, label161
 	ADD $8, R24, R24
 	VST1 V8.S[2], (R24)
-	B label162
-label161:
-	VST1 V8.S[0], (R24)
+	B label161
 label162:
+	VST1 V8.S[0], (R24)
+label161:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -1368,126 +1368,126 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label163
-	VLD1 (R24), [V28.S4]
-	B label165
+	FMOVQ (R24), F28
+	B label164
 label163:
-	TBZ $1, R19, label164
+	TBZ $1, R19, label165
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label165
+	TBZ $0, R19, label164
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label165
-label164:
-	VLD1 (R24), V28.S[0]
+	B label164
 label165:
+	VLD1 (R24), V28.S[0]
+label164:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label166
-	VST1 [V28.S4], (R24)
-	B label168
+	FMOVQ F28, (R24)
+	B label167
 label166:
-	TBZ $1, R19, label167
+	TBZ $1, R19, label168
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label168
+	TBZ $0, R19, label167
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label168
-label167:
-	VST1 V28.S[0], (R24)
+	B label167
 label168:
+	VST1 V28.S[0], (R24)
+label167:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label169
-	VLD1 (R24), [V28.S4]
-	B label171
+	FMOVQ (R24), F28
+	B label170
 label169:
-	TBZ $1, R19, label170
+	TBZ $1, R19, label171
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label171
+	TBZ $0, R19, label170
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label171
-label170:
-	VLD1 (R24), V28.S[0]
+	B label170
 label171:
+	VLD1 (R24), V28.S[0]
+label170:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label172
-	VST1 [V28.S4], (R24)
-	B label174
+	FMOVQ F28, (R24)
+	B label173
 label172:
-	TBZ $1, R19, label173
+	TBZ $1, R19, label174
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label174
+	TBZ $0, R19, label173
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label174
-label173:
-	VST1 V28.S[0], (R24)
+	B label173
 label174:
+	VST1 V28.S[0], (R24)
+label173:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label175
-	VLD1 (R24), [V28.S4]
-	B label177
+	FMOVQ (R24), F28
+	B label176
 label175:
-	TBZ $1, R19, label176
+	TBZ $1, R19, label177
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label177
+	TBZ $0, R19, label176
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label177
-label176:
-	VLD1 (R24), V28.S[0]
+	B label176
 label177:
+	VLD1 (R24), V28.S[0]
+label176:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label178
-	VST1 [V28.S4], (R24)
-	B label180
+	FMOVQ F28, (R24)
+	B label179
 label178:
-	TBZ $1, R19, label179
+	TBZ $1, R19, label180
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label180
+	TBZ $0, R19, label179
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label180
-label179:
-	VST1 V28.S[0], (R24)
+	B label179
 label180:
+	VST1 V28.S[0], (R24)
+label179:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label181
-	VLD1 (R24), [V28.S4]
-	B label183
+	FMOVQ (R24), F28
+	B label182
 label181:
-	TBZ $1, R19, label182
+	TBZ $1, R19, label183
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label183
+	TBZ $0, R19, label182
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label183
-label182:
-	VLD1 (R24), V28.S[0]
+	B label182
 label183:
+	VLD1 (R24), V28.S[0]
+label182:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label184
-	VST1 [V28.S4], (R24)
-	B label186
+	FMOVQ F28, (R24)
+	B label185
 label184:
-	TBZ $1, R19, label185
+	TBZ $1, R19, label186
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label186
+	TBZ $0, R19, label185
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label186
-label185:
-	VST1 V28.S[0], (R24)
+	B label185
 label186:
+	VST1 V28.S[0], (R24)
+label185:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -1495,66 +1495,66 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label187
-	VST1 [V0.S4], (R24)
-	B label189
+	FMOVQ F0, (R24)
+	B label188
 label187:
-	TBZ $1, R19, label188
+	TBZ $1, R19, label189
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label189
+	TBZ $0, R19, label188
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label189
-label188:
-	VST1 V0.S[0], (R24)
+	B label188
 label189:
+	VST1 V0.S[0], (R24)
+label188:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label190
-	VST1 [V1.S4], (R24)
-	B label192
+	FMOVQ F1, (R24)
+	B label191
 label190:
-	TBZ $1, R19, label191
+	TBZ $1, R19, label192
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label192
+	TBZ $0, R19, label191
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label192
-label191:
-	VST1 V1.S[0], (R24)
+	B label191
 label192:
+	VST1 V1.S[0], (R24)
+label191:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	ADD $0, R3, R24
 	TBZ $2, R19, label193
-	VST1 [V2.S4], (R24)
-	B label195
+	FMOVQ F2, (R24)
+	B label194
 label193:
-	TBZ $1, R19, label194
+	TBZ $1, R19, label195
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label195
+	TBZ $0, R19, label194
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label195
-label194:
-	VST1 V2.S[0], (R24)
+	B label194
 label195:
+	VST1 V2.S[0], (R24)
+label194:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	ADD $0, R3, R24
 	TBZ $2, R19, label196
-	VST1 [V3.S4], (R24)
-	B label198
+	FMOVQ F3, (R24)
+	B label197
 label196:
-	TBZ $1, R19, label197
+	TBZ $1, R19, label198
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label198
+	TBZ $0, R19, label197
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label198
-label197:
-	VST1 V3.S[0], (R24)
+	B label197
 label198:
+	VST1 V3.S[0], (R24)
+label197:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -1614,33 +1614,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label199
-	VLD1 (R24), [V28.S4]
-	B label201
+	FMOVQ (R24), F28
+	B label200
 label199:
-	TBZ $1, R19, label200
+	TBZ $1, R19, label201
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label201
+	TBZ $0, R19, label200
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label201
-label200:
-	VLD1 (R24), V28.S[0]
+	B label200
 label201:
+	VLD1 (R24), V28.S[0]
+label200:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label202
-	VST1 [V28.S4], (R24)
-	B label204
+	FMOVQ F28, (R24)
+	B label203
 label202:
-	TBZ $1, R19, label203
+	TBZ $1, R19, label204
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label204
+	TBZ $0, R19, label203
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label204
-label203:
-	VST1 V28.S[0], (R24)
+	B label203
 label204:
+	VST1 V28.S[0], (R24)
+label203:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1648,33 +1648,33 @@ label204:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label205
-	VLD1 (R24), [V28.S4]
-	B label207
+	FMOVQ (R24), F28
+	B label206
 label205:
-	TBZ $1, R19, label206
+	TBZ $1, R19, label207
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label207
+	TBZ $0, R19, label206
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label207
-label206:
-	VLD1 (R24), V28.S[0]
+	B label206
 label207:
+	VLD1 (R24), V28.S[0]
+label206:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label208
-	VST1 [V28.S4], (R24)
-	B label210
+	FMOVQ F28, (R24)
+	B label209
 label208:
-	TBZ $1, R19, label209
+	TBZ $1, R19, label210
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label210
+	TBZ $0, R19, label209
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label210
-label209:
-	VST1 V28.S[0], (R24)
+	B label209
 label210:
+	VST1 V28.S[0], (R24)
+label209:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1682,33 +1682,33 @@ label210:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label211
-	VLD1 (R24), [V28.S4]
-	B label213
+	FMOVQ (R24), F28
+	B label212
 label211:
-	TBZ $1, R19, label212
+	TBZ $1, R19, label213
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label213
+	TBZ $0, R19, label212
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label213
-label212:
-	VLD1 (R24), V28.S[0]
+	B label212
 label213:
+	VLD1 (R24), V28.S[0]
+label212:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label214
-	VST1 [V28.S4], (R24)
-	B label216
+	FMOVQ F28, (R24)
+	B label215
 label214:
-	TBZ $1, R19, label215
+	TBZ $1, R19, label216
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label216
+	TBZ $0, R19, label215
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label216
-label215:
-	VST1 V28.S[0], (R24)
+	B label215
 label216:
+	VST1 V28.S[0], (R24)
+label215:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1716,33 +1716,33 @@ label216:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label217
-	VLD1 (R24), [V28.S4]
-	B label219
+	FMOVQ (R24), F28
+	B label218
 label217:
-	TBZ $1, R19, label218
+	TBZ $1, R19, label219
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label219
+	TBZ $0, R19, label218
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label219
-label218:
-	VLD1 (R24), V28.S[0]
+	B label218
 label219:
+	VLD1 (R24), V28.S[0]
+label218:
 	VFMLA V7.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label220
-	VST1 [V28.S4], (R24)
-	B label222
+	FMOVQ F28, (R24)
+	B label221
 label220:
-	TBZ $1, R19, label221
+	TBZ $1, R19, label222
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label222
+	TBZ $0, R19, label221
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label222
-label221:
-	VST1 V28.S[0], (R24)
+	B label221
 label222:
+	VST1 V28.S[0], (R24)
+label221:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -1752,72 +1752,72 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label223
-	VST1 [V1.S4], (R24)
-	B label225
+	FMOVQ F1, (R24)
+	B label224
 label223:
-	TBZ $1, R19, label224
+	TBZ $1, R19, label225
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label225
+	TBZ $0, R19, label224
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label225
-label224:
-	VST1 V1.S[0], (R24)
+	B label224
 label225:
+	VST1 V1.S[0], (R24)
+label224:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label226
-	VST1 [V3.S4], (R24)
-	B label228
+	FMOVQ F3, (R24)
+	B label227
 label226:
-	TBZ $1, R19, label227
+	TBZ $1, R19, label228
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label228
+	TBZ $0, R19, label227
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label228
-label227:
-	VST1 V3.S[0], (R24)
+	B label227
 label228:
+	VST1 V3.S[0], (R24)
+label227:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	FMOVQ F4, 0(R3)
 	WORD $0x6e3bdca5
 	ADD $16, R3, R24
 	TBZ $2, R19, label229
-	VST1 [V5.S4], (R24)
-	B label231
+	FMOVQ F5, (R24)
+	B label230
 label229:
-	TBZ $1, R19, label230
+	TBZ $1, R19, label231
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label231
+	TBZ $0, R19, label230
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label231
-label230:
-	VST1 V5.S[0], (R24)
+	B label230
 label231:
+	VST1 V5.S[0], (R24)
+label230:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
 	WORD $0x6e3bdce7
 	ADD $16, R3, R24
 	TBZ $2, R19, label232
-	VST1 [V7.S4], (R24)
-	B label234
+	FMOVQ F7, (R24)
+	B label233
 label232:
-	TBZ $1, R19, label233
+	TBZ $1, R19, label234
 	VST1 V7.D[0], (R24)
-	TBZ $0, R19, label234
+	TBZ $0, R19, label233
 	ADD $8, R24, R24
 	VST1 V7.S[2], (R24)
-	B label234
-label233:
-	VST1 V7.S[0], (R24)
+	B label233
 label234:
+	VST1 V7.S[0], (R24)
+label233:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -1888,33 +1888,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label235
-	VLD1 (R24), [V28.S4]
-	B label237
+	FMOVQ (R24), F28
+	B label236
 label235:
-	TBZ $1, R19, label236
+	TBZ $1, R19, label237
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label237
+	TBZ $0, R19, label236
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label237
-label236:
-	VLD1 (R24), V28.S[0]
+	B label236
 label237:
+	VLD1 (R24), V28.S[0]
+label236:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label238
-	VST1 [V28.S4], (R24)
-	B label240
+	FMOVQ F28, (R24)
+	B label239
 label238:
-	TBZ $1, R19, label239
+	TBZ $1, R19, label240
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label240
+	TBZ $0, R19, label239
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label240
-label239:
-	VST1 V28.S[0], (R24)
+	B label239
 label240:
+	VST1 V28.S[0], (R24)
+label239:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1925,33 +1925,33 @@ label240:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label241
-	VLD1 (R24), [V28.S4]
-	B label243
+	FMOVQ (R24), F28
+	B label242
 label241:
-	TBZ $1, R19, label242
+	TBZ $1, R19, label243
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label243
+	TBZ $0, R19, label242
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label243
-label242:
-	VLD1 (R24), V28.S[0]
+	B label242
 label243:
+	VLD1 (R24), V28.S[0]
+label242:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label244
-	VST1 [V28.S4], (R24)
-	B label246
+	FMOVQ F28, (R24)
+	B label245
 label244:
-	TBZ $1, R19, label245
+	TBZ $1, R19, label246
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label246
+	TBZ $0, R19, label245
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label246
-label245:
-	VST1 V28.S[0], (R24)
+	B label245
 label246:
+	VST1 V28.S[0], (R24)
+label245:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1962,33 +1962,33 @@ label246:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label247
-	VLD1 (R24), [V28.S4]
-	B label249
+	FMOVQ (R24), F28
+	B label248
 label247:
-	TBZ $1, R19, label248
+	TBZ $1, R19, label249
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label249
+	TBZ $0, R19, label248
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label249
-label248:
-	VLD1 (R24), V28.S[0]
+	B label248
 label249:
+	VLD1 (R24), V28.S[0]
+label248:
 	VFMLA V8.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label250
-	VST1 [V28.S4], (R24)
-	B label252
+	FMOVQ F28, (R24)
+	B label251
 label250:
-	TBZ $1, R19, label251
+	TBZ $1, R19, label252
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label252
+	TBZ $0, R19, label251
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label252
-label251:
-	VST1 V28.S[0], (R24)
+	B label251
 label252:
+	VST1 V28.S[0], (R24)
+label251:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -1999,33 +1999,33 @@ label252:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label253
-	VLD1 (R24), [V28.S4]
-	B label255
+	FMOVQ (R24), F28
+	B label254
 label253:
-	TBZ $1, R19, label254
+	TBZ $1, R19, label255
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label255
+	TBZ $0, R19, label254
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label255
-label254:
-	VLD1 (R24), V28.S[0]
+	B label254
 label255:
+	VLD1 (R24), V28.S[0]
+label254:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label256
-	VST1 [V28.S4], (R24)
-	B label258
+	FMOVQ F28, (R24)
+	B label257
 label256:
-	TBZ $1, R19, label257
+	TBZ $1, R19, label258
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label258
+	TBZ $0, R19, label257
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label258
-label257:
-	VST1 V28.S[0], (R24)
+	B label257
 label258:
+	VST1 V28.S[0], (R24)
+label257:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -2037,18 +2037,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label259
-	VST1 [V2.S4], (R24)
-	B label261
+	FMOVQ F2, (R24)
+	B label260
 label259:
-	TBZ $1, R19, label260
+	TBZ $1, R19, label261
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label261
+	TBZ $0, R19, label260
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label261
-label260:
-	VST1 V2.S[0], (R24)
+	B label260
 label261:
+	VST1 V2.S[0], (R24)
+label260:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -2057,18 +2057,18 @@ label261:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label262
-	VST1 [V5.S4], (R24)
-	B label264
+	FMOVQ F5, (R24)
+	B label263
 label262:
-	TBZ $1, R19, label263
+	TBZ $1, R19, label264
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label264
+	TBZ $0, R19, label263
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label264
-label263:
-	VST1 V5.S[0], (R24)
+	B label263
 label264:
+	VST1 V5.S[0], (R24)
+label263:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
@@ -2077,18 +2077,18 @@ label264:
 	WORD $0x6e3bdd08
 	ADD $32, R3, R24
 	TBZ $2, R19, label265
-	VST1 [V8.S4], (R24)
-	B label267
+	FMOVQ F8, (R24)
+	B label266
 label265:
-	TBZ $1, R19, label266
+	TBZ $1, R19, label267
 	VST1 V8.D[0], (R24)
-	TBZ $0, R19, label267
+	TBZ $0, R19, label266
 	ADD $8, R24, R24
 	VST1 V8.S[2], (R24)
-	B label267
-label266:
-	VST1 V8.S[0], (R24)
+	B label266
 label267:
+	VST1 V8.S[0], (R24)
+label266:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd29
 	FMOVQ F9, 0(R3)
@@ -2097,18 +2097,18 @@ label267:
 	WORD $0x6e3bdd6b
 	ADD $32, R3, R24
 	TBZ $2, R19, label268
-	VST1 [V11.S4], (R24)
-	B label270
+	FMOVQ F11, (R24)
+	B label269
 label268:
-	TBZ $1, R19, label269
+	TBZ $1, R19, label270
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label270
+	TBZ $0, R19, label269
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label270
-label269:
-	VST1 V11.S[0], (R24)
+	B label269
 label270:
+	VST1 V11.S[0], (R24)
+label269:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -2161,157 +2161,157 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label271
-	VLD1 (R24), [V28.S4]
-	B label273
+	FMOVQ (R24), F28
+	B label272
 label271:
-	TBZ $1, R19, label272
+	TBZ $1, R19, label273
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label273
+	TBZ $0, R19, label272
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label273
-label272:
-	VLD1 (R24), V28.S[0]
+	B label272
 label273:
+	VLD1 (R24), V28.S[0]
+label272:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label274
-	VST1 [V28.S4], (R24)
-	B label276
+	FMOVQ F28, (R24)
+	B label275
 label274:
-	TBZ $1, R19, label275
+	TBZ $1, R19, label276
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label276
+	TBZ $0, R19, label275
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label276
-label275:
-	VST1 V28.S[0], (R24)
+	B label275
 label276:
+	VST1 V28.S[0], (R24)
+label275:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label277
-	VLD1 (R24), [V28.S4]
-	B label279
+	FMOVQ (R24), F28
+	B label278
 label277:
-	TBZ $1, R19, label278
+	TBZ $1, R19, label279
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label279
+	TBZ $0, R19, label278
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label279
-label278:
-	VLD1 (R24), V28.S[0]
+	B label278
 label279:
+	VLD1 (R24), V28.S[0]
+label278:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label280
-	VST1 [V28.S4], (R24)
-	B label282
+	FMOVQ F28, (R24)
+	B label281
 label280:
-	TBZ $1, R19, label281
+	TBZ $1, R19, label282
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label282
+	TBZ $0, R19, label281
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label282
-label281:
-	VST1 V28.S[0], (R24)
+	B label281
 label282:
+	VST1 V28.S[0], (R24)
+label281:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label283
-	VLD1 (R24), [V28.S4]
-	B label285
+	FMOVQ (R24), F28
+	B label284
 label283:
-	TBZ $1, R19, label284
+	TBZ $1, R19, label285
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label285
+	TBZ $0, R19, label284
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label285
-label284:
-	VLD1 (R24), V28.S[0]
+	B label284
 label285:
+	VLD1 (R24), V28.S[0]
+label284:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label286
-	VST1 [V28.S4], (R24)
-	B label288
+	FMOVQ F28, (R24)
+	B label287
 label286:
-	TBZ $1, R19, label287
+	TBZ $1, R19, label288
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label288
+	TBZ $0, R19, label287
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label288
-label287:
-	VST1 V28.S[0], (R24)
+	B label287
 label288:
+	VST1 V28.S[0], (R24)
+label287:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label289
-	VLD1 (R24), [V28.S4]
-	B label291
+	FMOVQ (R24), F28
+	B label290
 label289:
-	TBZ $1, R19, label290
+	TBZ $1, R19, label291
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label291
+	TBZ $0, R19, label290
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label291
-label290:
-	VLD1 (R24), V28.S[0]
+	B label290
 label291:
+	VLD1 (R24), V28.S[0]
+label290:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label292
-	VST1 [V28.S4], (R24)
-	B label294
+	FMOVQ F28, (R24)
+	B label293
 label292:
-	TBZ $1, R19, label293
+	TBZ $1, R19, label294
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label294
+	TBZ $0, R19, label293
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label294
-label293:
-	VST1 V28.S[0], (R24)
+	B label293
 label294:
+	VST1 V28.S[0], (R24)
+label293:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label295
-	VLD1 (R24), [V28.S4]
-	B label297
+	FMOVQ (R24), F28
+	B label296
 label295:
-	TBZ $1, R19, label296
+	TBZ $1, R19, label297
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label297
+	TBZ $0, R19, label296
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label297
-label296:
-	VLD1 (R24), V28.S[0]
+	B label296
 label297:
+	VLD1 (R24), V28.S[0]
+label296:
 	VFMLA V4.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label298
-	VST1 [V28.S4], (R24)
-	B label300
+	FMOVQ F28, (R24)
+	B label299
 label298:
-	TBZ $1, R19, label299
+	TBZ $1, R19, label300
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label300
+	TBZ $0, R19, label299
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label300
-label299:
-	VST1 V28.S[0], (R24)
+	B label299
 label300:
+	VST1 V28.S[0], (R24)
+label299:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -2319,82 +2319,82 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label301
-	VST1 [V0.S4], (R24)
-	B label303
+	FMOVQ F0, (R24)
+	B label302
 label301:
-	TBZ $1, R19, label302
+	TBZ $1, R19, label303
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label303
+	TBZ $0, R19, label302
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label303
-label302:
-	VST1 V0.S[0], (R24)
+	B label302
 label303:
+	VST1 V0.S[0], (R24)
+label302:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label304
-	VST1 [V1.S4], (R24)
-	B label306
+	FMOVQ F1, (R24)
+	B label305
 label304:
-	TBZ $1, R19, label305
+	TBZ $1, R19, label306
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label306
+	TBZ $0, R19, label305
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label306
-label305:
-	VST1 V1.S[0], (R24)
+	B label305
 label306:
+	VST1 V1.S[0], (R24)
+label305:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	ADD $0, R3, R24
 	TBZ $2, R19, label307
-	VST1 [V2.S4], (R24)
-	B label309
+	FMOVQ F2, (R24)
+	B label308
 label307:
-	TBZ $1, R19, label308
+	TBZ $1, R19, label309
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label309
+	TBZ $0, R19, label308
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label309
-label308:
-	VST1 V2.S[0], (R24)
+	B label308
 label309:
+	VST1 V2.S[0], (R24)
+label308:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	ADD $0, R3, R24
 	TBZ $2, R19, label310
-	VST1 [V3.S4], (R24)
-	B label312
+	FMOVQ F3, (R24)
+	B label311
 label310:
-	TBZ $1, R19, label311
+	TBZ $1, R19, label312
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label312
+	TBZ $0, R19, label311
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label312
-label311:
-	VST1 V3.S[0], (R24)
+	B label311
 label312:
+	VST1 V3.S[0], (R24)
+label311:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	ADD $0, R3, R24
 	TBZ $2, R19, label313
-	VST1 [V4.S4], (R24)
-	B label315
+	FMOVQ F4, (R24)
+	B label314
 label313:
-	TBZ $1, R19, label314
+	TBZ $1, R19, label315
 	VST1 V4.D[0], (R24)
-	TBZ $0, R19, label315
+	TBZ $0, R19, label314
 	ADD $8, R24, R24
 	VST1 V4.S[2], (R24)
-	B label315
-label314:
-	VST1 V4.S[0], (R24)
+	B label314
 label315:
+	VST1 V4.S[0], (R24)
+label314:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -2460,33 +2460,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label316
-	VLD1 (R24), [V28.S4]
-	B label318
+	FMOVQ (R24), F28
+	B label317
 label316:
-	TBZ $1, R19, label317
+	TBZ $1, R19, label318
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label318
+	TBZ $0, R19, label317
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label318
-label317:
-	VLD1 (R24), V28.S[0]
+	B label317
 label318:
+	VLD1 (R24), V28.S[0]
+label317:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label319
-	VST1 [V28.S4], (R24)
-	B label321
+	FMOVQ F28, (R24)
+	B label320
 label319:
-	TBZ $1, R19, label320
+	TBZ $1, R19, label321
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label321
+	TBZ $0, R19, label320
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label321
-label320:
-	VST1 V28.S[0], (R24)
+	B label320
 label321:
+	VST1 V28.S[0], (R24)
+label320:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2494,33 +2494,33 @@ label321:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label322
-	VLD1 (R24), [V28.S4]
-	B label324
+	FMOVQ (R24), F28
+	B label323
 label322:
-	TBZ $1, R19, label323
+	TBZ $1, R19, label324
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label324
+	TBZ $0, R19, label323
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label324
-label323:
-	VLD1 (R24), V28.S[0]
+	B label323
 label324:
+	VLD1 (R24), V28.S[0]
+label323:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label325
-	VST1 [V28.S4], (R24)
-	B label327
+	FMOVQ F28, (R24)
+	B label326
 label325:
-	TBZ $1, R19, label326
+	TBZ $1, R19, label327
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label327
+	TBZ $0, R19, label326
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label327
-label326:
-	VST1 V28.S[0], (R24)
+	B label326
 label327:
+	VST1 V28.S[0], (R24)
+label326:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2528,33 +2528,33 @@ label327:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label328
-	VLD1 (R24), [V28.S4]
-	B label330
+	FMOVQ (R24), F28
+	B label329
 label328:
-	TBZ $1, R19, label329
+	TBZ $1, R19, label330
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label330
+	TBZ $0, R19, label329
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label330
-label329:
-	VLD1 (R24), V28.S[0]
+	B label329
 label330:
+	VLD1 (R24), V28.S[0]
+label329:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label331
-	VST1 [V28.S4], (R24)
-	B label333
+	FMOVQ F28, (R24)
+	B label332
 label331:
-	TBZ $1, R19, label332
+	TBZ $1, R19, label333
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label333
+	TBZ $0, R19, label332
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label333
-label332:
-	VST1 V28.S[0], (R24)
+	B label332
 label333:
+	VST1 V28.S[0], (R24)
+label332:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2562,33 +2562,33 @@ label333:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label334
-	VLD1 (R24), [V28.S4]
-	B label336
+	FMOVQ (R24), F28
+	B label335
 label334:
-	TBZ $1, R19, label335
+	TBZ $1, R19, label336
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label336
+	TBZ $0, R19, label335
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label336
-label335:
-	VLD1 (R24), V28.S[0]
+	B label335
 label336:
+	VLD1 (R24), V28.S[0]
+label335:
 	VFMLA V7.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label337
-	VST1 [V28.S4], (R24)
-	B label339
+	FMOVQ F28, (R24)
+	B label338
 label337:
-	TBZ $1, R19, label338
+	TBZ $1, R19, label339
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label339
+	TBZ $0, R19, label338
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label339
-label338:
-	VST1 V28.S[0], (R24)
+	B label338
 label339:
+	VST1 V28.S[0], (R24)
+label338:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2596,33 +2596,33 @@ label339:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label340
-	VLD1 (R24), [V28.S4]
-	B label342
+	FMOVQ (R24), F28
+	B label341
 label340:
-	TBZ $1, R19, label341
+	TBZ $1, R19, label342
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label342
+	TBZ $0, R19, label341
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label342
-label341:
-	VLD1 (R24), V28.S[0]
+	B label341
 label342:
+	VLD1 (R24), V28.S[0]
+label341:
 	VFMLA V9.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label343
-	VST1 [V28.S4], (R24)
-	B label345
+	FMOVQ F28, (R24)
+	B label344
 label343:
-	TBZ $1, R19, label344
+	TBZ $1, R19, label345
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label345
+	TBZ $0, R19, label344
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label345
-label344:
-	VST1 V28.S[0], (R24)
+	B label344
 label345:
+	VST1 V28.S[0], (R24)
+label344:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -2632,90 +2632,90 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label346
-	VST1 [V1.S4], (R24)
-	B label348
+	FMOVQ F1, (R24)
+	B label347
 label346:
-	TBZ $1, R19, label347
+	TBZ $1, R19, label348
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label348
+	TBZ $0, R19, label347
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label348
-label347:
-	VST1 V1.S[0], (R24)
+	B label347
 label348:
+	VST1 V1.S[0], (R24)
+label347:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label349
-	VST1 [V3.S4], (R24)
-	B label351
+	FMOVQ F3, (R24)
+	B label350
 label349:
-	TBZ $1, R19, label350
+	TBZ $1, R19, label351
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label351
+	TBZ $0, R19, label350
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label351
-label350:
-	VST1 V3.S[0], (R24)
+	B label350
 label351:
+	VST1 V3.S[0], (R24)
+label350:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	FMOVQ F4, 0(R3)
 	WORD $0x6e3bdca5
 	ADD $16, R3, R24
 	TBZ $2, R19, label352
-	VST1 [V5.S4], (R24)
-	B label354
+	FMOVQ F5, (R24)
+	B label353
 label352:
-	TBZ $1, R19, label353
+	TBZ $1, R19, label354
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label354
+	TBZ $0, R19, label353
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label354
-label353:
-	VST1 V5.S[0], (R24)
+	B label353
 label354:
+	VST1 V5.S[0], (R24)
+label353:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
 	WORD $0x6e3bdce7
 	ADD $16, R3, R24
 	TBZ $2, R19, label355
-	VST1 [V7.S4], (R24)
-	B label357
+	FMOVQ F7, (R24)
+	B label356
 label355:
-	TBZ $1, R19, label356
+	TBZ $1, R19, label357
 	VST1 V7.D[0], (R24)
-	TBZ $0, R19, label357
+	TBZ $0, R19, label356
 	ADD $8, R24, R24
 	VST1 V7.S[2], (R24)
-	B label357
-label356:
-	VST1 V7.S[0], (R24)
+	B label356
 label357:
+	VST1 V7.S[0], (R24)
+label356:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd08
 	FMOVQ F8, 0(R3)
 	WORD $0x6e3bdd29
 	ADD $16, R3, R24
 	TBZ $2, R19, label358
-	VST1 [V9.S4], (R24)
-	B label360
+	FMOVQ F9, (R24)
+	B label359
 label358:
-	TBZ $1, R19, label359
+	TBZ $1, R19, label360
 	VST1 V9.D[0], (R24)
-	TBZ $0, R19, label360
+	TBZ $0, R19, label359
 	ADD $8, R24, R24
 	VST1 V9.S[2], (R24)
-	B label360
-label359:
-	VST1 V9.S[0], (R24)
+	B label359
 label360:
+	VST1 V9.S[0], (R24)
+label359:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -2794,33 +2794,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label361
-	VLD1 (R24), [V28.S4]
-	B label363
+	FMOVQ (R24), F28
+	B label362
 label361:
-	TBZ $1, R19, label362
+	TBZ $1, R19, label363
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label363
+	TBZ $0, R19, label362
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label363
-label362:
-	VLD1 (R24), V28.S[0]
+	B label362
 label363:
+	VLD1 (R24), V28.S[0]
+label362:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label364
-	VST1 [V28.S4], (R24)
-	B label366
+	FMOVQ F28, (R24)
+	B label365
 label364:
-	TBZ $1, R19, label365
+	TBZ $1, R19, label366
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label366
+	TBZ $0, R19, label365
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label366
-label365:
-	VST1 V28.S[0], (R24)
+	B label365
 label366:
+	VST1 V28.S[0], (R24)
+label365:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2831,33 +2831,33 @@ label366:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label367
-	VLD1 (R24), [V28.S4]
-	B label369
+	FMOVQ (R24), F28
+	B label368
 label367:
-	TBZ $1, R19, label368
+	TBZ $1, R19, label369
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label369
+	TBZ $0, R19, label368
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label369
-label368:
-	VLD1 (R24), V28.S[0]
+	B label368
 label369:
+	VLD1 (R24), V28.S[0]
+label368:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label370
-	VST1 [V28.S4], (R24)
-	B label372
+	FMOVQ F28, (R24)
+	B label371
 label370:
-	TBZ $1, R19, label371
+	TBZ $1, R19, label372
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label372
+	TBZ $0, R19, label371
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label372
-label371:
-	VST1 V28.S[0], (R24)
+	B label371
 label372:
+	VST1 V28.S[0], (R24)
+label371:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2868,33 +2868,33 @@ label372:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label373
-	VLD1 (R24), [V28.S4]
-	B label375
+	FMOVQ (R24), F28
+	B label374
 label373:
-	TBZ $1, R19, label374
+	TBZ $1, R19, label375
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label375
+	TBZ $0, R19, label374
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label375
-label374:
-	VLD1 (R24), V28.S[0]
+	B label374
 label375:
+	VLD1 (R24), V28.S[0]
+label374:
 	VFMLA V8.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label376
-	VST1 [V28.S4], (R24)
-	B label378
+	FMOVQ F28, (R24)
+	B label377
 label376:
-	TBZ $1, R19, label377
+	TBZ $1, R19, label378
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label378
+	TBZ $0, R19, label377
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label378
-label377:
-	VST1 V28.S[0], (R24)
+	B label377
 label378:
+	VST1 V28.S[0], (R24)
+label377:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2905,33 +2905,33 @@ label378:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label379
-	VLD1 (R24), [V28.S4]
-	B label381
+	FMOVQ (R24), F28
+	B label380
 label379:
-	TBZ $1, R19, label380
+	TBZ $1, R19, label381
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label381
+	TBZ $0, R19, label380
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label381
-label380:
-	VLD1 (R24), V28.S[0]
+	B label380
 label381:
+	VLD1 (R24), V28.S[0]
+label380:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label382
-	VST1 [V28.S4], (R24)
-	B label384
+	FMOVQ F28, (R24)
+	B label383
 label382:
-	TBZ $1, R19, label383
+	TBZ $1, R19, label384
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label384
+	TBZ $0, R19, label383
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label384
-label383:
-	VST1 V28.S[0], (R24)
+	B label383
 label384:
+	VST1 V28.S[0], (R24)
+label383:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -2942,33 +2942,33 @@ label384:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label385
-	VLD1 (R24), [V28.S4]
-	B label387
+	FMOVQ (R24), F28
+	B label386
 label385:
-	TBZ $1, R19, label386
+	TBZ $1, R19, label387
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label387
+	TBZ $0, R19, label386
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label387
-label386:
-	VLD1 (R24), V28.S[0]
+	B label386
 label387:
+	VLD1 (R24), V28.S[0]
+label386:
 	VFMLA V14.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label388
-	VST1 [V28.S4], (R24)
-	B label390
+	FMOVQ F28, (R24)
+	B label389
 label388:
-	TBZ $1, R19, label389
+	TBZ $1, R19, label390
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label390
+	TBZ $0, R19, label389
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label390
-label389:
-	VST1 V28.S[0], (R24)
+	B label389
 label390:
+	VST1 V28.S[0], (R24)
+label389:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -2980,18 +2980,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label391
-	VST1 [V2.S4], (R24)
-	B label393
+	FMOVQ F2, (R24)
+	B label392
 label391:
-	TBZ $1, R19, label392
+	TBZ $1, R19, label393
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label393
+	TBZ $0, R19, label392
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label393
-label392:
-	VST1 V2.S[0], (R24)
+	B label392
 label393:
+	VST1 V2.S[0], (R24)
+label392:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -3000,18 +3000,18 @@ label393:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label394
-	VST1 [V5.S4], (R24)
-	B label396
+	FMOVQ F5, (R24)
+	B label395
 label394:
-	TBZ $1, R19, label395
+	TBZ $1, R19, label396
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label396
+	TBZ $0, R19, label395
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label396
-label395:
-	VST1 V5.S[0], (R24)
+	B label395
 label396:
+	VST1 V5.S[0], (R24)
+label395:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
@@ -3020,18 +3020,18 @@ label396:
 	WORD $0x6e3bdd08
 	ADD $32, R3, R24
 	TBZ $2, R19, label397
-	VST1 [V8.S4], (R24)
-	B label399
+	FMOVQ F8, (R24)
+	B label398
 label397:
-	TBZ $1, R19, label398
+	TBZ $1, R19, label399
 	VST1 V8.D[0], (R24)
-	TBZ $0, R19, label399
+	TBZ $0, R19, label398
 	ADD $8, R24, R24
 	VST1 V8.S[2], (R24)
-	B label399
-label398:
-	VST1 V8.S[0], (R24)
+	B label398
 label399:
+	VST1 V8.S[0], (R24)
+label398:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd29
 	FMOVQ F9, 0(R3)
@@ -3040,18 +3040,18 @@ label399:
 	WORD $0x6e3bdd6b
 	ADD $32, R3, R24
 	TBZ $2, R19, label400
-	VST1 [V11.S4], (R24)
-	B label402
+	FMOVQ F11, (R24)
+	B label401
 label400:
-	TBZ $1, R19, label401
+	TBZ $1, R19, label402
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label402
+	TBZ $0, R19, label401
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label402
-label401:
-	VST1 V11.S[0], (R24)
+	B label401
 label402:
+	VST1 V11.S[0], (R24)
+label401:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd8c
 	FMOVQ F12, 0(R3)
@@ -3060,18 +3060,18 @@ label402:
 	WORD $0x6e3bddce
 	ADD $32, R3, R24
 	TBZ $2, R19, label403
-	VST1 [V14.S4], (R24)
-	B label405
+	FMOVQ F14, (R24)
+	B label404
 label403:
-	TBZ $1, R19, label404
+	TBZ $1, R19, label405
 	VST1 V14.D[0], (R24)
-	TBZ $0, R19, label405
+	TBZ $0, R19, label404
 	ADD $8, R24, R24
 	VST1 V14.S[2], (R24)
-	B label405
-label404:
-	VST1 V14.S[0], (R24)
+	B label404
 label405:
+	VST1 V14.S[0], (R24)
+label404:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -3128,188 +3128,188 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label406
-	VLD1 (R24), [V28.S4]
-	B label408
+	FMOVQ (R24), F28
+	B label407
 label406:
-	TBZ $1, R19, label407
+	TBZ $1, R19, label408
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label408
+	TBZ $0, R19, label407
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label408
-label407:
-	VLD1 (R24), V28.S[0]
+	B label407
 label408:
+	VLD1 (R24), V28.S[0]
+label407:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label409
-	VST1 [V28.S4], (R24)
-	B label411
+	FMOVQ F28, (R24)
+	B label410
 label409:
-	TBZ $1, R19, label410
+	TBZ $1, R19, label411
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label411
+	TBZ $0, R19, label410
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label411
-label410:
-	VST1 V28.S[0], (R24)
+	B label410
 label411:
+	VST1 V28.S[0], (R24)
+label410:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label412
-	VLD1 (R24), [V28.S4]
-	B label414
+	FMOVQ (R24), F28
+	B label413
 label412:
-	TBZ $1, R19, label413
+	TBZ $1, R19, label414
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label414
+	TBZ $0, R19, label413
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label414
-label413:
-	VLD1 (R24), V28.S[0]
+	B label413
 label414:
+	VLD1 (R24), V28.S[0]
+label413:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label415
-	VST1 [V28.S4], (R24)
-	B label417
+	FMOVQ F28, (R24)
+	B label416
 label415:
-	TBZ $1, R19, label416
+	TBZ $1, R19, label417
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label417
+	TBZ $0, R19, label416
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label417
-label416:
-	VST1 V28.S[0], (R24)
+	B label416
 label417:
+	VST1 V28.S[0], (R24)
+label416:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label418
-	VLD1 (R24), [V28.S4]
-	B label420
+	FMOVQ (R24), F28
+	B label419
 label418:
-	TBZ $1, R19, label419
+	TBZ $1, R19, label420
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label420
+	TBZ $0, R19, label419
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label420
-label419:
-	VLD1 (R24), V28.S[0]
+	B label419
 label420:
+	VLD1 (R24), V28.S[0]
+label419:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label421
-	VST1 [V28.S4], (R24)
-	B label423
+	FMOVQ F28, (R24)
+	B label422
 label421:
-	TBZ $1, R19, label422
+	TBZ $1, R19, label423
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label423
+	TBZ $0, R19, label422
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label423
-label422:
-	VST1 V28.S[0], (R24)
+	B label422
 label423:
+	VST1 V28.S[0], (R24)
+label422:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label424
-	VLD1 (R24), [V28.S4]
-	B label426
+	FMOVQ (R24), F28
+	B label425
 label424:
-	TBZ $1, R19, label425
+	TBZ $1, R19, label426
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label426
+	TBZ $0, R19, label425
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label426
-label425:
-	VLD1 (R24), V28.S[0]
+	B label425
 label426:
+	VLD1 (R24), V28.S[0]
+label425:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label427
-	VST1 [V28.S4], (R24)
-	B label429
+	FMOVQ F28, (R24)
+	B label428
 label427:
-	TBZ $1, R19, label428
+	TBZ $1, R19, label429
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label429
+	TBZ $0, R19, label428
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label429
-label428:
-	VST1 V28.S[0], (R24)
+	B label428
 label429:
+	VST1 V28.S[0], (R24)
+label428:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label430
-	VLD1 (R24), [V28.S4]
-	B label432
+	FMOVQ (R24), F28
+	B label431
 label430:
-	TBZ $1, R19, label431
+	TBZ $1, R19, label432
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label432
+	TBZ $0, R19, label431
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label432
-label431:
-	VLD1 (R24), V28.S[0]
+	B label431
 label432:
+	VLD1 (R24), V28.S[0]
+label431:
 	VFMLA V4.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label433
-	VST1 [V28.S4], (R24)
-	B label435
+	FMOVQ F28, (R24)
+	B label434
 label433:
-	TBZ $1, R19, label434
+	TBZ $1, R19, label435
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label435
+	TBZ $0, R19, label434
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label435
-label434:
-	VST1 V28.S[0], (R24)
+	B label434
 label435:
+	VST1 V28.S[0], (R24)
+label434:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label436
-	VLD1 (R24), [V28.S4]
-	B label438
+	FMOVQ (R24), F28
+	B label437
 label436:
-	TBZ $1, R19, label437
+	TBZ $1, R19, label438
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label438
+	TBZ $0, R19, label437
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label438
-label437:
-	VLD1 (R24), V28.S[0]
+	B label437
 label438:
+	VLD1 (R24), V28.S[0]
+label437:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label439
-	VST1 [V28.S4], (R24)
-	B label441
+	FMOVQ F28, (R24)
+	B label440
 label439:
-	TBZ $1, R19, label440
+	TBZ $1, R19, label441
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label441
+	TBZ $0, R19, label440
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label441
-label440:
-	VST1 V28.S[0], (R24)
+	B label440
 label441:
+	VST1 V28.S[0], (R24)
+label440:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -3317,98 +3317,98 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label442
-	VST1 [V0.S4], (R24)
-	B label444
+	FMOVQ F0, (R24)
+	B label443
 label442:
-	TBZ $1, R19, label443
+	TBZ $1, R19, label444
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label444
+	TBZ $0, R19, label443
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label444
-label443:
-	VST1 V0.S[0], (R24)
+	B label443
 label444:
+	VST1 V0.S[0], (R24)
+label443:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label445
-	VST1 [V1.S4], (R24)
-	B label447
+	FMOVQ F1, (R24)
+	B label446
 label445:
-	TBZ $1, R19, label446
+	TBZ $1, R19, label447
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label447
+	TBZ $0, R19, label446
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label447
-label446:
-	VST1 V1.S[0], (R24)
+	B label446
 label447:
+	VST1 V1.S[0], (R24)
+label446:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	ADD $0, R3, R24
 	TBZ $2, R19, label448
-	VST1 [V2.S4], (R24)
-	B label450
+	FMOVQ F2, (R24)
+	B label449
 label448:
-	TBZ $1, R19, label449
+	TBZ $1, R19, label450
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label450
+	TBZ $0, R19, label449
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label450
-label449:
-	VST1 V2.S[0], (R24)
+	B label449
 label450:
+	VST1 V2.S[0], (R24)
+label449:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	ADD $0, R3, R24
 	TBZ $2, R19, label451
-	VST1 [V3.S4], (R24)
-	B label453
+	FMOVQ F3, (R24)
+	B label452
 label451:
-	TBZ $1, R19, label452
+	TBZ $1, R19, label453
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label453
+	TBZ $0, R19, label452
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label453
-label452:
-	VST1 V3.S[0], (R24)
+	B label452
 label453:
+	VST1 V3.S[0], (R24)
+label452:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	ADD $0, R3, R24
 	TBZ $2, R19, label454
-	VST1 [V4.S4], (R24)
-	B label456
+	FMOVQ F4, (R24)
+	B label455
 label454:
-	TBZ $1, R19, label455
+	TBZ $1, R19, label456
 	VST1 V4.D[0], (R24)
-	TBZ $0, R19, label456
+	TBZ $0, R19, label455
 	ADD $8, R24, R24
 	VST1 V4.S[2], (R24)
-	B label456
-label455:
-	VST1 V4.S[0], (R24)
+	B label455
 label456:
+	VST1 V4.S[0], (R24)
+label455:
 	ADD R14, R3, R3
 	WORD $0x6e3bdca5
 	ADD $0, R3, R24
 	TBZ $2, R19, label457
-	VST1 [V5.S4], (R24)
-	B label459
+	FMOVQ F5, (R24)
+	B label458
 label457:
-	TBZ $1, R19, label458
+	TBZ $1, R19, label459
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label459
+	TBZ $0, R19, label458
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label459
-label458:
-	VST1 V5.S[0], (R24)
+	B label458
 label459:
+	VST1 V5.S[0], (R24)
+label458:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -3480,33 +3480,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label460
-	VLD1 (R24), [V28.S4]
-	B label462
+	FMOVQ (R24), F28
+	B label461
 label460:
-	TBZ $1, R19, label461
+	TBZ $1, R19, label462
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label462
+	TBZ $0, R19, label461
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label462
-label461:
-	VLD1 (R24), V28.S[0]
+	B label461
 label462:
+	VLD1 (R24), V28.S[0]
+label461:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label463
-	VST1 [V28.S4], (R24)
-	B label465
+	FMOVQ F28, (R24)
+	B label464
 label463:
-	TBZ $1, R19, label464
+	TBZ $1, R19, label465
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label465
+	TBZ $0, R19, label464
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label465
-label464:
-	VST1 V28.S[0], (R24)
+	B label464
 label465:
+	VST1 V28.S[0], (R24)
+label464:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3514,33 +3514,33 @@ label465:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label466
-	VLD1 (R24), [V28.S4]
-	B label468
+	FMOVQ (R24), F28
+	B label467
 label466:
-	TBZ $1, R19, label467
+	TBZ $1, R19, label468
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label468
+	TBZ $0, R19, label467
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label468
-label467:
-	VLD1 (R24), V28.S[0]
+	B label467
 label468:
+	VLD1 (R24), V28.S[0]
+label467:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label469
-	VST1 [V28.S4], (R24)
-	B label471
+	FMOVQ F28, (R24)
+	B label470
 label469:
-	TBZ $1, R19, label470
+	TBZ $1, R19, label471
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label471
+	TBZ $0, R19, label470
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label471
-label470:
-	VST1 V28.S[0], (R24)
+	B label470
 label471:
+	VST1 V28.S[0], (R24)
+label470:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3548,33 +3548,33 @@ label471:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label472
-	VLD1 (R24), [V28.S4]
-	B label474
+	FMOVQ (R24), F28
+	B label473
 label472:
-	TBZ $1, R19, label473
+	TBZ $1, R19, label474
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label474
+	TBZ $0, R19, label473
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label474
-label473:
-	VLD1 (R24), V28.S[0]
+	B label473
 label474:
+	VLD1 (R24), V28.S[0]
+label473:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label475
-	VST1 [V28.S4], (R24)
-	B label477
+	FMOVQ F28, (R24)
+	B label476
 label475:
-	TBZ $1, R19, label476
+	TBZ $1, R19, label477
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label477
+	TBZ $0, R19, label476
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label477
-label476:
-	VST1 V28.S[0], (R24)
+	B label476
 label477:
+	VST1 V28.S[0], (R24)
+label476:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3582,33 +3582,33 @@ label477:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label478
-	VLD1 (R24), [V28.S4]
-	B label480
+	FMOVQ (R24), F28
+	B label479
 label478:
-	TBZ $1, R19, label479
+	TBZ $1, R19, label480
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label480
+	TBZ $0, R19, label479
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label480
-label479:
-	VLD1 (R24), V28.S[0]
+	B label479
 label480:
+	VLD1 (R24), V28.S[0]
+label479:
 	VFMLA V7.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label481
-	VST1 [V28.S4], (R24)
-	B label483
+	FMOVQ F28, (R24)
+	B label482
 label481:
-	TBZ $1, R19, label482
+	TBZ $1, R19, label483
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label483
+	TBZ $0, R19, label482
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label483
-label482:
-	VST1 V28.S[0], (R24)
+	B label482
 label483:
+	VST1 V28.S[0], (R24)
+label482:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3616,33 +3616,33 @@ label483:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label484
-	VLD1 (R24), [V28.S4]
-	B label486
+	FMOVQ (R24), F28
+	B label485
 label484:
-	TBZ $1, R19, label485
+	TBZ $1, R19, label486
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label486
+	TBZ $0, R19, label485
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label486
-label485:
-	VLD1 (R24), V28.S[0]
+	B label485
 label486:
+	VLD1 (R24), V28.S[0]
+label485:
 	VFMLA V9.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label487
-	VST1 [V28.S4], (R24)
-	B label489
+	FMOVQ F28, (R24)
+	B label488
 label487:
-	TBZ $1, R19, label488
+	TBZ $1, R19, label489
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label489
+	TBZ $0, R19, label488
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label489
-label488:
-	VST1 V28.S[0], (R24)
+	B label488
 label489:
+	VST1 V28.S[0], (R24)
+label488:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3650,33 +3650,33 @@ label489:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label490
-	VLD1 (R24), [V28.S4]
-	B label492
+	FMOVQ (R24), F28
+	B label491
 label490:
-	TBZ $1, R19, label491
+	TBZ $1, R19, label492
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label492
+	TBZ $0, R19, label491
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label492
-label491:
-	VLD1 (R24), V28.S[0]
+	B label491
 label492:
+	VLD1 (R24), V28.S[0]
+label491:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label493
-	VST1 [V28.S4], (R24)
-	B label495
+	FMOVQ F28, (R24)
+	B label494
 label493:
-	TBZ $1, R19, label494
+	TBZ $1, R19, label495
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label495
+	TBZ $0, R19, label494
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label495
-label494:
-	VST1 V28.S[0], (R24)
+	B label494
 label495:
+	VST1 V28.S[0], (R24)
+label494:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -3686,108 +3686,108 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label496
-	VST1 [V1.S4], (R24)
-	B label498
+	FMOVQ F1, (R24)
+	B label497
 label496:
-	TBZ $1, R19, label497
+	TBZ $1, R19, label498
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label498
+	TBZ $0, R19, label497
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label498
-label497:
-	VST1 V1.S[0], (R24)
+	B label497
 label498:
+	VST1 V1.S[0], (R24)
+label497:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label499
-	VST1 [V3.S4], (R24)
-	B label501
+	FMOVQ F3, (R24)
+	B label500
 label499:
-	TBZ $1, R19, label500
+	TBZ $1, R19, label501
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label501
+	TBZ $0, R19, label500
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label501
-label500:
-	VST1 V3.S[0], (R24)
+	B label500
 label501:
+	VST1 V3.S[0], (R24)
+label500:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	FMOVQ F4, 0(R3)
 	WORD $0x6e3bdca5
 	ADD $16, R3, R24
 	TBZ $2, R19, label502
-	VST1 [V5.S4], (R24)
-	B label504
+	FMOVQ F5, (R24)
+	B label503
 label502:
-	TBZ $1, R19, label503
+	TBZ $1, R19, label504
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label504
+	TBZ $0, R19, label503
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label504
-label503:
-	VST1 V5.S[0], (R24)
+	B label503
 label504:
+	VST1 V5.S[0], (R24)
+label503:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
 	WORD $0x6e3bdce7
 	ADD $16, R3, R24
 	TBZ $2, R19, label505
-	VST1 [V7.S4], (R24)
-	B label507
+	FMOVQ F7, (R24)
+	B label506
 label505:
-	TBZ $1, R19, label506
+	TBZ $1, R19, label507
 	VST1 V7.D[0], (R24)
-	TBZ $0, R19, label507
+	TBZ $0, R19, label506
 	ADD $8, R24, R24
 	VST1 V7.S[2], (R24)
-	B label507
-label506:
-	VST1 V7.S[0], (R24)
+	B label506
 label507:
+	VST1 V7.S[0], (R24)
+label506:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd08
 	FMOVQ F8, 0(R3)
 	WORD $0x6e3bdd29
 	ADD $16, R3, R24
 	TBZ $2, R19, label508
-	VST1 [V9.S4], (R24)
-	B label510
+	FMOVQ F9, (R24)
+	B label509
 label508:
-	TBZ $1, R19, label509
+	TBZ $1, R19, label510
 	VST1 V9.D[0], (R24)
-	TBZ $0, R19, label510
+	TBZ $0, R19, label509
 	ADD $8, R24, R24
 	VST1 V9.S[2], (R24)
-	B label510
-label509:
-	VST1 V9.S[0], (R24)
+	B label509
 label510:
+	VST1 V9.S[0], (R24)
+label509:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd4a
 	FMOVQ F10, 0(R3)
 	WORD $0x6e3bdd6b
 	ADD $16, R3, R24
 	TBZ $2, R19, label511
-	VST1 [V11.S4], (R24)
-	B label513
+	FMOVQ F11, (R24)
+	B label512
 label511:
-	TBZ $1, R19, label512
+	TBZ $1, R19, label513
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label513
+	TBZ $0, R19, label512
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label513
-label512:
-	VST1 V11.S[0], (R24)
+	B label512
 label513:
+	VST1 V11.S[0], (R24)
+label512:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -3874,33 +3874,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label514
-	VLD1 (R24), [V28.S4]
-	B label516
+	FMOVQ (R24), F28
+	B label515
 label514:
-	TBZ $1, R19, label515
+	TBZ $1, R19, label516
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label516
+	TBZ $0, R19, label515
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label516
-label515:
-	VLD1 (R24), V28.S[0]
+	B label515
 label516:
+	VLD1 (R24), V28.S[0]
+label515:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label517
-	VST1 [V28.S4], (R24)
-	B label519
+	FMOVQ F28, (R24)
+	B label518
 label517:
-	TBZ $1, R19, label518
+	TBZ $1, R19, label519
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label519
+	TBZ $0, R19, label518
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label519
-label518:
-	VST1 V28.S[0], (R24)
+	B label518
 label519:
+	VST1 V28.S[0], (R24)
+label518:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3911,33 +3911,33 @@ label519:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label520
-	VLD1 (R24), [V28.S4]
-	B label522
+	FMOVQ (R24), F28
+	B label521
 label520:
-	TBZ $1, R19, label521
+	TBZ $1, R19, label522
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label522
+	TBZ $0, R19, label521
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label522
-label521:
-	VLD1 (R24), V28.S[0]
+	B label521
 label522:
+	VLD1 (R24), V28.S[0]
+label521:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label523
-	VST1 [V28.S4], (R24)
-	B label525
+	FMOVQ F28, (R24)
+	B label524
 label523:
-	TBZ $1, R19, label524
+	TBZ $1, R19, label525
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label525
+	TBZ $0, R19, label524
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label525
-label524:
-	VST1 V28.S[0], (R24)
+	B label524
 label525:
+	VST1 V28.S[0], (R24)
+label524:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3948,33 +3948,33 @@ label525:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label526
-	VLD1 (R24), [V28.S4]
-	B label528
+	FMOVQ (R24), F28
+	B label527
 label526:
-	TBZ $1, R19, label527
+	TBZ $1, R19, label528
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label528
+	TBZ $0, R19, label527
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label528
-label527:
-	VLD1 (R24), V28.S[0]
+	B label527
 label528:
+	VLD1 (R24), V28.S[0]
+label527:
 	VFMLA V8.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label529
-	VST1 [V28.S4], (R24)
-	B label531
+	FMOVQ F28, (R24)
+	B label530
 label529:
-	TBZ $1, R19, label530
+	TBZ $1, R19, label531
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label531
+	TBZ $0, R19, label530
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label531
-label530:
-	VST1 V28.S[0], (R24)
+	B label530
 label531:
+	VST1 V28.S[0], (R24)
+label530:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -3985,33 +3985,33 @@ label531:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label532
-	VLD1 (R24), [V28.S4]
-	B label534
+	FMOVQ (R24), F28
+	B label533
 label532:
-	TBZ $1, R19, label533
+	TBZ $1, R19, label534
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label534
+	TBZ $0, R19, label533
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label534
-label533:
-	VLD1 (R24), V28.S[0]
+	B label533
 label534:
+	VLD1 (R24), V28.S[0]
+label533:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label535
-	VST1 [V28.S4], (R24)
-	B label537
+	FMOVQ F28, (R24)
+	B label536
 label535:
-	TBZ $1, R19, label536
+	TBZ $1, R19, label537
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label537
+	TBZ $0, R19, label536
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label537
-label536:
-	VST1 V28.S[0], (R24)
+	B label536
 label537:
+	VST1 V28.S[0], (R24)
+label536:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4022,33 +4022,33 @@ label537:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label538
-	VLD1 (R24), [V28.S4]
-	B label540
+	FMOVQ (R24), F28
+	B label539
 label538:
-	TBZ $1, R19, label539
+	TBZ $1, R19, label540
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label540
+	TBZ $0, R19, label539
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label540
-label539:
-	VLD1 (R24), V28.S[0]
+	B label539
 label540:
+	VLD1 (R24), V28.S[0]
+label539:
 	VFMLA V14.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label541
-	VST1 [V28.S4], (R24)
-	B label543
+	FMOVQ F28, (R24)
+	B label542
 label541:
-	TBZ $1, R19, label542
+	TBZ $1, R19, label543
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label543
+	TBZ $0, R19, label542
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label543
-label542:
-	VST1 V28.S[0], (R24)
+	B label542
 label543:
+	VST1 V28.S[0], (R24)
+label542:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4059,33 +4059,33 @@ label543:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label544
-	VLD1 (R24), [V28.S4]
-	B label546
+	FMOVQ (R24), F28
+	B label545
 label544:
-	TBZ $1, R19, label545
+	TBZ $1, R19, label546
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label546
+	TBZ $0, R19, label545
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label546
-label545:
-	VLD1 (R24), V28.S[0]
+	B label545
 label546:
+	VLD1 (R24), V28.S[0]
+label545:
 	VFMLA V17.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label547
-	VST1 [V28.S4], (R24)
-	B label549
+	FMOVQ F28, (R24)
+	B label548
 label547:
-	TBZ $1, R19, label548
+	TBZ $1, R19, label549
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label549
+	TBZ $0, R19, label548
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label549
-label548:
-	VST1 V28.S[0], (R24)
+	B label548
 label549:
+	VST1 V28.S[0], (R24)
+label548:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -4097,18 +4097,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label550
-	VST1 [V2.S4], (R24)
-	B label552
+	FMOVQ F2, (R24)
+	B label551
 label550:
-	TBZ $1, R19, label551
+	TBZ $1, R19, label552
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label552
+	TBZ $0, R19, label551
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label552
-label551:
-	VST1 V2.S[0], (R24)
+	B label551
 label552:
+	VST1 V2.S[0], (R24)
+label551:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -4117,18 +4117,18 @@ label552:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label553
-	VST1 [V5.S4], (R24)
-	B label555
+	FMOVQ F5, (R24)
+	B label554
 label553:
-	TBZ $1, R19, label554
+	TBZ $1, R19, label555
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label555
+	TBZ $0, R19, label554
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label555
-label554:
-	VST1 V5.S[0], (R24)
+	B label554
 label555:
+	VST1 V5.S[0], (R24)
+label554:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
@@ -4137,18 +4137,18 @@ label555:
 	WORD $0x6e3bdd08
 	ADD $32, R3, R24
 	TBZ $2, R19, label556
-	VST1 [V8.S4], (R24)
-	B label558
+	FMOVQ F8, (R24)
+	B label557
 label556:
-	TBZ $1, R19, label557
+	TBZ $1, R19, label558
 	VST1 V8.D[0], (R24)
-	TBZ $0, R19, label558
+	TBZ $0, R19, label557
 	ADD $8, R24, R24
 	VST1 V8.S[2], (R24)
-	B label558
-label557:
-	VST1 V8.S[0], (R24)
+	B label557
 label558:
+	VST1 V8.S[0], (R24)
+label557:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd29
 	FMOVQ F9, 0(R3)
@@ -4157,18 +4157,18 @@ label558:
 	WORD $0x6e3bdd6b
 	ADD $32, R3, R24
 	TBZ $2, R19, label559
-	VST1 [V11.S4], (R24)
-	B label561
+	FMOVQ F11, (R24)
+	B label560
 label559:
-	TBZ $1, R19, label560
+	TBZ $1, R19, label561
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label561
+	TBZ $0, R19, label560
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label561
-label560:
-	VST1 V11.S[0], (R24)
+	B label560
 label561:
+	VST1 V11.S[0], (R24)
+label560:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd8c
 	FMOVQ F12, 0(R3)
@@ -4177,18 +4177,18 @@ label561:
 	WORD $0x6e3bddce
 	ADD $32, R3, R24
 	TBZ $2, R19, label562
-	VST1 [V14.S4], (R24)
-	B label564
+	FMOVQ F14, (R24)
+	B label563
 label562:
-	TBZ $1, R19, label563
+	TBZ $1, R19, label564
 	VST1 V14.D[0], (R24)
-	TBZ $0, R19, label564
+	TBZ $0, R19, label563
 	ADD $8, R24, R24
 	VST1 V14.S[2], (R24)
-	B label564
-label563:
-	VST1 V14.S[0], (R24)
+	B label563
 label564:
+	VST1 V14.S[0], (R24)
+label563:
 	ADD R14, R3, R3
 	WORD $0x6e3bddef
 	FMOVQ F15, 0(R3)
@@ -4197,18 +4197,18 @@ label564:
 	WORD $0x6e3bde31
 	ADD $32, R3, R24
 	TBZ $2, R19, label565
-	VST1 [V17.S4], (R24)
-	B label567
+	FMOVQ F17, (R24)
+	B label566
 label565:
-	TBZ $1, R19, label566
+	TBZ $1, R19, label567
 	VST1 V17.D[0], (R24)
-	TBZ $0, R19, label567
+	TBZ $0, R19, label566
 	ADD $8, R24, R24
 	VST1 V17.S[2], (R24)
-	B label567
-label566:
-	VST1 V17.S[0], (R24)
+	B label566
 label567:
+	VST1 V17.S[0], (R24)
+label566:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -4269,219 +4269,219 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label568
-	VLD1 (R24), [V28.S4]
-	B label570
+	FMOVQ (R24), F28
+	B label569
 label568:
-	TBZ $1, R19, label569
+	TBZ $1, R19, label570
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label570
+	TBZ $0, R19, label569
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label570
-label569:
-	VLD1 (R24), V28.S[0]
+	B label569
 label570:
+	VLD1 (R24), V28.S[0]
+label569:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label571
-	VST1 [V28.S4], (R24)
-	B label573
+	FMOVQ F28, (R24)
+	B label572
 label571:
-	TBZ $1, R19, label572
+	TBZ $1, R19, label573
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label573
+	TBZ $0, R19, label572
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label573
-label572:
-	VST1 V28.S[0], (R24)
+	B label572
 label573:
+	VST1 V28.S[0], (R24)
+label572:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label574
-	VLD1 (R24), [V28.S4]
-	B label576
+	FMOVQ (R24), F28
+	B label575
 label574:
-	TBZ $1, R19, label575
+	TBZ $1, R19, label576
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label576
+	TBZ $0, R19, label575
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label576
-label575:
-	VLD1 (R24), V28.S[0]
+	B label575
 label576:
+	VLD1 (R24), V28.S[0]
+label575:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label577
-	VST1 [V28.S4], (R24)
-	B label579
+	FMOVQ F28, (R24)
+	B label578
 label577:
-	TBZ $1, R19, label578
+	TBZ $1, R19, label579
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label579
+	TBZ $0, R19, label578
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label579
-label578:
-	VST1 V28.S[0], (R24)
+	B label578
 label579:
+	VST1 V28.S[0], (R24)
+label578:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label580
-	VLD1 (R24), [V28.S4]
-	B label582
+	FMOVQ (R24), F28
+	B label581
 label580:
-	TBZ $1, R19, label581
+	TBZ $1, R19, label582
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label582
+	TBZ $0, R19, label581
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label582
-label581:
-	VLD1 (R24), V28.S[0]
+	B label581
 label582:
+	VLD1 (R24), V28.S[0]
+label581:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label583
-	VST1 [V28.S4], (R24)
-	B label585
+	FMOVQ F28, (R24)
+	B label584
 label583:
-	TBZ $1, R19, label584
+	TBZ $1, R19, label585
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label585
+	TBZ $0, R19, label584
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label585
-label584:
-	VST1 V28.S[0], (R24)
+	B label584
 label585:
+	VST1 V28.S[0], (R24)
+label584:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label586
-	VLD1 (R24), [V28.S4]
-	B label588
+	FMOVQ (R24), F28
+	B label587
 label586:
-	TBZ $1, R19, label587
+	TBZ $1, R19, label588
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label588
+	TBZ $0, R19, label587
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label588
-label587:
-	VLD1 (R24), V28.S[0]
+	B label587
 label588:
+	VLD1 (R24), V28.S[0]
+label587:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label589
-	VST1 [V28.S4], (R24)
-	B label591
+	FMOVQ F28, (R24)
+	B label590
 label589:
-	TBZ $1, R19, label590
+	TBZ $1, R19, label591
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label591
+	TBZ $0, R19, label590
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label591
-label590:
-	VST1 V28.S[0], (R24)
+	B label590
 label591:
+	VST1 V28.S[0], (R24)
+label590:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label592
-	VLD1 (R24), [V28.S4]
-	B label594
+	FMOVQ (R24), F28
+	B label593
 label592:
-	TBZ $1, R19, label593
+	TBZ $1, R19, label594
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label594
+	TBZ $0, R19, label593
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label594
-label593:
-	VLD1 (R24), V28.S[0]
+	B label593
 label594:
+	VLD1 (R24), V28.S[0]
+label593:
 	VFMLA V4.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label595
-	VST1 [V28.S4], (R24)
-	B label597
+	FMOVQ F28, (R24)
+	B label596
 label595:
-	TBZ $1, R19, label596
+	TBZ $1, R19, label597
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label597
+	TBZ $0, R19, label596
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label597
-label596:
-	VST1 V28.S[0], (R24)
+	B label596
 label597:
+	VST1 V28.S[0], (R24)
+label596:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label598
-	VLD1 (R24), [V28.S4]
-	B label600
+	FMOVQ (R24), F28
+	B label599
 label598:
-	TBZ $1, R19, label599
+	TBZ $1, R19, label600
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label600
+	TBZ $0, R19, label599
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label600
-label599:
-	VLD1 (R24), V28.S[0]
+	B label599
 label600:
+	VLD1 (R24), V28.S[0]
+label599:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label601
-	VST1 [V28.S4], (R24)
-	B label603
+	FMOVQ F28, (R24)
+	B label602
 label601:
-	TBZ $1, R19, label602
+	TBZ $1, R19, label603
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label603
+	TBZ $0, R19, label602
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label603
-label602:
-	VST1 V28.S[0], (R24)
+	B label602
 label603:
+	VST1 V28.S[0], (R24)
+label602:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label604
-	VLD1 (R24), [V28.S4]
-	B label606
+	FMOVQ (R24), F28
+	B label605
 label604:
-	TBZ $1, R19, label605
+	TBZ $1, R19, label606
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label606
+	TBZ $0, R19, label605
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label606
-label605:
-	VLD1 (R24), V28.S[0]
+	B label605
 label606:
+	VLD1 (R24), V28.S[0]
+label605:
 	VFMLA V6.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label607
-	VST1 [V28.S4], (R24)
-	B label609
+	FMOVQ F28, (R24)
+	B label608
 label607:
-	TBZ $1, R19, label608
+	TBZ $1, R19, label609
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label609
+	TBZ $0, R19, label608
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label609
-label608:
-	VST1 V28.S[0], (R24)
+	B label608
 label609:
+	VST1 V28.S[0], (R24)
+label608:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -4489,114 +4489,114 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label610
-	VST1 [V0.S4], (R24)
-	B label612
+	FMOVQ F0, (R24)
+	B label611
 label610:
-	TBZ $1, R19, label611
+	TBZ $1, R19, label612
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label612
+	TBZ $0, R19, label611
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label612
-label611:
-	VST1 V0.S[0], (R24)
+	B label611
 label612:
+	VST1 V0.S[0], (R24)
+label611:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label613
-	VST1 [V1.S4], (R24)
-	B label615
+	FMOVQ F1, (R24)
+	B label614
 label613:
-	TBZ $1, R19, label614
+	TBZ $1, R19, label615
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label615
+	TBZ $0, R19, label614
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label615
-label614:
-	VST1 V1.S[0], (R24)
+	B label614
 label615:
+	VST1 V1.S[0], (R24)
+label614:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	ADD $0, R3, R24
 	TBZ $2, R19, label616
-	VST1 [V2.S4], (R24)
-	B label618
+	FMOVQ F2, (R24)
+	B label617
 label616:
-	TBZ $1, R19, label617
+	TBZ $1, R19, label618
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label618
+	TBZ $0, R19, label617
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label618
-label617:
-	VST1 V2.S[0], (R24)
+	B label617
 label618:
+	VST1 V2.S[0], (R24)
+label617:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	ADD $0, R3, R24
 	TBZ $2, R19, label619
-	VST1 [V3.S4], (R24)
-	B label621
+	FMOVQ F3, (R24)
+	B label620
 label619:
-	TBZ $1, R19, label620
+	TBZ $1, R19, label621
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label621
+	TBZ $0, R19, label620
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label621
-label620:
-	VST1 V3.S[0], (R24)
+	B label620
 label621:
+	VST1 V3.S[0], (R24)
+label620:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	ADD $0, R3, R24
 	TBZ $2, R19, label622
-	VST1 [V4.S4], (R24)
-	B label624
+	FMOVQ F4, (R24)
+	B label623
 label622:
-	TBZ $1, R19, label623
+	TBZ $1, R19, label624
 	VST1 V4.D[0], (R24)
-	TBZ $0, R19, label624
+	TBZ $0, R19, label623
 	ADD $8, R24, R24
 	VST1 V4.S[2], (R24)
-	B label624
-label623:
-	VST1 V4.S[0], (R24)
+	B label623
 label624:
+	VST1 V4.S[0], (R24)
+label623:
 	ADD R14, R3, R3
 	WORD $0x6e3bdca5
 	ADD $0, R3, R24
 	TBZ $2, R19, label625
-	VST1 [V5.S4], (R24)
-	B label627
+	FMOVQ F5, (R24)
+	B label626
 label625:
-	TBZ $1, R19, label626
+	TBZ $1, R19, label627
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label627
+	TBZ $0, R19, label626
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label627
-label626:
-	VST1 V5.S[0], (R24)
+	B label626
 label627:
+	VST1 V5.S[0], (R24)
+label626:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	ADD $0, R3, R24
 	TBZ $2, R19, label628
-	VST1 [V6.S4], (R24)
-	B label630
+	FMOVQ F6, (R24)
+	B label629
 label628:
-	TBZ $1, R19, label629
+	TBZ $1, R19, label630
 	VST1 V6.D[0], (R24)
-	TBZ $0, R19, label630
+	TBZ $0, R19, label629
 	ADD $8, R24, R24
 	VST1 V6.S[2], (R24)
-	B label630
-label629:
-	VST1 V6.S[0], (R24)
+	B label629
 label630:
+	VST1 V6.S[0], (R24)
+label629:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -4674,33 +4674,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label631
-	VLD1 (R24), [V28.S4]
-	B label633
+	FMOVQ (R24), F28
+	B label632
 label631:
-	TBZ $1, R19, label632
+	TBZ $1, R19, label633
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label633
+	TBZ $0, R19, label632
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label633
-label632:
-	VLD1 (R24), V28.S[0]
+	B label632
 label633:
+	VLD1 (R24), V28.S[0]
+label632:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label634
-	VST1 [V28.S4], (R24)
-	B label636
+	FMOVQ F28, (R24)
+	B label635
 label634:
-	TBZ $1, R19, label635
+	TBZ $1, R19, label636
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label636
+	TBZ $0, R19, label635
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label636
-label635:
-	VST1 V28.S[0], (R24)
+	B label635
 label636:
+	VST1 V28.S[0], (R24)
+label635:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4708,33 +4708,33 @@ label636:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label637
-	VLD1 (R24), [V28.S4]
-	B label639
+	FMOVQ (R24), F28
+	B label638
 label637:
-	TBZ $1, R19, label638
+	TBZ $1, R19, label639
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label639
+	TBZ $0, R19, label638
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label639
-label638:
-	VLD1 (R24), V28.S[0]
+	B label638
 label639:
+	VLD1 (R24), V28.S[0]
+label638:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label640
-	VST1 [V28.S4], (R24)
-	B label642
+	FMOVQ F28, (R24)
+	B label641
 label640:
-	TBZ $1, R19, label641
+	TBZ $1, R19, label642
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label642
+	TBZ $0, R19, label641
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label642
-label641:
-	VST1 V28.S[0], (R24)
+	B label641
 label642:
+	VST1 V28.S[0], (R24)
+label641:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4742,33 +4742,33 @@ label642:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label643
-	VLD1 (R24), [V28.S4]
-	B label645
+	FMOVQ (R24), F28
+	B label644
 label643:
-	TBZ $1, R19, label644
+	TBZ $1, R19, label645
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label645
+	TBZ $0, R19, label644
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label645
-label644:
-	VLD1 (R24), V28.S[0]
+	B label644
 label645:
+	VLD1 (R24), V28.S[0]
+label644:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label646
-	VST1 [V28.S4], (R24)
-	B label648
+	FMOVQ F28, (R24)
+	B label647
 label646:
-	TBZ $1, R19, label647
+	TBZ $1, R19, label648
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label648
+	TBZ $0, R19, label647
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label648
-label647:
-	VST1 V28.S[0], (R24)
+	B label647
 label648:
+	VST1 V28.S[0], (R24)
+label647:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4776,33 +4776,33 @@ label648:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label649
-	VLD1 (R24), [V28.S4]
-	B label651
+	FMOVQ (R24), F28
+	B label650
 label649:
-	TBZ $1, R19, label650
+	TBZ $1, R19, label651
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label651
+	TBZ $0, R19, label650
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label651
-label650:
-	VLD1 (R24), V28.S[0]
+	B label650
 label651:
+	VLD1 (R24), V28.S[0]
+label650:
 	VFMLA V7.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label652
-	VST1 [V28.S4], (R24)
-	B label654
+	FMOVQ F28, (R24)
+	B label653
 label652:
-	TBZ $1, R19, label653
+	TBZ $1, R19, label654
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label654
+	TBZ $0, R19, label653
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label654
-label653:
-	VST1 V28.S[0], (R24)
+	B label653
 label654:
+	VST1 V28.S[0], (R24)
+label653:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4810,33 +4810,33 @@ label654:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label655
-	VLD1 (R24), [V28.S4]
-	B label657
+	FMOVQ (R24), F28
+	B label656
 label655:
-	TBZ $1, R19, label656
+	TBZ $1, R19, label657
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label657
+	TBZ $0, R19, label656
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label657
-label656:
-	VLD1 (R24), V28.S[0]
+	B label656
 label657:
+	VLD1 (R24), V28.S[0]
+label656:
 	VFMLA V9.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label658
-	VST1 [V28.S4], (R24)
-	B label660
+	FMOVQ F28, (R24)
+	B label659
 label658:
-	TBZ $1, R19, label659
+	TBZ $1, R19, label660
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label660
+	TBZ $0, R19, label659
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label660
-label659:
-	VST1 V28.S[0], (R24)
+	B label659
 label660:
+	VST1 V28.S[0], (R24)
+label659:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4844,33 +4844,33 @@ label660:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label661
-	VLD1 (R24), [V28.S4]
-	B label663
+	FMOVQ (R24), F28
+	B label662
 label661:
-	TBZ $1, R19, label662
+	TBZ $1, R19, label663
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label663
+	TBZ $0, R19, label662
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label663
-label662:
-	VLD1 (R24), V28.S[0]
+	B label662
 label663:
+	VLD1 (R24), V28.S[0]
+label662:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label664
-	VST1 [V28.S4], (R24)
-	B label666
+	FMOVQ F28, (R24)
+	B label665
 label664:
-	TBZ $1, R19, label665
+	TBZ $1, R19, label666
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label666
+	TBZ $0, R19, label665
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label666
-label665:
-	VST1 V28.S[0], (R24)
+	B label665
 label666:
+	VST1 V28.S[0], (R24)
+label665:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -4878,33 +4878,33 @@ label666:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label667
-	VLD1 (R24), [V28.S4]
-	B label669
+	FMOVQ (R24), F28
+	B label668
 label667:
-	TBZ $1, R19, label668
+	TBZ $1, R19, label669
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label669
+	TBZ $0, R19, label668
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label669
-label668:
-	VLD1 (R24), V28.S[0]
+	B label668
 label669:
+	VLD1 (R24), V28.S[0]
+label668:
 	VFMLA V13.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label670
-	VST1 [V28.S4], (R24)
-	B label672
+	FMOVQ F28, (R24)
+	B label671
 label670:
-	TBZ $1, R19, label671
+	TBZ $1, R19, label672
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label672
+	TBZ $0, R19, label671
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label672
-label671:
-	VST1 V28.S[0], (R24)
+	B label671
 label672:
+	VST1 V28.S[0], (R24)
+label671:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -4914,126 +4914,126 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label673
-	VST1 [V1.S4], (R24)
-	B label675
+	FMOVQ F1, (R24)
+	B label674
 label673:
-	TBZ $1, R19, label674
+	TBZ $1, R19, label675
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label675
+	TBZ $0, R19, label674
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label675
-label674:
-	VST1 V1.S[0], (R24)
+	B label674
 label675:
+	VST1 V1.S[0], (R24)
+label674:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label676
-	VST1 [V3.S4], (R24)
-	B label678
+	FMOVQ F3, (R24)
+	B label677
 label676:
-	TBZ $1, R19, label677
+	TBZ $1, R19, label678
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label678
+	TBZ $0, R19, label677
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label678
-label677:
-	VST1 V3.S[0], (R24)
+	B label677
 label678:
+	VST1 V3.S[0], (R24)
+label677:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	FMOVQ F4, 0(R3)
 	WORD $0x6e3bdca5
 	ADD $16, R3, R24
 	TBZ $2, R19, label679
-	VST1 [V5.S4], (R24)
-	B label681
+	FMOVQ F5, (R24)
+	B label680
 label679:
-	TBZ $1, R19, label680
+	TBZ $1, R19, label681
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label681
+	TBZ $0, R19, label680
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label681
-label680:
-	VST1 V5.S[0], (R24)
+	B label680
 label681:
+	VST1 V5.S[0], (R24)
+label680:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
 	WORD $0x6e3bdce7
 	ADD $16, R3, R24
 	TBZ $2, R19, label682
-	VST1 [V7.S4], (R24)
-	B label684
+	FMOVQ F7, (R24)
+	B label683
 label682:
-	TBZ $1, R19, label683
+	TBZ $1, R19, label684
 	VST1 V7.D[0], (R24)
-	TBZ $0, R19, label684
+	TBZ $0, R19, label683
 	ADD $8, R24, R24
 	VST1 V7.S[2], (R24)
-	B label684
-label683:
-	VST1 V7.S[0], (R24)
+	B label683
 label684:
+	VST1 V7.S[0], (R24)
+label683:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd08
 	FMOVQ F8, 0(R3)
 	WORD $0x6e3bdd29
 	ADD $16, R3, R24
 	TBZ $2, R19, label685
-	VST1 [V9.S4], (R24)
-	B label687
+	FMOVQ F9, (R24)
+	B label686
 label685:
-	TBZ $1, R19, label686
+	TBZ $1, R19, label687
 	VST1 V9.D[0], (R24)
-	TBZ $0, R19, label687
+	TBZ $0, R19, label686
 	ADD $8, R24, R24
 	VST1 V9.S[2], (R24)
-	B label687
-label686:
-	VST1 V9.S[0], (R24)
+	B label686
 label687:
+	VST1 V9.S[0], (R24)
+label686:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd4a
 	FMOVQ F10, 0(R3)
 	WORD $0x6e3bdd6b
 	ADD $16, R3, R24
 	TBZ $2, R19, label688
-	VST1 [V11.S4], (R24)
-	B label690
+	FMOVQ F11, (R24)
+	B label689
 label688:
-	TBZ $1, R19, label689
+	TBZ $1, R19, label690
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label690
+	TBZ $0, R19, label689
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label690
-label689:
-	VST1 V11.S[0], (R24)
+	B label689
 label690:
+	VST1 V11.S[0], (R24)
+label689:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd8c
 	FMOVQ F12, 0(R3)
 	WORD $0x6e3bddad
 	ADD $16, R3, R24
 	TBZ $2, R19, label691
-	VST1 [V13.S4], (R24)
-	B label693
+	FMOVQ F13, (R24)
+	B label692
 label691:
-	TBZ $1, R19, label692
+	TBZ $1, R19, label693
 	VST1 V13.D[0], (R24)
-	TBZ $0, R19, label693
+	TBZ $0, R19, label692
 	ADD $8, R24, R24
 	VST1 V13.S[2], (R24)
-	B label693
-label692:
-	VST1 V13.S[0], (R24)
+	B label692
 label693:
+	VST1 V13.S[0], (R24)
+label692:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -5128,33 +5128,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label694
-	VLD1 (R24), [V28.S4]
-	B label696
+	FMOVQ (R24), F28
+	B label695
 label694:
-	TBZ $1, R19, label695
+	TBZ $1, R19, label696
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label696
+	TBZ $0, R19, label695
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label696
-label695:
-	VLD1 (R24), V28.S[0]
+	B label695
 label696:
+	VLD1 (R24), V28.S[0]
+label695:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label697
-	VST1 [V28.S4], (R24)
-	B label699
+	FMOVQ F28, (R24)
+	B label698
 label697:
-	TBZ $1, R19, label698
+	TBZ $1, R19, label699
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label699
+	TBZ $0, R19, label698
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label699
-label698:
-	VST1 V28.S[0], (R24)
+	B label698
 label699:
+	VST1 V28.S[0], (R24)
+label698:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -5165,33 +5165,33 @@ label699:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label700
-	VLD1 (R24), [V28.S4]
-	B label702
+	FMOVQ (R24), F28
+	B label701
 label700:
-	TBZ $1, R19, label701
+	TBZ $1, R19, label702
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label702
+	TBZ $0, R19, label701
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label702
-label701:
-	VLD1 (R24), V28.S[0]
+	B label701
 label702:
+	VLD1 (R24), V28.S[0]
+label701:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label703
-	VST1 [V28.S4], (R24)
-	B label705
+	FMOVQ F28, (R24)
+	B label704
 label703:
-	TBZ $1, R19, label704
+	TBZ $1, R19, label705
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label705
+	TBZ $0, R19, label704
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label705
-label704:
-	VST1 V28.S[0], (R24)
+	B label704
 label705:
+	VST1 V28.S[0], (R24)
+label704:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -5202,33 +5202,33 @@ label705:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label706
-	VLD1 (R24), [V28.S4]
-	B label708
+	FMOVQ (R24), F28
+	B label707
 label706:
-	TBZ $1, R19, label707
+	TBZ $1, R19, label708
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label708
+	TBZ $0, R19, label707
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label708
-label707:
-	VLD1 (R24), V28.S[0]
+	B label707
 label708:
+	VLD1 (R24), V28.S[0]
+label707:
 	VFMLA V8.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label709
-	VST1 [V28.S4], (R24)
-	B label711
+	FMOVQ F28, (R24)
+	B label710
 label709:
-	TBZ $1, R19, label710
+	TBZ $1, R19, label711
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label711
+	TBZ $0, R19, label710
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label711
-label710:
-	VST1 V28.S[0], (R24)
+	B label710
 label711:
+	VST1 V28.S[0], (R24)
+label710:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -5239,33 +5239,33 @@ label711:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label712
-	VLD1 (R24), [V28.S4]
-	B label714
+	FMOVQ (R24), F28
+	B label713
 label712:
-	TBZ $1, R19, label713
+	TBZ $1, R19, label714
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label714
+	TBZ $0, R19, label713
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label714
-label713:
-	VLD1 (R24), V28.S[0]
+	B label713
 label714:
+	VLD1 (R24), V28.S[0]
+label713:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label715
-	VST1 [V28.S4], (R24)
-	B label717
+	FMOVQ F28, (R24)
+	B label716
 label715:
-	TBZ $1, R19, label716
+	TBZ $1, R19, label717
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label717
+	TBZ $0, R19, label716
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label717
-label716:
-	VST1 V28.S[0], (R24)
+	B label716
 label717:
+	VST1 V28.S[0], (R24)
+label716:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -5276,33 +5276,33 @@ label717:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label718
-	VLD1 (R24), [V28.S4]
-	B label720
+	FMOVQ (R24), F28
+	B label719
 label718:
-	TBZ $1, R19, label719
+	TBZ $1, R19, label720
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label720
+	TBZ $0, R19, label719
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label720
-label719:
-	VLD1 (R24), V28.S[0]
+	B label719
 label720:
+	VLD1 (R24), V28.S[0]
+label719:
 	VFMLA V14.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label721
-	VST1 [V28.S4], (R24)
-	B label723
+	FMOVQ F28, (R24)
+	B label722
 label721:
-	TBZ $1, R19, label722
+	TBZ $1, R19, label723
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label723
+	TBZ $0, R19, label722
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label723
-label722:
-	VST1 V28.S[0], (R24)
+	B label722
 label723:
+	VST1 V28.S[0], (R24)
+label722:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -5313,33 +5313,33 @@ label723:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label724
-	VLD1 (R24), [V28.S4]
-	B label726
+	FMOVQ (R24), F28
+	B label725
 label724:
-	TBZ $1, R19, label725
+	TBZ $1, R19, label726
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label726
+	TBZ $0, R19, label725
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label726
-label725:
-	VLD1 (R24), V28.S[0]
+	B label725
 label726:
+	VLD1 (R24), V28.S[0]
+label725:
 	VFMLA V17.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label727
-	VST1 [V28.S4], (R24)
-	B label729
+	FMOVQ F28, (R24)
+	B label728
 label727:
-	TBZ $1, R19, label728
+	TBZ $1, R19, label729
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label729
+	TBZ $0, R19, label728
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label729
-label728:
-	VST1 V28.S[0], (R24)
+	B label728
 label729:
+	VST1 V28.S[0], (R24)
+label728:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -5350,33 +5350,33 @@ label729:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label730
-	VLD1 (R24), [V28.S4]
-	B label732
+	FMOVQ (R24), F28
+	B label731
 label730:
-	TBZ $1, R19, label731
+	TBZ $1, R19, label732
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label732
+	TBZ $0, R19, label731
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label732
-label731:
-	VLD1 (R24), V28.S[0]
+	B label731
 label732:
+	VLD1 (R24), V28.S[0]
+label731:
 	VFMLA V20.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label733
-	VST1 [V28.S4], (R24)
-	B label735
+	FMOVQ F28, (R24)
+	B label734
 label733:
-	TBZ $1, R19, label734
+	TBZ $1, R19, label735
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label735
+	TBZ $0, R19, label734
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label735
-label734:
-	VST1 V28.S[0], (R24)
+	B label734
 label735:
+	VST1 V28.S[0], (R24)
+label734:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -5388,18 +5388,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label736
-	VST1 [V2.S4], (R24)
-	B label738
+	FMOVQ F2, (R24)
+	B label737
 label736:
-	TBZ $1, R19, label737
+	TBZ $1, R19, label738
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label738
+	TBZ $0, R19, label737
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label738
-label737:
-	VST1 V2.S[0], (R24)
+	B label737
 label738:
+	VST1 V2.S[0], (R24)
+label737:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -5408,18 +5408,18 @@ label738:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label739
-	VST1 [V5.S4], (R24)
-	B label741
+	FMOVQ F5, (R24)
+	B label740
 label739:
-	TBZ $1, R19, label740
+	TBZ $1, R19, label741
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label741
+	TBZ $0, R19, label740
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label741
-label740:
-	VST1 V5.S[0], (R24)
+	B label740
 label741:
+	VST1 V5.S[0], (R24)
+label740:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
@@ -5428,18 +5428,18 @@ label741:
 	WORD $0x6e3bdd08
 	ADD $32, R3, R24
 	TBZ $2, R19, label742
-	VST1 [V8.S4], (R24)
-	B label744
+	FMOVQ F8, (R24)
+	B label743
 label742:
-	TBZ $1, R19, label743
+	TBZ $1, R19, label744
 	VST1 V8.D[0], (R24)
-	TBZ $0, R19, label744
+	TBZ $0, R19, label743
 	ADD $8, R24, R24
 	VST1 V8.S[2], (R24)
-	B label744
-label743:
-	VST1 V8.S[0], (R24)
+	B label743
 label744:
+	VST1 V8.S[0], (R24)
+label743:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd29
 	FMOVQ F9, 0(R3)
@@ -5448,18 +5448,18 @@ label744:
 	WORD $0x6e3bdd6b
 	ADD $32, R3, R24
 	TBZ $2, R19, label745
-	VST1 [V11.S4], (R24)
-	B label747
+	FMOVQ F11, (R24)
+	B label746
 label745:
-	TBZ $1, R19, label746
+	TBZ $1, R19, label747
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label747
+	TBZ $0, R19, label746
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label747
-label746:
-	VST1 V11.S[0], (R24)
+	B label746
 label747:
+	VST1 V11.S[0], (R24)
+label746:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd8c
 	FMOVQ F12, 0(R3)
@@ -5468,18 +5468,18 @@ label747:
 	WORD $0x6e3bddce
 	ADD $32, R3, R24
 	TBZ $2, R19, label748
-	VST1 [V14.S4], (R24)
-	B label750
+	FMOVQ F14, (R24)
+	B label749
 label748:
-	TBZ $1, R19, label749
+	TBZ $1, R19, label750
 	VST1 V14.D[0], (R24)
-	TBZ $0, R19, label750
+	TBZ $0, R19, label749
 	ADD $8, R24, R24
 	VST1 V14.S[2], (R24)
-	B label750
-label749:
-	VST1 V14.S[0], (R24)
+	B label749
 label750:
+	VST1 V14.S[0], (R24)
+label749:
 	ADD R14, R3, R3
 	WORD $0x6e3bddef
 	FMOVQ F15, 0(R3)
@@ -5488,18 +5488,18 @@ label750:
 	WORD $0x6e3bde31
 	ADD $32, R3, R24
 	TBZ $2, R19, label751
-	VST1 [V17.S4], (R24)
-	B label753
+	FMOVQ F17, (R24)
+	B label752
 label751:
-	TBZ $1, R19, label752
+	TBZ $1, R19, label753
 	VST1 V17.D[0], (R24)
-	TBZ $0, R19, label753
+	TBZ $0, R19, label752
 	ADD $8, R24, R24
 	VST1 V17.S[2], (R24)
-	B label753
-label752:
-	VST1 V17.S[0], (R24)
+	B label752
 label753:
+	VST1 V17.S[0], (R24)
+label752:
 	ADD R14, R3, R3
 	WORD $0x6e3bde52
 	FMOVQ F18, 0(R3)
@@ -5508,18 +5508,18 @@ label753:
 	WORD $0x6e3bde94
 	ADD $32, R3, R24
 	TBZ $2, R19, label754
-	VST1 [V20.S4], (R24)
-	B label756
+	FMOVQ F20, (R24)
+	B label755
 label754:
-	TBZ $1, R19, label755
+	TBZ $1, R19, label756
 	VST1 V20.D[0], (R24)
-	TBZ $0, R19, label756
+	TBZ $0, R19, label755
 	ADD $8, R24, R24
 	VST1 V20.S[2], (R24)
-	B label756
-label755:
-	VST1 V20.S[0], (R24)
+	B label755
 label756:
+	VST1 V20.S[0], (R24)
+label755:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -5584,250 +5584,250 @@ loop:
 	CBZ R15, plain
 	ADD $0, R15, R24
 	TBZ $2, R19, label757
-	VLD1 (R24), [V28.S4]
-	B label759
+	FMOVQ (R24), F28
+	B label758
 label757:
-	TBZ $1, R19, label758
+	TBZ $1, R19, label759
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label759
+	TBZ $0, R19, label758
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label759
-label758:
-	VLD1 (R24), V28.S[0]
+	B label758
 label759:
+	VLD1 (R24), V28.S[0]
+label758:
 	VFMLA V0.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label760
-	VST1 [V28.S4], (R24)
-	B label762
+	FMOVQ F28, (R24)
+	B label761
 label760:
-	TBZ $1, R19, label761
+	TBZ $1, R19, label762
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label762
+	TBZ $0, R19, label761
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label762
-label761:
-	VST1 V28.S[0], (R24)
+	B label761
 label762:
+	VST1 V28.S[0], (R24)
+label761:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label763
-	VLD1 (R24), [V28.S4]
-	B label765
+	FMOVQ (R24), F28
+	B label764
 label763:
-	TBZ $1, R19, label764
+	TBZ $1, R19, label765
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label765
+	TBZ $0, R19, label764
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label765
-label764:
-	VLD1 (R24), V28.S[0]
+	B label764
 label765:
+	VLD1 (R24), V28.S[0]
+label764:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label766
-	VST1 [V28.S4], (R24)
-	B label768
+	FMOVQ F28, (R24)
+	B label767
 label766:
-	TBZ $1, R19, label767
+	TBZ $1, R19, label768
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label768
+	TBZ $0, R19, label767
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label768
-label767:
-	VST1 V28.S[0], (R24)
+	B label767
 label768:
+	VST1 V28.S[0], (R24)
+label767:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label769
-	VLD1 (R24), [V28.S4]
-	B label771
+	FMOVQ (R24), F28
+	B label770
 label769:
-	TBZ $1, R19, label770
+	TBZ $1, R19, label771
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label771
+	TBZ $0, R19, label770
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label771
-label770:
-	VLD1 (R24), V28.S[0]
+	B label770
 label771:
+	VLD1 (R24), V28.S[0]
+label770:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label772
-	VST1 [V28.S4], (R24)
-	B label774
+	FMOVQ F28, (R24)
+	B label773
 label772:
-	TBZ $1, R19, label773
+	TBZ $1, R19, label774
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label774
+	TBZ $0, R19, label773
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label774
-label773:
-	VST1 V28.S[0], (R24)
+	B label773
 label774:
+	VST1 V28.S[0], (R24)
+label773:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label775
-	VLD1 (R24), [V28.S4]
-	B label777
+	FMOVQ (R24), F28
+	B label776
 label775:
-	TBZ $1, R19, label776
+	TBZ $1, R19, label777
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label777
+	TBZ $0, R19, label776
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label777
-label776:
-	VLD1 (R24), V28.S[0]
+	B label776
 label777:
+	VLD1 (R24), V28.S[0]
+label776:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label778
-	VST1 [V28.S4], (R24)
-	B label780
+	FMOVQ F28, (R24)
+	B label779
 label778:
-	TBZ $1, R19, label779
+	TBZ $1, R19, label780
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label780
+	TBZ $0, R19, label779
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label780
-label779:
-	VST1 V28.S[0], (R24)
+	B label779
 label780:
+	VST1 V28.S[0], (R24)
+label779:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label781
-	VLD1 (R24), [V28.S4]
-	B label783
+	FMOVQ (R24), F28
+	B label782
 label781:
-	TBZ $1, R19, label782
+	TBZ $1, R19, label783
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label783
+	TBZ $0, R19, label782
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label783
-label782:
-	VLD1 (R24), V28.S[0]
+	B label782
 label783:
+	VLD1 (R24), V28.S[0]
+label782:
 	VFMLA V4.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label784
-	VST1 [V28.S4], (R24)
-	B label786
+	FMOVQ F28, (R24)
+	B label785
 label784:
-	TBZ $1, R19, label785
+	TBZ $1, R19, label786
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label786
+	TBZ $0, R19, label785
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label786
-label785:
-	VST1 V28.S[0], (R24)
+	B label785
 label786:
+	VST1 V28.S[0], (R24)
+label785:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label787
-	VLD1 (R24), [V28.S4]
-	B label789
+	FMOVQ (R24), F28
+	B label788
 label787:
-	TBZ $1, R19, label788
+	TBZ $1, R19, label789
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label789
+	TBZ $0, R19, label788
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label789
-label788:
-	VLD1 (R24), V28.S[0]
+	B label788
 label789:
+	VLD1 (R24), V28.S[0]
+label788:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label790
-	VST1 [V28.S4], (R24)
-	B label792
+	FMOVQ F28, (R24)
+	B label791
 label790:
-	TBZ $1, R19, label791
+	TBZ $1, R19, label792
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label792
+	TBZ $0, R19, label791
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label792
-label791:
-	VST1 V28.S[0], (R24)
+	B label791
 label792:
+	VST1 V28.S[0], (R24)
+label791:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label793
-	VLD1 (R24), [V28.S4]
-	B label795
+	FMOVQ (R24), F28
+	B label794
 label793:
-	TBZ $1, R19, label794
+	TBZ $1, R19, label795
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label795
+	TBZ $0, R19, label794
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label795
-label794:
-	VLD1 (R24), V28.S[0]
+	B label794
 label795:
+	VLD1 (R24), V28.S[0]
+label794:
 	VFMLA V6.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label796
-	VST1 [V28.S4], (R24)
-	B label798
+	FMOVQ F28, (R24)
+	B label797
 label796:
-	TBZ $1, R19, label797
+	TBZ $1, R19, label798
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label798
+	TBZ $0, R19, label797
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label798
-label797:
-	VST1 V28.S[0], (R24)
+	B label797
 label798:
+	VST1 V28.S[0], (R24)
+label797:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	ADD $0, R15, R24
 	TBZ $2, R19, label799
-	VLD1 (R24), [V28.S4]
-	B label801
+	FMOVQ (R24), F28
+	B label800
 label799:
-	TBZ $1, R19, label800
+	TBZ $1, R19, label801
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label801
+	TBZ $0, R19, label800
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label801
-label800:
-	VLD1 (R24), V28.S[0]
+	B label800
 label801:
+	VLD1 (R24), V28.S[0]
+label800:
 	VFMLA V7.S4, V27.S4, V28.S4
 	ADD $0, R3, R24
 	TBZ $2, R19, label802
-	VST1 [V28.S4], (R24)
-	B label804
+	FMOVQ F28, (R24)
+	B label803
 label802:
-	TBZ $1, R19, label803
+	TBZ $1, R19, label804
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label804
+	TBZ $0, R19, label803
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label804
-label803:
-	VST1 V28.S[0], (R24)
+	B label803
 label804:
+	VST1 V28.S[0], (R24)
+label803:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -5835,130 +5835,130 @@ plain:
 	WORD $0x6e3bdc00
 	ADD $0, R3, R24
 	TBZ $2, R19, label805
-	VST1 [V0.S4], (R24)
-	B label807
+	FMOVQ F0, (R24)
+	B label806
 label805:
-	TBZ $1, R19, label806
+	TBZ $1, R19, label807
 	VST1 V0.D[0], (R24)
-	TBZ $0, R19, label807
+	TBZ $0, R19, label806
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label807
-label806:
-	VST1 V0.S[0], (R24)
+	B label806
 label807:
+	VST1 V0.S[0], (R24)
+label806:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc21
 	ADD $0, R3, R24
 	TBZ $2, R19, label808
-	VST1 [V1.S4], (R24)
-	B label810
+	FMOVQ F1, (R24)
+	B label809
 label808:
-	TBZ $1, R19, label809
+	TBZ $1, R19, label810
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label810
+	TBZ $0, R19, label809
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label810
-label809:
-	VST1 V1.S[0], (R24)
+	B label809
 label810:
+	VST1 V1.S[0], (R24)
+label809:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	ADD $0, R3, R24
 	TBZ $2, R19, label811
-	VST1 [V2.S4], (R24)
-	B label813
+	FMOVQ F2, (R24)
+	B label812
 label811:
-	TBZ $1, R19, label812
+	TBZ $1, R19, label813
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label813
+	TBZ $0, R19, label812
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label813
-label812:
-	VST1 V2.S[0], (R24)
+	B label812
 label813:
+	VST1 V2.S[0], (R24)
+label812:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	ADD $0, R3, R24
 	TBZ $2, R19, label814
-	VST1 [V3.S4], (R24)
-	B label816
+	FMOVQ F3, (R24)
+	B label815
 label814:
-	TBZ $1, R19, label815
+	TBZ $1, R19, label816
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label816
+	TBZ $0, R19, label815
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label816
-label815:
-	VST1 V3.S[0], (R24)
+	B label815
 label816:
+	VST1 V3.S[0], (R24)
+label815:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	ADD $0, R3, R24
 	TBZ $2, R19, label817
-	VST1 [V4.S4], (R24)
-	B label819
+	FMOVQ F4, (R24)
+	B label818
 label817:
-	TBZ $1, R19, label818
+	TBZ $1, R19, label819
 	VST1 V4.D[0], (R24)
-	TBZ $0, R19, label819
+	TBZ $0, R19, label818
 	ADD $8, R24, R24
 	VST1 V4.S[2], (R24)
-	B label819
-label818:
-	VST1 V4.S[0], (R24)
+	B label818
 label819:
+	VST1 V4.S[0], (R24)
+label818:
 	ADD R14, R3, R3
 	WORD $0x6e3bdca5
 	ADD $0, R3, R24
 	TBZ $2, R19, label820
-	VST1 [V5.S4], (R24)
-	B label822
+	FMOVQ F5, (R24)
+	B label821
 label820:
-	TBZ $1, R19, label821
+	TBZ $1, R19, label822
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label822
+	TBZ $0, R19, label821
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label822
-label821:
-	VST1 V5.S[0], (R24)
+	B label821
 label822:
+	VST1 V5.S[0], (R24)
+label821:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	ADD $0, R3, R24
 	TBZ $2, R19, label823
-	VST1 [V6.S4], (R24)
-	B label825
+	FMOVQ F6, (R24)
+	B label824
 label823:
-	TBZ $1, R19, label824
+	TBZ $1, R19, label825
 	VST1 V6.D[0], (R24)
-	TBZ $0, R19, label825
+	TBZ $0, R19, label824
 	ADD $8, R24, R24
 	VST1 V6.S[2], (R24)
-	B label825
-label824:
-	VST1 V6.S[0], (R24)
+	B label824
 label825:
+	VST1 V6.S[0], (R24)
+label824:
 	ADD R14, R3, R3
 	WORD $0x6e3bdce7
 	ADD $0, R3, R24
 	TBZ $2, R19, label826
-	VST1 [V7.S4], (R24)
-	B label828
+	FMOVQ F7, (R24)
+	B label827
 label826:
-	TBZ $1, R19, label827
+	TBZ $1, R19, label828
 	VST1 V7.D[0], (R24)
-	TBZ $0, R19, label828
+	TBZ $0, R19, label827
 	ADD $8, R24, R24
 	VST1 V7.S[2], (R24)
-	B label828
-label827:
-	VST1 V7.S[0], (R24)
+	B label827
 label828:
+	VST1 V7.S[0], (R24)
+label827:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -6042,33 +6042,33 @@ loop:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label829
-	VLD1 (R24), [V28.S4]
-	B label831
+	FMOVQ (R24), F28
+	B label830
 label829:
-	TBZ $1, R19, label830
+	TBZ $1, R19, label831
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label831
+	TBZ $0, R19, label830
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label831
-label830:
-	VLD1 (R24), V28.S[0]
+	B label830
 label831:
+	VLD1 (R24), V28.S[0]
+label830:
 	VFMLA V1.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label832
-	VST1 [V28.S4], (R24)
-	B label834
+	FMOVQ F28, (R24)
+	B label833
 label832:
-	TBZ $1, R19, label833
+	TBZ $1, R19, label834
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label834
+	TBZ $0, R19, label833
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label834
-label833:
-	VST1 V28.S[0], (R24)
+	B label833
 label834:
+	VST1 V28.S[0], (R24)
+label833:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6076,33 +6076,33 @@ label834:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label835
-	VLD1 (R24), [V28.S4]
-	B label837
+	FMOVQ (R24), F28
+	B label836
 label835:
-	TBZ $1, R19, label836
+	TBZ $1, R19, label837
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label837
+	TBZ $0, R19, label836
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label837
-label836:
-	VLD1 (R24), V28.S[0]
+	B label836
 label837:
+	VLD1 (R24), V28.S[0]
+label836:
 	VFMLA V3.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label838
-	VST1 [V28.S4], (R24)
-	B label840
+	FMOVQ F28, (R24)
+	B label839
 label838:
-	TBZ $1, R19, label839
+	TBZ $1, R19, label840
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label840
+	TBZ $0, R19, label839
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label840
-label839:
-	VST1 V28.S[0], (R24)
+	B label839
 label840:
+	VST1 V28.S[0], (R24)
+label839:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6110,33 +6110,33 @@ label840:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label841
-	VLD1 (R24), [V28.S4]
-	B label843
+	FMOVQ (R24), F28
+	B label842
 label841:
-	TBZ $1, R19, label842
+	TBZ $1, R19, label843
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label843
+	TBZ $0, R19, label842
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label843
-label842:
-	VLD1 (R24), V28.S[0]
+	B label842
 label843:
+	VLD1 (R24), V28.S[0]
+label842:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label844
-	VST1 [V28.S4], (R24)
-	B label846
+	FMOVQ F28, (R24)
+	B label845
 label844:
-	TBZ $1, R19, label845
+	TBZ $1, R19, label846
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label846
+	TBZ $0, R19, label845
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label846
-label845:
-	VST1 V28.S[0], (R24)
+	B label845
 label846:
+	VST1 V28.S[0], (R24)
+label845:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6144,33 +6144,33 @@ label846:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label847
-	VLD1 (R24), [V28.S4]
-	B label849
+	FMOVQ (R24), F28
+	B label848
 label847:
-	TBZ $1, R19, label848
+	TBZ $1, R19, label849
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label849
+	TBZ $0, R19, label848
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label849
-label848:
-	VLD1 (R24), V28.S[0]
+	B label848
 label849:
+	VLD1 (R24), V28.S[0]
+label848:
 	VFMLA V7.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label850
-	VST1 [V28.S4], (R24)
-	B label852
+	FMOVQ F28, (R24)
+	B label851
 label850:
-	TBZ $1, R19, label851
+	TBZ $1, R19, label852
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label852
+	TBZ $0, R19, label851
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label852
-label851:
-	VST1 V28.S[0], (R24)
+	B label851
 label852:
+	VST1 V28.S[0], (R24)
+label851:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6178,33 +6178,33 @@ label852:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label853
-	VLD1 (R24), [V28.S4]
-	B label855
+	FMOVQ (R24), F28
+	B label854
 label853:
-	TBZ $1, R19, label854
+	TBZ $1, R19, label855
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label855
+	TBZ $0, R19, label854
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label855
-label854:
-	VLD1 (R24), V28.S[0]
+	B label854
 label855:
+	VLD1 (R24), V28.S[0]
+label854:
 	VFMLA V9.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label856
-	VST1 [V28.S4], (R24)
-	B label858
+	FMOVQ F28, (R24)
+	B label857
 label856:
-	TBZ $1, R19, label857
+	TBZ $1, R19, label858
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label858
+	TBZ $0, R19, label857
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label858
-label857:
-	VST1 V28.S[0], (R24)
+	B label857
 label858:
+	VST1 V28.S[0], (R24)
+label857:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6212,33 +6212,33 @@ label858:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label859
-	VLD1 (R24), [V28.S4]
-	B label861
+	FMOVQ (R24), F28
+	B label860
 label859:
-	TBZ $1, R19, label860
+	TBZ $1, R19, label861
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label861
+	TBZ $0, R19, label860
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label861
-label860:
-	VLD1 (R24), V28.S[0]
+	B label860
 label861:
+	VLD1 (R24), V28.S[0]
+label860:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label862
-	VST1 [V28.S4], (R24)
-	B label864
+	FMOVQ F28, (R24)
+	B label863
 label862:
-	TBZ $1, R19, label863
+	TBZ $1, R19, label864
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label864
+	TBZ $0, R19, label863
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label864
-label863:
-	VST1 V28.S[0], (R24)
+	B label863
 label864:
+	VST1 V28.S[0], (R24)
+label863:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6246,33 +6246,33 @@ label864:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label865
-	VLD1 (R24), [V28.S4]
-	B label867
+	FMOVQ (R24), F28
+	B label866
 label865:
-	TBZ $1, R19, label866
+	TBZ $1, R19, label867
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label867
+	TBZ $0, R19, label866
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label867
-label866:
-	VLD1 (R24), V28.S[0]
+	B label866
 label867:
+	VLD1 (R24), V28.S[0]
+label866:
 	VFMLA V13.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label868
-	VST1 [V28.S4], (R24)
-	B label870
+	FMOVQ F28, (R24)
+	B label869
 label868:
-	TBZ $1, R19, label869
+	TBZ $1, R19, label870
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label870
+	TBZ $0, R19, label869
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label870
-label869:
-	VST1 V28.S[0], (R24)
+	B label869
 label870:
+	VST1 V28.S[0], (R24)
+label869:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6280,33 +6280,33 @@ label870:
 	FMOVQ F28, 0(R3)
 	ADD $16, R15, R24
 	TBZ $2, R19, label871
-	VLD1 (R24), [V28.S4]
-	B label873
+	FMOVQ (R24), F28
+	B label872
 label871:
-	TBZ $1, R19, label872
+	TBZ $1, R19, label873
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label873
+	TBZ $0, R19, label872
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label873
-label872:
-	VLD1 (R24), V28.S[0]
+	B label872
 label873:
+	VLD1 (R24), V28.S[0]
+label872:
 	VFMLA V15.S4, V27.S4, V28.S4
 	ADD $16, R3, R24
 	TBZ $2, R19, label874
-	VST1 [V28.S4], (R24)
-	B label876
+	FMOVQ F28, (R24)
+	B label875
 label874:
-	TBZ $1, R19, label875
+	TBZ $1, R19, label876
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label876
+	TBZ $0, R19, label875
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label876
-label875:
-	VST1 V28.S[0], (R24)
+	B label875
 label876:
+	VST1 V28.S[0], (R24)
+label875:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -6316,144 +6316,144 @@ plain:
 	WORD $0x6e3bdc21
 	ADD $16, R3, R24
 	TBZ $2, R19, label877
-	VST1 [V1.S4], (R24)
-	B label879
+	FMOVQ F1, (R24)
+	B label878
 label877:
-	TBZ $1, R19, label878
+	TBZ $1, R19, label879
 	VST1 V1.D[0], (R24)
-	TBZ $0, R19, label879
+	TBZ $0, R19, label878
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label879
-label878:
-	VST1 V1.S[0], (R24)
+	B label878
 label879:
+	VST1 V1.S[0], (R24)
+label878:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc42
 	FMOVQ F2, 0(R3)
 	WORD $0x6e3bdc63
 	ADD $16, R3, R24
 	TBZ $2, R19, label880
-	VST1 [V3.S4], (R24)
-	B label882
+	FMOVQ F3, (R24)
+	B label881
 label880:
-	TBZ $1, R19, label881
+	TBZ $1, R19, label882
 	VST1 V3.D[0], (R24)
-	TBZ $0, R19, label882
+	TBZ $0, R19, label881
 	ADD $8, R24, R24
 	VST1 V3.S[2], (R24)
-	B label882
-label881:
-	VST1 V3.S[0], (R24)
+	B label881
 label882:
+	VST1 V3.S[0], (R24)
+label881:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc84
 	FMOVQ F4, 0(R3)
 	WORD $0x6e3bdca5
 	ADD $16, R3, R24
 	TBZ $2, R19, label883
-	VST1 [V5.S4], (R24)
-	B label885
+	FMOVQ F5, (R24)
+	B label884
 label883:
-	TBZ $1, R19, label884
+	TBZ $1, R19, label885
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label885
+	TBZ $0, R19, label884
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label885
-label884:
-	VST1 V5.S[0], (R24)
+	B label884
 label885:
+	VST1 V5.S[0], (R24)
+label884:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
 	WORD $0x6e3bdce7
 	ADD $16, R3, R24
 	TBZ $2, R19, label886
-	VST1 [V7.S4], (R24)
-	B label888
+	FMOVQ F7, (R24)
+	B label887
 label886:
-	TBZ $1, R19, label887
+	TBZ $1, R19, label888
 	VST1 V7.D[0], (R24)
-	TBZ $0, R19, label888
+	TBZ $0, R19, label887
 	ADD $8, R24, R24
 	VST1 V7.S[2], (R24)
-	B label888
-label887:
-	VST1 V7.S[0], (R24)
+	B label887
 label888:
+	VST1 V7.S[0], (R24)
+label887:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd08
 	FMOVQ F8, 0(R3)
 	WORD $0x6e3bdd29
 	ADD $16, R3, R24
 	TBZ $2, R19, label889
-	VST1 [V9.S4], (R24)
-	B label891
+	FMOVQ F9, (R24)
+	B label890
 label889:
-	TBZ $1, R19, label890
+	TBZ $1, R19, label891
 	VST1 V9.D[0], (R24)
-	TBZ $0, R19, label891
+	TBZ $0, R19, label890
 	ADD $8, R24, R24
 	VST1 V9.S[2], (R24)
-	B label891
-label890:
-	VST1 V9.S[0], (R24)
+	B label890
 label891:
+	VST1 V9.S[0], (R24)
+label890:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd4a
 	FMOVQ F10, 0(R3)
 	WORD $0x6e3bdd6b
 	ADD $16, R3, R24
 	TBZ $2, R19, label892
-	VST1 [V11.S4], (R24)
-	B label894
+	FMOVQ F11, (R24)
+	B label893
 label892:
-	TBZ $1, R19, label893
+	TBZ $1, R19, label894
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label894
+	TBZ $0, R19, label893
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label894
-label893:
-	VST1 V11.S[0], (R24)
+	B label893
 label894:
+	VST1 V11.S[0], (R24)
+label893:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd8c
 	FMOVQ F12, 0(R3)
 	WORD $0x6e3bddad
 	ADD $16, R3, R24
 	TBZ $2, R19, label895
-	VST1 [V13.S4], (R24)
-	B label897
+	FMOVQ F13, (R24)
+	B label896
 label895:
-	TBZ $1, R19, label896
+	TBZ $1, R19, label897
 	VST1 V13.D[0], (R24)
-	TBZ $0, R19, label897
+	TBZ $0, R19, label896
 	ADD $8, R24, R24
 	VST1 V13.S[2], (R24)
-	B label897
-label896:
-	VST1 V13.S[0], (R24)
+	B label896
 label897:
+	VST1 V13.S[0], (R24)
+label896:
 	ADD R14, R3, R3
 	WORD $0x6e3bddce
 	FMOVQ F14, 0(R3)
 	WORD $0x6e3bddef
 	ADD $16, R3, R24
 	TBZ $2, R19, label898
-	VST1 [V15.S4], (R24)
-	B label900
+	FMOVQ F15, (R24)
+	B label899
 label898:
-	TBZ $1, R19, label899
+	TBZ $1, R19, label900
 	VST1 V15.D[0], (R24)
-	TBZ $0, R19, label900
+	TBZ $0, R19, label899
 	ADD $8, R24, R24
 	VST1 V15.S[2], (R24)
-	B label900
-label899:
-	VST1 V15.S[0], (R24)
+	B label899
 label900:
+	VST1 V15.S[0], (R24)
+label899:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20
@@ -6556,33 +6556,33 @@ loop:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label901
-	VLD1 (R24), [V28.S4]
-	B label903
+	FMOVQ (R24), F28
+	B label902
 label901:
-	TBZ $1, R19, label902
+	TBZ $1, R19, label903
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label903
+	TBZ $0, R19, label902
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label903
-label902:
-	VLD1 (R24), V28.S[0]
+	B label902
 label903:
+	VLD1 (R24), V28.S[0]
+label902:
 	VFMLA V2.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label904
-	VST1 [V28.S4], (R24)
-	B label906
+	FMOVQ F28, (R24)
+	B label905
 label904:
-	TBZ $1, R19, label905
+	TBZ $1, R19, label906
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label906
+	TBZ $0, R19, label905
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label906
-label905:
-	VST1 V28.S[0], (R24)
+	B label905
 label906:
+	VST1 V28.S[0], (R24)
+label905:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6593,33 +6593,33 @@ label906:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label907
-	VLD1 (R24), [V28.S4]
-	B label909
+	FMOVQ (R24), F28
+	B label908
 label907:
-	TBZ $1, R19, label908
+	TBZ $1, R19, label909
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label909
+	TBZ $0, R19, label908
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label909
-label908:
-	VLD1 (R24), V28.S[0]
+	B label908
 label909:
+	VLD1 (R24), V28.S[0]
+label908:
 	VFMLA V5.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label910
-	VST1 [V28.S4], (R24)
-	B label912
+	FMOVQ F28, (R24)
+	B label911
 label910:
-	TBZ $1, R19, label911
+	TBZ $1, R19, label912
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label912
+	TBZ $0, R19, label911
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label912
-label911:
-	VST1 V28.S[0], (R24)
+	B label911
 label912:
+	VST1 V28.S[0], (R24)
+label911:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6630,33 +6630,33 @@ label912:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label913
-	VLD1 (R24), [V28.S4]
-	B label915
+	FMOVQ (R24), F28
+	B label914
 label913:
-	TBZ $1, R19, label914
+	TBZ $1, R19, label915
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label915
+	TBZ $0, R19, label914
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label915
-label914:
-	VLD1 (R24), V28.S[0]
+	B label914
 label915:
+	VLD1 (R24), V28.S[0]
+label914:
 	VFMLA V8.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label916
-	VST1 [V28.S4], (R24)
-	B label918
+	FMOVQ F28, (R24)
+	B label917
 label916:
-	TBZ $1, R19, label917
+	TBZ $1, R19, label918
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label918
+	TBZ $0, R19, label917
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label918
-label917:
-	VST1 V28.S[0], (R24)
+	B label917
 label918:
+	VST1 V28.S[0], (R24)
+label917:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6667,33 +6667,33 @@ label918:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label919
-	VLD1 (R24), [V28.S4]
-	B label921
+	FMOVQ (R24), F28
+	B label920
 label919:
-	TBZ $1, R19, label920
+	TBZ $1, R19, label921
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label921
+	TBZ $0, R19, label920
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label921
-label920:
-	VLD1 (R24), V28.S[0]
+	B label920
 label921:
+	VLD1 (R24), V28.S[0]
+label920:
 	VFMLA V11.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label922
-	VST1 [V28.S4], (R24)
-	B label924
+	FMOVQ F28, (R24)
+	B label923
 label922:
-	TBZ $1, R19, label923
+	TBZ $1, R19, label924
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label924
+	TBZ $0, R19, label923
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label924
-label923:
-	VST1 V28.S[0], (R24)
+	B label923
 label924:
+	VST1 V28.S[0], (R24)
+label923:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6704,33 +6704,33 @@ label924:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label925
-	VLD1 (R24), [V28.S4]
-	B label927
+	FMOVQ (R24), F28
+	B label926
 label925:
-	TBZ $1, R19, label926
+	TBZ $1, R19, label927
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label927
+	TBZ $0, R19, label926
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label927
-label926:
-	VLD1 (R24), V28.S[0]
+	B label926
 label927:
+	VLD1 (R24), V28.S[0]
+label926:
 	VFMLA V14.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label928
-	VST1 [V28.S4], (R24)
-	B label930
+	FMOVQ F28, (R24)
+	B label929
 label928:
-	TBZ $1, R19, label929
+	TBZ $1, R19, label930
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label930
+	TBZ $0, R19, label929
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label930
-label929:
-	VST1 V28.S[0], (R24)
+	B label929
 label930:
+	VST1 V28.S[0], (R24)
+label929:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6741,33 +6741,33 @@ label930:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label931
-	VLD1 (R24), [V28.S4]
-	B label933
+	FMOVQ (R24), F28
+	B label932
 label931:
-	TBZ $1, R19, label932
+	TBZ $1, R19, label933
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label933
+	TBZ $0, R19, label932
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label933
-label932:
-	VLD1 (R24), V28.S[0]
+	B label932
 label933:
+	VLD1 (R24), V28.S[0]
+label932:
 	VFMLA V17.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label934
-	VST1 [V28.S4], (R24)
-	B label936
+	FMOVQ F28, (R24)
+	B label935
 label934:
-	TBZ $1, R19, label935
+	TBZ $1, R19, label936
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label936
+	TBZ $0, R19, label935
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label936
-label935:
-	VST1 V28.S[0], (R24)
+	B label935
 label936:
+	VST1 V28.S[0], (R24)
+label935:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6778,33 +6778,33 @@ label936:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label937
-	VLD1 (R24), [V28.S4]
-	B label939
+	FMOVQ (R24), F28
+	B label938
 label937:
-	TBZ $1, R19, label938
+	TBZ $1, R19, label939
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label939
+	TBZ $0, R19, label938
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label939
-label938:
-	VLD1 (R24), V28.S[0]
+	B label938
 label939:
+	VLD1 (R24), V28.S[0]
+label938:
 	VFMLA V20.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label940
-	VST1 [V28.S4], (R24)
-	B label942
+	FMOVQ F28, (R24)
+	B label941
 label940:
-	TBZ $1, R19, label941
+	TBZ $1, R19, label942
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label942
+	TBZ $0, R19, label941
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label942
-label941:
-	VST1 V28.S[0], (R24)
+	B label941
 label942:
+	VST1 V28.S[0], (R24)
+label941:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	FMOVQ 0(R15), F28
@@ -6815,33 +6815,33 @@ label942:
 	FMOVQ F28, 16(R3)
 	ADD $32, R15, R24
 	TBZ $2, R19, label943
-	VLD1 (R24), [V28.S4]
-	B label945
+	FMOVQ (R24), F28
+	B label944
 label943:
-	TBZ $1, R19, label944
+	TBZ $1, R19, label945
 	VLD1 (R24), V28.D[0]
-	TBZ $0, R19, label945
+	TBZ $0, R19, label944
 	ADD $8, R24, R24
 	VLD1 (R24), V28.S[2]
-	B label945
-label944:
-	VLD1 (R24), V28.S[0]
+	B label944
 label945:
+	VLD1 (R24), V28.S[0]
+label944:
 	VFMLA V23.S4, V27.S4, V28.S4
 	ADD $32, R3, R24
 	TBZ $2, R19, label946
-	VST1 [V28.S4], (R24)
-	B label948
+	FMOVQ F28, (R24)
+	B label947
 label946:
-	TBZ $1, R19, label947
+	TBZ $1, R19, label948
 	VST1 V28.D[0], (R24)
-	TBZ $0, R19, label948
+	TBZ $0, R19, label947
 	ADD $8, R24, R24
 	VST1 V28.S[2], (R24)
-	B label948
-label947:
-	VST1 V28.S[0], (R24)
+	B label947
 label948:
+	VST1 V28.S[0], (R24)
+label947:
 	ADD R14, R3, R3
 	ADD R16, R15, R15
 	B next
@@ -6853,18 +6853,18 @@ plain:
 	WORD $0x6e3bdc42
 	ADD $32, R3, R24
 	TBZ $2, R19, label949
-	VST1 [V2.S4], (R24)
-	B label951
+	FMOVQ F2, (R24)
+	B label950
 label949:
-	TBZ $1, R19, label950
+	TBZ $1, R19, label951
 	VST1 V2.D[0], (R24)
-	TBZ $0, R19, label951
+	TBZ $0, R19, label950
 	ADD $8, R24, R24
 	VST1 V2.S[2], (R24)
-	B label951
-label950:
-	VST1 V2.S[0], (R24)
+	B label950
 label951:
+	VST1 V2.S[0], (R24)
+label950:
 	ADD R14, R3, R3
 	WORD $0x6e3bdc63
 	FMOVQ F3, 0(R3)
@@ -6873,18 +6873,18 @@ label951:
 	WORD $0x6e3bdca5
 	ADD $32, R3, R24
 	TBZ $2, R19, label952
-	VST1 [V5.S4], (R24)
-	B label954
+	FMOVQ F5, (R24)
+	B label953
 label952:
-	TBZ $1, R19, label953
+	TBZ $1, R19, label954
 	VST1 V5.D[0], (R24)
-	TBZ $0, R19, label954
+	TBZ $0, R19, label953
 	ADD $8, R24, R24
 	VST1 V5.S[2], (R24)
-	B label954
-label953:
-	VST1 V5.S[0], (R24)
+	B label953
 label954:
+	VST1 V5.S[0], (R24)
+label953:
 	ADD R14, R3, R3
 	WORD $0x6e3bdcc6
 	FMOVQ F6, 0(R3)
@@ -6893,18 +6893,18 @@ label954:
 	WORD $0x6e3bdd08
 	ADD $32, R3, R24
 	TBZ $2, R19, label955
-	VST1 [V8.S4], (R24)
-	B label957
+	FMOVQ F8, (R24)
+	B label956
 label955:
-	TBZ $1, R19, label956
+	TBZ $1, R19, label957
 	VST1 V8.D[0], (R24)
-	TBZ $0, R19, label957
+	TBZ $0, R19, label956
 	ADD $8, R24, R24
 	VST1 V8.S[2], (R24)
-	B label957
-label956:
-	VST1 V8.S[0], (R24)
+	B label956
 label957:
+	VST1 V8.S[0], (R24)
+label956:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd29
 	FMOVQ F9, 0(R3)
@@ -6913,18 +6913,18 @@ label957:
 	WORD $0x6e3bdd6b
 	ADD $32, R3, R24
 	TBZ $2, R19, label958
-	VST1 [V11.S4], (R24)
-	B label960
+	FMOVQ F11, (R24)
+	B label959
 label958:
-	TBZ $1, R19, label959
+	TBZ $1, R19, label960
 	VST1 V11.D[0], (R24)
-	TBZ $0, R19, label960
+	TBZ $0, R19, label959
 	ADD $8, R24, R24
 	VST1 V11.S[2], (R24)
-	B label960
-label959:
-	VST1 V11.S[0], (R24)
+	B label959
 label960:
+	VST1 V11.S[0], (R24)
+label959:
 	ADD R14, R3, R3
 	WORD $0x6e3bdd8c
 	FMOVQ F12, 0(R3)
@@ -6933,18 +6933,18 @@ label960:
 	WORD $0x6e3bddce
 	ADD $32, R3, R24
 	TBZ $2, R19, label961
-	VST1 [V14.S4], (R24)
-	B label963
+	FMOVQ F14, (R24)
+	B label962
 label961:
-	TBZ $1, R19, label962
+	TBZ $1, R19, label963
 	VST1 V14.D[0], (R24)
-	TBZ $0, R19, label963
+	TBZ $0, R19, label962
 	ADD $8, R24, R24
 	VST1 V14.S[2], (R24)
-	B label963
-label962:
-	VST1 V14.S[0], (R24)
+	B label962
 label963:
+	VST1 V14.S[0], (R24)
+label962:
 	ADD R14, R3, R3
 	WORD $0x6e3bddef
 	FMOVQ F15, 0(R3)
@@ -6953,18 +6953,18 @@ label963:
 	WORD $0x6e3bde31
 	ADD $32, R3, R24
 	TBZ $2, R19, label964
-	VST1 [V17.S4], (R24)
-	B label966
+	FMOVQ F17, (R24)
+	B label965
 label964:
-	TBZ $1, R19, label965
+	TBZ $1, R19, label966
 	VST1 V17.D[0], (R24)
-	TBZ $0, R19, label966
+	TBZ $0, R19, label965
 	ADD $8, R24, R24
 	VST1 V17.S[2], (R24)
-	B label966
-label965:
-	VST1 V17.S[0], (R24)
+	B label965
 label966:
+	VST1 V17.S[0], (R24)
+label965:
 	ADD R14, R3, R3
 	WORD $0x6e3bde52
 	FMOVQ F18, 0(R3)
@@ -6973,18 +6973,18 @@ label966:
 	WORD $0x6e3bde94
 	ADD $32, R3, R24
 	TBZ $2, R19, label967
-	VST1 [V20.S4], (R24)
-	B label969
+	FMOVQ F20, (R24)
+	B label968
 label967:
-	TBZ $1, R19, label968
+	TBZ $1, R19, label969
 	VST1 V20.D[0], (R24)
-	TBZ $0, R19, label969
+	TBZ $0, R19, label968
 	ADD $8, R24, R24
 	VST1 V20.S[2], (R24)
-	B label969
-label968:
-	VST1 V20.S[0], (R24)
+	B label968
 label969:
+	VST1 V20.S[0], (R24)
+label968:
 	ADD R14, R3, R3
 	WORD $0x6e3bdeb5
 	FMOVQ F21, 0(R3)
@@ -6993,18 +6993,18 @@ label969:
 	WORD $0x6e3bdef7
 	ADD $32, R3, R24
 	TBZ $2, R19, label970
-	VST1 [V23.S4], (R24)
-	B label972
+	FMOVQ F23, (R24)
+	B label971
 label970:
-	TBZ $1, R19, label971
+	TBZ $1, R19, label972
 	VST1 V23.D[0], (R24)
-	TBZ $0, R19, label972
+	TBZ $0, R19, label971
 	ADD $8, R24, R24
 	VST1 V23.S[2], (R24)
-	B label972
-label971:
-	VST1 V23.S[0], (R24)
+	B label971
 label972:
+	VST1 V23.S[0], (R24)
+label971:
 	ADD R14, R3, R3
 next:
 	ADD R21, R20, R20

@@ -34,7 +34,7 @@ func strips(cols int, f func(j0, j1 int)) {
 
 // addColumns computes dst[j] += Σ_i x[i·ld+j] over a block of rows.
 func addColumns(dst, x []float32, rows, ld int) {
-	if isa >= avx2 {
+	if isa != portable {
 		addRowsVec(&dst[0], &x[0], len(dst), rows, ld)
 	} else {
 		addColumnsGo(dst, x, rows, ld)
@@ -62,7 +62,7 @@ func Dot(a, b []float32) float32 {
 
 // dot is Dot on at most a chunk.
 func dot(a, b []float32) float32 {
-	if isa >= avx2 {
+	if isa != portable {
 		return dotVec(&a[0], &b[0], len(a))
 	}
 	return dotGo(a, b)
@@ -114,7 +114,7 @@ func AllFinite(x []float32) bool {
 }
 
 func finite(x []float32) bool {
-	if isa >= avx2 {
+	if isa != portable {
 		return finiteVec(&x[0], len(x)) == 0
 	}
 	return finiteGo(x)

@@ -23,9 +23,6 @@ func dotVec(a *float32, b *float32, n int) (total float32)
 func finiteVec(x *float32, n int) (zero float32)
 
 //go:noescape
-func sumSquaresVec(x *float32, n int) (total float64)
-
-//go:noescape
 func maxVec(x *float32, n int) (top float32)
 
 //go:noescape

@@ -9,7 +9,7 @@ import "math"
 // gives NaN.
 func Softmax(dst, x []float32) {
 	checkLen("dst", dst, len(x))
-	if isa < avx2 {
+	if isa == portable {
 		softmaxGo(dst, x)
 		return
 	}
@@ -41,7 +41,7 @@ func softmaxGo(dst, x []float32) {
 func SoftmaxBackward(dx, p, dp []float32, scale float32) {
 	checkLen("dx", dx, len(p))
 	checkLen("dp", dp, len(p))
-	if isa < avx2 {
+	if isa == portable {
 		softmaxBackwardGo(dx, p, dp, scale)
 		return
 	}

@@ -31,7 +31,7 @@ func pieces(n int, f func(i, j int)) {
 func Exp(dst, x []float32) {
 	checkLen("dst", dst, len(x))
 	chunks(len(x), func(i, j int) {
-		if isa >= avx2 {
+		if isa != portable {
 			expVec(&dst[i], &x[i], j-i)
 		} else {
 			expGo(dst[i:j], x[i:j])
@@ -56,7 +56,7 @@ func Add(dst, a, b []float32) {
 func add(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
-	case isa >= avx2:
+	case isa != portable:
 		addVec(&dst[0], &a[0], &b[0], len(dst))
 	default:
 		addGo(dst, a, b)
@@ -73,7 +73,7 @@ func addGo(dst, a, b []float32) {
 func Axpy(dst []float32, alpha float32, x []float32) {
 	checkLen("x", x, len(dst))
 	chunks(len(dst), func(i, j int) {
-		if isa >= avx2 {
+		if isa != portable {
 			axpyVec(&dst[i], &x[i], j-i, alpha)
 		} else {
 			axpyGo(dst[i:j], alpha, x[i:j])

@@ -18,7 +18,10 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	for _, f := range []file{gemmFile(), packFile(), elementFile(), rowFile(), neonFile()} {
+	for _, f := range []file{
+		gemmFile(), packFile(), squareFile(), elementFile("amd64"), rowFile("amd64"),
+		neonFile(), elementFile("arm64"), rowFile("arm64"),
+	} {
 		f.write("..")
 	}
 }
@@ -28,6 +31,7 @@ func main() {
 type file struct {
 	name  string
 	arch  string       // "" is amd64
+	both  bool         // amd64 and arm64 have the file
 	code  bytes.Buffer // assembly
 	data  bytes.Buffer // its constants
 	decls bytes.Buffer // Go declarations
@@ -100,6 +104,9 @@ func (f *file) write(dir string) {
 	}
 	asm := mark + "//go:build " + arch + " && !noasm\n\n"
 	noasm := mark + "//go:build !" + arch + " || noasm\n\n"
+	if f.both {
+		noasm = mark + "//go:build (!amd64 && !arm64) || noasm\n\n"
+	}
 	path := filepath.Join(dir, f.name+"_")
 	put(path+arch+".s", []byte(asm+"#include \"textflag.h\"\n\n"+f.data.String()+f.code.String()))
 	putGo(path+arch+".go", asm+"package kernel\n\n"+f.decls.String()+f.tail.String())

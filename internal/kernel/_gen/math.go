@@ -3,8 +3,8 @@ package main
 import "math"
 
 // elementFile has the functions of one element: exp and the activations.
-func elementFile() file {
-	f := file{name: "element"}
+func elementFile(arch string) file {
+	f := file{name: "element", arch: arch, both: true}
 	expFunction(&f)
 	for _, act := range activations {
 		act.forward(&f)
@@ -58,7 +58,7 @@ func (v *vec) expNegative(x, t, n, q string) {
 		v.i("VSCALEFPS %s, %s, %s", n, x, x)
 		return
 	}
-	v.i("VPSLLD $23, %s, %s", t, t)
+	v.op("VPSLLD", "$23", t, t)
 	v.op("VMULPS", t, x, x)
 	v.op("VMULPS", v.k(math.Exp2(-64)), x, x)
 }
@@ -81,12 +81,12 @@ func expFunction(f *file) {
 			if v.z {
 				v.i("VSCALEFPS %s, %s, %s", n, x, x)
 			} else { // 2ⁿ in two factors, none of which overflows
-				v.i("VPSUBD %s, %s, %s", v.k(1.5*(1<<23)), t, t)
-				v.i("VPSRAD $1, %s, %s", t, n)
-				v.i("VPSUBD %s, %s, %s", n, t, t)
+				v.op("VPSUBD", v.k(1.5*(1<<23)), t, t)
+				v.op("VPSRAD", "$1", t, n)
+				v.op("VPSUBD", n, t, t)
 				for _, m := range []string{n, t} {
-					v.i("VPADDD %s, %s, %s", v.bits(127), m, m)
-					v.i("VPSLLD $23, %s, %s", m, m)
+					v.op("VPADDD", v.bits(127), m, m)
+					v.op("VPSLLD", "$23", m, m)
 					v.op("VMULPS", m, x, x)
 				}
 			}

@@ -1,139 +1,188 @@
 package main
 
-import "fmt"
+import (
+	"strconv"
+	"strings"
+)
 
-// neonFile has the tiles for arm64, of the same order of sums as the others.
-func neonFile() file {
-	f := file{name: "neon", arch: "arm64"}
-	fmt.Fprintf(&f.tail, "// tilesNEON holds the tiles by their rows and vectors of columns.\n")
-	fmt.Fprintf(&f.tail, "var tilesNEON = [][]func(*tileArgs){\n")
-	for rows := 1; rows <= 8; rows++ {
-		fmt.Fprintf(&f.tail, "%d: {", rows)
-		for vec := 1; vec <= 3; vec++ {
-			t := neonTile{&f, rows, vec}
-			t.emit()
-			fmt.Fprintf(&f.tail, "%d: %s,", vec, t.name())
+// This file translates what vec writes to NEON. The assembler knows few of the
+// vector instructions, so most are numbers.
+
+// Registers that amd64's names do not map to. V30 and V31 are also taken.
+const (
+	neonConsts = "R26"
+	neonMask   = "R20"
+	neonAt     = "R24"
+	neonLeft   = "R25"
+)
+
+func armReg(name string) string {
+	if r, ok := map[string]string{"AX": "R0", "CX": "R1", "BX": "R2", "DI": "R3", "SI": "R4", "DX": "R5"}[name]; ok {
+		return r
+	}
+	return name
+}
+
+func (v *vec) neonInt(op, x, reg string) {
+	x, reg = armReg(x), armReg(reg)
+	switch op {
+	case "MOV":
+		v.i("MOVD %s, %s", x, reg)
+	case "ADD", "SUB":
+		v.i("%sS %s, %s, %s", op, x, reg, reg)
+	case "SHL":
+		v.i("LSL %s, %s, %s", x, reg, reg)
+	}
+}
+
+// neonConst loads a constant of the table.
+func (v *vec) neonConst(k, reg string) {
+	at := strings.TrimSuffix(strings.TrimPrefix(k, "consts<>+"), "(SB)")
+	v.i("FMOVQ %s(%s), F%s", at, neonConsts, reg[1:])
+}
+
+// Instructions of three registers, on four floats or four words: the result
+// in bits 0…4, the first operand from bit 5, the second from bit 16.
+var neonWords = map[string]uint32{
+	"VADDPS": 0x4e20d400, "VSUBPS": 0x4ea0d400, "VMULPS": 0x6e20dc00, "VDIVPS": 0x6e20fc00,
+	"VMAXPS": 0x4e20f400, "VMINPS": 0x4ea0f400, "VANDPS": 0x4e201c00,
+	"VPADDD": 0x4ea08400, "VPSUBD": 0x6ea08400,
+}
+
+const (
+	neonFMLA = 0x4e20cc00 // d += n·m
+	neonFMLS = 0x4ea0cc00 // d -= n·m
+	neonMOV  = 0x4ea01c00 // n and m alike
+	neonFNEG = 0x6ea0f800
+	neonSQRT = 0x6ea1f800
+	neonSHL  = 0x4f205400 // by bits 16…20
+	neonSSHR = 0x4f200400 // by 32 - bits 16…20
+	neonBSL  = 0x6e601c00 // d = d & n | ^d & m
+)
+
+func (v *vec) word(base uint32, m, n, d int) {
+	v.i("WORD $%#x", base|uint32(m)<<16|uint32(n)<<5|uint32(d))
+}
+
+func (v *vec) mov(from, to int) {
+	if from != to {
+		v.word(neonMOV, from, from, to)
+	}
+}
+
+func (v *vec) neonOp(name string, operands []string) {
+	var r []int // the registers; a constant is loaded into V31
+	for _, o := range operands {
+		n := 31
+		if strings.HasSuffix(o, "(SB)") {
+			v.neonConst(o, "V31")
+		} else if n, _ = strconv.Atoi(o[1:]); o[0] != '$' && o[0] != 'V' {
+			panic(o)
 		}
-		fmt.Fprintf(&f.tail, "},\n")
+		r = append(r, n)
 	}
-	fmt.Fprintf(&f.tail, "}\n\n")
-	fmt.Fprintf(&f.stubs, "var tilesNEON [][]func(*tileArgs)\n")
-	return f
+	if base, ok := neonWords[name]; ok {
+		v.word(base, r[0], r[1], r[2])
+		return
+	}
+	switch name {
+	case "VMOVAPS":
+		v.mov(r[0], r[1])
+	case "VSQRTPS":
+		v.word(neonSQRT, 0, r[0], r[1])
+	case "VPSLLD":
+		v.word(neonSHL, r[0], r[1], r[2])
+	case "VPSRAD":
+		v.word(neonSSHR, 32-r[0], r[1], r[2])
+	case "VFMADD231PS": // d += a·b
+		v.word(neonFMLA, r[0], r[1], r[2])
+	case "VFNMADD231PS": // d -= a·b
+		v.word(neonFMLS, r[0], r[1], r[2])
+	case "VFMADD213PS": // d = b·d + a
+		v.mov(r[0], 31)
+		v.word(neonFMLA, r[1], r[2], 31)
+		v.mov(31, r[2])
+	case "VFMSUB213PS": // d = b·d - a
+		v.word(neonFNEG, 0, r[0], 31)
+		v.word(neonFMLA, r[1], r[2], 31)
+		v.mov(31, r[2])
+	case "VFMSUB132PS": // d = a·d - b
+		v.word(neonFNEG, 0, r[1], 30)
+		v.word(neonFMLA, r[0], r[2], 30)
+		v.mov(30, r[2])
+	default:
+		panic(name)
+	}
 }
 
-// neonTile computes rows × 4·vec elements of C. Sums are in V0…V23, a row of
-// B in V24…V26. R4…R11 walk along the rows of A.
-type neonTile struct {
-	*file
-	rows, vec int
+func (v *vec) neonBlend(sign, pos, neg, to string) {
+	number := func(r string) int { n, _ := strconv.Atoi(r[1:]); return n }
+	v.word(neonSSHR, 32-31, number(sign), 30)
+	if strings.HasSuffix(neg, "(SB)") {
+		v.neonConst(neg, "V31")
+		neg = "V31"
+	}
+	v.word(neonBSL, number(pos), number(neg), 30)
+	v.mov(30, number(to))
 }
 
-func (t *neonTile) name() string { return fmt.Sprintf("tileN%dx%d", t.rows, 4*t.vec) }
-
-func (t *neonTile) emit() {
-	t.declare(t.name(), "(t *tileArgs)", 8)
-	t.i("MOVD t+0(FP), R0")
-	for _, a := range []struct {
-		at  int
-		reg string
-	}{{argA, "R20"}, {argRow, "R13"}, {argCol, "R12"}, {argPanel, "R21"}, {argC, "R3"}, {argLdc, "R14"}, {argAdd, "R15"}, {argLdAdd, "R16"}, {argPanels, "R17"}, {argTail, "R19"}} {
-		t.i("MOVD %d(R0), %s", a.at, a.reg)
-	}
-	t.i("ADD $%d, R0, R23", argAlpha)
-	t.p("panel:")
-	t.i("MOVD %d(R0), R1", argK)
-	t.i("MOVD %d(R0), R2", argB)
-	for row := range t.rows {
-		if row == 0 {
-			t.i("MOVD R20, R4")
+// neonMove loads or stores the k-th vector of a block, in a tail as many
+// elements of it as are left.
+func (v *vec) neonMove(op, base string, k int, reg string) {
+	v.i("ADD %s, %s, %s", armReg("AX"), armReg(base), neonAt)
+	whole := func() {
+		if op == "VLD1" {
+			v.i("FMOVQ %d(%s), F%s", 16*k, neonAt, reg[1:])
 		} else {
-			t.i("ADD R13, R%d, R%d", 3+row, 4+row)
+			v.i("FMOVQ F%s, %d(%s)", reg[1:], 16*k, neonAt)
 		}
 	}
-	for i := range t.rows * t.vec {
-		t.i("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
+	if !v.masked {
+		whole()
+		return
 	}
-	t.p("loop:")
-	t.i("VLD1.P %d(R2), [%s]", 16*t.vec, []string{"V24.S4", "V24.S4, V25.S4", "V24.S4, V25.S4, V26.S4"}[t.vec-1])
-	for row := range t.rows {
-		x := 27 + row%5
-		t.i("VLD1R.P (R%d)(R12), [V%d.S4]", 4+row, x)
-		for v := range t.vec {
-			t.i("VFMLA V%d.S4, V%d.S4, V%d.S4", 24+v, x, row*t.vec+v)
-		}
+	part, done := v.label(), v.label()
+	if op == "VLD1" {
+		v.zero(reg)
 	}
-	t.i("SUBS $1, R1, R1")
-	t.i("BNE loop")
-	t.i("VLD1R (R23), [V27.S4]")
-	t.i("CBZ R15, plain")
-	t.store(true)
-	t.i("B next")
-	t.p("plain:")
-	t.store(false)
-	t.p("next:")
-	t.i("ADD R21, R20, R20")
-	t.i("SUBS $1, R17, R17")
-	t.i("BNE panel")
-	t.i("RET")
-	t.p("")
+	v.i("SUBS $%d, %s, %s", 4*k, armReg("CX"), neonLeft)
+	v.i("BLE %s", done)
+	v.i("CMP $4, %s", neonLeft)
+	v.i("BLT %s", part)
+	whole()
+	v.i("B %s", done)
+	v.p("%s:", part)
+	v.i("ADD $%d, %s, %s", 16*k, neonAt, neonAt)
+	v.lanesOf(op, reg, neonAt, neonLeft, done)
+	v.p("%s:", done)
 }
 
-// store writes alpha·sum, or alpha·sum + add in one rounding.
-func (t *neonTile) store(add bool) {
-	for row := range t.rows {
-		for v := range t.vec {
-			acc, last := row*t.vec+v, v == t.vec-1
-			if add {
-				if last {
-					t.part("VLD1", 28, "R15", v)
-				} else {
-					t.i("FMOVQ %d(R15), F28", 16*v)
-				}
-				t.i("VFMLA V%d.S4, V27.S4, V28.S4", acc)
-				acc = 28
-			} else {
-				// FMUL Vd.4S, Vn.4S, V27.4S, which the assembler does not know.
-				t.i("WORD $%#x", 0x6e20dc00|27<<16|acc<<5|acc)
-			}
-			if last {
-				t.part("VST1", acc, "R3", v)
-			} else {
-				t.i("FMOVQ F%d, %d(R3)", acc, 16*v)
-			}
-		}
-		t.i("ADD R14, R3, R3")
-		if add {
-			t.i("ADD R16, R15, R15")
-		}
-	}
-}
-
-// part moves the columns used of the last vector, as many as R19 says.
-func (t *neonTile) part(op string, x int, base string, v int) {
+// lanesOf moves the first one, two or three lanes of a register, as the number
+// left says, and goes on to done. It moves the address.
+func (f *file) lanesOf(op, reg, at, left, done string) {
 	move := func(lane string) {
 		if op == "VLD1" {
-			t.i("VLD1 (R24), V%d.%s", x, lane)
+			f.i("VLD1 (%s), %s.%s", at, reg, lane)
 		} else {
-			t.i("VST1 V%d.%s, (R24)", x, lane)
+			f.i("VST1 %s.%s, (%s)", reg, lane, at)
 		}
 	}
-	some, one, done := t.label(), t.label(), t.label()
-	t.i("ADD $%d, %s, R24", 16*v, base)
-	t.i("TBZ $2, R19, %s", some)
-	if op == "VLD1" {
-		t.i("VLD1 (R24), [V%d.S4]", x)
-	} else {
-		t.i("VST1 [V%d.S4], (R24)", x)
-	}
-	t.i("B %s", done)
-	t.p("%s:", some)
-	t.i("TBZ $1, R19, %s", one)
+	one := f.label()
+	f.i("TBZ $1, %s, %s", left, one)
 	move("D[0]")
-	t.i("TBZ $0, R19, %s", done)
-	t.i("ADD $8, R24, R24")
+	f.i("TBZ $0, %s, %s", left, done)
+	f.i("ADD $8, %s, %s", at, at)
 	move("S[2]")
-	t.i("B %s", done)
-	t.p("%s:", one)
+	f.i("B %s", done)
+	f.p("%s:", one)
 	move("S[0]")
-	t.p("%s:", done)
+}
+
+// neonFold joins the four lanes of a register and stores the result.
+func (v *vec) neonFold(op, acc, to string) {
+	for _, bytes := range []int{8, 4} {
+		v.i("VEXT $%d, %s.B16, %s.B16, V31.B16", bytes, acc, acc)
+		v.op(op, "V31", acc, acc)
+	}
+	v.i("FMOVS F%s, %s+%d(FP)", acc[1:], to, v.at[to])
 }

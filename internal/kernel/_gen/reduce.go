@@ -1,16 +1,12 @@
 package main
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // rowFile has the functions of a row, or of several rows at once.
-func rowFile() file {
-	f := file{name: "row"}
+func rowFile(arch string) file {
+	f := file{name: "row", arch: arch, both: true}
 	arithmetic(&f)
 	reductions(&f)
-	sumSquares(&f)
 	softmax(&f)
 	layerNorm(&f)
 	columns(&f)
@@ -94,37 +90,6 @@ func reductions(f *file) {
 		})
 		v.fold("VADDPS", acc, "zero")
 	})
-}
-
-// sumSquares adds up in float64, on AVX2 alone: memory is slower than it.
-func sumSquares(f *file) {
-	f.text("sumSquaresVec", "(x *float32, n int) (total float64)", 24)
-	v := &vec{file: f}
-	f.i("MOVQ x+0(FP), SI")
-	f.i("MOVQ n+8(FP), CX")
-	for k := range 4 {
-		v.zero(v.r(k))
-	}
-	v.each(lanes/2, func(k int) { // a block of 16 is two vectors, or four halves
-		for h := 2 * k; h < 2*k+2; h++ {
-			at := fmt.Sprintf("%d(SI)(AX*1)", 16*h)
-			if v.masked {
-				f.i("VMOVUPS %d(R14), X15", 16*h)
-				f.i("VMASKMOVPS %s, X15, X8", at)
-				at = "X8"
-			}
-			f.i("VCVTPS2PD %s, Y8", at)
-			f.i("VFMADD231PD Y8, Y8, Y%d", h)
-		}
-	})
-	f.i("VADDPD Y2, Y0, Y0")
-	f.i("VADDPD Y3, Y1, Y1")
-	f.i("VADDPD Y1, Y0, Y0")
-	f.i("VEXTRACTF128 $1, Y0, X1")
-	f.i("VADDPD X1, X0, X0")
-	f.i("VHADDPD X0, X0, X0")
-	f.i("VMOVSD X0, total+16(FP)")
-	f.ret()
 }
 
 // accumulators zeroes registers from 0 on for n partial sums.
@@ -288,9 +253,9 @@ func columns(f *file) {
 		v.arg("n", "CX")
 		v.arg("rows", "R9")
 		v.arg("ld", "R10")
-		v.i("SHLQ $2, R10")
-		const block = 32
-		acc := v.regs(0, block/v.lanes())
+		v.int("SHL", "$2", "R10")
+		block := 4 * v.lanes()
+		acc := v.regs(0, 4)
 		v.eachColumns(block, func(vectors []int) {
 			for _, k := range vectors {
 				v.zero(acc[k])
@@ -300,8 +265,8 @@ func columns(f *file) {
 					v.load("R11", k, v.r(8))
 					v.op("VADDPS", v.r(8), acc[k], acc[k])
 				}
-				v.i("ADDQ R10, R11")
-			}, func() { v.i("MOVQ SI, R11") })
+				v.int("ADD", "R10", "R11")
+			}, func() { v.int("MOV", "SI", "R11") })
 			for _, k := range vectors {
 				v.load("DI", k, v.r(8))
 				v.op("VADDPS", v.r(8), acc[k], acc[k])
@@ -317,10 +282,9 @@ func columns(f *file) {
 		v.arg("n", "CX")
 		v.arg("rows", "R9")
 		v.arg("ld", "R10")
-		v.i("SHLQ $2, R10")
-		const block = 32
-		n := block / v.lanes()
-		dg, db := v.regs(0, n), v.regs(n, n)
+		v.int("SHL", "$2", "R10")
+		block := 4 * v.lanes()
+		dg, db := v.regs(0, 4), v.regs(4, 4)
 		v.eachColumns(block, func(vectors []int) {
 			for _, k := range vectors {
 				v.zero(dg[k])
@@ -328,8 +292,8 @@ func columns(f *file) {
 			}
 			x, dy, mean, rstd := v.r(8), v.r(9), v.r(10), v.r(11)
 			v.rowLoop(func() {
-				v.i("VBROADCASTSS (R13), %s", mean)
-				v.i("VBROADCASTSS (R15), %s", rstd)
+				v.spread("R13", mean)
+				v.spread("R15", rstd)
 				for _, k := range vectors {
 					v.load("R11", k, x)
 					v.load("R12", k, dy)
@@ -338,13 +302,13 @@ func columns(f *file) {
 					v.op("VFMADD231PS", x, dy, dg[k])
 					v.op("VADDPS", dy, db[k], db[k])
 				}
-				v.i("ADDQ R10, R11")
-				v.i("ADDQ R10, R12")
-				v.i("ADDQ $4, R13")
-				v.i("ADDQ $4, R15")
+				v.int("ADD", "R10", "R11")
+				v.int("ADD", "R10", "R12")
+				v.int("ADD", "$4", "R13")
+				v.int("ADD", "$4", "R15")
 			}, func() {
-				v.i("MOVQ SI, R11")
-				v.i("MOVQ DX, R12")
+				v.int("MOV", "SI", "R11")
+				v.int("MOV", "DX", "R12")
 				v.arg("mean", "R13")
 				v.arg("rstd", "R15")
 			})
@@ -380,12 +344,12 @@ func (v *vec) eachColumns(block int, body func(vectors []int)) {
 // rowLoop runs body R9 times, in BX.
 func (v *vec) rowLoop(body, setup func()) {
 	setup()
-	v.i("MOVQ R9, BX")
+	v.int("MOV", "R9", "BX")
 	label := v.label()
 	v.p("%s:", label)
 	body()
-	v.i("DECQ BX")
-	v.i("JNZ %s", label)
+	v.int("SUB", "$1", "BX")
+	v.branch("JNZ", label)
 }
 
 // adamW: decay = 1-lr·wd, rate = lr/c1, root = 1/√c2.
@@ -415,7 +379,7 @@ func adamW(f *file) {
 			v.op("VMULPS", s["rest2"], g, v.r(4))
 			v.op("VFMADD231PS", v.r(4), g, vv)
 			v.store(vv, "R9", k)
-			v.i("VSQRTPS %s, %s", vv, vv)
+			v.op("VSQRTPS", vv, vv)
 			v.op("VFMADD213PS", s["eps"], s["root"], vv)
 			v.op("VMULPS", s["rate"], m, m)
 			v.op("VDIVPS", vv, m, m)

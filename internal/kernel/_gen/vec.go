@@ -76,12 +76,20 @@ func names(ps []param) string {
 func (f *file) vector(name string, args, results []param, body func(v *vec)) {
 	at, frame := layout(args, results)
 	f.text(name+"Vec", signature(args, results), frame)
-	body(&vec{file: f, at: at})
-	f.ret()
+	v := &vec{file: f, at: at, neon: f.arch == "arm64"}
+	if v.neon {
+		v.i("MOVD $consts<>(SB), %s", neonConsts)
+	}
+	body(v)
+	v.ret()
 }
 
 // wide writes a function twice, for AVX2 and AVX-512, and the Go that chooses.
 func (f *file) wide(name string, args, results []param, body func(v *vec)) {
+	if f.arch == "arm64" {
+		f.vector(name, args, results, body)
+		return
+	}
 	at, frame := layout(args, results)
 	sig, call, ret, end := signature(args, results), "("+names(args)+")", "", "return\n"
 	if len(results) > 0 {
@@ -91,7 +99,7 @@ func (f *file) wide(name string, args, results []param, body func(v *vec)) {
 		v := &vec{file: f, z: z, at: at}
 		f.declare(name+v.isa(), sig, frame)
 		body(v)
-		f.ret()
+		v.ret()
 	}
 	fmt.Fprintf(&f.tail, "func %sVec%s {\nif isa == avx512 {\n%s%sAVX512%s\n%s}\n%s%sAVX2%s\n}\n\n", name, sig, ret, name, call, end, ret, name, call)
 	f.stub(name+"Vec", sig)
@@ -105,11 +113,13 @@ func signature(args, results []param) string {
 	return s
 }
 
-// vec writes one function for vectors of one width. Both widths do the same
-// operations in the same order, so their results are the same bits.
+// vec writes one function for one kind of vectors, with the mnemonics and integer
+// registers of amd64. All kinds do the same operations in the same order, so
+// their results are the same bits.
 type vec struct {
 	*file
 	z      bool           // AVX-512
+	neon   bool           // and here neon.go translates; else AVX2
 	at     map[string]int // offsets of the arguments and results
 	masked bool           // in a tail
 }
@@ -122,18 +132,26 @@ func (v *vec) isa() string {
 }
 
 func (v *vec) lanes() int {
-	if v.z {
+	switch {
+	case v.z:
 		return 16
+	case v.neon:
+		return 4
+	default:
+		return 8
 	}
-	return 8
 }
 
-// r is the name of a register. Register 15 of AVX2 is the mask of a tail.
+// r is the name of a register. Register 15 of AVX2 and NEON is the mask of a tail.
 func (v *vec) r(i int) string {
-	if v.z {
+	switch {
+	case v.z:
 		return fmt.Sprintf("Z%d", i)
+	case v.neon:
+		return fmt.Sprintf("V%d", i)
+	default:
+		return fmt.Sprintf("Y%d", i)
 	}
-	return fmt.Sprintf("Y%d", i)
 }
 
 // regs are registers from, from+1, ….
@@ -145,10 +163,21 @@ func (v *vec) regs(from, n int) (names []string) {
 }
 
 // arg loads a pointer or an int.
-func (v *vec) arg(name, reg string) { v.i("MOVQ %s+%d(FP), %s", name, v.at[name], reg) }
+func (v *vec) arg(name, reg string) {
+	if v.neon {
+		v.i("MOVD %s+%d(FP), %s", name, v.at[name], armReg(reg))
+		return
+	}
+	v.i("MOVQ %s+%d(FP), %s", name, v.at[name], reg)
+}
 
 // scalar spreads a float32 argument over a register.
 func (v *vec) scalar(name, reg string) {
+	if v.neon {
+		v.i("FMOVS %s+%d(FP), F%s", name, v.at[name], reg[1:])
+		v.i("VDUP %s.S[0], %s.S4", reg, reg)
+		return
+	}
 	v.i("VBROADCASTSS %s+%d(FP), %s", name, v.at[name], reg)
 }
 
@@ -172,6 +201,10 @@ func (v *vec) bits(b uint32) string {
 
 // op writes an instruction whose last operand is its result.
 func (v *vec) op(name string, operands ...string) {
+	if v.neon {
+		v.neonOp(name, operands)
+		return
+	}
 	if v.z && strings.HasSuffix(operands[0], "(SB)") {
 		name += ".BCST"
 	}
@@ -179,12 +212,57 @@ func (v *vec) op(name string, operands ...string) {
 }
 
 // set spreads a constant over a register.
-func (v *vec) set(k, reg string) { v.i("VBROADCASTSS %s, %s", k, reg) }
+func (v *vec) set(k, reg string) {
+	if v.neon {
+		v.neonConst(k, reg)
+		return
+	}
+	v.i("VBROADCASTSS %s, %s", k, reg)
+}
+
+// spread fills a register with the float that a pointer points to.
+func (v *vec) spread(pointer, reg string) {
+	if v.neon {
+		v.i("VLD1R (%s), [%s.S4]", armReg(pointer), reg)
+		return
+	}
+	v.i("VBROADCASTSS (%s), %s", pointer, reg)
+}
+
+// int does integer arithmetic: MOV, ADD, SUB or SHL.
+func (v *vec) int(op, x, reg string) {
+	if v.neon {
+		v.neonInt(op, x, reg)
+		return
+	}
+	v.i("%sQ %s, %s", op, x, reg)
+}
+
+// branch jumps by the result of the last int.
+func (v *vec) branch(op, label string) {
+	if v.neon {
+		v.i("%s %s", map[string]string{"JNZ": "BNE", "JLT": "BLT", "JGE": "BGE", "JZ": "BEQ"}[op], label)
+		return
+	}
+	v.i("%s %s", op, label)
+}
+
+func (v *vec) ret() {
+	if v.neon {
+		v.i("RET")
+		v.p("")
+		return
+	}
+	v.file.ret()
+}
 
 func (v *vec) zero(reg string) {
-	if v.z {
+	switch {
+	case v.z:
 		v.i("VPXORD %s, %s, %s", reg, reg, reg)
-	} else {
+	case v.neon:
+		v.i("VEOR %s.B16, %s.B16, %s.B16", reg, reg, reg)
+	default:
 		v.i("VXORPS %s, %s, %s", reg, reg, reg)
 	}
 }
@@ -198,21 +276,41 @@ func (v *vec) abs(x, to string) { v.op("VANDPS", v.bits(0x7fffffff), x, to) }
 // masked.
 func (v *vec) each(block int, body func(k int)) {
 	vectors := block / v.lanes()
-	v.i("XORQ AX, AX")
-	v.i("SUBQ $%d, CX", block)
-	v.i("JLT tail")
-	v.i("PCALIGN $32")
+	v.int("MOV", "$0", "AX")
+	v.int("SUB", fmt.Sprintf("$%d", block), "CX")
+	v.branch("JLT", "tail")
+	if !v.neon {
+		v.i("PCALIGN $32")
+	}
 	v.p("loop:")
 	for k := range vectors {
 		body(k)
 	}
-	v.i("ADDQ $%d, AX", 4*block)
-	v.i("SUBQ $%d, CX", block)
-	v.i("JGE loop")
+	v.int("ADD", fmt.Sprintf("$%d", 4*block), "AX")
+	v.int("SUB", fmt.Sprintf("$%d", block), "CX")
+	v.branch("JGE", "loop")
 	v.p("tail:")
-	v.i("ADDQ $%d, CX", block)
-	v.i("JZ done")
-	if v.z {
+	v.int("ADD", fmt.Sprintf("$%d", block), "CX")
+	v.branch("JZ", "done")
+	v.maskTail(vectors)
+	v.masked = true
+	for k := range vectors {
+		switch {
+		case v.neon:
+			v.i("FMOVQ %d(%s), F15", 16*k, neonMask)
+		case !v.z:
+			v.i("VMOVUPS %d(R14), Y15", 32*k)
+		}
+		body(k)
+	}
+	v.masked = false
+	v.p("done:")
+}
+
+// maskTail prepares the masks of a block of which CX elements are left.
+func (v *vec) maskTail(vectors int) {
+	switch {
+	case v.z:
 		v.i("MOVQ $1, R14")
 		v.i("SHLQ CX, R14")
 		v.i("DECQ R14")
@@ -220,20 +318,14 @@ func (v *vec) each(block int, body func(k int)) {
 			v.i("KMOVW R14, K%d", k+1)
 			v.i("SHRQ $16, R14")
 		}
-	} else {
+	case v.neon:
+		v.i("MOVD $vecMask<>+%d(SB), %s", 4*maskLanes, neonMask)
+		v.i("SUB %s<<2, %s, %s", armReg("CX"), neonMask, neonMask)
+	default:
 		v.i("LEAQ vecMask<>+%d(SB), R14", 4*maskLanes)
 		v.i("NEGQ CX")
 		v.i("LEAQ (R14)(CX*4), R14")
 	}
-	v.masked = true
-	for k := range vectors {
-		if !v.z {
-			v.i("VMOVUPS %d(R14), Y15", 32*k)
-		}
-		body(k)
-	}
-	v.masked = false
-	v.p("done:")
 }
 
 // maskLanes is the longest block.
@@ -246,6 +338,8 @@ func (v *vec) address(base string, k int) string {
 // load reads the k-th vector of the block; masked lanes are 0.
 func (v *vec) load(base string, k int, reg string) {
 	switch at := v.address(base, k); {
+	case v.neon:
+		v.neonMove("VLD1", base, k, reg)
 	case v.masked && v.z:
 		v.i("VMOVUPS.Z %s, K%d, %s", at, k+1, reg)
 	case v.masked:
@@ -257,6 +351,8 @@ func (v *vec) load(base string, k int, reg string) {
 
 func (v *vec) store(reg, base string, k int) {
 	switch at := v.address(base, k); {
+	case v.neon:
+		v.neonMove("VST1", base, k, reg)
 	case v.masked && v.z:
 		v.i("VMOVUPS %s, K%d, %s", reg, k+1, at)
 	case v.masked:
@@ -272,13 +368,17 @@ func (v *vec) only(reg string, k int) {
 	case v.masked && v.z:
 		v.i("VMOVAPS.Z %s, K%d, %s", reg, k+1, reg)
 	case v.masked:
-		v.i("VANDPS Y15, %s, %s", reg, reg)
+		v.op("VANDPS", v.r(15), reg, reg)
 	}
 }
 
 // blend gives neg where sign is negative, else pos. neg may be a constant.
 func (v *vec) blend(sign, pos, neg, to string) {
-	if !v.z {
+	switch {
+	case v.neon:
+		v.neonBlend(sign, pos, neg, to)
+		return
+	case !v.z:
 		v.i("VBLENDVPS %s, %s, %s, %s", sign, neg, pos, to)
 		return
 	}
@@ -298,8 +398,12 @@ func (v *vec) blend(sign, pos, neg, to string) {
 func (v *vec) fold(op string, acc []string, to string) {
 	for half := len(acc) / 2; half > 0; half /= 2 {
 		for i := range half {
-			v.i("%s %s, %s, %s", op, acc[half+i], acc[i], acc[i])
+			v.op(op, acc[half+i], acc[i], acc[i])
 		}
+	}
+	if v.neon {
+		v.neonFold(op, acc[0], to)
+		return
 	}
 	x := func(r string) string { return "X" + r[1:] }
 	y := func(r string) string { return "Y" + r[1:] }
