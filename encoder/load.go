@@ -20,7 +20,8 @@ import (
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
 //   - OpenAI's .pt, a TorchScript archive or a state dict.
 //
-// Half-precision weights become float32. The tokenizer comes from the same
+// Half-precision weights become float32. Weights that [Model.Save] wrote carry
+// checksums, and a damaged tensor is an error that names it. The tokenizer comes from the same
 // folder, from vocab.json with merges.txt, tokenizer.json or
 // bpe_simple_vocab_16e6.txt.gz; a folder without any gives a model that takes
 // token ids only, unless Options.Tokenizer is set.
