@@ -23,7 +23,7 @@ func main() {
 	log.SetFlags(0)
 	data := flag.String("data", "", "training set; the drawn set where empty")
 	test := flag.String("test", "", "test set that goes with -data")
-	steps := flag.Int("steps", 1700, "training steps of 128 pairs")
+	steps := flag.Int("steps", 1800, "training steps of 128 pairs")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
 	flag.Parse()

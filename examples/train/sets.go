@@ -116,7 +116,7 @@ func config(tok text.Tokenizer, context int) encoder.Config {
 		},
 		Text: text.Config{
 			ContextLength: context, VocabSize: tok.VocabSize(), Width: 64, Layers: 1, Heads: 2, EmbedDim: 64,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: "quick_gelu", Mask: "padding", Pool: "mean", EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
 			Size: [2]int{side, side}, Resize: "shortest", Interpolation: "bicubic",
