@@ -99,10 +99,10 @@ func (t *tiling) packA(dst []float32, aT bool, a []float32, lda, i, m, k0, k int
 			transpose(dst[r*k:], rows, a[(i+r)*lda+k0:], lda, rows, k)
 		}
 		return
-	case isa == avx512 && m >= 8:
+	case isa >= avx2 && t.rows == 8 && m >= 8:
 		r = m &^ 7
 		copy8(&dst[0], 8, 8*k, &a[k0*lda+i], lda, k, r/8)
-	case isa == avx2 && m >= 6:
+	case isa >= avx2 && t.rows == 6 && m >= 6:
 		r = m / 6 * 6
 		copy6(&dst[0], 6, 6*k, &a[k0*lda+i], lda, k, r/6)
 	}

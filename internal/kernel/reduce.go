@@ -35,7 +35,7 @@ func strips(cols int, f func(j0, j1 int)) {
 // addColumns computes dst[j] += Σ_i x[i·ld+j] over a block of rows.
 func addColumns(dst, x []float32, rows, ld int) {
 	if isa != portable {
-		addRowsVec(&dst[0], &x[0], len(dst), rows, ld)
+		addColumnsVec(&dst[0], &x[0], len(dst), rows, ld)
 	} else {
 		addColumnsGo(dst, x, rows, ld)
 	}

@@ -47,7 +47,7 @@ func normalizeSumsVec(x *float32, dy *float32, gamma *float32, n int, mean float
 func normalizeGradVec(dx *float32, x *float32, dy *float32, gamma *float32, n int, mean float32, rstd float32, total float32, dot float32)
 
 //go:noescape
-func addRowsVec(dst *float32, x *float32, n int, rows int, ld int)
+func addColumnsVec(dst *float32, x *float32, n int, rows int, ld int)
 
 //go:noescape
 func normalizeParamsVec(dgamma *float32, dbeta *float32, x *float32, dy *float32, mean *float32, rstd *float32, n int, rows int, ld int)

@@ -907,8 +907,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func addRowsVec(dst *float32, x *float32, n int, rows int, ld int)
-TEXT ·addRowsVec(SB), NOSPLIT, $0-40
+// func addColumnsVec(dst *float32, x *float32, n int, rows int, ld int)
+TEXT ·addColumnsVec(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX

@@ -2876,8 +2876,8 @@ label260:
 done:
 	RET
 
-// func addRowsVec(dst *float32, x *float32, n int, rows int, ld int)
-TEXT ·addRowsVec(SB), NOSPLIT, $0-40
+// func addColumnsVec(dst *float32, x *float32, n int, rows int, ld int)
+TEXT ·addColumnsVec(SB), NOSPLIT, $0-40
 	MOVD $consts<>(SB), R26
 	MOVD dst+0(FP), R3
 	MOVD x+8(FP), R4

@@ -27,7 +27,7 @@ func normalizeSumsVec(x *float32, dy *float32, gamma *float32, n int, mean float
 func normalizeGradVec(dx *float32, x *float32, dy *float32, gamma *float32, n int, mean float32, rstd float32, total float32, dot float32) {
 	panic("kernel: no assembly")
 }
-func addRowsVec(dst *float32, x *float32, n int, rows int, ld int) { panic("kernel: no assembly") }
+func addColumnsVec(dst *float32, x *float32, n int, rows int, ld int) { panic("kernel: no assembly") }
 func normalizeParamsVec(dgamma *float32, dbeta *float32, x *float32, dy *float32, mean *float32, rstd *float32, n int, rows int, ld int) {
 	panic("kernel: no assembly")
 }

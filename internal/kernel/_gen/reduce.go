@@ -247,7 +247,7 @@ func layerNorm(f *file) {
 // columns has the functions that add up rows: dst += Σ_i x[i,:], over few
 // enough rows that float32 is exact enough.
 func columns(f *file) {
-	f.vector("addRows", append(pointers("dst x"), ints("n rows ld")...), nil, func(v *vec) {
+	f.vector("addColumns", append(pointers("dst x"), ints("n rows ld")...), nil, func(v *vec) {
 		v.arg("dst", "DI")
 		v.arg("x", "SI")
 		v.arg("n", "CX")
