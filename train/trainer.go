@@ -42,6 +42,11 @@ type Config struct {
 	// MaxLogitScale clamps the temperature after each step: exp(logit_scale) lies
 	// in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
+
+	// EMA is the decay of an exponential moving average of the weights, such as
+	// 0.999, kept beside them for [Trainer.Averaged]; it starts lower, as
+	// (1+n)/(10+n) after n steps. Zero means none.
+	EMA float64
 }
 
 func (c Config) withDefaults(m *encoder.Model) (Config, error) {
@@ -78,6 +83,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
 		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case !(c.EMA >= 0 && c.EMA < 1):
+		return c, fmt.Errorf("train: EMA %g, want a decay from 0 to below 1", c.EMA)
 	}
 	return c, nil
 }
@@ -90,6 +97,7 @@ type Trainer struct {
 	solver  AdamW
 	params  []G.ValueGrad
 	weights []*weight // params, with their names
+	average average
 	passes  map[shape]*pass
 	step    int
 }
@@ -126,6 +134,7 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 		w := &weight{param: p, value: dense(p.Data, p.Shape)}
 		t.weights, t.params = append(t.weights, w), append(t.params, w)
 	}
+	t.average = newAverage(cfg.EMA, t.weights)
 	t.solver.Exempt = func(i int, v G.Value) bool { return t.weights[i].exempt(cfg.NoDecay) }
 	return t, nil
 }
@@ -173,6 +182,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 		return Stats{}, err
 	}
 	stats.LogitScale = t.clamp()
+	t.average.update(t.weights, t.step)
 	t.step++
 	return stats, nil
 }

@@ -1,0 +1,55 @@
+package train
+
+import (
+	"slices"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// average is the exponential moving average of the trained weights (Polyak and
+// Juditsky, 1992).
+type average struct {
+	decay float64
+	mean  [][]float32 // of each weight; nil without averaging
+}
+
+func newAverage(decay float64, weights []*weight) average {
+	a := average{decay: decay}
+	if decay > 0 {
+		for _, w := range weights {
+			a.mean = append(a.mean, slices.Clone(w.param.Data))
+		}
+	}
+	return a
+}
+
+// update takes in the weights after step number n, counted from 0. The first
+// steps count for more: with a decay of 0.9999 the random initial weights would
+// otherwise weigh in for thousands of steps. TensorFlow's
+// ExponentialMovingAverage has the same rule.
+func (a *average) update(weights []*weight, n int) {
+	rate := float32(1 - min(a.decay, float64(1+n)/float64(10+n)))
+	kernel.Parallel(len(a.mean), func(i int) {
+		mean := a.mean[i]
+		for j, v := range weights[i].param.Data {
+			mean[j] += rate * (v - mean[j])
+		}
+	})
+}
+
+// Averaged calls f while the model has the averaged weights of Config.EMA, to
+// evaluate or to save it, and then puts the trained ones back. Without EMA it
+// just calls f. No step may run meanwhile.
+func (t *Trainer) Averaged(f func() error) error {
+	t.swapAverage()
+	defer t.swapAverage()
+	return f()
+}
+
+func (t *Trainer) swapAverage() {
+	for i, mean := range t.average.mean {
+		for j, v := range t.weights[i].param.Data {
+			t.weights[i].param.Data[j], mean[j] = mean[j], v
+		}
+	}
+}
