@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"internal/tensorfile", "internal/imagefile/jpeg"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/imagefile", "internal/textclean",
-		"internal/golden", "internal/structure", "examples/internal/sheet"},
+		"internal/logistic", "internal/golden", "internal/structure", "examples/internal/sheet"},
 	// 1: layers as graph operations.
 	{"internal/nn"},
 	// 2: towers, objectives and data, which know nothing of each other.
@@ -46,7 +46,7 @@ var floors = [][]string{
 // beginning of its path. A further one needs a good reason.
 var libraries = []string{
 	"gorgonia.org/gorgonia", "gorgonia.org/tensor", "github.com/chewxy/hm", // graphs
-	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM
+	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
 }
 
