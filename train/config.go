@@ -1,0 +1,78 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/goclip/goclip/encoder"
+)
+
+// Config says how a model is trained. The zero value of every field but LR has a
+// documented default.
+type Config struct {
+	LR          Schedule // required
+	Beta1       float64  // zero means 0.9
+	Beta2       float64  // zero means 0.98
+	Eps         float64  // zero means 1e-6
+	WeightDecay float64  // decoupled, of tensors of two or more dimensions; zero means none
+	NoDecay     []string // further tensors without decay, as path.Match patterns of their names
+	ClipNorm    float64  // of the global gradient norm; zero means no clipping
+
+	// Loss is "infonce" or "sigmoid"; "" means sigmoid for a model with a logit
+	// bias and infonce otherwise.
+	Loss string
+	// Groups says which pairs of a batch are right answers for each other: those
+	// of one "caption" (the meaning of ""), of one "label" or caption, or "none"
+	// but a pair's own.
+	Groups string
+	// MaxLogitScale clamps the temperature after each step: exp(logit_scale) lies
+	// in [1, MaxLogitScale]. Zero means CLIP's 100.
+	MaxLogitScale float64
+
+	// EMA is the decay of an exponential moving average of the weights, such as
+	// 0.999, kept beside them for [Trainer.Averaged]; it starts lower, as
+	// (1+n)/(10+n) after n steps. Zero means none.
+	EMA float64
+}
+
+func (c Config) withDefaults(m *encoder.Model) (Config, error) {
+	set := func(v *float64, def float64) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&c.Beta1, 0.9)
+	set(&c.Beta2, 0.98)
+	set(&c.Eps, 1e-6)
+	set(&c.MaxLogitScale, 100)
+	if c.Loss == "" {
+		c.Loss = "infonce"
+		if m.LogitBias() != nil {
+			c.Loss = "sigmoid"
+		}
+	}
+	if c.Groups == "" {
+		c.Groups = "caption"
+	}
+	switch {
+	case c.LR == nil:
+		return c, errors.New("train: LR is missing")
+	case c.Loss != "infonce" && c.Loss != "sigmoid":
+		return c, fmt.Errorf("train: Loss is %q, want infonce or sigmoid", c.Loss)
+	case c.Loss == "sigmoid" && m.LogitBias() == nil:
+		return c, errors.New("train: Loss is sigmoid, but the model has no logit bias")
+	case c.Groups != "caption" && c.Groups != "label" && c.Groups != "none":
+		return c, fmt.Errorf("train: Groups is %q, want caption, label or none", c.Groups)
+	case slices.ContainsFunc(c.NoDecay, func(p string) bool { _, err := path.Match(p, ""); return err != nil }):
+		return c, fmt.Errorf("train: NoDecay %q has a malformed pattern", c.NoDecay)
+	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
+		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
+	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
+		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case !(c.EMA >= 0 && c.EMA < 1):
+		return c, fmt.Errorf("train: EMA %g, want a decay from 0 to below 1", c.EMA)
+	}
+	return c, nil
+}
