@@ -18,17 +18,31 @@ import (
 //
 // Stock nodes are differentiated by their own SymDiff.
 func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
-	defer Catch(&err, "nn: gradient")
 	if !cost.IsScalar() {
 		return nil, fmt.Errorf("nn: gradient: cost has shape %v, want a scalar", cost.Shape())
 	}
-	g := cost.Graph()
+	one := cost.Graph().AddNode(G.NewConstant(float32(1)))
+	return VJP(G.Nodes{cost}, G.Nodes{one}, wrt...)
+}
+
+// VJP adds vector–Jacobian products: where dy are the gradients of some cost,
+// computed elsewhere, by the nodes y, it is the gradients of that cost by the
+// nodes of wrt. It works as [Grad] does, which is the case of dcost = 1.
+func VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
+	defer Catch(&err, "nn: gradient")
+	sums := make(map[*G.Node]*G.Node)
+	for i, n := range y {
+		if !n.Shape().Eq(dy[i].Shape()) {
+			Fail("output", "shape %v, but its gradient has %v", n.Shape(), dy[i].Shape())
+		}
+		sums[n] = plus(sums[n], dy[i])
+	}
+	g := y[0].Graph()
 	order, err := G.Sort(g) // outputs first
 	if err != nil {
 		return nil, fmt.Errorf("nn: gradient: %w", err)
 	}
 	needed := influenced(g, order, wrt)
-	sums := map[*G.Node]*G.Node{cost: g.AddNode(G.NewConstant(float32(1)))}
 	for _, n := range order {
 		grad := sums[n]
 		if grad == nil || n.Op() == nil {
