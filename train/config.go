@@ -3,8 +3,6 @@ package train
 import (
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 
 	"github.com/goclip/goclip/encoder"
 )
@@ -19,6 +17,13 @@ type Config struct {
 	WeightDecay float64  // decoupled, of tensors of two or more dimensions; zero means none
 	NoDecay     []string // further tensors without decay, as path.Match patterns of their names
 	ClipNorm    float64  // of the global gradient norm; zero means no clipping
+
+	// LockImage and LockText keep a tower as it is (Zhai et al., 2022, LiT, locks
+	// the image tower); Freeze keeps the parameters whose names match one of the
+	// path.Match patterns, such as "visual.transformer.resblocks.[0-5].*" or
+	// "logit_scale". What is frozen costs no gradient, no decay and no moments.
+	LockImage, LockText bool
+	Freeze              []string
 
 	// Loss is "infonce" or "sigmoid"; "" means sigmoid for a model with a logit
 	// bias and infonce otherwise.
@@ -65,8 +70,6 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, errors.New("train: Loss is sigmoid, but the model has no logit bias")
 	case c.Groups != "caption" && c.Groups != "label" && c.Groups != "none":
 		return c, fmt.Errorf("train: Groups is %q, want caption, label or none", c.Groups)
-	case slices.ContainsFunc(c.NoDecay, func(p string) bool { _, err := path.Match(p, ""); return err != nil }):
-		return c, fmt.Errorf("train: NoDecay %q has a malformed pattern", c.NoDecay)
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):

@@ -17,6 +17,7 @@ type shape struct{ batch, tokens int }
 // pass is one compiled forward and backward pass.
 type pass struct {
 	shape
+	graph   *G.ExprGraph
 	machine *nn.Machine
 	pixels  []float32
 	tokens  []int32
@@ -50,8 +51,9 @@ func (t *Trainer) compile(s shape) (*pass, error) {
 		tokens: make([]int32, s.batch*s.tokens),
 		last:   make([]int32, s.batch),
 		groups: make([]int32, s.batch),
+		graph:  G.NewGraph(),
 	}
-	g := G.NewGraph()
+	g := p.graph
 	image, err := t.model.Vision().Forward(leaf(g, "pixels", p.pixels, s.batch, 3, size[0], size[1]))
 	if err != nil {
 		return nil, err

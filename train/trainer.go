@@ -10,11 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -28,7 +26,7 @@ type Trainer struct {
 	cfg     Config
 	solver  AdamW
 	params  []G.ValueGrad
-	weights []*weight // params, with their names
+	weights []*weight // params, with their names; frozen parameters are not among them
 	average average
 	passes  map[shape]*pass
 	step    int
@@ -59,15 +57,16 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 		model: m, cfg: cfg, passes: make(map[shape]*pass),
 		solver: AdamW{Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm},
 	}
-	for _, p := range m.Params() {
-		if p.Buffer || p == m.LogitBias() && cfg.Loss != "sigmoid" {
-			continue
-		}
-		w := &weight{param: p, value: dense(p.Data, p.Shape)}
-		t.weights, t.params = append(t.weights, w), append(t.params, w)
+	if t.weights, err = cfg.trained(m); err != nil {
+		return nil, err
+	}
+	for _, w := range t.weights {
+		t.params = append(t.params, w)
+	}
+	t.solver.Exempt = func(i int, _ G.Value) bool {
+		return !t.weights[i].param.Decayed() || matches(cfg.NoDecay, t.weights[i].param.Name)
 	}
 	t.average = newAverage(cfg.EMA, t.weights)
-	t.solver.Exempt = func(i int, v G.Value) bool { return t.weights[i].exempt(cfg.NoDecay) }
 	return t, nil
 }
 
@@ -142,11 +141,18 @@ func (t *Trainer) chance(b int) float64 {
 	return -(math.Log(p) + (n-1)*math.Log(1-p))
 }
 
-// clamp bounds the temperature as CLIP does and returns the factor.
+// clamp bounds the temperature as CLIP does, unless it is frozen, and returns
+// the factor.
 func (t *Trainer) clamp() float64 {
-	s := &t.model.LogitScale().Data[0]
-	*s = min(max(*s, 0), float32(math.Log(t.cfg.MaxLogitScale)))
-	return math.Exp(float64(*s))
+	scale := t.model.LogitScale()
+	if t.trains(scale) {
+		scale.Data[0] = min(max(scale.Data[0], 0), float32(math.Log(t.cfg.MaxLogitScale)))
+	}
+	return math.Exp(float64(scale.Data[0]))
+}
+
+func (t *Trainer) trains(p *encoder.Param) bool {
+	return slices.ContainsFunc(t.weights, func(w *weight) bool { return w.param == p })
 }
 
 func (t *Trainer) finite(s Stats, grads [][]float32) error {
@@ -167,28 +173,4 @@ func (t *Trainer) finite(s Stats, grads [][]float32) error {
 		}
 	}
 	return fmt.Errorf("train: step %d: loss %g, gradient norm %g: not finite in %s; the weights are those before the step", s.Step, s.Loss, s.GradNorm, where)
-}
-
-// weight is a parameter with its latest gradient, as gorgonia's solvers take it.
-type weight struct {
-	param *encoder.Param
-	value *tensor.Dense
-	grad  G.Value
-}
-
-func (w *weight) Value() G.Value         { return w.value }
-func (w *weight) Grad() (G.Value, error) { return w.grad, nil }
-
-func (w *weight) exempt(patterns []string) bool {
-	return !w.param.Decayed() || slices.ContainsFunc(patterns, func(pattern string) bool {
-		ok, _ := path.Match(pattern, w.param.Name)
-		return ok
-	})
-}
-
-func dense(data []float32, shape []int) *tensor.Dense {
-	if len(shape) == 0 {
-		shape = []int{1}
-	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
 }
