@@ -24,14 +24,18 @@ type mapPool struct {
 	out  *nn.Linear
 }
 
+// poolEps is the epsilon of the pooler's own LayerNorms: open_clip passes
+// norm_kwargs on to all others (transformer.py at 89fb801, VisionTransformer).
+const poolEps = 1e-5
+
 func newMapPool(c Config) *mapPool {
 	const name = "visual.attn_pool."
 	w, d := c.Width, c.EmbedDim
 	p := &mapPool{
 		dim: d, heads: c.PoolHeads,
 		query: nn.NewParam(name+"query", c.PoolQueries, d).Normal(1),
-		lnQ:   nn.NewLayerNorm(name+"ln_q", d, c.NormEps),
-		lnK:   nn.NewLayerNorm(name+"ln_k", w, c.NormEps),
+		lnQ:   nn.NewLayerNorm(name+"ln_q", d, poolEps),
+		lnK:   nn.NewLayerNorm(name+"ln_k", w, poolEps),
 		bias:  nn.NewParam(name+"attn.in_proj_bias", 3*d),
 		out:   nn.NewLinear(name+"attn.out_proj", d, d),
 	}

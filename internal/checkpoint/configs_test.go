@@ -129,6 +129,11 @@ func TestDefaults(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, oc) {
 		t.Errorf("open_clip_config.json:\n got %+v %+v, error %v\nwant %+v", got, got.Preprocess, err, oc)
 	}
+	oc.Vision.Pool, oc.Vision.PoolQueries, oc.Vision.PoolHeads = "map", 256, 8
+	got, err = parseOpenCLIP([]byte(`{"model_cfg": {"embed_dim": 512, "vision_cfg": {"attentional_pool": true}}}`))
+	if err != nil || !reflect.DeepEqual(got, oc) {
+		t.Errorf("attentional_pool:\n got %+v, error %v\nwant %+v", got.Vision, err, oc.Vision)
+	}
 	p, err := parsePreprocessor([]byte(`{}`))
 	if err != nil || !reflect.DeepEqual(p, oc.Preprocess) {
 		t.Errorf("preprocessor_config.json: got %+v, error %v, want %+v", p, err, oc.Preprocess)

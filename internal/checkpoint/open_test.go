@@ -95,7 +95,9 @@ func TestOpenRefusesConfig(t *testing.T) {
 	for _, c := range []struct{ file, old, new, want string }{
 		{oc, `"patch_size": 8`, `"patch_size": 8, "ls_init_value": 1e-4`, "model_cfg.vision_cfg.ls_init_value is 1e-4, which is not supported"},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "timm_model_name": "vit"`, `model_cfg.vision_cfg.timm_model_name is "vit", which is not supported`},
-		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": true`, "model_cfg.vision_cfg.attentional_pool is true, which is not supported"},
+		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": "parallel"`, `model_cfg.vision_cfg.attentional_pool is "parallel", which is not supported`},
+		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": true, "pool_type": "avg"`, "model_cfg.vision_cfg.pool_type is avg beside attentional_pool, which is not supported"},
+		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": true`, "vision: PoolHeads is 8, want a divisor of EmbedDim 10"},
 		{oc, `"patch_size": 8`, `"patch_size": [8, 4]`, "model_cfg.vision_cfg.patch_size is [8 4], want a square"},
 		{oc, `"patch_size": 8`, `"patch_size": [8, 4, 2]`, "model_cfg.vision_cfg.patch_size has 3 elements"},
 		{oc, `"patch_size": 8`, `"patch_size": "8"`, `model_cfg.vision_cfg.patch_size is "8", want an integer`},

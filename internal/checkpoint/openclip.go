@@ -41,15 +41,13 @@ func openCLIPVision(o *object, dim int, quick bool) vision.Config {
 	for _, key := range []string{"timm_model_name", "ls_init_value"} {
 		o.only(key)
 	}
-	for _, key := range []string{"attentional_pool", "output_tokens"} {
-		o.only(key, "false")
-	}
+	o.only("output_tokens", "false")
 	plainBlocks(o)
 	o.only("pos_embed_type", `"learnable"`)
 	// Read by parts that the model then does not have, by training alone
 	// (patch_dropout), or by nothing that reaches the features.
 	for _, key := range []string{
-		"attn_pooler_queries", "attn_pooler_heads", "patch_dropout", "image_seq_len", "timm_model_pretrained",
+		"patch_dropout", "image_seq_len", "timm_model_pretrained",
 		"timm_pool", "timm_proj", "timm_proj_bias", "timm_drop", "timm_drop_path", "timm_model_kwargs",
 	} {
 		o.take(key)
@@ -64,7 +62,7 @@ func openCLIPVision(o *object, dim int, quick bool) vision.Config {
 	c.Stages = list[int](o, "layers")
 	patch := o.pair("patch_size", [2]int{16, 16})
 	act, eps := activation(o, quick), normEps(o)
-	c.Pool = o.oneOf("pool_type", "tok", "tok", "tok", "avg", "avg")
+	openCLIPPool(o, &c)
 	c.NormAfterPool = value(o, "final_ln_after_pool", false)
 	c.NoLnPre = value(o, "no_ln_pre", false)
 	c.NoClassToken = value(o, "no_class_token", false)
@@ -80,6 +78,22 @@ func openCLIPVision(o *object, dim int, quick bool) vision.Config {
 	}
 	o.none()
 	return c
+}
+
+// openCLIPPool reads how an image tower pools. Of attentional_pool's forms those
+// named by a string, "parallel" and "cascade", return no vector for an image.
+func openCLIPPool(o *object, c *vision.Config) {
+	c.Pool = o.oneOf("pool_type", "tok", "tok", "tok", "avg", "avg")
+	queries, heads := value(o, "attn_pooler_queries", 256), value(o, "attn_pooler_heads", 8)
+	if raw := string(o.fields["attentional_pool"]); raw != "true" {
+		o.only("attentional_pool", "false", `""`)
+		return
+	}
+	o.take("attentional_pool")
+	if c.Pool == "avg" {
+		o.fail("%s is avg beside attentional_pool, which is not supported", o.name("pool_type"))
+	}
+	c.Pool, c.PoolQueries, c.PoolHeads = "map", queries, heads
 }
 
 func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
@@ -247,7 +261,10 @@ func (s *Spec) formatVision() map[string]any {
 		"image_size": side(v.ImageSize), "width": v.Width, "layers": v.Layers, "head_width": v.Width / v.Heads, "patch_size": v.PatchSize,
 	}
 	common(m, v.Width, v.MLPRatio, v.Activation, v.NormEps)
-	set(m, "pool_type", v.Pool, v.Pool != "tok")
+	if v.Pool == "map" {
+		m["attentional_pool"], m["attn_pooler_queries"], m["attn_pooler_heads"] = true, v.PoolQueries, v.PoolHeads
+	}
+	set(m, "pool_type", v.Pool, v.Pool == "avg")
 	set(m, "final_ln_after_pool", true, v.NormAfterPool)
 	set(m, "no_ln_pre", true, v.NoLnPre)
 	set(m, "no_class_token", true, v.NoClassToken)

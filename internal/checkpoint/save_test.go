@@ -48,6 +48,14 @@ func TestSaveOpenIdentity(t *testing.T) {
 			s.Vision.Pool, s.Vision.NormAfterPool, s.Vision.NoLnPre = "avg", true, true
 			s.HFTokenizer, s.TextClean, s.StripSeparator = "some/tokenizer", "canonicalize", true
 		}},
+		"open_clip map": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			s.CustomText, s.LogitBias = true, true
+			s.Vision.Pool, s.Vision.PoolQueries, s.Vision.PoolHeads = "map", 3, 5
+		}},
+		"open_clip packed map": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			s.Vision.Width, s.Vision.Heads = 10, 2
+			s.Vision.Pool, s.Vision.PoolQueries, s.Vision.PoolHeads, s.Vision.NoLnPre = "map", 1, 2, true
+		}},
 		"own settings": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			s.Text.Mask, s.Text.Pool, s.Vision.Pool, s.Vision.NoClassToken = "padding", "mean", "avg", true
 			s.Vision.ImageSize, s.Preprocess.Size = [2]int{16, 24}, [2]int{16, 24}
