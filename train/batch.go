@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/kernel"
@@ -63,4 +64,35 @@ func group(pairs []dataset.Pair, by string) []int32 {
 		seen[key] = groups[i]
 	}
 	return groups
+}
+
+// check reports what of a prepared batch does not fit the model.
+func (t *Trainer) check(b *Batch) error {
+	cfg := t.model.Config()
+	length, size := cfg.Text.ContextLength, 3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1]
+	switch {
+	case b.N < 2:
+		return fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", b.N)
+	case len(b.Pixels) != b.N*size:
+		return fmt.Errorf("train: %d pixel values for %d pictures of %d", len(b.Pixels), b.N, size)
+	case len(b.Tokens) != b.N*length:
+		return fmt.Errorf("train: %d token ids for %d captions of %d", len(b.Tokens), b.N, length)
+	case b.Groups != nil && len(b.Groups) != b.N:
+		return fmt.Errorf("train: %d groups for %d pairs", len(b.Groups), b.N)
+	}
+	return nil
+}
+
+// length is how many tokens of the captions are computed, enough for the longest.
+func (t *Trainer) length(b *Batch) int {
+	cfg := t.model.Config().Text
+	if !cfg.Trims() {
+		return cfg.ContextLength
+	}
+	longest := 0
+	for ids := range slices.Chunk(b.Tokens, cfg.ContextLength) {
+		longest = max(longest, cfg.Last(ids)+1)
+	}
+	// Only a few lengths, so that only a few passes are compiled.
+	return min(cfg.ContextLength, (longest+7)/8*8)
 }

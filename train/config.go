@@ -36,6 +36,12 @@ type Config struct {
 	// in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
 
+	// MicroBatch, where it is below the size of a batch, takes that many pairs at a
+	// time through the towers. The gradients are those of the batch, to rounding,
+	// and so are its negatives; the memory is that of a micro-batch; the towers'
+	// forward pass is computed twice. Zero means all at once.
+	MicroBatch int
+
 	// EMA is the decay of an exponential moving average of the weights, such as
 	// 0.999, kept beside them for [Trainer.Averaged]; it starts lower, as
 	// (1+n)/(10+n) after n steps. Zero means none.
@@ -74,6 +80,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
 		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case c.MicroBatch < 0:
+		return c, fmt.Errorf("train: MicroBatch is %d, want 0 or more", c.MicroBatch)
 	case !(c.EMA >= 0 && c.EMA < 1):
 		return c, fmt.Errorf("train: EMA %g, want a decay from 0 to below 1", c.EMA)
 	}

@@ -8,31 +8,45 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/internal/nn"
-	"github.com/goclip/goclip/loss"
 )
 
-// shape is what a compiled training pass depends on.
-type shape struct{ batch, tokens int }
+// shape is what a compiled pass depends on.
+type shape struct {
+	kind          kind
+	batch, length int // pairs, and tokens of a caption
+}
 
-// pass is one compiled forward and backward pass.
+// pass is one compiled graph with its outputs and the memory of its inputs, nil
+// for those that it does not read.
 type pass struct {
 	shape
 	graph   *G.ExprGraph
 	machine *nn.Machine
-	pixels  []float32
-	tokens  []int32
-	last    []int32
-	groups  []int32
-	cost    *G.Node
-	grads   []*G.Node
+
+	pixels []float32
+	tokens []int32
+	last   []int32
+	groups []int32
+	given  [2][]float32 // for each tower its embeddings, or gradients by them
+
+	embeddings [2]*G.Node // (B, D)
+	cost       *G.Node
+	grads      []*G.Node
 }
 
+// pass returns the compiled pass of a shape. It is built again if two nodes of
+// its graph were taken for one another.
 func (t *Trainer) pass(s shape) (*pass, error) {
 	if p := t.passes[s]; p != nil {
 		return p, nil
 	}
 	for {
-		p, err := t.compile(s)
+		p := &pass{shape: s, graph: G.NewGraph()}
+		if err := t.build(p); err != nil {
+			return nil, err
+		}
+		var err error
+		p.machine, err = nn.NewMachine(p.graph, p.outputs()...)
 		if errors.Is(err, nn.ErrCollision) {
 			continue
 		}
@@ -43,88 +57,46 @@ func (t *Trainer) pass(s shape) (*pass, error) {
 	}
 }
 
-func (t *Trainer) compile(s shape) (*pass, error) {
-	size := t.model.Config().Vision.ImageSize
-	p := &pass{
-		shape:  s,
-		pixels: make([]float32, s.batch*3*size[0]*size[1]),
-		tokens: make([]int32, s.batch*s.tokens),
-		last:   make([]int32, s.batch),
-		groups: make([]int32, s.batch),
-		graph:  G.NewGraph(),
+func (p *pass) outputs() []*G.Node {
+	var out []*G.Node
+	for _, n := range append([]*G.Node{p.cost, p.embeddings[image], p.embeddings[text]}, p.grads...) {
+		if n != nil {
+			out = append(out, n)
+		}
 	}
-	g := p.graph
-	image, err := t.model.Vision().Forward(leaf(g, "pixels", p.pixels, s.batch, 3, size[0], size[1]))
-	if err != nil {
-		return nil, err
-	}
-	text, err := t.model.Text().Forward(leaf(g, "tokens", p.tokens, s.batch, s.tokens), leaf(g, "last", p.last, s.batch))
-	if err != nil {
-		return nil, err
-	}
-	scale, err := loss.Scale(t.model.LogitScale().Node(g))
-	if err != nil {
-		return nil, err
-	}
-	var bias *G.Node
-	objective := loss.GroupedInfoNCE
-	if t.cfg.Loss == "sigmoid" {
-		objective, bias = loss.GroupedSigmoid, t.model.LogitBias().Node(g)
-	}
-	groups := leaf(g, "groups", p.groups, s.batch)
-	if p.cost, err = objective(groups)(nn.L2Normalize(image), nn.L2Normalize(text), scale, bias); err != nil {
-		return nil, err
-	}
-	var weights []*G.Node
-	for _, w := range t.weights {
-		weights = append(weights, w.param.Node(g))
-	}
-	if p.grads, err = nn.Grad(p.cost, weights...); err != nil {
-		return nil, err
-	}
-	p.machine, err = nn.NewMachine(g, append([]*G.Node{p.cost}, p.grads...)...)
-	return p, err
+	return out
 }
 
-// load fills the inputs of the pass for b.
-func (t *Trainer) load(b *Batch) (*pass, error) {
-	cfg := t.model.Config()
-	length := cfg.Text.ContextLength
-	size := 3 * cfg.Vision.ImageSize[0] * cfg.Vision.ImageSize[1]
-	switch {
-	case b.N < 2:
-		return nil, fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", b.N)
-	case len(b.Pixels) != b.N*size:
-		return nil, fmt.Errorf("train: %d pixel values for %d pictures of %d", len(b.Pixels), b.N, size)
-	case len(b.Tokens) != b.N*length:
-		return nil, fmt.Errorf("train: %d token ids for %d captions of %d", len(b.Tokens), b.N, length)
-	case b.Groups != nil && len(b.Groups) != b.N:
-		return nil, fmt.Errorf("train: %d groups for %d pairs", len(b.Groups), b.N)
-	}
-	row := func(i int) []int32 { return b.Tokens[i*length:][:length] }
-	tokens := length
-	if cfg.Text.Trims() {
-		longest := 0
-		for i := range b.N {
-			longest = max(longest, cfg.Text.Last(row(i))+1)
-		}
-		// Only a few lengths, so that only a few passes are compiled.
-		tokens = min(length, (longest+7)/8*8)
-	}
-	p, err := t.pass(shape{b.N, tokens})
+// load returns the pass of a shape with the pairs of b from the given one on.
+func (t *Trainer) load(s shape, b *Batch, from int) (*pass, error) {
+	p, err := t.pass(s)
 	if err != nil {
 		return nil, err
 	}
-	copy(p.pixels, b.Pixels)
-	for i := range b.N {
-		p.last[i], p.groups[i] = int32(cfg.Text.Last(row(i))), int32(i)
-		copy(p.tokens[i*p.shape.tokens:][:p.shape.tokens], row(i))
+	copy(p.pixels, b.Pixels[from*(len(b.Pixels)/b.N):])
+	cfg := t.model.Config().Text
+	for i := range p.last {
+		ids := b.Tokens[(from+i)*cfg.ContextLength:][:cfg.ContextLength]
+		p.last[i] = int32(cfg.Last(ids))
+		copy(p.tokens[i*p.length:][:p.length], ids)
 	}
-	if b.Groups != nil {
-		copy(p.groups, b.Groups)
+	for i := range p.groups {
+		p.groups[i] = int32(i)
 	}
+	copy(p.groups, b.Groups)
 	return p, nil
 }
+
+func (t *Trainer) run(p *pass) error {
+	if err := p.machine.Run(); err != nil {
+		return fmt.Errorf("train: step %d: %w", t.step, err)
+	}
+	return nil
+}
+
+func (p *pass) loss() float64 { return float64(p.cost.Value().Data().(float32)) }
+
+func floats(n *G.Node) []float32 { return n.Value().Data().([]float32) }
 
 // leaf makes an input whose memory the pass keeps writing to.
 func leaf[T float32 | int32](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {

@@ -87,15 +87,12 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	if err := ctx.Err(); err != nil {
 		return Stats{}, err
 	}
-	p, err := t.load(b)
-	if err != nil {
+	if err := t.check(b); err != nil {
 		return Stats{}, err
 	}
-	if err := p.machine.Run(); err != nil {
-		return Stats{}, fmt.Errorf("train: step %d: %w", t.step, err)
-	}
-	for i, w := range t.weights {
-		w.grad = p.grads[i].Value()
+	loss, err := t.backpropagate(ctx, b)
+	if err != nil {
+		return Stats{}, err
 	}
 	grads, err := gradients(t.params)
 	if err != nil {
@@ -103,7 +100,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	}
 	stats := Stats{
 		Step: t.step, Pairs: b.N, Truncated: b.Truncated, Chance: t.chance(b.N),
-		Loss: float64(p.cost.Value().Data().(float32)), GradNorm: globalNorm(grads), LR: t.cfg.LR(t.step),
+		Loss: loss, GradNorm: globalNorm(grads), LR: t.cfg.LR(t.step),
 	}
 	if err := t.finite(stats, grads); err != nil {
 		return Stats{}, err

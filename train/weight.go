@@ -5,23 +5,65 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// part is what a weight belongs to: a tower, or the loss.
+type part int
+
+const (
+	image part = iota
+	text
+	head // logit_scale and logit_bias
 )
 
 // weight is a parameter that is trained, with its latest gradient, as gorgonia's
 // solvers take it.
 type weight struct {
+	part  part
 	param *encoder.Param
 	value *tensor.Dense
 	grad  G.Value
+	sum   *tensor.Dense // of the gradients of micro-batches
 }
 
 func (w *weight) Value() G.Value         { return w.value }
 func (w *weight) Grad() (G.Value, error) { return w.grad, nil }
+
+func newWeight(p *encoder.Param) *weight {
+	w := &weight{param: p, value: dense(p.Data, p.Shape), part: text}
+	switch {
+	case strings.HasPrefix(p.Name, "visual."):
+		w.part = image
+	case strings.HasPrefix(p.Name, "logit_"):
+		w.part = head
+	}
+	return w
+}
+
+// accumulate adds the gradient of a micro-batch; the first begins the sum.
+func (w *weight) accumulate(grad []float32, first bool) {
+	if w.sum == nil {
+		w.sum = dense(make([]float32, len(grad)), w.param.Shape)
+	}
+	sum := w.sum.Float32s()
+	if w.grad = w.sum; first {
+		copy(sum, grad)
+	} else {
+		kernel.Add(sum, sum, grad)
+	}
+}
+
+// of lists the weights of the given parts, in their order.
+func (t *Trainer) of(parts ...part) []*weight {
+	return slices.DeleteFunc(slices.Clone(t.weights), func(w *weight) bool { return !slices.Contains(parts, w.part) })
+}
 
 // trained lists the parameters of m that a step updates.
 func (c *Config) trained(m *encoder.Model) ([]*weight, error) {
@@ -43,7 +85,7 @@ func (c *Config) trained(m *encoder.Model) ([]*weight, error) {
 		names = append(names, p.Name)
 		unused := p == m.LogitBias() && c.Loss != "sigmoid"
 		if !p.Buffer && !unused && !locked[p] && !matches(c.Freeze, p.Name) {
-			weights = append(weights, &weight{param: p, value: dense(p.Data, p.Shape)})
+			weights = append(weights, newWeight(p))
 		}
 	}
 	if len(weights) == 0 {
