@@ -270,46 +270,40 @@ func TestBadInput(t *testing.T) {
 	check(t, noTok)
 	silent, err := encoder.New(config(), nil, 1)
 	check(t, err)
-	fails := func(want string, err error) {
-		t.Helper()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v, want …%s…", err, want)
-		}
-	}
 	_, err = silent.EncodeTexts(ctx, "x")
-	fails("the model has no tokenizer", err)
+	fails(t, "the model has no tokenizer", err)
 	_, err = m.EncodeImages(ctx, pictures(1)[0], image.NewGray(image.Rect(0, 0, 0, 4)))
-	fails("image 1: ", err)
+	fails(t, "image 1: ", err)
 	_, err = m.EncodeImages(ctx, nil...)
 	check(t, err)
 	_, err = m.ImageFeatures(ctx, make([]float32, 7))
-	fails("7 pixel values are not a multiple of 3 × 20 × 28", err)
+	fails(t, "7 pixel values are not a multiple of 3 × 20 × 28", err)
 	_, err = m.TextFeatures(ctx, make([]int32, 13))
-	fails("13 token ids are not a multiple of the context length 12", err)
+	fails(t, "13 token ids are not a multiple of the context length 12", err)
 	ids := make([]int32, 12)
 	ids[3] = 130
 	_, err = m.TextFeatures(ctx, ids)
-	fails("id 130 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	fails(t, "id 130 of sample 0 at position 3 is outside the vocabulary of 130", err)
 	ids[3] = -1
 	ids[5] = 129
 	_, err = m.TextFeatures(ctx, ids)
-	fails("id -1 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	fails(t, "id -1 of sample 0 at position 3 is outside the vocabulary of 130", err)
 	_, err = m.NewClassifier(ctx, nil)
-	fails("at least one label", err)
+	fails(t, "at least one label", err)
 	_, err = m.NewClassifier(ctx, []string{"a"}, "a photo")
-	fails(`template "a photo" has no {}`, err)
+	fails(t, `template "a photo" has no {}`, err)
 	cfg := config()
 	cfg.Text.EmbedDim = 8
 	_, err = encoder.New(cfg, letters{}, 1)
-	fails("Vision.EmbedDim is 16, but Text.EmbedDim is 8", err)
+	fails(t, "Vision.EmbedDim is 16, but Text.EmbedDim is 8", err)
 	cfg = config()
 	cfg.Text.VocabSize = 100
 	_, err = encoder.New(cfg, letters{}, 1)
-	fails("the tokenizer has 130 tokens, but Text.VocabSize is 100", err)
+	fails(t, "the tokenizer has 130 tokens, but Text.VocabSize is 100", err)
 	cfg = config()
 	cfg.Vision.Activation = "relu"
 	_, err = encoder.New(cfg, letters{}, 1)
-	fails(`vision: Activation is "relu"`, err)
+	fails(t, `vision: Activation is "relu"`, err)
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err = m.EncodeImages(canceled, pictures(1)...); !errors.Is(err, context.Canceled) {
@@ -336,4 +330,22 @@ func check(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func fails(t *testing.T, want string, err error) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want …%s…", err, want)
+	}
+}
+
+// halves are vectors of four numbers, each ½ or -½: of length one, with exact
+// cosines, many of them alike.
+func halves(n int) *encoder.Embeddings {
+	e := &encoder.Embeddings{N: n, Dim: 4, Data: make([]float32, 4*n)}
+	rng := rand.New(rand.NewPCG(3, 3))
+	for i := range e.Data {
+		e.Data[i] = float32(rng.IntN(2)) - 0.5
+	}
+	return e
 }

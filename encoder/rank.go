@@ -1,0 +1,70 @@
+package encoder
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// Ranked is a candidate and how well it fits.
+type Ranked struct {
+	Index int     // among the candidates
+	Score float64 // cosine of the query and the candidate
+}
+
+// Rank orders candidates by the cosine of their normalised embeddings with the
+// query's, the best first; of equally good ones, the earlier. The CLIP score of
+// Hessel et al. (2021) is 2.5 times the cosine, or 0 where that is negative, and
+// so has the same order.
+func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
+	if len(query) != candidates.Dim {
+		return nil, fmt.Errorf("encoder: rank: a query of %d numbers for candidates of %d", len(query), candidates.Dim)
+	}
+	if err := candidates.check(); err != nil {
+		return nil, fmt.Errorf("encoder: rank: %w", err)
+	}
+	if i := skewed(query, len(query)); i >= 0 {
+		return nil, fmt.Errorf("encoder: rank: the query %s", lengthOf(query))
+	}
+	if i := skewed(candidates.Data, candidates.Dim); i >= 0 {
+		return nil, fmt.Errorf("encoder: rank: candidate %d %s", i, lengthOf(candidates.Row(i)))
+	}
+	ranked := make([]Ranked, candidates.N)
+	for i := range ranked {
+		ranked[i] = Ranked{i, float64(kernel.Dot(query, candidates.Row(i)))}
+	}
+	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Score, a.Score) })
+	return ranked, nil
+}
+
+// RankImages orders pictures by how well they fit a prompt, the best first. Of
+// many pictures drawn for one prompt it so chooses, as DALL·E does with CLIP
+// (Ramesh et al. 2021).
+func (m *Model) RankImages(ctx context.Context, prompt string, imgs ...image.Image) ([]Ranked, error) {
+	query, err := m.EncodeTexts(ctx, prompt)
+	if err != nil {
+		return nil, err
+	}
+	candidates, err := m.EncodeImages(ctx, imgs...)
+	if err != nil {
+		return nil, err
+	}
+	return Rank(query.Data, candidates)
+}
+
+// RankTexts orders captions by how well they fit a picture, the best first.
+func (m *Model) RankTexts(ctx context.Context, img image.Image, captions ...string) ([]Ranked, error) {
+	query, err := m.EncodeImages(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	candidates, err := m.EncodeTexts(ctx, captions...)
+	if err != nil {
+		return nil, err
+	}
+	return Rank(query.Data, candidates)
+}
