@@ -1,0 +1,18 @@
+// Package scaling asks how a model's loss falls with its parameters, its data and
+// the compute that trains it, and what to spend the next budget on.
+//
+// The cost of a run is counted from the model's shapes ([TrainingFLOPs]). Laws are
+// fitted to what runs gave, each with bootstrap intervals:
+//
+//   - [FitLine], a straight line in logarithms, y = A·x^−α;
+//   - [FitPower], with an irreducible term, y = E + A·x^−α;
+//   - [FitJoint], in parameters and samples at once, y = E + A/N^α + B/D^β
+//     (Hoffmann et al., "Training compute-optimal large language models", 2022,
+//     approach 3);
+//   - [FitFrontier], a line through the best run of each bin of compute (as
+//     Cherti et al., "Reproducible scaling laws for contrastive language-image
+//     learning", 2023, report CLIP's zero-shot error).
+//
+// A law holds where it was fitted. Every [Fit] tells that range, and what it says
+// beyond it is a prediction for a further run to test.
+package scaling
