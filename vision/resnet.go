@@ -45,7 +45,10 @@ func newResNet(c Config) body {
 	return r
 }
 
-func (r *resnet) forward(pixels *G.Node) *G.Node {
+func (r *resnet) forward(pixels, keep *G.Node) *G.Node {
+	if keep != nil {
+		nn.Fail("ResNet", "its convolutions see whole pictures, not patches of them")
+	}
 	x := r.stemForward(nn.ChannelsLast(pixels)) // (B, H/4, W/4, C)
 	for _, blocks := range r.stages {
 		for _, b := range blocks {

@@ -55,7 +55,7 @@ func TestResNetStages(t *testing.T) {
 	pixels, shape = readTensor(t, acts, "pixel_values")
 	want, _ := readTensor(t, acts, "image_features")
 	g = G.NewGraph()
-	y := r.forward(pixelNode(g, pixels, shape))
+	y := r.forward(pixelNode(g, pixels, shape), nil)
 	runGraph(t, g, y)
 	near(t, "image features", y.Value().Data().([]float32), want, 3e-5)
 }

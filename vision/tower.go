@@ -21,7 +21,7 @@ type Tower struct {
 
 // body is what differs between the architectures.
 type body interface {
-	forward(pixels *G.Node) *G.Node
+	forward(pixels, keep *G.Node) *G.Node
 	params() []*Param
 }
 
@@ -58,7 +58,16 @@ func (t *Tower) Params() []*Param { return t.body.params() }
 // Forward adds the tower to the graph of pixels, (B, 3, H, W), and returns its
 // unnormalised features, (B, D). It is differentiable down to the pixels.
 func (t *Tower) Forward(pixels *G.Node) (features *G.Node, err error) {
+	return t.ForwardPatches(pixels, nil)
+}
+
+// ForwardPatches is [Tower.Forward] of a part of each picture: a Vision
+// Transformer sees the patches that keep, (B, K) int32, numbers in row-major
+// order, at their positions, and nothing of the others (Li et al., 2023, FLIP).
+// Fewer patches are less work. A nil keep is all of them; a number outside the
+// patches is an error when the graph runs.
+func (t *Tower) ForwardPatches(pixels, keep *G.Node) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	nn.WantShape("image tower", "pixels", pixels, -1, 3, t.cfg.ImageSize[0], t.cfg.ImageSize[1])
-	return t.body.forward(pixels), nil
+	return t.body.forward(pixels, keep), nil
 }

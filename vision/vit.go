@@ -53,13 +53,16 @@ func newViT(c Config) *vit {
 	return v
 }
 
-func (v *vit) forward(pixels *G.Node) *G.Node {
+func (v *vit) forward(pixels, keep *G.Node) *G.Node {
 	g := pixels.Graph()
 	x := nn.PatchEmbed(pixels, v.patchEmbed.Node(g)) // (B, P, W)
 	if v.classEmbedding != nil {
 		x = nn.Prepend(v.classEmbedding.Node(g), x) // (B, 1+P, W)
 	}
 	x = nn.AddPositions(x, v.posEmbed.Node(g))
+	if keep != nil {
+		x = nn.Keep(x, keep, v.classTokens()) // (B, 1+K, W)
+	}
 	if v.lnPre != nil {
 		x = v.lnPre.Forward(x)
 	}
@@ -77,14 +80,18 @@ func (v *vit) pool(x *G.Node) *G.Node {
 	if v.mapPool != nil {
 		return v.lnPost.Forward(v.mapPool.forward(x))
 	}
-	first := 1
-	if v.cfg.NoClassToken {
-		first = 0
-	}
 	if v.cfg.NormAfterPool {
-		return v.lnPost.Forward(nn.Mean(x, first))
+		return v.lnPost.Forward(nn.Mean(x, v.classTokens()))
 	}
-	return nn.Mean(v.lnPost.Forward(x), first)
+	return nn.Mean(v.lnPost.Forward(x), v.classTokens())
+}
+
+// classTokens is how many tokens precede the patches.
+func (v *vit) classTokens() int {
+	if v.classEmbedding == nil {
+		return 0
+	}
+	return 1
 }
 
 func (v *vit) params() []*Param {

@@ -116,6 +116,17 @@ func layers() []layer {
 			func(x [][]float64) []float64 {
 				return append(append([]float64{}, x[0][2*w:3*w]...), x[0][(l+4)*w:][:w]...)
 			}},
+		{"keep", [][]int{{b, l, w}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node {
+				return nn.Keep(x[0], ints(g, "at", []int32{0, 2, 3, 3}, b, 2), 1)
+			},
+			func(x [][]float64) []float64 {
+				var y []float64
+				for _, row := range []int{0, 1, 3, l, l + 4, l + 4} {
+					y = append(y, x[0][row*w:][:w]...)
+				}
+				return y
+			}},
 		{"mean", [][]int{{b, l, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Mean(x[0], 1) },
 			func(x [][]float64) []float64 { return refMean(x[0], b, l, w, func(int) (int, int) { return 1, l }) }},
@@ -306,6 +317,8 @@ func TestShapeErrors(t *testing.T) {
 		{"attention: a padding mask without last tokens", func() { nn.Attention(m("q6", 1, 2, 6), 2, nn.Padding, nil) }},
 		{"add: shapes (2, 3) and (3, 2) differ", func() { nn.Add(m("c", 2, 3), m("d", 3, 2)) }},
 		{"positional embedding: 4 tokens, but 3 positions", func() { nn.AddPositions(m("e", 1, 4, 2), m("f", 3, 2)) }},
+		{"keep: the first 5 and 1 others of 4 tokens", func() { nn.Keep(m("k", 1, 4, 2), m("at", 1, 1), 5) }},
+		{"keep: positions has shape (2, 1), want (1, any)", func() { nn.Keep(m("k2", 1, 4, 2), m("at2", 2, 1), 1) }},
 		{"token: position 4 of 4", func() { nn.Token(m("h", 1, 4, 2), 4) }},
 	} {
 		var err error
