@@ -36,6 +36,14 @@ type Config struct {
 	// in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
 
+	// PatchDropout is the part of each picture's patches, from 0 to below 1, that a
+	// step leaves out, others each time (Li et al., 2023, FLIP): half of them is
+	// about half the image tower's work. Encoding always sees whole pictures.
+	PatchDropout float64
+	// Seed decides what a step draws at random. The draws of a step depend on it
+	// and on the step's number only.
+	Seed uint64
+
 	// MicroBatch, where it is below the size of a batch, takes that many pairs at a
 	// time through the towers. The gradients are those of the batch, to rounding,
 	// and so are its negatives; the memory is that of a micro-batch; the towers'
@@ -80,6 +88,10 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
 		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case !(c.PatchDropout >= 0 && c.PatchDropout < 1):
+		return c, fmt.Errorf("train: PatchDropout is %g, want 0 to below 1", c.PatchDropout)
+	case c.PatchDropout > 0 && m.Config().Vision.Stages != nil:
+		return c, errors.New("train: PatchDropout needs an image tower of patches, and the model's is a ResNet")
 	case c.MicroBatch < 0:
 		return c, fmt.Errorf("train: MicroBatch is %d, want 0 or more", c.MicroBatch)
 	case !(c.EMA >= 0 && c.EMA < 1):

@@ -12,3 +12,10 @@ func (t *Trainer) Ops() map[string]int {
 	}
 	return ops
 }
+
+// DrawPatches is the k patches of n that a pair keeps.
+func DrawPatches(k, n int, seed uint64, step, pair int) []int32 {
+	kept := make([]int32, k)
+	drawPatches(kept, n, seed, step, pair)
+	return kept
+}

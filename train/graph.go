@@ -86,7 +86,13 @@ func (t *Trainer) towers(p *pass, which ...part) error {
 func (t *Trainer) imageTower(p *pass) (*G.Node, error) {
 	size := t.model.Config().Vision.ImageSize
 	p.pixels = make([]float32, p.batch*3*size[0]*size[1])
-	return t.model.Vision().Forward(leaf(p.graph, "pixels", p.pixels, p.batch, 3, size[0], size[1]))
+	pixels := leaf(p.graph, "pixels", p.pixels, p.batch, 3, size[0], size[1])
+	if t.cfg.PatchDropout == 0 {
+		return t.model.Vision().Forward(pixels)
+	}
+	n := t.keptPatches()
+	p.kept = make([]int32, p.batch*n)
+	return t.model.Vision().ForwardPatches(pixels, leaf(p.graph, "kept", p.kept, p.batch, n))
 }
 
 func (t *Trainer) textTower(p *pass) (*G.Node, error) {

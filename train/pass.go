@@ -24,6 +24,7 @@ type pass struct {
 	machine *nn.Machine
 
 	pixels []float32
+	kept   []int32 // patches
 	tokens []int32
 	last   []int32
 	groups []int32
@@ -74,6 +75,9 @@ func (t *Trainer) load(s shape, b *Batch, from int) (*pass, error) {
 		return nil, err
 	}
 	copy(p.pixels, b.Pixels[from*(len(b.Pixels)/b.N):])
+	for i := range len(p.kept) / t.keptPatches() {
+		drawPatches(p.kept[i*t.keptPatches():][:t.keptPatches()], t.patches(), t.cfg.Seed, t.step, from+i)
+	}
 	cfg := t.model.Config().Text
 	for i := range p.last {
 		ids := b.Tokens[(from+i)*cfg.ContextLength:][:cfg.ContextLength]
