@@ -51,11 +51,32 @@ func (h *header) checksums() error {
 		return fmt.Errorf("metadata %q: %d digits for %d tensors, want 8 each", ChecksumKey, len(digits), len(h.entries))
 	}
 	for i := range h.entries {
-		sum, err := strconv.ParseUint(digits[8*i:8*i+8], 16, 32)
+		text := digits[8*i : 8*i+8]
+		sum, err := strconv.ParseUint(text, 16, 32)
 		if err != nil {
 			return fmt.Errorf("metadata %q: %w", ChecksumKey, err)
 		}
+		if fmt.Sprintf("%08x", sum) != text { // a bit that flips a digit's case is damage, too
+			return fmt.Errorf("metadata %q: %q, want lower-case digits", ChecksumKey, text)
+		}
 		h.entries[i].sum, h.entries[i].summed = uint32(sum), true
+	}
+	return nil
+}
+
+// Verify reads all tensors and compares them with their checksums, so that a
+// file is known to be whole before anything is made of it. A file without
+// checksums fails.
+func (f *File) Verify() error {
+	for _, name := range f.names {
+		t := f.tensors[name]
+		err := t.verify()
+		if !t.summed {
+			err = errors.New("the file has no checksum of it")
+		}
+		if err != nil {
+			return f.errorf(t, err)
+		}
 	}
 	return nil
 }

@@ -155,3 +155,55 @@ func BenchmarkChecksum(b *testing.B) {
 		}
 	}
 }
+
+// TestVerify passes a file that is whole and no other: wherever a bit of it
+// differs, header included, and wherever it is cut.
+func TestVerify(t *testing.T) {
+	good := summed(t)
+	verify := func(b []byte) error {
+		f, err := openBytes(b)
+		if err != nil {
+			return err
+		}
+		return f.Verify()
+	}
+	if err := verify(good); err != nil {
+		t.Errorf("unchanged: %v", err)
+	}
+	names, err := openBytes(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := len(good) - 8 - 80_000 - 8 - 6
+	for at := 0; at < header; at++ {
+		for bit := range 8 {
+			bad := slices.Clone(good)
+			bad[at] ^= 1 << bit
+			f, err := openBytes(bad)
+			if err == nil {
+				err = f.Verify()
+			}
+			// A name may differ, of a tensor or of metadata, which whoever asks for it notices.
+			if err == nil && slices.Equal(f.Names(), names.Names()) && f.Metadata()["format"] == "pt" {
+				t.Errorf("bit %d of byte %d of the header flipped: got no error", bit, at)
+			}
+		}
+	}
+	for at := header; at < len(good); at += 997 {
+		bad := slices.Clone(good)
+		bad[at] ^= 4
+		if err := verify(bad); !errors.Is(err, ErrChecksum) {
+			t.Errorf("byte %d flipped: got error %v, want %v", at, err, ErrChecksum)
+		}
+		if err := verify(good[:at]); err == nil {
+			t.Errorf("cut to %d bytes: got no error", at)
+		}
+	}
+	var plain bytes.Buffer
+	if err := Write(&plain, []Tensor{{Name: "a", Shape: []int{1}, Float32: []float32{1}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(plain.Bytes()); err == nil || !strings.Contains(err.Error(), `tensor "a": the file has no checksum of it`) {
+		t.Errorf("without checksums: got error %v", err)
+	}
+}

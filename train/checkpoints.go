@@ -1,0 +1,170 @@
+package train
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/goclip/goclip/dataset"
+)
+
+// Checkpoints is a folder with the checkpoints of one run, from which it can go
+// on as if it had never stopped: weights, AdamW's moments, the moving average,
+// the step, the place in the data and the ledger. One process at a time may
+// write to it. A checkpoint is to go on with; [encoder.Model.Save] writes a
+// model to use.
+//
+// A run that goes on is the same to the last bit as one that never stopped, on
+// processors with the same vector instructions.
+type Checkpoints struct {
+	Dir string // made when it is needed; required, except that [Run] takes "" for none
+
+	// Every is the number of steps between the checkpoints of [Trainer.Fit]; zero
+	// means 1000. It writes one at the end and when its context ends, too.
+	Every int
+	// Keep is the number of checkpoints that stay, the newest; zero means 3. With
+	// KeepEvery those of every so manieth step stay besides.
+	Keep, KeepEvery int
+}
+
+func (c Checkpoints) ready() (Checkpoints, error) {
+	if c.Dir == "" {
+		return c, errors.New("train: checkpoints: Dir is missing")
+	}
+	if c.Every < 0 || c.Keep < 0 || c.KeepEvery < 0 {
+		return c, fmt.Errorf("train: checkpoints: Every %d, Keep %d, KeepEvery %d: none may be negative", c.Every, c.Keep, c.KeepEvery)
+	}
+	c.Every, c.Keep = cmp.Or(c.Every, 1000), cmp.Or(c.Keep, 3)
+	return c, nil
+}
+
+// Save writes a checkpoint of the training after the steps it has done; next is
+// the Next of the last batch trained on. It appears in the folder complete or
+// not at all, and only then are older ones removed.
+func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) error {
+	c, err := c.ready()
+	if err != nil {
+		return err
+	}
+	return c.save(t, state{Next: next, Identity: t.identity()})
+}
+
+func (c Checkpoints) save(t *Trainer, s state) error {
+	if err := os.MkdirAll(c.Dir, 0o777); err != nil {
+		return fmt.Errorf("train: checkpoints: %w", err)
+	}
+	if err := t.save(c.path(t.step), s); err != nil {
+		return fmt.Errorf("train: checkpoint of step %d: %w", t.step, err)
+	}
+	if err := c.rotate(t.step); err != nil {
+		return fmt.Errorf("train: removing old checkpoints: %w", err)
+	}
+	return nil
+}
+
+// Resumed says where a run goes on.
+type Resumed struct {
+	Path    string         // of the checkpoint; "" where the folder has none and the run begins
+	Next    dataset.Cursor // for the Start of the batches
+	Damaged []error        // newer checkpoints that could not be used
+}
+
+// Resume gives the trainer the newest checkpoint of the folder that is whole.
+// It fails, and names what is wrong, where all are damaged, and where the newest
+// is of another model, configuration, tokenizer or seed.
+func (c Checkpoints) Resume(t *Trainer) (Resumed, error) {
+	c, err := c.ready()
+	if err != nil {
+		return Resumed{}, err
+	}
+	r, _, err := c.resume(t, t.identity())
+	return r, err
+}
+
+func (c Checkpoints) resume(t *Trainer, id identity) (r Resumed, s state, err error) {
+	steps, err := c.steps()
+	if err != nil {
+		return r, s, fmt.Errorf("train: checkpoints: %w", err)
+	}
+	for _, step := range steps {
+		s, err := t.restore(c.path(step), id)
+		switch {
+		case err == nil:
+			r.Path, r.Next = c.path(step), s.Next
+			return r, s, nil
+		case !errors.Is(err, errDamaged):
+			return r, s, err
+		}
+		r.Damaged = append(r.Damaged, err)
+	}
+	if r.Damaged != nil {
+		return r, s, fmt.Errorf("train: no checkpoint in %s can be used: %w", c.Dir, errors.Join(r.Damaged...))
+	}
+	return r, s, nil
+}
+
+func (c Checkpoints) path(step int) string {
+	return filepath.Join(c.Dir, fmt.Sprintf("step-%08d.safetensors", step))
+}
+
+var (
+	fileName   = regexp.MustCompile(`^step-(\d{8,18})\.safetensors$`)
+	unfinished = regexp.MustCompile(`^\.step-\d+\.safetensors\.[0-9a-f]{16}\.tmp$`)
+)
+
+// steps lists the checkpoints of the folder, the newest first.
+func (c Checkpoints) steps() ([]int, error) {
+	entries, err := os.ReadDir(c.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var steps []int
+	for _, e := range entries {
+		if m := fileName.FindStringSubmatch(e.Name()); m != nil {
+			n, _ := strconv.Atoi(m[1]) // up to 18 digits fit
+			steps = append(steps, n)
+		}
+	}
+	slices.Sort(steps)
+	slices.Reverse(steps)
+	return steps, err
+}
+
+// rotate removes what need not stay: old checkpoints, and files that a process
+// was killed over. Checkpoints of later steps, damaged ones that the run went
+// back behind, are left to be written anew.
+func (c Checkpoints) rotate(now int) error {
+	steps, err := c.steps()
+	if err != nil {
+		return err
+	}
+	kept := 0
+	for _, step := range steps {
+		switch {
+		case step > now, c.KeepEvery > 0 && step%c.KeepEvery == 0:
+		case kept < c.Keep:
+			kept++
+		default:
+			if err := os.Remove(c.path(step)); err != nil {
+				return err
+			}
+		}
+	}
+	entries, err := os.ReadDir(c.Dir)
+	for _, e := range entries {
+		if unfinished.MatchString(e.Name()) {
+			err = errors.Join(err, os.Remove(filepath.Join(c.Dir, e.Name())))
+		}
+	}
+	return err
+}
+
+// due says whether Fit writes a checkpoint after a step.
+func (c Checkpoints) due(step int) bool { return c.Dir != "" && step%c.Every == 0 }
+

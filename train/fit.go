@@ -1,0 +1,143 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/goclip/goclip/dataset"
+)
+
+// Run says how [Trainer.Fit] trains on a set.
+type Run struct {
+	// Steps is the number of steps of the whole training, including those of
+	// earlier processes. Zero means until Batches.Epochs are over.
+	Steps int
+	// Batches says how the set is gone through. Its Start is overwritten where
+	// there is a checkpoint to go on from.
+	Batches dataset.BatchOptions
+	// Checkpoints, where Dir is set, are written and gone on from.
+	Checkpoints Checkpoints
+	// Observers are told of every step, in this order.
+	Observers []Observer
+}
+
+// Fit trains on a set until run.Steps or its epochs are over. It is the loop
+//
+//	for batch, err := range dataset.Batches(ctx, src, run.Batches) { … t.Step(ctx, batch.Pairs) … }
+//
+// with what a long one needs: it goes on from the newest whole checkpoint of
+// run.Checkpoints, or begins where there is none, tells the observers of each
+// step and writes further checkpoints. A checkpoint of a run with another
+// model, configuration, tokenizer, seed, batch size or set is refused, with all
+// that differs.
+//
+// When ctx ends, Fit writes a checkpoint after the step at hand and returns an
+// error that wraps ctx's. After any other error the last checkpoint stands.
+func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) error {
+	if run.Steps < 0 || run.Steps == 0 && run.Batches.Epochs == 0 {
+		return fmt.Errorf("train: Steps %d and Batches.Epochs %d, want one of them to be positive", run.Steps, run.Batches.Epochs)
+	}
+	f := fit{t: t, run: run}
+	if run.Checkpoints.Dir != "" {
+		if err := f.resume(ctx, src); err != nil {
+			return err
+		}
+	}
+	if run.Steps > 0 && t.step >= run.Steps {
+		return nil
+	}
+	return f.loop(ctx, src)
+}
+
+// fit is a run under way.
+type fit struct {
+	t        *Trainer
+	run      Run
+	id       identity
+	next     dataset.Cursor // after the last step
+	saved    int            // the step of the newest checkpoint
+	warnings []string       // for the next event
+}
+
+func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
+	if f.run.Checkpoints, err = f.run.Checkpoints.ready(); err != nil {
+		return err
+	}
+	f.id = f.t.identity()
+	if err := f.id.addData(ctx, src, f.run.Batches); err != nil {
+		return err
+	}
+	r, s, err := f.run.Checkpoints.resume(f.t, f.id)
+	if err != nil || r.Path == "" {
+		return err
+	}
+	f.run.Batches.Start, f.saved = s.Next, s.Step
+	if f.run.Batches.Ledger != nil {
+		f.run.Batches.Ledger.Restore(s.Ledger)
+	}
+	for _, damage := range r.Damaged {
+		f.warnings = append(f.warnings, fmt.Sprintf("going on from %s: %v", r.Path, damage))
+	}
+	return nil
+}
+
+func (f *fit) loop(ctx context.Context, src dataset.Source) error {
+	f.next = f.run.Batches.Start
+	for batch, err := range dataset.Batches(ctx, src, f.run.Batches) {
+		if err == nil {
+			err = f.step(ctx, batch)
+		}
+		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return errors.Join(err, f.save())
+		}
+		if err != nil {
+			return err
+		}
+		if f.run.Checkpoints.due(f.t.step) {
+			if err := f.save(); err != nil {
+				return err
+			}
+		}
+		if f.t.step == f.run.Steps {
+			break
+		}
+	}
+	return f.save()
+}
+
+// step takes a step and tells of it.
+func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
+	stats, err := f.t.Step(ctx, batch.Pairs)
+	if err != nil {
+		return err
+	}
+	f.next = batch.Next
+	event := Event{Stats: stats, Epoch: batch.Epoch, Warnings: f.warnings}
+	f.warnings = nil
+	if f.run.Batches.Ledger != nil {
+		event.Bad = f.run.Batches.Ledger.Len()
+	}
+	for _, o := range f.run.Observers {
+		if err := o.Observe(event); err != nil {
+			return fmt.Errorf("train: step %d: %w", stats.Step, err)
+		}
+	}
+	return nil
+}
+
+// save writes a checkpoint unless there is one of this step.
+func (f *fit) save() error {
+	if f.run.Checkpoints.Dir == "" || f.t.step == f.saved {
+		return nil
+	}
+	s := state{Next: f.next, Identity: f.id}
+	if f.run.Batches.Ledger != nil {
+		s.Ledger = f.run.Batches.Ledger.Bad()
+	}
+	if err := f.run.Checkpoints.save(f.t, s); err != nil {
+		return err
+	}
+	f.saved = f.t.step
+	return nil
+}

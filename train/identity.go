@@ -1,0 +1,119 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goclip/goclip/dataset"
+)
+
+// identity is what two runs must have in common for one to go on where the other
+// stopped, as names and printed values. It is also what a person is told when
+// they differ.
+type identity map[string]string
+
+// identity describes the model, its tokenizer and the configuration. Functions
+// cannot be compared: the schedule is described by some of its values, another
+// by its being set.
+func (t *Trainer) identity() identity {
+	id := identity{}
+	id.add("model", reflect.ValueOf(t.model.Config()))
+	id.add("train", reflect.ValueOf(t.cfg))
+	for step := 1; step < 1<<24; step *= 2 {
+		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(t.cfg.LR(step - 1))
+	}
+	if tok := t.model.Tokenizer(); tok != nil {
+		ids := make([]int32, t.model.Config().Text.ContextLength)
+		tok.Encode(ids, "a photo of the quick brown fox, 1234567890")
+		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
+	}
+	return id
+}
+
+const schedule = "train.LR at step "
+
+// addData describes a set and the order in which it is gone through.
+func (id identity) addData(ctx context.Context, src dataset.Source, o dataset.BatchOptions) error {
+	id["data.Size"] = fmt.Sprint(o.Size)
+	id["data.Shuffle"] = fmt.Sprint(o.Shuffle)
+	id["data.KeepLast"] = fmt.Sprint(o.KeepLast)
+	id["data.Seed"] = fmt.Sprint(o.Seed)
+	id["data.Augment"] = isSet(o.Augment != nil)
+	id["data.samples"] = fmt.Sprint(src.Len())
+	first, n, sum := "", 0, crc32.NewIEEE()
+	for sample, err := range src.Samples(ctx, dataset.Order{}) {
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%q %q %q\n", sample.Key, sample.Captions, sample.Label)
+		if n == 0 {
+			first = sample.Key
+		}
+		if n++; n == 100 {
+			break
+		}
+	}
+	id["data.first samples"] = fmt.Sprintf("%q …, %d with captions and labels %08x", first, n, sum.Sum32())
+	return nil
+}
+
+// add describes a value; the fields of structs go by their names.
+func (id identity) add(name string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			id[name] = isSet(false)
+			return
+		}
+		id.add(name, v.Elem())
+	case reflect.Func:
+		id[name] = isSet(!v.IsNil())
+	case reflect.Struct:
+		id[name] = isSet(true)
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				id.add(name+"."+f.Name, v.Field(i))
+			}
+		}
+	default:
+		id[name] = fmt.Sprint(v)
+	}
+}
+
+func isSet(is bool) string {
+	if is {
+		return "set"
+	}
+	return "not set"
+}
+
+// differences lists what is otherwise in this run than in a saved one; of the
+// schedule only the first step at which it is.
+func (id identity) differences(saved identity) []string {
+	all := maps.Clone(saved)
+	maps.Copy(all, id)
+	var list []string
+	known := false
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		ours, theirs := id.get(name), saved.get(name)
+		ofSchedule := strings.HasPrefix(name, schedule)
+		if ours == theirs || ofSchedule && known {
+			continue
+		}
+		known = known || ofSchedule
+		list = append(list, fmt.Sprintf("%s: the checkpoint has %s, this run %s", name, theirs, ours))
+	}
+	return list
+}
+
+func (id identity) get(name string) string {
+	if v, ok := id[name]; ok {
+		return v
+	}
+	return "no such thing"
+}

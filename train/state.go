@@ -1,0 +1,142 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/internal/tensorfile"
+)
+
+// state is what a run needs besides its tensors to go on. Whatever is random in
+// a run follows from its seeds, the step and the cursor.
+type state struct {
+	Version  int            `json:"version"`
+	Step     int            `json:"step"`
+	Next     dataset.Cursor `json:"next"`
+	Identity identity       `json:"identity"`
+	Ledger   []dataset.Bad  `json:"ledger,omitempty"`
+}
+
+const (
+	stateVersion = 1
+	stateTensor  = "goclip.training" // a state as JSON, under a checksum like all tensors
+)
+
+// tensors are all numbers of a run under their names in a checkpoint. They share
+// the memory that the run uses.
+func (t *Trainer) tensors() []safetensors.Tensor {
+	var list []safetensors.Tensor
+	add := func(kind string, p *encoder.Param, data []float32) {
+		list = append(list, safetensors.Tensor{Name: kind + "." + p.Name, Shape: p.Shape, Float32: data})
+	}
+	params := t.model.Params()
+	for _, w := range t.weights {
+		if !slices.Contains(params, w.param) {
+			params = append(params, w.param)
+		}
+	}
+	for _, p := range params {
+		add("model", p, p.Data)
+	}
+	t.solver.reserve(t.params)
+	for i, w := range t.weights {
+		add("exp_avg", w.param, t.solver.moments[i].m) // torch.optim's names
+		add("exp_avg_sq", w.param, t.solver.moments[i].v)
+		if t.average.mean != nil {
+			add("ema", w.param, t.average.mean[i])
+		}
+	}
+	return list
+}
+
+// save writes a checkpoint: the old file at path, or the new one, never less.
+func (t *Trainer) save(path string, s state) error {
+	s.Version, s.Step = stateVersion, t.step
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	tensors := append(t.tensors(), safetensors.Tensor{Name: stateTensor, DType: tensorfile.U8, Shape: []int{len(data)}, Raw: data})
+	sums, err := safetensors.Checksums(tensors)
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteFile(path, tensors, map[string]string{safetensors.ChecksumKey: sums})
+}
+
+// errDamaged says that a file is not what was once written.
+var errDamaged = errors.New("train: the checkpoint is damaged")
+
+// restore reads a checkpoint of this very run. An error that is errDamaged, or
+// says that the run is another one, has changed nothing.
+func (t *Trainer) restore(path string, id identity) (state, error) {
+	f, err := safetensors.Open(path)
+	if err != nil && errors.As(err, new(*fs.PathError)) {
+		return state{}, fmt.Errorf("train: %w", err) // of the system, not of the file's content
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	defer f.Close()
+	if err := f.Verify(); err != nil {
+		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	var s state
+	data, err := f.Bytes(stateTensor)
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if s.Version != stateVersion {
+		return state{}, fmt.Errorf("train: %s has version %d, want %d", path, s.Version, stateVersion)
+	}
+	if diff := id.differences(s.Identity); diff != nil {
+		return state{}, fmt.Errorf("train: %s is of another run:%s", path, lines(diff))
+	}
+	tensors := t.tensors()
+	if err := match(f, tensors); err != nil {
+		return state{}, fmt.Errorf("%w: %s: %w", errDamaged, path, err)
+	}
+	for _, x := range tensors {
+		if err := f.Float32(x.Name, x.Float32); err != nil {
+			return state{}, fmt.Errorf("train: the weights are partly restored: %w", err)
+		}
+	}
+	t.step, t.solver.steps = s.Step, s.Step
+	return s, nil
+}
+
+// match compares the tensors of a file with those of the run.
+func match(f *safetensors.File, want []safetensors.Tensor) error {
+	var wrong []string
+	for _, x := range want {
+		info, ok := f.Info(x.Name)
+		if !ok || info.DType != tensorfile.F32 || !slices.Equal(info.Shape, x.Shape) {
+			wrong = append(wrong, fmt.Sprintf("%s: has %s%v, want F32%v", x.Name, info.DType, info.Shape, x.Shape))
+		}
+	}
+	if n := len(f.Names()); n != len(want)+1 {
+		wrong = append(wrong, fmt.Sprintf("%d tensors, want %d", n, len(want)+1))
+	}
+	if wrong == nil {
+		return nil
+	}
+	return errors.New("it does not hold what a checkpoint of this run holds:" + lines(wrong))
+}
+
+// lines puts each item on a line of its own.
+func lines(items []string) string {
+	text := ""
+	for _, item := range items {
+		text += "\n\t" + item
+	}
+	return text
+}
