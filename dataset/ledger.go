@@ -77,6 +77,19 @@ func (l *Ledger) Bad() []Bad {
 	return list
 }
 
+// Restore makes the ledger one that has recorded exactly list, as [Ledger.Bad]
+// returned it in an earlier run.
+func (l *Ledger) Restore(list []Bad) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.order, l.index = nil, make(map[Bad]*Bad, len(list))
+	for _, b := range list {
+		id := Bad{File: b.File, Key: b.Key, Reason: b.Reason}
+		l.index[id] = &b
+		l.order = append(l.order, &b)
+	}
+}
+
 // WriteJSONLines writes one object a line, as [Bad] has it.
 func (l *Ledger) WriteJSONLines(w io.Writer) error {
 	out := bufio.NewWriter(w)
