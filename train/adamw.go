@@ -68,12 +68,7 @@ func globalNorm(grads [][]float32) float64 {
 }
 
 func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error {
-	if a.moments == nil {
-		a.moments = make([]moment, len(model))
-		for i, g := range grads {
-			a.moments[i] = moment{make([]float32, len(g)), make([]float32, len(g))}
-		}
-	}
+	a.reserve(model)
 	if len(a.moments) != len(model) {
 		return fmt.Errorf("train: AdamW has seen %d tensors before, now %d", len(a.moments), len(model))
 	}
@@ -99,6 +94,18 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error
 		})
 	}
 	return nil
+}
+
+// reserve gives every tensor its moments, zeros at first.
+func (a *AdamW) reserve(model []G.ValueGrad) {
+	if a.moments != nil {
+		return
+	}
+	a.moments = make([]moment, len(model))
+	for i, p := range model {
+		n := p.Value().Shape().TotalSize()
+		a.moments[i] = moment{make([]float32, n), make([]float32, n)}
+	}
 }
 
 func (a *AdamW) exempt(i int, v G.Value) bool {

@@ -167,4 +167,3 @@ func (c Checkpoints) rotate(now int) error {
 
 // due says whether Fit writes a checkpoint after a step.
 func (c Checkpoints) due(step int) bool { return c.Dir != "" && step%c.Every == 0 }
-

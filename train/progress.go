@@ -6,12 +6,14 @@ import (
 	"time"
 )
 
-// Progress writes one line about the training, over itself on a terminal and
-// now and then in a log: loss beside chance, rate and time left.
+// Progress is an [Observer] that writes one line about the training, over itself
+// on a terminal and now and then in a log: loss beside chance, bad samples, rate
+// and time left. Warnings get lines of their own.
 type Progress struct {
 	w        io.Writer
 	steps    int
 	every    time.Duration
+	clear    string // the rest of the line
 	end      string
 	start    time.Time
 	shown    time.Time
@@ -20,47 +22,62 @@ type Progress struct {
 	smoothed float64
 }
 
-// NewProgress reports on a training of the given number of steps. On a terminal
-// the line is rewritten; otherwise a new one is written every ten seconds.
+// NewProgress reports on a training of the given number of steps, 0 where it is
+// not known. On a terminal the line is rewritten; otherwise a new one is written
+// every ten seconds.
 func NewProgress(w io.Writer, steps int, terminal bool) *Progress {
 	p := &Progress{w: w, steps: steps, every: 10 * time.Second, end: "\n"}
 	if terminal {
-		p.every, p.end = 200*time.Millisecond, "\x1b[K\r"
+		p.every, p.clear, p.end = 200*time.Millisecond, "\x1b[K", "\x1b[K\r"
 	}
 	return p
 }
 
-// Update takes the stats of a step and writes a line when it is time.
-func (p *Progress) Update(s Stats) {
+// Observe takes in a step and writes a line when it is time. It never fails: a
+// training does not end for want of a terminal.
+func (p *Progress) Observe(s Event) error {
 	now := time.Now()
 	if p.start.IsZero() {
-		p.start, p.first, p.smoothed = now, s.Step, s.Loss
-		p.shown = now
+		// The first step compiles: its time is not counted, so neither are its pairs.
+		p.start, p.shown, p.first, p.pairs, p.smoothed = now, now, s.Step+1, -s.Pairs, s.Loss
 	}
 	p.smoothed += 0.05 * (s.Loss - p.smoothed)
 	p.pairs += s.Pairs
-	last := s.Step+1 >= p.steps
+	for _, w := range s.Warnings {
+		fmt.Fprintf(p.w, "step %d: %s%s\n", s.Step+1, w, p.clear)
+	}
+	last := s.Step+1 == p.steps
 	if now.Sub(p.shown) < p.every && !last {
-		return
+		return nil
 	}
 	p.shown = now
 	end := p.end
 	if last {
-		end = "\n"
+		end = p.clear + "\n"
 	}
-	fmt.Fprintf(p.w, "step %d/%d  loss %.3f (chance %.3f)  scale %.1f  %.0f pairs/s  %s%s",
-		s.Step+1, p.steps, p.smoothed, s.Chance, s.LogitScale, p.rate(now), p.left(s, now), end)
+	of, bad := "", ""
+	if p.steps > 0 {
+		of = fmt.Sprintf("/%d", p.steps)
+	}
+	if s.Bad > 0 {
+		bad = fmt.Sprintf("%d left out  ", s.Bad)
+	}
+	fmt.Fprintf(p.w, "step %d%s  loss %.3f (chance %.3f)  scale %.1f  %s%.0f pairs/s%s%s",
+		s.Step+1, of, p.smoothed, s.Chance, s.LogitScale, bad, p.rate(now), p.left(s, now), end)
+	return nil
 }
 
 func (p *Progress) rate(now time.Time) float64 {
 	return float64(p.pairs) / max(now.Sub(p.start).Seconds(), 1e-9)
 }
 
-func (p *Progress) left(s Stats, now time.Time) string {
-	done := s.Step + 1 - p.first
-	d := time.Duration(float64(now.Sub(p.start)) / float64(max(done, 1)) * float64(p.steps-s.Step-1))
-	if d <= 0 {
-		return "done in " + now.Sub(p.start).Round(100*time.Millisecond).String()
+func (p *Progress) left(s Event, now time.Time) string {
+	past, done := now.Sub(p.start), s.Step+1-p.first
+	switch {
+	case s.Step+1 == p.steps:
+		return "  done in " + past.Round(100*time.Millisecond).String()
+	case s.Step+1 > p.steps || done == 0:
+		return "" // nobody knows
 	}
-	return d.Round(time.Second).String() + " left"
+	return "  " + time.Duration(float64(past)/float64(done)*float64(p.steps-s.Step-1)).Round(time.Second).String() + " left"
 }

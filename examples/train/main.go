@@ -26,16 +26,17 @@ func main() {
 	steps := flag.Int("steps", 1800, "training steps of 128 pairs")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
+	checkpoints := flag.String("checkpoints", "", "folder of the checkpoints that are written, and gone on from; none where empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, *data, *test, *steps, *seed, *out); err != nil {
+	if err := run(ctx, *data, *test, *steps, *seed, *out, *checkpoints); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, data, test string, steps int, seed uint64, out string) error {
+func run(ctx context.Context, data, test string, steps int, seed uint64, out, checkpoints string) error {
 	sets, err := open(data, test, steps, seed)
 	if err != nil {
 		return err
@@ -59,25 +60,16 @@ func run(ctx context.Context, data, test string, steps int, seed uint64, out str
 		return err
 	}
 	ledger := &dataset.Ledger{}
-	progress := train.NewProgress(os.Stderr, steps, terminal())
-	for batch, err := range dataset.Batches(ctx, sets.train, dataset.BatchOptions{
-		Size: batchSize, Shuffle: true, Seed: seed, Ledger: ledger, Augment: sets.augment,
-	}) {
-		var stats train.Stats
-		if err == nil {
-			stats, err = trainer.Step(ctx, batch.Pairs)
-		}
-		if errors.Is(err, context.Canceled) {
-			fmt.Fprintf(os.Stderr, "\ninterrupted after %d steps\n", trainer.Steps())
-			break
-		}
-		if err != nil {
-			return err
-		}
-		progress.Update(stats)
-		if trainer.Steps() == steps {
-			break
-		}
+	err = trainer.Fit(ctx, sets.train, train.Run{
+		Steps:       steps,
+		Batches:     dataset.BatchOptions{Size: batchSize, Shuffle: true, Seed: seed, Ledger: ledger, Augment: sets.augment},
+		Checkpoints: train.Checkpoints{Dir: checkpoints, Every: 200},
+		Observers:   []train.Observer{train.NewProgress(os.Stderr, steps, terminal())},
+	})
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(os.Stderr, "\ninterrupted after %d steps\n", trainer.Steps())
+	} else if err != nil {
+		return err
 	}
 	if err := model.Save(out); err != nil {
 		return err
