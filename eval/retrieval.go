@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -13,9 +14,9 @@ import (
 
 // Retrieval is recall@k both ways over a set of pictures with captions: the
 // share of queries with a right answer among the k nearest. A picture with
-// several captions has several right answers, and each caption is a query, as
-// CLIP's benchmarks count. A right answer comes after the wrong ones that are as
-// near, among them the same words for another picture.
+// several captions has several right answers, of which one is enough, and each
+// caption is a query, as CLIP's benchmarks count. A right answer comes after the
+// wrong ones that are as near, among them the same words for another picture.
 type Retrieval struct {
 	Images, Captions         int
 	Truncated                int             // captions that did not fit into the context length
@@ -26,22 +27,25 @@ type Retrieval struct {
 // Retrieve measures recall@k for each k. Samples that cannot be used are skipped
 // and listed; a set of which none is left is an error.
 func Retrieve(ctx context.Context, m *encoder.Model, src dataset.Source, ks ...int) (*Retrieval, error) {
-	r := &Retrieval{ImageToText: make(map[int]float64), TextToImage: make(map[int]float64)}
-	var rows []float32
-	var texts []string
-	var owner []int // picture of each caption
-	err := each(ctx, m, src, &r.Skipped, func(sample dataset.Sample, _ dataset.Pair, row *encoder.Embeddings) {
-		for _, c := range sample.Captions {
-			texts, owner = append(texts, c), append(owner, r.Images)
-		}
-		rows = append(rows, row.Data...)
-		r.Images++
-	})
+	f, err := Embed(ctx, m, src, nil)
 	if err != nil {
 		return nil, err
 	}
-	if r.Images == 0 {
-		return nil, nothing(r.Skipped)
+	return f.Retrieve(ctx, m, ks...)
+}
+
+// Retrieve measures recall@k on pictures already embedded by the model.
+func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*Retrieval, error) {
+	r := &Retrieval{
+		Images: f.Images.N, Skipped: f.Skipped,
+		ImageToText: make(map[int]float64), TextToImage: make(map[int]float64),
+	}
+	var texts []string
+	var owner []int // picture of each caption
+	for i, captions := range f.Captions {
+		for _, c := range captions {
+			texts, owner = append(texts, c), append(owner, i)
+		}
 	}
 	words, err := m.EncodeTexts(ctx, texts...)
 	if err != nil {
@@ -51,9 +55,16 @@ func Retrieve(ctx context.Context, m *encoder.Model, src dataset.Source, ks ...i
 		return nil, errors.New("eval: a caption's embedding is not finite")
 	}
 	r.Captions, r.Truncated = words.N, words.Truncated
-	images := &encoder.Embeddings{N: r.Images, Dim: words.Dim, Data: rows}
-	recall(r.ImageToText, ks, ranks(images, words, func(image, caption int) bool { return owner[caption] == image }))
-	recall(r.TextToImage, ks, ranks(words, images, func(caption, image int) bool { return owner[caption] == image }))
+	toText, err := ranks(ctx, f.Images, words, func(image, caption int) bool { return owner[caption] == image })
+	if err != nil {
+		return nil, err
+	}
+	toImage, err := ranks(ctx, words, f.Images, func(caption, image int) bool { return owner[caption] == image })
+	if err != nil {
+		return nil, err
+	}
+	recall(r.ImageToText, ks, toText)
+	recall(r.TextToImage, ks, toImage)
 	return r, nil
 }
 
@@ -72,15 +83,13 @@ func recall(at map[int]float64, ks, ranks []int) {
 
 // ranks returns how many wrong answers stand before each query's first right
 // one; equal similarity counts against the query.
-func ranks(queries, answers *encoder.Embeddings, right func(query, answer int) bool) []int {
+func ranks(ctx context.Context, queries, answers *encoder.Embeddings, right func(query, answer int) bool) ([]int, error) {
 	out := make([]int, queries.N)
-	kernel.Parallel(queries.N, func(q int) {
-		sim := make([]float32, answers.N)
+	err := similarities(ctx, queries, answers, func(q int, sim []float32) {
 		best := float32(math.Inf(-1))
-		for a := range sim {
-			sim[a] = kernel.Dot(queries.Row(q), answers.Row(a))
+		for a, s := range sim {
 			if right(q, a) {
-				best = max(best, sim[a])
+				best = max(best, s)
 			}
 		}
 		for a, s := range sim {
@@ -89,5 +98,34 @@ func ranks(queries, answers *encoder.Embeddings, right func(query, answer int) b
 			}
 		}
 	})
-	return out
+	return out, err
+}
+
+// similarities calls use with the cosines of each query to all answers, for
+// several queries at once. Equal answers have equal cosines, to the bit.
+func similarities(ctx context.Context, queries, answers *encoder.Embeddings, use func(query int, sim []float32)) error {
+	dim, n := queries.Dim, answers.N
+	block := min(max((1<<22)/max(n, 1), 1), 256, queries.N) // about 16 MB
+	sims := make([]float32, block*n)
+	for from := 0; from < queries.N; from += block {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("eval: %w", err)
+		}
+		rows := min(block, queries.N-from)
+		kernel.Gemm(kernel.NT, rows, n, dim, 1, queries.Data[from*dim:], dim, answers.Data, dim, 0, sims, n)
+		kernel.Parallel(rows, func(i int) { use(from+i, sims[i*n:][:n]) })
+	}
+	return nil
+}
+
+// MarshalJSON writes the recalls by k.
+func (r *Retrieval) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Pictures    int             `json:"pictures"`
+		Captions    int             `json:"captions"`
+		Truncated   int             `json:"truncated"`
+		ImageToText map[int]float64 `json:"image_to_text"`
+		TextToImage map[int]float64 `json:"text_to_image"`
+		Skipped     []string        `json:"skipped"`
+	}{r.Images, r.Captions, r.Truncated, r.ImageToText, r.TextToImage, reasons(r.Skipped)})
 }

@@ -44,6 +44,7 @@ func defined(queries, answers *encoder.Embeddings, k int, right func(query, answ
 
 // TestRanks on embeddings made by hand: what is right stands beside each.
 func TestRanks(t *testing.T) {
+	ctx := context.Background()
 	images := &encoder.Embeddings{N: 3, Dim: 2, Data: []float32{1, 0, 0, 1, 0.6, 0.8}}
 	texts := &encoder.Embeddings{N: 5, Dim: 2, Data: []float32{
 		1, 0, // of image 0: nearest to it
@@ -53,12 +54,14 @@ func TestRanks(t *testing.T) {
 		0.8, 0.6, // of image 2: image 2 is nearest
 	}}
 	owner := []int{0, 0, 1, 2, 2}
-	got := ranks(images, texts, func(image, text int) bool { return owner[text] == image })
+	got, err := ranks(ctx, images, texts, func(image, text int) bool { return owner[text] == image })
+	check(t, err)
 	// Image 0 meets a tie with a wrong text, which counts against it.
 	if want := []int{1, 0, 1}; !slices.Equal(got, want) {
 		t.Errorf("image to text: ranks %v, want %v", got, want)
 	}
-	got = ranks(texts, images, func(text, image int) bool { return owner[text] == image })
+	got, err = ranks(ctx, texts, images, func(text, image int) bool { return owner[text] == image })
+	check(t, err)
 	if want := []int{0, 2, 1, 1, 0}; !slices.Equal(got, want) {
 		t.Errorf("text to image: ranks %v, want %v", got, want)
 	}
@@ -93,8 +96,15 @@ func TestRanksByDefinition(t *testing.T) {
 		b := func(text, image int) bool { return owner[text] == image }
 		toText, toImage := make(map[int]float64), make(map[int]float64)
 		ks := []int{1, 2, 3, 5, 100}
-		recall(toText, ks, ranks(images, texts, a))
-		recall(toImage, ks, ranks(texts, images, b))
+		for _, way := range []struct {
+			at               map[int]float64
+			queries, answers *encoder.Embeddings
+			right            func(query, answer int) bool
+		}{{toText, images, texts, a}, {toImage, texts, images, b}} {
+			got, err := ranks(context.Background(), way.queries, way.answers, way.right)
+			check(t, err)
+			recall(way.at, ks, got)
+		}
 		for _, k := range ks {
 			if want := defined(images, texts, k, a); toText[k] != want {
 				t.Errorf("%d pictures: image to text recall@%d is %g, want %g", n+1, k, toText[k], want)
@@ -119,7 +129,9 @@ func TestChance(t *testing.T) {
 	}
 	at := make(map[int]float64)
 	ks := []int{20, 100, 300}
-	recall(at, ks, ranks(drawn(), drawn(), func(q, a int) bool { return q == a }))
+	got, err := ranks(context.Background(), drawn(), drawn(), func(q, a int) bool { return q == a })
+	check(t, err)
+	recall(at, ks, got)
 	for _, k := range ks {
 		want := float64(k) / n
 		tol := 4 * math.Sqrt(want*(1-want)/n)

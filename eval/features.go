@@ -1,0 +1,58 @@
+package eval
+
+import (
+	"context"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+)
+
+// Features are the embeddings of a set's pictures with what is known of them, to
+// be measured in several ways without being encoded again. They are not written
+// to after [Embed] and may be read by several goroutines.
+type Features struct {
+	Images   *encoder.Embeddings // (N, D), normalised
+	Keys     []string
+	Labels   []string // "" where a picture has none
+	Captions [][]string
+	Skipped  []error // samples that could not be used, and why
+}
+
+// Embed encodes the pictures of a set. Samples that cannot be used are skipped
+// and listed; a set of which none is left is an error. Each picture and its
+// embedding go to see, which may be nil.
+func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(dataset.Pair, *encoder.Embeddings)) (*Features, error) {
+	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().Vision.EmbedDim}}
+	err := each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
+		f.Images.N++
+		f.Images.Data = append(f.Images.Data, row.Data...)
+		f.Keys = append(f.Keys, pair.Key)
+		f.Labels = append(f.Labels, pair.Label)
+		f.Captions = append(f.Captions, sample.Captions)
+		if see != nil {
+			see(pair, row)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.Images.N == 0 {
+		return nil, nothing(f.Skipped)
+	}
+	return f, nil
+}
+
+// row returns one embedding.
+func (f *Features) row(i int) *encoder.Embeddings {
+	return &encoder.Embeddings{N: 1, Dim: f.Images.Dim, Data: f.Images.Row(i)}
+}
+
+// classification begins a measurement, taking over what was skipped already.
+func (f *Features) classification(classes []string) (*Classification, error) {
+	c, err := newClassification(classes)
+	if err != nil {
+		return nil, err
+	}
+	c.Skipped = append(c.Skipped, f.Skipped...)
+	return c, nil
+}

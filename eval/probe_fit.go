@@ -1,0 +1,129 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/goclip/goclip/internal/logistic"
+)
+
+// fitting is one call of FitProbe.
+type fitting struct {
+	ctx context.Context
+	ProbeOptions
+	classes          []string
+	train, held, all *labelled
+	done, total      int
+}
+
+func (f *fitting) run(train, val *Features) (*Probe, error) {
+	if err := f.open(train, val); err != nil {
+		return nil, err
+	}
+	l2, validated, err := f.L2, 0.0, error(nil)
+	if l2 == 0 {
+		if l2, validated, err = f.search(); err != nil {
+			return nil, err
+		}
+	}
+	all, err := f.regression(f.all)
+	if err != nil {
+		return nil, err
+	}
+	p, err := f.fit(all, l2)
+	if err != nil {
+		return nil, err
+	}
+	p.Validated = validated
+	return p, nil
+}
+
+func (f *fitting) open(train, val *Features) (err error) {
+	f.total = 1
+	if val == nil {
+		f.classes, f.all, err = train.labelled()
+	} else {
+		f.classes, f.train, err = train.labelled(val)
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(f.classes) < 2:
+		return fmt.Errorf("the training set has only the class %q, want two or more", f.classes[0])
+	case val == nil:
+		f.train, f.held = f.all.split(f.Seed)
+	default:
+		f.held = val.within(f.classes)
+		f.all = f.train.join(f.held)
+	}
+	if f.held.x.N == 0 && f.L2 == 0 {
+		return errors.New("no picture to choose L2 by: the validation set has none of the classes, or no class has five pictures to hold one out")
+	}
+	return nil
+}
+
+// The grid of L2 goes from 10^-6 in twelfths of a decade.
+const gridLast, gridCoarse = 96, 16
+
+func gridL2(i int) float64 { return math.Pow(10, float64(i)/12-6) }
+
+// search returns the L2 of the grid that does best on the held-out pictures.
+func (f *fitting) search() (l2, accuracy float64, err error) {
+	r, err := f.regression(f.train)
+	if err != nil {
+		return 0, 0, err
+	}
+	scores, best := make(map[int]float64), -1
+	try := func(i int) error {
+		if _, known := scores[i]; known || i < 0 || i > gridLast {
+			f.total--
+			return nil
+		}
+		p, err := f.fit(r, gridL2(i))
+		if err != nil {
+			return err
+		}
+		scores[i] = p.accuracy(f.held)
+		if best < 0 || scores[i] > scores[best] || scores[i] == scores[best] && i > best {
+			best = i
+		}
+		return nil
+	}
+	f.total += gridLast/gridCoarse + 1 + 2*4 // four halvings, on both sides of the best
+	for i := 0; i <= gridLast; i += gridCoarse {
+		if err := try(i); err != nil {
+			return 0, 0, err
+		}
+	}
+	for step := gridCoarse / 2; step > 0; step /= 2 {
+		around := best
+		for _, i := range []int{around - step, around + step} {
+			if err := try(i); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	return gridL2(best), scores[best], nil
+}
+
+func (f *fitting) regression(l *labelled) (*logistic.Regression, error) {
+	return logistic.New(l.x.Data, l.x.Dim, l.y, len(f.classes))
+}
+
+func (f *fitting) fit(r *logistic.Regression, l2 float64) (*Probe, error) {
+	w, err := r.Fit(f.ctx, logistic.Config{L2: l2, Bias: true})
+	if err != nil {
+		return nil, err
+	}
+	p := &Probe{Classes: f.classes, L2: l2, dim: f.all.x.Dim, weights: make([]float32, len(w.W)), bias: w.B}
+	for i, v := range w.W {
+		p.weights[i] = float32(v)
+	}
+	f.done++
+	if f.Progress != nil {
+		f.Progress(f.done, f.total)
+	}
+	return p, nil
+}
