@@ -23,6 +23,9 @@ type AdamW struct {
 	// Exempt says which tensors do not decay, by their place in the model; nil
 	// means those of fewer than two dimensions.
 	Exempt func(i int, v G.Value) bool
+	// Rate, where not nil, gives a tensor's learning rate as a part of LR, by its
+	// place in the model.
+	Rate func(i int) float64
 
 	steps   int
 	moments []moment
@@ -88,7 +91,7 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error
 		}
 		kernel.AdamW(w, grads[i], a.moments[i].m, a.moments[i].v, kernel.AdamWStep{
 			Beta1: float32(a.Beta1), Beta2: float32(a.Beta2), Eps: float32(a.Eps),
-			LR: float32(a.LR), WeightDecay: float32(decay), GradScale: float32(scale),
+			LR: float32(a.LR * a.rate(i)), WeightDecay: float32(decay), GradScale: float32(scale),
 			Correction1: float32(1 - math.Pow(a.Beta1, float64(a.steps))),
 			Correction2: float32(1 - math.Pow(a.Beta2, float64(a.steps))),
 		})
@@ -113,4 +116,11 @@ func (a *AdamW) exempt(i int, v G.Value) bool {
 		return a.Exempt(i, v)
 	}
 	return v.Shape().Dims() < 2
+}
+
+func (a *AdamW) rate(i int) float64 {
+	if a.Rate != nil {
+		return a.Rate(i)
+	}
+	return 1
 }

@@ -18,6 +18,12 @@ type Config struct {
 	NoDecay     []string // further tensors without decay, as path.Match patterns of their names
 	ClipNorm    float64  // of the global gradient norm; zero means no clipping
 
+	// LayerDecay makes the learning rate fall with depth, from 1 at the features by
+	// this factor a block, down to the embeddings before the first (Clark et al.,
+	// 2020, ELECTRA; Bao et al., 2022, BEiT), such as 0.75. Zero means 1, one rate
+	// for all.
+	LayerDecay float64
+
 	// LockImage and LockText keep a tower as it is (Zhai et al., 2022, LiT, locks
 	// the image tower); Freeze keeps the parameters whose names match one of the
 	// path.Match patterns, such as "visual.transformer.resblocks.[0-5].*" or
@@ -66,6 +72,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	set(&c.Beta2, 0.98)
 	set(&c.Eps, 1e-6)
 	set(&c.MaxLogitScale, 100)
+	set(&c.LayerDecay, 1)
 	if c.Loss == "" {
 		c.Loss = "infonce"
 		if m.LogitBias() != nil {
@@ -88,6 +95,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
 		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case !(c.LayerDecay > 0 && c.LayerDecay <= 1):
+		return c, fmt.Errorf("train: LayerDecay is %g, want a factor above 0 and at most 1", c.LayerDecay)
 	case !(c.PatchDropout >= 0 && c.PatchDropout < 1):
 		return c, fmt.Errorf("train: PatchDropout is %g, want 0 to below 1", c.PatchDropout)
 	case c.PatchDropout > 0 && m.Config().Vision.Stages != nil:

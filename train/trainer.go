@@ -62,10 +62,12 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	}
 	for _, w := range t.weights {
 		t.params = append(t.params, w)
+		w.rate = math.Pow(cfg.LayerDecay, float64(depth(m, w.param.Name)))
 	}
 	t.solver.Exempt = func(i int, _ G.Value) bool {
 		return !t.weights[i].param.Decayed() || matches(cfg.NoDecay, t.weights[i].param.Name)
 	}
+	t.solver.Rate = func(i int) float64 { return t.weights[i].rate }
 	t.average = newAverage(cfg.EMA, t.weights)
 	return t, nil
 }

@@ -27,6 +27,7 @@ const (
 // solvers take it.
 type weight struct {
 	part  part
+	rate  float64 // of learning, as a part of the schedule's
 	param *encoder.Param
 	value *tensor.Dense
 	grad  G.Value
