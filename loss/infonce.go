@@ -11,50 +11,34 @@ import (
 // InfoNCE is CLIP's symmetric cross-entropy (Radford et al., 2021, figure 3): the
 // mean of choosing the right text for each image and the right image for each
 // text among the B of the batch. Its value at scale 0 is ln B. Bias is not used.
-func InfoNCE(image, text, scale, _ *G.Node) (cost *G.Node, err error) {
+func InfoNCE(image, text, scale, bias *G.Node) (cost *G.Node, err error) {
+	return Targets{}.InfoNCE(image, text, scale, bias)
+}
+
+// InfoNCE is [InfoNCE] with these targets: several right answers have equal
+// weight, and smoothing goes to all B answers alike.
+func (t Targets) InfoNCE(image, text, scale, _ *G.Node) (cost *G.Node, err error) {
 	defer nn.Catch(&err, "loss: InfoNCE")
-	return infoNCE("InfoNCE", image, text, scale), nil
-}
-
-// GroupedInfoNCE is [InfoNCE] for batches in which several pairs share a caption
-// or class. Groups, (B) int32, names each pair's; all pairs of one group count as
-// right answers for each other, with equal weight. Where every group has one
-// member it is InfoNCE.
-func GroupedInfoNCE(groups *G.Node) Func {
-	return func(image, text, scale, _ *G.Node) (cost *G.Node, err error) {
-		defer nn.Catch(&err, "loss: GroupedInfoNCE")
-		nn.WantShape("GroupedInfoNCE", "groups", groups, image.Shape()[0])
-		return infoNCE("GroupedInfoNCE", image, text, scale, groups), nil
-	}
-}
-
-func infoNCE(name string, image, text, scale *G.Node, groups ...*G.Node) *G.Node {
-	b, d := pairs(name, image, text, scale)
+	b, d := pairs("InfoNCE", image, text, scale)
+	t.check("InfoNCE", b)
 	c := newContrast(b, d)
+	in, back := t.inputs([]*G.Node{image, text, scale}, c.pullbacks())
 	return nn.Apply(nn.Op{
-		Name: name,
+		Name: "InfoNCE",
 		Forward: func(y []float32, x nn.Inputs) {
-			group := make([]int32, b)
-			if len(groups) == 1 {
-				copy(group, x.I32(3))
-			} else {
-				for i := range group {
-					group[i] = int32(i)
-				}
-			}
 			z := c.logits(x.F32(0), x.F32(1), x.F32(2)[0], 0)
-			y[0] = float32(crossEntropies(c.grad, z, group))
+			y[0] = float32(crossEntropies(c.grad, z, t.groups(x[3:], b), t.Smoothing))
 		},
-		Backward: append(c.pullbacks(), make([]nn.Pullback, len(groups))...),
-	}, append([]*G.Node{image, text, scale}, groups...)...)
+		Backward: back,
+	}, in...), nil
 }
 
 // crossEntropies returns the mean of the two directions' cross-entropies against
-// the uniform distribution over each pair's group, and fills
-// the gradient by the logits z,
+// the uniform distribution over each pair's group, mixed with that over all, and
+// fills the gradient by the logits z,
 //
 //	(softmax over the row + softmax over the column − 2·target) / 2B
-func crossEntropies(grad []float32, z []float64, group []int32) float64 {
+func crossEntropies(grad []float32, z []float64, group []int32, smoothing float64) float64 {
 	b := len(group)
 	members := make(map[int32]float64)
 	for _, g := range group {
@@ -66,11 +50,11 @@ func crossEntropies(grad []float32, z []float64, group []int32) float64 {
 		row := z[i*b:][:b]
 		sum += rows[i] + cols[i]
 		for j, zij := range row {
-			target := 0.0
+			target := smoothing / float64(b)
 			if group[i] == group[j] {
-				target = 1 / members[group[i]]
-				sum -= 2 * target * zij
+				target += (1 - smoothing) / members[group[i]]
 			}
+			sum -= 2 * target * zij
 			grad[i*b+j] = float32((math.Exp(zij-rows[i]) + math.Exp(zij-cols[j]) - 2*target) / float64(2*b))
 		}
 	}

@@ -21,6 +21,7 @@ type batch struct {
 	image, text []float32
 	scale, bias float32
 	groups      []int32
+	smoothing   float64
 }
 
 type result struct {
@@ -48,27 +49,21 @@ func leaf(g *G.ExprGraph, name string, v []float32, shape ...int) *G.Node {
 		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
 }
 
-// objective is a loss by name: infonce, sigmoid, and the grouped forms.
+// run computes an objective, infonce or sigmoid, and its gradients.
 func (in batch) run(t *testing.T, objective string) result {
 	t.Helper()
 	g := G.NewGraph()
 	image, text := leaf(g, "image", in.image, in.b, in.d), leaf(g, "text", in.text, in.b, in.d)
 	scale, bias := leaf(g, "scale", []float32{in.scale}, 1), leaf(g, "bias", []float32{in.bias}, 1)
-	wrt := []*G.Node{image, text, scale}
-	var f loss.Func
-	groups := func() *G.Node {
-		return G.NewTensor(g, tensor.Int32, 1, G.WithName("groups"), G.WithShape(in.b),
+	targets := loss.Targets{Smoothing: in.smoothing}
+	if in.groups != nil {
+		targets.Groups = G.NewTensor(g, tensor.Int32, 1, G.WithName("groups"), G.WithShape(in.b),
 			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
 	}
-	switch objective {
-	case "infonce":
-		f = loss.InfoNCE
-	case "grouped infonce":
-		f = loss.GroupedInfoNCE(groups())
-	case "sigmoid":
-		f, wrt = loss.Sigmoid, append(wrt, bias)
-	case "grouped sigmoid":
-		f, wrt = loss.GroupedSigmoid(groups()), append(wrt, bias)
+	wrt := []*G.Node{image, text, scale}
+	f := targets.InfoNCE
+	if objective == "sigmoid" {
+		f, wrt = targets.Sigmoid, append(wrt, bias)
 	}
 	cost, err := f(image, text, scale, bias)
 	must(t, err)
@@ -112,41 +107,59 @@ func (in batch) reference(objective string) float64 {
 		}
 		return s * float64(in.scale)
 	}
+	// Smoothed, a loss is mixed with its mean over all answers there are.
+	smooth := func(loss, mean float64) float64 { return (1-in.smoothing)*loss + in.smoothing*mean }
 	var sum float64
 	for i := range in.b {
-		var rowZ, colZ, positives float64
+		if objective == "sigmoid" {
+			for j := range in.b {
+				yes := math.Log1p(math.Exp(-z(i, j) - float64(in.bias)))
+				no := math.Log1p(math.Exp(z(i, j) + float64(in.bias)))
+				answer := no
+				if same(i, j) {
+					answer = yes
+				}
+				sum += smooth(answer, (yes+no)/2)
+			}
+			continue
+		}
+		var rowZ, colZ, positives, right, all float64
 		for j := range in.b {
 			rowZ += math.Exp(z(i, j))
 			colZ += math.Exp(z(j, i))
+		}
+		for j := range in.b {
+			choices := (math.Log(rowZ) - z(i, j) + math.Log(colZ) - z(j, i)) / 2
+			all += choices
 			if same(i, j) {
+				right += choices
 				positives++
 			}
 		}
-		for j := range in.b {
-			if objective == "sigmoid" {
-				sign := -1.0
-				if same(i, j) {
-					sign = 1
-				}
-				sum += math.Log1p(math.Exp(-sign * (z(i, j) + float64(in.bias))))
-			} else if same(i, j) {
-				sum += (math.Log(rowZ) - z(i, j) + math.Log(colZ) - z(j, i)) / positives / 2
-			}
-		}
+		sum += smooth(right/positives, all/float64(in.b))
 	}
 	return sum / float64(in.b)
 }
 
 func TestDefinitionAndGradients(t *testing.T) {
-	for _, objective := range []string{"infonce", "sigmoid", "grouped infonce", "grouped sigmoid"} {
-		in := random(3, 6, 5, 4)
-		name := objective
-		if objective[0] == 'g' {
-			in.groups = []int32{7, 1, 7, 2, 1, 7}
-			name = objective[len("grouped "):]
-		}
-		t.Run(objective, func(t *testing.T) {
-			got := in.run(t, objective)
+	for _, c := range []struct {
+		what, name string
+		groups     []int32
+		smoothing  float64
+	}{
+		{what: "infonce", name: "infonce"},
+		{what: "sigmoid", name: "sigmoid"},
+		{what: "grouped infonce", name: "infonce", groups: []int32{7, 1, 7, 2, 1, 7}},
+		{what: "grouped sigmoid", name: "sigmoid", groups: []int32{7, 1, 7, 2, 1, 7}},
+		{what: "smoothed infonce", name: "infonce", smoothing: 0.1},
+		{what: "smoothed sigmoid", name: "sigmoid", smoothing: 0.1},
+		{what: "grouped and smoothed infonce", name: "infonce", groups: []int32{7, 1, 7, 2, 1, 7}, smoothing: 0.3},
+		{what: "grouped and smoothed sigmoid", name: "sigmoid", groups: []int32{7, 1, 7, 2, 1, 7}, smoothing: 0.3},
+	} {
+		in, name := random(3, 6, 5, 4), c.name
+		in.groups, in.smoothing = c.groups, c.smoothing
+		t.Run(c.what, func(t *testing.T) {
+			got := in.run(t, name)
 			near(t, "loss", got.cost, in.reference(name), 2e-6)
 			check := func(what string, x, grad []float32) {
 				for i := range x {
@@ -226,8 +239,9 @@ func TestPermutation(t *testing.T) {
 func TestGroupsOfOne(t *testing.T) {
 	for _, objective := range []string{"infonce", "sigmoid"} {
 		in := random(6, 5, 8, 10)
+		plain := in.run(t, objective)
 		in.groups = []int32{9, 4, 2, 0, -1}
-		plain, grouped := in.run(t, objective), in.run(t, "grouped "+objective)
+		grouped := in.run(t, objective)
 		near(t, objective, grouped.cost, plain.cost, 0)
 		for i := range plain.image {
 			near(t, "its gradient", float64(grouped.image[i]), float64(plain.image[i]), 0)
@@ -244,11 +258,34 @@ func TestOneGroup(t *testing.T) {
 		copy(in.image[i*8:][:8], in.image[:8])
 		copy(in.text[i*8:][:8], in.text[:8])
 	}
-	got := in.run(t, "grouped infonce")
+	got := in.run(t, "infonce")
 	near(t, "loss", got.cost, math.Log(4), 1e-6)
 	for i := range got.image {
 		near(t, "gradient", float64(got.image[i]), 0, 1e-6)
 	}
+}
+
+// TestSmoothingByHand: where the pairs' embeddings are the axes, a logit is s on
+// the diagonal and 0 elsewhere, and the losses can be written down.
+func TestSmoothingByHand(t *testing.T) {
+	const b, s, eps, bias = 4, 3.0, 0.2, -1.0
+	in := batch{b: b, d: b, image: make([]float32, b*b), scale: s, bias: bias, smoothing: eps}
+	for i := range b {
+		in.image[i*b+i] = 1
+	}
+	in.text = in.image
+	near(t, "infonce", in.run(t, "infonce").cost, math.Log(math.Exp(s)+b-1)-s*(1-eps+eps/b), 1e-6)
+	softplus := func(x float64) float64 { return math.Log1p(math.Exp(x)) }
+	near(t, "sigmoid", in.run(t, "sigmoid").cost,
+		softplus(s+bias)-(1-eps/2)*(s+bias)+(b-1)*(softplus(bias)-eps/2*bias), 1e-6)
+}
+
+// TestSmoothedScaleZeroIsChance: at scale 0 all answers are alike, and no target
+// is closer to them than another.
+func TestSmoothedScaleZeroIsChance(t *testing.T) {
+	in := random(1, 7, 8, 0)
+	in.smoothing, in.groups = 0.3, []int32{1, 2, 1, 3, 1, 2, 4}
+	near(t, "InfoNCE of 7 pairs at scale 0", in.run(t, "infonce").cost, math.Log(7), 1e-6)
 }
 
 // TestLargeScale is CLIP's clamp, 100, where a naive exponential overflows.
@@ -273,6 +310,12 @@ func TestBadInput(t *testing.T) {
 		want string
 		f    func() (*G.Node, error)
 	}{
+		{"loss: InfoNCE: InfoNCE: groups has shape (3), want (2)", func() (*G.Node, error) {
+			return loss.Targets{Groups: leaf(g, "g", make([]float32, 3), 3)}.InfoNCE(a, a, scale, nil)
+		}},
+		{"loss: Sigmoid: Sigmoid: smoothing is 1, want 0 to below 1", func() (*G.Node, error) {
+			return loss.Targets{Smoothing: 1}.Sigmoid(a, a, scale, scale)
+		}},
 		{"loss: InfoNCE: InfoNCE: text embeddings has shape (3, 3), want (2, 3)", func() (*G.Node, error) { return loss.InfoNCE(a, b, scale, nil) }},
 		{"loss: Sigmoid: Sigmoid: no bias: SigLIP's loss needs one", func() (*G.Node, error) { return loss.Sigmoid(a, a, scale, nil) }},
 	} {

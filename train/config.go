@@ -38,6 +38,9 @@ type Config struct {
 	// of one "caption" (the meaning of ""), of one "label" or caption, or "none"
 	// but a pair's own.
 	Groups string
+	// LabelSmoothing, from 0 to below 1, is the part of the targets' certainty that
+	// is spread over all answers; see [loss.Targets].
+	LabelSmoothing float64
 	// MaxLogitScale clamps the temperature after each step: exp(logit_scale) lies
 	// in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
@@ -95,6 +98,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
 		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
+		return c, fmt.Errorf("train: LabelSmoothing is %g, want 0 to below 1", c.LabelSmoothing)
 	case !(c.LayerDecay > 0 && c.LayerDecay <= 1):
 		return c, fmt.Errorf("train: LayerDecay is %g, want a factor above 0 and at most 1", c.LayerDecay)
 	case !(c.PatchDropout >= 0 && c.PatchDropout < 1):

@@ -116,12 +116,13 @@ func (t *Trainer) objective(p *pass) error {
 	if err != nil {
 		return err
 	}
+	targets := loss.Targets{Groups: groups, Smoothing: t.cfg.LabelSmoothing}
 	if t.cfg.Loss == "sigmoid" {
 		bias := t.model.LogitBias().Node(p.graph)
-		p.cost, err = loss.GroupedSigmoid(groups)(p.embeddings[image], p.embeddings[text], scale, bias)
+		p.cost, err = targets.Sigmoid(p.embeddings[image], p.embeddings[text], scale, bias)
 		return err
 	}
-	p.cost, err = loss.GroupedInfoNCE(groups)(p.embeddings[image], p.embeddings[text], scale, nil)
+	p.cost, err = targets.InfoNCE(p.embeddings[image], p.embeddings[text], scale, nil)
 	return err
 }
 

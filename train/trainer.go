@@ -135,9 +135,10 @@ func (t *Trainer) chance(b int) float64 {
 	if t.cfg.Loss == "infonce" {
 		return math.Log(float64(b))
 	}
-	// Sigmoid: every combination answered by the prior 1/B.
-	n, p := float64(b), 1/float64(b)
-	return -(math.Log(p) + (n-1)*math.Log(1-p))
+	// Sigmoid: every combination answered by the prior, the mean target.
+	n, s := float64(b), t.cfg.LabelSmoothing
+	p := (1-s)/n + s/2
+	return -n * (p*math.Log(p) + (1-p)*math.Log(1-p))
 }
 
 // clamp bounds the temperature as CLIP does, unless it is frozen, and returns

@@ -1,0 +1,51 @@
+package loss
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// Targets says which combinations of a batch are right answers, and with what
+// certainty. The zero value is the plain objectives': each image's own text and
+// each text's own image, certainly. Its methods are of type [Func].
+type Targets struct {
+	// Groups, (B) int32, where not nil, is for batches in which several pairs share
+	// a caption or class: it names each pair's, and all pairs of one group are right
+	// answers for each other. Groups of one member each change nothing.
+	Groups *G.Node
+	// Smoothing, from 0 to below 1, is the part of the certainty that is spread over
+	// all answers (Szegedy et al., 2016), as PyTorch's label_smoothing is.
+	Smoothing float64
+}
+
+func (t Targets) check(name string, b int) {
+	if t.Groups != nil {
+		nn.WantShape(name, "groups", t.Groups, b)
+	}
+	if !(t.Smoothing >= 0 && t.Smoothing < 1) {
+		nn.Fail(name, "smoothing is %g, want 0 to below 1", t.Smoothing)
+	}
+}
+
+// inputs appends the groups, where there are any, to an op's inputs and
+// pullbacks.
+func (t Targets) inputs(in []*G.Node, back []nn.Pullback) ([]*G.Node, []nn.Pullback) {
+	if t.Groups == nil {
+		return in, back
+	}
+	return append(in, t.Groups), append(back, nn.Pullback{})
+}
+
+// groups reads them from the inputs that were appended; without any, each pair
+// is a group of its own.
+func (t Targets) groups(appended nn.Inputs, b int) []int32 {
+	if t.Groups != nil {
+		return appended.I32(0)
+	}
+	own := make([]int32, b)
+	for i := range own {
+		own[i] = int32(i)
+	}
+	return own
+}
