@@ -1,8 +1,9 @@
 // Package scaling asks how a model's loss falls with its parameters, its data and
 // the compute that trains it, and what to spend the next budget on.
 //
-// The cost of a run is counted from the model's shapes ([TrainingFLOPs]). Laws are
-// fitted to what runs gave, each with bootstrap intervals:
+// Runs of a grid of models and amounts of data become records ([RunAll], [Record],
+// [Log]); what a run costs is counted from its model's shapes ([TrainingFLOPs]).
+// Laws are fitted to the records, each with bootstrap intervals:
 //
 //   - [FitLine], a straight line in logarithms, y = A·x^−α;
 //   - [FitPower], with an irreducible term, y = E + A·x^−α;
