@@ -6,44 +6,28 @@ import (
 	"sync/atomic"
 )
 
-// helpers counts the goroutines that Parallel has running beside its callers,
-// in the whole process. It stays below GOMAXPROCS, so a Parallel inside a
-// Parallel, or beside another, finds no helper left and runs on its own
-// goroutine instead of crowding the cores.
-var helpers atomic.Int64
-
 // Parallel calls f(i) for every i in [0, n), on at most GOMAXPROCS goroutines,
 // and returns when all calls are done. The calls come in no particular order.
 // Where one panics, the calls not yet begun are dropped and the panic is raised
 // again in the caller, with its own value. Parallel may be nested and may be
-// called from many goroutines at once.
+// called from many goroutines at once: what finds no core free runs on its
+// caller's goroutine.
 func Parallel(n int, f func(i int)) {
-	want := min(n, runtime.GOMAXPROCS(0)) - 1
-	if want <= 0 {
+	helpers := min(n, runtime.GOMAXPROCS(0)) - 1
+	if helpers <= 0 {
 		for i := range n {
 			f(i)
 		}
 		return
 	}
-	j := job{n: int64(n), f: f}
-	for started := 0; started < want && takeHelper(int64(runtime.GOMAXPROCS(0))); started++ {
-		j.running.Add(1)
-		go j.help()
-	}
+	j := newJob(n, f)
+	offer(j, helpers)
 	j.work()
-	j.running.Wait()
+	j.close()
+	withdraw(j)
 	if p := j.panicked.Load(); p != nil {
 		panic(p.value)
 	}
-}
-
-// takeHelper reserves one helper where fewer than procs-1 are running.
-func takeHelper(procs int64) bool {
-	if helpers.Add(1) < procs {
-		return true
-	}
-	helpers.Add(-1)
-	return false
 }
 
 // job is one call of Parallel.
@@ -51,29 +35,35 @@ type job struct {
 	n        int64
 	f        func(int)
 	next     atomic.Int64
-	running  sync.WaitGroup
 	panicked atomic.Pointer[caught]
+	outer    *job // what was on offer before
+
+	mu     sync.Mutex
+	inside atomic.Int64 // helpers at work; changed under mu
+	closed bool
+	left   sync.Cond
 }
 
 type caught struct{ value any }
 
-func (j *job) help() {
-	defer j.running.Done()
-	defer helpers.Add(-1)
-	j.work()
+func newJob(n int, f func(int)) *job {
+	j := &job{n: int64(n), f: f}
+	j.left.L = &j.mu
+	return j
 }
 
 func (j *job) work() {
 	done := false
 	defer func() {
-		if !done {
-			j.next.Store(j.n)
-			v := recover()
-			if v == nil {
-				v = "kernel: a call of Parallel's function ended its goroutine"
-			}
-			j.panicked.CompareAndSwap(nil, &caught{v})
+		if done {
+			return
 		}
+		j.next.Store(j.n)
+		v := recover()
+		if v == nil {
+			v = "kernel: a call of Parallel's function ended its goroutine"
+		}
+		j.panicked.CompareAndSwap(nil, &caught{v})
 	}()
 	for {
 		i := j.next.Add(1) - 1
@@ -83,4 +73,42 @@ func (j *job) work() {
 		j.f(int(i))
 	}
 	done = true
+}
+
+// help works on j where there is work left, and reports whether there was.
+func (j *job) help() bool {
+	if j.next.Load() >= j.n || !j.enter() {
+		return false
+	}
+	defer j.leave() // even where f ends the goroutine
+	j.work()
+	return true
+}
+
+func (j *job) enter() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.closed {
+		j.inside.Add(1)
+	}
+	return !j.closed
+}
+
+func (j *job) leave() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.inside.Add(-1) == 0 {
+		j.left.Signal()
+	}
+}
+
+// close returns when all helpers have left, and lets in no others.
+func (j *job) close() {
+	linger(func() bool { return j.inside.Load() == 0 })
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	for j.inside.Load() > 0 {
+		j.left.Wait()
+	}
 }

@@ -6,7 +6,20 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
+
+// noneLeft waits for the helpers to end, as they do when there is no work.
+func noneLeft(t *testing.T) {
+	t.Helper()
+	for range 1000 {
+		if crew.size.Load() == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("a helper does not end")
+}
 
 // withProcs runs a test with GOMAXPROCS 1, 2 and 5.
 func withProcs(t *testing.T, f func(t *testing.T)) {
@@ -62,9 +75,7 @@ func TestParallelNestedAndConcurrent(t *testing.T) {
 		if got, want := calls.Load(), int64(8*7*5*3); got != want {
 			t.Fatalf("%d calls, want %d", got, want)
 		}
-		if h := helpers.Load(); h != 0 {
-			t.Fatalf("%d helpers are left over", h)
-		}
+		noneLeft(t)
 	})
 }
 
@@ -94,9 +105,25 @@ func TestParallelPanic(t *testing.T) {
 				}()
 			}
 		}
-		if h := helpers.Load(); h != 0 {
-			t.Fatalf("%d helpers are left over", h)
+		noneLeft(t)
+	})
+}
+
+// TestParallelGoexit: a call that ends its goroutine, as a failing test does,
+// neither hangs the caller nor passes for success.
+func TestParallelGoexit(t *testing.T) {
+	withProcs(t, func(t *testing.T) {
+		ended := make(chan bool)
+		go func() {
+			defer close(ended)
+			defer func() { recover() }()
+			Parallel(20, func(int) { runtime.Goexit() })
+			ended <- true
+		}()
+		if <-ended {
+			t.Fatal("Parallel returned")
 		}
+		noneLeft(t)
 	})
 }
 
