@@ -55,7 +55,7 @@ func newViT(c Config) *vit {
 
 func (v *vit) forward(pixels, keep *G.Node) *G.Node {
 	g := pixels.Graph()
-	x := nn.PatchEmbed(pixels, v.patchEmbed.Node(g)) // (B, P, W)
+	x := nn.PatchEmbed(pixels, v.patchEmbed) // (B, P, W)
 	if v.classEmbedding != nil {
 		x = nn.Prepend(v.classEmbedding.Node(g), x) // (B, 1+P, W)
 	}

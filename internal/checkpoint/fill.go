@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/internal/tensorfile"
 )
 
 // Fill gives every parameter its Data from the file, and fails, before it has
@@ -22,7 +23,9 @@ import (
 //
 // Where it can, Data is a view of the mapped file without a copy, unless
 // Options.Own was set; see there. Half-precision, transposed, joined and resized
-// tensors are copies, made in parallel.
+// tensors are copies, made in parallel. Parameters stored as float32 are fixed
+// unless Options.Own was set; those of half precision are not, since a packed copy
+// would hold them twice.
 func (c *Checkpoint) Fill(params []*nn.Param) error {
 	plans, err := c.plan(params)
 	if err != nil {
@@ -53,8 +56,26 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	}
 	for i, p := range params {
 		p.Data = data[i]
+		if !c.opts.Own && c.float32s(&plans[i]) {
+			p.Fix(func() { c.release(&plans[i]) })
+		}
 	}
 	return nil
+}
+
+func (c *Checkpoint) float32s(p *plan) bool {
+	for _, part := range p.parts {
+		if info, _ := c.weights.Info(part); info.DType != tensorfile.F32 {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Checkpoint) release(p *plan) {
+	for _, part := range p.parts {
+		c.weights.Release(part)
+	}
 }
 
 // plan is how one parameter is read.
@@ -170,8 +191,8 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 		if err := c.weights.Float32(part, data[i*m:(i+1)*m]); err != nil {
 			return nil, err
 		}
-		c.weights.Release(part)
 	}
+	c.release(p)
 	if p.transposed {
 		data = transpose(data, p.shape[1], p.shape[0])
 	}

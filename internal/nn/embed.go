@@ -94,7 +94,11 @@ func Prepend(cls, x *G.Node) *G.Node {
 // whose stride is its kernel's size: pixels (B, 3, H, W), weight
 // (width, 3, patch, patch) → (B, P, width), patches in row-major order. Rows and
 // columns of pixels beyond the last whole patch are dropped.
-func PatchEmbed(pixels, weight *G.Node) *G.Node {
+func PatchEmbed(pixels *G.Node, weight *Param) *G.Node {
+	return patchEmbed(pixels, weight.Node(pixels.Graph()), weight)
+}
+
+func patchEmbed(pixels, weight *G.Node, param *Param) *G.Node {
 	WantShape("patch embedding", "pixels", pixels, -1, -1, -1, -1)
 	WantShape("patch embedding", "weight", weight, -1, pixels.Shape()[1], -1, -1)
 	s, ws := pixels.Shape(), weight.Shape()
@@ -112,6 +116,10 @@ func PatchEmbed(pixels, weight *G.Node) *G.Node {
 				cols = make([]float32, p.b*n*k)
 			}
 			p.cut(cols, x.F32(0))
+			if w := param.pack(kernel.NT, width, k); w != nil {
+				kernel.GemmPacked(p.b*n, 1, cols, k, w, nil, 0, y, width)
+				return
+			}
 			kernel.Gemm(kernel.NT, p.b*n, width, k, 1, cols, k, x.F32(1), k, 0, y, width)
 		},
 		Backward: []Pullback{

@@ -6,13 +6,15 @@ import (
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// LinearOf and LayerNormOf are the layers' ops on any nodes.
+// LinearOf, PatchEmbedOf and LayerNormOf are the layers' ops on any nodes.
 func LinearOf(x, w, b *G.Node) *G.Node {
 	if b == nil {
-		return project("linear", kernel.NT, x, w)
+		return project("linear", kernel.NT, nil, x, w)
 	}
-	return project("linear", kernel.NT, x, w, b)
+	return project("linear", kernel.NT, nil, x, w, b)
 }
+
+func PatchEmbedOf(pixels, weight *G.Node) *G.Node { return patchEmbed(pixels, weight, nil) }
 
 func LayerNormOf(x, gamma, beta *G.Node, eps float64) *G.Node { return layerNorm(x, gamma, beta, eps) }
 

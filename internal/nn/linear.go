@@ -33,14 +33,16 @@ func (l *Linear) Forward(x *G.Node) *G.Node {
 	if l.Bias != nil {
 		in = append(in, l.Bias.Node(g))
 	}
-	return project("linear", kernel.NT, in...)
+	return project("linear", kernel.NT, l.Weight, in...)
 }
 
 // MatMul is x·w over the last dimension of x: (…, in) × (in, out) → (…, out).
-func MatMul(x, w *G.Node) *G.Node { return project("matmul", kernel.NN, x, w) }
+func MatMul(x, w *G.Node) *G.Node { return project("matmul", kernel.NN, nil, x, w) }
 
 // project is x·op(w) (+ b), with w stored (out, in) for NT and (in, out) for NN.
-func project(name string, layout kernel.Layout, in ...*G.Node) *G.Node {
+// Where w is the leaf of a parameter of its own, the product may use what that
+// keeps packed.
+func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G.Node {
 	x, w := in[0], in[1]
 	xs, ws := x.Shape(), w.Shape()
 	if len(xs) < 2 || len(ws) != 2 {
@@ -83,6 +85,10 @@ func project(name string, layout kernel.Layout, in ...*G.Node) *G.Node {
 			var bias []float32
 			if len(x) == 3 {
 				bias = x.F32(2)
+			}
+			if w := weight.pack(layout, n, k); w != nil {
+				kernel.GemmPacked(rows, 1, x.F32(0), k, w, bias, 0, y, n)
+				return
 			}
 			kernel.GemmBias(layout, rows, n, k, x.F32(0), k, x.F32(1), ws[1], bias, y, n)
 		},

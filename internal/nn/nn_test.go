@@ -104,7 +104,7 @@ func layers() []layer {
 				return y
 			}},
 		{"patch embedding", [][]int{{b, 3, 9, 7}, {5, 3, 3, 3}},
-			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbed(x[0], x[1]) },
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbedOf(x[0], x[1]) },
 			func(x [][]float64) []float64 { return refPatchEmbed(x[0], x[1], b, 3, 9, 7, 3, 5) }},
 		{"token", [][]int{{b, l, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Token(x[0], 1) },

@@ -5,9 +5,12 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
 )
 
 // Param is one named tensor of weights. Its memory is shared by every graph
@@ -22,6 +25,11 @@ type Param struct {
 	Buffer bool // statistics, saved but never trained
 
 	init func(data []float32, rng *rand.Rand)
+
+	fixed   bool // Data never changes again
+	release func()
+	packing sync.Once
+	packed  *kernel.Packed
 }
 
 // NewParam returns a parameter without memory, to be initialised to zeros unless
@@ -61,6 +69,29 @@ func (p *Param) Init(seed uint64) {
 	h.Write([]byte(p.Name))
 	p.Data = make([]float32, p.Size())
 	p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
+}
+
+// Fix says that Data is never written to again, so that products may read the
+// weights from a packed copy, made at the first use. Release, where not nil, is
+// called when it is made, for a Data that is a view of a file to leave memory.
+func (p *Param) Fix(release func()) { p.fixed, p.release = true, release }
+
+// pack returns Data, an op(B) of k×n, packed; nil where p is nil or may change.
+func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
+	if p == nil || !p.fixed {
+		return nil
+	}
+	p.packing.Do(func() {
+		ld := k
+		if l == kernel.NN {
+			ld = n
+		}
+		p.packed = kernel.Pack(l, n, k, p.Data, ld)
+		if p.release != nil {
+			p.release()
+		}
+	})
+	return p.packed
 }
 
 // Size is the number of elements.

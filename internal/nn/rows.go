@@ -27,4 +27,4 @@ func Rows(x *G.Node, from, n int) *G.Node {
 }
 
 // Project is [Linear] on nodes, x·wᵀ + b: (…, in), (out, in), (out) → (…, out).
-func Project(x, w, b *G.Node) *G.Node { return project("linear", kernel.NT, x, w, b) }
+func Project(x, w, b *G.Node) *G.Node { return project("linear", kernel.NT, nil, x, w, b) }
