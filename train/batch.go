@@ -18,6 +18,7 @@ type Batch struct {
 	// answers for each other. See [Config].Groups.
 	Groups    []int32
 	Truncated int // captions that did not fit
+	Repeated  int // pairs whose picture or caption an earlier pair of another group has
 }
 
 // Prepare preprocesses pictures and tokenizes captions, several at once. It may
@@ -34,11 +35,12 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		Tokens: make([]int32, len(pairs)*length),
 		Groups: group(pairs, t.cfg.Groups),
 	}
-	errs, cut := make([]error, b.N), make([]bool, b.N)
+	errs, cut, prints := make([]error, b.N), make([]bool, b.N), make([]uint64, b.N)
 	kernel.Parallel(b.N, func(i int) {
 		if err := cfg.Preprocess.Image(b.Pixels[i*size:(i+1)*size], pairs[i].Image); err != nil {
 			errs[i] = fmt.Errorf("train: %s: %w", pairs[i].Key, err)
 		}
+		prints[i] = fingerprint(b.Pixels[i*size : (i+1)*size])
 		_, cut[i] = t.model.Tokenizer().Encode(b.Tokens[i*length:(i+1)*length], pairs[i].Caption)
 	})
 	for _, c := range cut {
@@ -46,6 +48,7 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 			b.Truncated++
 		}
 	}
+	b.Repeated = repeated(pairs, prints, b.Groups)
 	return b, errors.Join(errs...)
 }
 

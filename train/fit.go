@@ -28,7 +28,7 @@ type Run struct {
 //
 // with what a long one needs: it goes on from the newest whole checkpoint of
 // run.Checkpoints, or begins where there is none, tells the observers of each
-// step and writes further checkpoints. A checkpoint of a run with another
+// step, with the warnings of a [Diagnosis], and writes further checkpoints. A checkpoint of a run with another
 // model, configuration, tokenizer, seed, batch size or set is refused, with all
 // that differs.
 //
@@ -52,12 +52,13 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) error {
 
 // fit is a run under way.
 type fit struct {
-	t        *Trainer
-	run      Run
-	id       identity
-	next     dataset.Cursor // after the last step
-	saved    int            // the step of the newest checkpoint
-	warnings []string       // for the next event
+	t         *Trainer
+	run       Run
+	id        identity
+	diagnosis Diagnosis
+	next      dataset.Cursor // after the last step
+	saved     int            // the step of the newest checkpoint
+	warnings  []string       // for the next event
 }
 
 func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
@@ -113,7 +114,7 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 		return err
 	}
 	f.next = batch.Next
-	event := Event{Stats: stats, Epoch: batch.Epoch, Warnings: f.warnings}
+	event := Event{Stats: stats, Epoch: batch.Epoch, Warnings: append(f.warnings, f.diagnosis.Look(stats)...)}
 	f.warnings = nil
 	if f.run.Batches.Ledger != nil {
 		event.Bad = f.run.Batches.Ledger.Len()

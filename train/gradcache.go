@@ -3,21 +3,22 @@ package train
 import "context"
 
 // backpropagate computes the loss of a batch and gives each weight its gradient.
-func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, err error) {
+// The embeddings, (B, D) of each tower, are valid until the next pass.
+func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, embeddings [2][]float32, err error) {
 	if t.cfg.MicroBatch > 0 && t.cfg.MicroBatch < b.N {
 		return t.backpropagateCached(ctx, b)
 	}
 	p, err := t.load(shape{whole, b.N, t.length(b)}, b, 0)
 	if err != nil {
-		return 0, err
+		return 0, embeddings, err
 	}
 	if err := t.run(p); err != nil {
-		return 0, err
+		return 0, embeddings, err
 	}
 	for i, w := range t.weights {
 		w.grad = p.grads[i].Value()
 	}
-	return p.loss(), nil
+	return p.loss(), [2][]float32{floats(p.embeddings[image]), floats(p.embeddings[text])}, nil
 }
 
 // backpropagateCached takes a few pairs at a time through the towers (Gao et al.,
@@ -26,11 +27,11 @@ func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, er
 // when the loss of all embeddings and its gradients by them are known, once more
 // for these to flow back. The loss sees the towers through the embeddings only,
 // so the sum over the micro-batches is the gradient of the batch.
-func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float64, err error) {
+func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float64, embeddings [2][]float32, err error) {
 	dim := t.model.Config().Vision.EmbedDim
 	c, err := t.load(shape{kind: contrast, batch: b.N}, b, 0)
 	if err != nil {
-		return 0, err
+		return 0, embeddings, err
 	}
 	err = t.microBatches(ctx, b, embed, func(*pass, int) {}, func(p *pass, from int) {
 		for tower, e := range p.embeddings {
@@ -38,19 +39,19 @@ func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float
 		}
 	})
 	if err != nil {
-		return 0, err
+		return 0, embeddings, err
 	}
 	if err := t.run(c); err != nil {
-		return 0, err
+		return 0, embeddings, err
 	}
 	for i, w := range t.of(head) {
 		w.grad = c.grads[2+i].Value()
 	}
 	bodies := t.of(image, text)
 	if len(bodies) == 0 {
-		return c.loss(), nil
+		return c.loss(), c.given, nil
 	}
-	return c.loss(), t.microBatches(ctx, b, pull, func(p *pass, from int) {
+	return c.loss(), c.given, t.microBatches(ctx, b, pull, func(p *pass, from int) {
 		for tower, grad := range p.given {
 			copy(grad, floats(c.grads[tower])[from*dim:])
 		}

@@ -32,18 +32,6 @@ type Trainer struct {
 	step    int
 }
 
-// Stats is what one step measured.
-type Stats struct {
-	Step       int     // counted from 0
-	Loss       float64 // before the update
-	Chance     float64 // the loss of a model that knows nothing: ln B for InfoNCE
-	GradNorm   float64 // global, before clipping
-	LR         float64
-	LogitScale float64 // exp(logit_scale) after the update
-	Pairs      int
-	Truncated  int // captions that did not fit into the context length
-}
-
 // New prepares the training of m.
 func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	cfg, err := cfg.withDefaults(m)
@@ -92,7 +80,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	if err := t.check(b); err != nil {
 		return Stats{}, err
 	}
-	loss, err := t.backpropagate(ctx, b)
+	loss, embeddings, err := t.backpropagate(ctx, b)
 	if err != nil {
 		return Stats{}, err
 	}
@@ -101,8 +89,9 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 		return Stats{}, err
 	}
 	stats := Stats{
-		Step: t.step, Pairs: b.N, Truncated: b.Truncated, Chance: t.chance(b.N),
+		Step: t.step, Pairs: b.N, Truncated: b.Truncated, Repeated: b.Repeated, Chance: t.chance(b.N),
 		Loss: loss, GradNorm: globalNorm(grads), LR: t.cfg.LR(t.step),
+		ImageCosine: meanCosine(embeddings[image], b.N), TextCosine: meanCosine(embeddings[text], b.N),
 	}
 	if err := t.finite(stats, grads); err != nil {
 		return Stats{}, err
@@ -111,7 +100,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	if err := t.solver.step(t.params, grads, stats.GradNorm); err != nil {
 		return Stats{}, err
 	}
-	stats.LogitScale = t.clamp()
+	stats.LogitScale, stats.Clamped = t.clamp()
 	t.average.update(t.weights, t.step)
 	t.step++
 	return stats, nil
@@ -130,26 +119,6 @@ func (t *Trainer) Gradient(name string) []float32 {
 
 // Steps returns the number of steps done.
 func (t *Trainer) Steps() int { return t.step }
-
-func (t *Trainer) chance(b int) float64 {
-	if t.cfg.Loss == "infonce" {
-		return math.Log(float64(b))
-	}
-	// Sigmoid: every combination answered by the prior, the mean target.
-	n, s := float64(b), t.cfg.LabelSmoothing
-	p := (1-s)/n + s/2
-	return -n * (p*math.Log(p) + (1-p)*math.Log(1-p))
-}
-
-// clamp bounds the temperature as CLIP does, unless it is frozen, and returns
-// the factor.
-func (t *Trainer) clamp() float64 {
-	scale := t.model.LogitScale()
-	if t.trains(scale) {
-		scale.Data[0] = min(max(scale.Data[0], 0), float32(math.Log(t.cfg.MaxLogitScale)))
-	}
-	return math.Exp(float64(scale.Data[0]))
-}
 
 func (t *Trainer) trains(p *encoder.Param) bool {
 	return slices.ContainsFunc(t.weights, func(w *weight) bool { return w.param == p })

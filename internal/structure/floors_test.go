@@ -49,6 +49,7 @@ var libraries = []string{
 	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
 	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", // scaling laws
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
+	"google.golang.org/protobuf/encoding/protowire", // TensorBoard's events
 }
 
 // banned are standard packages that have no place below the programs.

@@ -1,0 +1,121 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Diagnosis looks at what the steps measured for signs that a training goes
+// wrong, and says so in words. The zero value is ready to use; it belongs to one
+// training.
+type Diagnosis struct {
+	// Window is the number of steps that are looked at together; zero means 100.
+	Window int
+
+	recent []Stats // of the last steps, at most Window
+	warm   int     // steps since the learning rate has stopped rising
+	told   [6]bool // what is wrong and was said
+}
+
+// Look takes in the stats of a step and returns what is wrong, each thing once
+// until it has been mended:
+//
+//   - the loss of a whole window after the warm-up is that of chance;
+//   - the temperature has been at its limit for a window;
+//   - the embeddings of a tower have collapsed into one;
+//   - the gradient norm has exploded;
+//   - pairs repeat a picture or a caption of their batch and count as wrong
+//     answers for it.
+//
+// The warm-up ends with the first step whose learning rate is not above that of
+// the step before.
+func (d *Diagnosis) Look(s Stats) []string {
+	if d.Window < 1 {
+		d.Window = 100
+	}
+	if n := len(d.recent); d.warm > 0 || n > 0 && s.LR <= d.recent[n-1].LR {
+		d.warm++
+	}
+	explosion := d.explosion(s) // compares with the steps before
+	d.recent = append(d.recent, s)
+	if len(d.recent) > d.Window {
+		d.recent = slices.Delete(d.recent, 0, 1)
+	}
+	var said []string
+	for i, wrong := range []string{
+		d.chance(s), d.limit(s), explosion, d.repeats(),
+		d.collapse(s, "image", "picture", func(s Stats) float64 { return s.ImageCosine }),
+		d.collapse(s, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
+	} {
+		if wrong != "" && !d.told[i] {
+			said = append(said, wrong)
+		}
+		d.told[i] = wrong != ""
+	}
+	return said
+}
+
+func (d *Diagnosis) chance(s Stats) string {
+	loss, chance := d.mean(func(s Stats) float64 { return s.Loss }), d.mean(func(s Stats) float64 { return s.Chance })
+	if d.warm < d.Window || !(loss > 0.98*chance) {
+		return ""
+	}
+	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, where a model that knows nothing has %.3f; "+
+		"is the learning rate of %.2g too small or too large, or do the captions not belong to their pictures?", loss, d.Window, chance, s.LR)
+}
+
+func (d *Diagnosis) limit(s Stats) string {
+	if !d.full() || slices.ContainsFunc(d.recent, func(s Stats) bool { return !s.Clamped }) {
+		return ""
+	}
+	return fmt.Sprintf("the temperature has been at its limit, a factor of %.4g, for %d steps; "+
+		"is the learning rate of %.2g too large, or the set too small or mislabelled?", s.LogitScale, d.Window, s.LR)
+}
+
+func (d *Diagnosis) collapse(s Stats, tower, input string, of func(Stats) float64) string {
+	cosine := d.mean(of)
+	if d.warm < d.Window || !(cosine > 0.95) {
+		return ""
+	}
+	return fmt.Sprintf("the %s embeddings have collapsed: two of a batch have a cosine of %.3f on average over the last %d steps; "+
+		"is the learning rate of %.2g too large, or is it always the same %s?", tower, cosine, d.Window, s.LR, input)
+}
+
+func (d *Diagnosis) explosion(s Stats) string {
+	if !d.full() {
+		return ""
+	}
+	var norms []float64
+	for _, r := range d.recent {
+		norms = append(norms, r.GradNorm)
+	}
+	slices.Sort(norms)
+	median := norms[len(norms)/2]
+	if !(s.GradNorm > 20*median) {
+		return ""
+	}
+	return fmt.Sprintf("the gradient norm has exploded: %.3g, where its median over the %d steps before is %.3g; "+
+		"a smaller learning rate than %.2g, a longer warm-up or Config.ClipNorm would hold it", s.GradNorm, d.Window, median, s.LR)
+}
+
+func (d *Diagnosis) repeats() string {
+	repeated, pairs := 0, 0
+	for _, s := range d.recent {
+		repeated, pairs = repeated+s.Repeated, pairs+s.Pairs
+	}
+	if !d.full() || 100*repeated < pairs {
+		return ""
+	}
+	return fmt.Sprintf("%d of the last %d pairs have the picture or the caption of another pair of their batch, for which they count as wrong answers; "+
+		"is Config.Groups as it should be, and is the set free of duplicates?", repeated, pairs)
+}
+
+func (d *Diagnosis) full() bool { return len(d.recent) == d.Window }
+
+func (d *Diagnosis) mean(of func(Stats) float64) float64 {
+	sum := 0.0
+	for _, s := range d.recent {
+		sum += of(s)
+	}
+	return sum / float64(len(d.recent))
+}
