@@ -78,6 +78,14 @@ func (t *Tower) Params() []*Param {
 	return append(ps, t.proj)
 }
 
+// Linears lists the tower's linear layers, the blocks' in front.
+func (t *Tower) Linears() []*nn.Linear {
+	if t.projLinear != nil {
+		return append(t.blocks.Linears(), t.projLinear)
+	}
+	return t.blocks.Linears()
+}
+
 // Forward adds the tower to the graph of tokens, (B, L) int32 with L at most the
 // context length, and of last, (B) int32, which [Config.Last] computes. It
 // returns unnormalised features, (B, D). An id outside the vocabulary is an

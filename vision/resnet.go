@@ -78,6 +78,10 @@ func (r *resnet) params() []*Param {
 	return append(ps, r.pool.params()...)
 }
 
+func (r *resnet) linears() []*nn.Linear {
+	return []*nn.Linear{r.pool.k, r.pool.q, r.pool.v, r.pool.proj}
+}
+
 // convNorm is a convolution that keeps the size of its input, but for a stride,
 // and the BatchNorm after it.
 type convNorm struct {

@@ -23,6 +23,7 @@ type Tower struct {
 type body interface {
 	forward(pixels, keep *G.Node) *G.Node
 	params() []*Param
+	linears() []*nn.Linear
 }
 
 // New returns a tower with random weights drawn from seed.
@@ -54,6 +55,10 @@ func (t *Tower) Config() Config { return t.cfg }
 
 // Params lists the tower's parameters under open_clip's names, in a fixed order.
 func (t *Tower) Params() []*Param { return t.body.params() }
+
+// Linears lists the tower's linear layers: the blocks' in front, or a ResNet's
+// pooling.
+func (t *Tower) Linears() []*nn.Linear { return t.body.linears() }
 
 // Forward adds the tower to the graph of pixels, (B, 3, H, W), and returns its
 // unnormalised features, (B, D). It is differentiable down to the pixels.

@@ -109,3 +109,11 @@ func (v *vit) params() []*Param {
 	}
 	return append(ps, v.lnPost.Params()...)
 }
+
+// linears lists the layers that take adapters of low rank.
+func (v *vit) linears() []*nn.Linear {
+	if v.mapPool != nil {
+		return append(v.blocks.Linears(), v.mapPool.out)
+	}
+	return v.blocks.Linears()
+}

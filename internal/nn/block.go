@@ -70,8 +70,8 @@ func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 		b := &Block{
 			LN1: NewLayerNorm(name+".ln_1", c.Width, c.NormEps),
 			InProj: &Linear{
-				NewParam(name+".attn.in_proj_weight", 3*c.Width, c.Width).Normal(attn),
-				NewParam(name+".attn.in_proj_bias", 3*c.Width),
+				Weight: NewParam(name+".attn.in_proj_weight", 3*c.Width, c.Width).Normal(attn),
+				Bias:   NewParam(name+".attn.in_proj_bias", 3*c.Width),
 			},
 			Out:   NewLinear(name+".attn.out_proj", c.Width, c.Width),
 			LN2:   NewLayerNorm(name+".ln_2", c.Width, c.NormEps),
@@ -107,6 +107,15 @@ func (t *Transformer) Params() []*Param {
 		ps = append(ps, b.Params()...)
 	}
 	return ps
+}
+
+// Linears lists the linear layers of all blocks.
+func (t *Transformer) Linears() []*Linear {
+	var ls []*Linear
+	for _, b := range t.Blocks {
+		ls = append(ls, b.InProj, b.Out, b.FC, b.Proj)
+	}
+	return ls
 }
 
 // MLPWidth is the hidden width of an MLP, truncated as open_clip does; a ratio

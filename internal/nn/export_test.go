@@ -18,6 +18,9 @@ func PatchEmbedOf(pixels, weight *G.Node) *G.Node { return patchEmbed(pixels, we
 
 func LayerNormOf(x, gamma, beta *G.Node, eps float64) *G.Node { return layerNorm(x, gamma, beta, eps) }
 
+// LowRankOf is the update of LoRA on any nodes.
+func LowRankOf(x, a, b *G.Node, scale float32) *G.Node { return lowRank(x, a, b, scale) }
+
 // Buffers is the number of buffers that the arena has made.
 func (m *Machine) Buffers() int {
 	n := len(m.arena.free)

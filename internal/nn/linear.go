@@ -11,14 +11,15 @@ import (
 type Linear struct {
 	Weight *Param // (out, in)
 	Bias   *Param // (out); nil for none
+	LoRA   *LoRA  // an update beside the weight; nil for none
 }
 
 // NewLinear returns a linear layer of zeros named name.weight and name.bias.
 func NewLinear(name string, in, out int) *Linear {
-	return &Linear{NewParam(name+".weight", out, in), NewParam(name+".bias", out)}
+	return &Linear{Weight: NewParam(name+".weight", out, in), Bias: NewParam(name+".bias", out)}
 }
 
-// Params lists the layer's parameters.
+// Params lists the layer's parameters, without those of LoRA.
 func (l *Linear) Params() []*Param {
 	if l.Bias == nil {
 		return []*Param{l.Weight}
@@ -33,7 +34,11 @@ func (l *Linear) Forward(x *G.Node) *G.Node {
 	if l.Bias != nil {
 		in = append(in, l.Bias.Node(g))
 	}
-	return project("linear", kernel.NT, l.Weight, in...)
+	y := project("linear", kernel.NT, l.Weight, in...)
+	if l.LoRA != nil {
+		y = Add(y, l.LoRA.Forward(x))
+	}
+	return y
 }
 
 // MatMul is x·w over the last dimension of x: (…, in) × (in, out) → (…, out).

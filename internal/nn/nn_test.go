@@ -56,6 +56,12 @@ func layers() []layer {
 		{"linear without bias", [][]int{{b, w}, {7, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return linear(x[0], x[1], nil) },
 			func(x [][]float64) []float64 { return refLinear(x[0], x[1], nil, w, 7) }},
+		{"low rank", [][]int{{b, l, w}, {3, w}, {7, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LowRankOf(x[0], x[1], x[2], 0.5) },
+			func(x [][]float64) []float64 {
+				h := each(refLinear(x[0], x[1], nil, w, 3), func(v float64) float64 { return v / 2 })
+				return refLinear(h, x[2], nil, 3, 7)
+			}},
 		{"matmul", [][]int{{b, l, w}, {w, 7}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.MatMul(x[0], x[1]) },
 			func(x [][]float64) []float64 { return refLinear(x[0], transpose(x[1], w, 7), nil, w, 7) }},

@@ -94,6 +94,16 @@ func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
 	return p.packed
 }
 
+// set replaces the values; those of a fixed parameter, which may be a view of a
+// file, by other memory.
+func (p *Param) set(data []float32) {
+	if !p.fixed {
+		copy(p.Data, data)
+		return
+	}
+	p.Data, p.release, p.packing, p.packed = data, nil, sync.Once{}, nil
+}
+
 // Size is the number of elements.
 func (p *Param) Size() int { return size(p.Shape) }
 
