@@ -86,12 +86,16 @@ const (
 
 // Save writes the model to a folder in open_clip's layout, with the tokenizer
 // beside it. Load gives it back bit for bit. An older model in the folder is
-// replaced only when the new one is complete.
+// replaced only when the new one is complete. A model with LoRA adapters is
+// refused: see [Model.SaveLoRA] and [Model.MergeLoRA].
 func (m *Model) Save(dir string) error { return m.SaveAs(dir, OpenCLIP) }
 
 // SaveAs is [Model.Save] in the layout given, OpenCLIP or HuggingFace. What a
 // layout cannot express is an error that names it.
 func (m *Model) SaveAs(dir, layout string) error {
+	if m.lora != nil {
+		return fmt.Errorf("encoder: save %s: the model has adapters: SaveLoRA writes them, MergeLoRA makes them part of the weights", dir)
+	}
 	spec := m.spec
 	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
 	spec.InitLogitScale = m.cfg.LogitScale

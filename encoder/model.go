@@ -69,6 +69,7 @@ type Model struct {
 	options    Options
 	images     pool[imageShape]
 	texts      pool[textShape]
+	lora       *LoRA           // nil without adapters
 	spec       checkpoint.Spec // what a layout knows beyond cfg
 	mapped     bool            // weights may be views of a read-only file
 	close      func() error

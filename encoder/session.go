@@ -70,6 +70,13 @@ func (p *pool[K]) put(shape K, s *session) {
 	p.idle = append(p.idle, idle[K]{shape, s})
 }
 
+// reset forgets all sessions: the graph has changed.
+func (p *pool[K]) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = nil
+}
+
 func (m *Model) imageSession(shape imageShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
 		size := m.cfg.Vision.ImageSize
