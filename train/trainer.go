@@ -32,14 +32,15 @@ type Trainer struct {
 	step    int
 }
 
-// New prepares the training of m.
+// New prepares the training of m: of its adapters, where it has any, and of all
+// its parameters otherwise.
 func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	cfg, err := cfg.withDefaults(m)
 	if err != nil {
 		return nil, err
 	}
-	if !m.Trainable() {
-		return nil, errors.New("train: the model's weights are mapped from a file: load it with Options.Trainable")
+	if !m.Trainable() && len(m.Adapters()) == 0 {
+		return nil, errors.New("train: the model's weights are mapped from a file: load it with Options.Trainable, or give it LoRA adapters")
 	}
 	t := &Trainer{
 		model: m, cfg: cfg, passes: make(map[shape]*pass),

@@ -68,26 +68,22 @@ func (t *Trainer) of(parts ...part) []*weight {
 
 // trained lists the parameters of m that a step updates.
 func (c *Config) trained(m *encoder.Model) ([]*weight, error) {
-	var names []string
-	locked := make(map[*encoder.Param]bool)
-	lock := func(params []*encoder.Param) {
-		for _, p := range params {
-			locked[p] = true
-		}
-	}
-	if c.LockImage {
-		lock(m.Vision().Params())
-	}
-	if c.LockText {
-		lock(m.Text().Params())
+	candidates := m.Adapters()
+	if len(candidates) == 0 {
+		candidates = m.Params()
 	}
 	var weights []*weight
-	for _, p := range m.Params() {
-		names = append(names, p.Name)
-		unused := p == m.LogitBias() && c.Loss != "sigmoid"
-		if !p.Buffer && !unused && !locked[p] && !matches(c.Freeze, p.Name) {
-			weights = append(weights, newWeight(p))
+	for _, p := range candidates {
+		w := newWeight(p)
+		locked := c.LockImage && w.part == image || c.LockText && w.part == text || matches(c.Freeze, p.Name)
+		unused := p.Buffer || p == m.LogitBias() && c.Loss != "sigmoid"
+		if !locked && !unused {
+			weights = append(weights, w)
 		}
+	}
+	var names []string
+	for _, p := range append(m.Params(), m.Adapters()...) {
+		names = append(names, p.Name)
 	}
 	if len(weights) == 0 {
 		return nil, errors.New("train: every parameter is frozen")
