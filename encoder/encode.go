@@ -8,7 +8,6 @@ import (
 	"image"
 	"slices"
 
-	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/nn"
 )
 
@@ -36,8 +35,20 @@ func (e *Embeddings) normalize() *Embeddings {
 // rows of Config().Vision.EmbedDim. A picture that cannot be used is an error
 // that gives its number.
 func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddings, error) {
-	e, err := m.forward(ctx, len(imgs), func(dst []float32, i int) error {
-		return m.cfg.Preprocess.Image(dst, imgs[i])
+	return m.EncodeImagesFunc(ctx, len(imgs), func(i int) (image.Image, error) { return imgs[i], nil })
+}
+
+// EncodeImagesFunc is [Model.EncodeImages] for n pictures that open returns by
+// number: [vision.DecodeFile] of a path, say. Open is called from several
+// goroutines, and while a batch is in the tower the next is opened, so no more
+// than two batches are in memory.
+func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (image.Image, error)) (*Embeddings, error) {
+	e, err := m.forward(ctx, n, func(dst []float32, i int) error {
+		img, err := open(i)
+		if err != nil {
+			return err
+		}
+		return m.cfg.Preprocess.Image(dst, img)
 	})
 	if err != nil {
 		return nil, err
@@ -65,8 +76,10 @@ func (m *Model) pixelsPerImage() int {
 // forward runs the image tower on n pictures, a batch at a time. The function
 // load writes the pixels of picture i; several are loaded at once.
 func (m *Model) forward(ctx context.Context, n int, load func(dst []float32, i int) error) (*Embeddings, error) {
-	dim, size := m.cfg.Vision.EmbedDim, m.pixelsPerImage()
+	dim := m.cfg.Vision.EmbedDim
 	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
+	l := loader{n: n, size: m.pixelsPerImage(), batch: m.options.BatchSize, load: load}
+	defer l.stop()
 	for from := 0; from < n; from += m.options.BatchSize {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -77,13 +90,7 @@ func (m *Model) forward(ctx context.Context, n int, load func(dst []float32, i i
 		if err != nil {
 			return nil, err
 		}
-		errs := make([]error, b)
-		kernel.Parallel(b, func(i int) {
-			if err := load(s.pixels[i*size:(i+1)*size], from+i); err != nil {
-				errs[i] = fmt.Errorf("encoder: image %d: %w", from+i, err)
-			}
-		})
-		if err := errors.Join(errs...); err != nil {
+		if err := l.fill(s.pixels, from); err != nil {
 			return nil, err
 		}
 		features, err := s.run()
