@@ -69,6 +69,16 @@ func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ..
 // Labels returns the labels in the order given.
 func (c *Classifier) Labels() []string { return slices.Clone(c.labels) }
 
+// Embeddings returns those of the labels, (C, D), normalised: the weights of the
+// classifier.
+func (c *Classifier) Embeddings() *Embeddings {
+	return &Embeddings{N: c.rows.N, Dim: c.rows.Dim, Data: slices.Clone(c.rows.Data)}
+}
+
+// Scale returns the factor that makes logits of cosines, from the model's
+// temperature as it is now.
+func (c *Classifier) Scale() float64 { return math.Exp(float64(c.model.logitScale.Data[0])) }
+
 // Classify returns all labels for a picture, the most probable first.
 func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Prediction, error) {
 	e, err := c.model.EncodeImages(ctx, img)
@@ -81,7 +91,7 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Predictio
 // Predict returns all labels for every image embedding, the most probable first:
 // the softmax of the scaled cosines.
 func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
-	scale := math.Exp(float64(c.model.logitScale.Data[0]))
+	scale := c.Scale()
 	out := make([][]Prediction, images.N)
 	for i := range out {
 		ps := make([]Prediction, len(c.labels))

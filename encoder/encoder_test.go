@@ -215,7 +215,20 @@ func TestClassifier(t *testing.T) {
 		dot += mean * float64(img.Data[j])
 		norm += mean * mean
 	}
+	w := c.Embeddings()
 	for _, p := range ps {
+		row := w.Row(p.Index)
+		var got float64
+		for j, v := range row {
+			got += float64(v) * float64(img.Data[j])
+		}
+		if w.N != 3 || w.Dim != e.Dim || !(math.Abs(got-p.Similarity) <= 1e-6) {
+			t.Errorf("%d embeddings of %d numbers; that of %s has similarity %g, want 3 of %d and %g", w.N, w.Dim, p.Label, got, e.Dim, p.Similarity)
+		}
+		row[0] = 9 // a copy
+		if want := ps[0].Probability * math.Exp(c.Scale()*(p.Similarity-ps[0].Similarity)); !(math.Abs(p.Probability-want) <= 1e-12) {
+			t.Errorf("probability of %s %g, want %g by the scale", p.Label, p.Probability, want)
+		}
 		if p.Label == "dog" {
 			if diff := math.Abs(p.Similarity - dot/math.Sqrt(norm)); !(diff <= 1e-6) {
 				t.Errorf("similarity to dog is %g, want %g", p.Similarity, dot/math.Sqrt(norm))

@@ -37,7 +37,7 @@ var floors = [][]string{
 	// 4: the model that joins two towers.
 	{"encoder"},
 	// 5: what is done with a model.
-	{"train", "eval", "scaling"},
+	{"train", "eval", "scaling", "fewshot"},
 	// 6: programs.
 	{"examples/...", "cmd/...", "bench/...", "tools/..."},
 }
@@ -47,7 +47,7 @@ var floors = [][]string{
 var libraries = []string{
 	"gorgonia.org/gorgonia", "gorgonia.org/tensor", "github.com/chewxy/hm", // graphs
 	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
-	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", // scaling laws
+	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", // scaling laws; Student's t
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
 	"google.golang.org/protobuf/encoding/protowire", // TensorBoard's events
 }
