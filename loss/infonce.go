@@ -27,35 +27,44 @@ func (t Targets) InfoNCE(image, text, scale, _ *G.Node) (cost *G.Node, err error
 		Name: "InfoNCE",
 		Forward: func(y []float32, x nn.Inputs) {
 			z := c.logits(x.F32(0), x.F32(1), x.F32(2)[0], 0)
-			y[0] = float32(crossEntropies(c.grad, z, t.groups(x[3:], b), t.Smoothing))
+			y[0] = float32(crossEntropies(c.grad, z, b, t.both(t.groups(x[3:], b))))
 		},
 		Backward: back,
 	}, in...), nil
 }
 
-// crossEntropies returns the mean of the two directions' cross-entropies against
-// the uniform distribution over each pair's group, mixed with that over all, and
-// fills the gradient by the logits z,
-//
-//	(softmax over the row + softmax over the column − 2·target) / 2B
-func crossEntropies(grad []float32, z []float64, group []int32, smoothing float64) float64 {
-	b := len(group)
+// both returns the targets of the two directions, one for the image's choice and
+// one for the text's, together: the uniform distribution over each pair's group,
+// mixed with that over all.
+func (t Targets) both(group []int32) func(i, j int) float64 {
 	members := make(map[int32]float64)
 	for _, g := range group {
 		members[g]++
 	}
+	return func(i, j int) float64 {
+		target := t.Smoothing / float64(len(group))
+		if group[i] == group[j] {
+			target += (1 - t.Smoothing) / members[group[i]]
+		}
+		return 2 * target
+	}
+}
+
+// crossEntropies returns the mean of the two directions' cross-entropies, over
+// the rows and the columns of the logits z, (b, b), and fills the gradient by z,
+//
+//	(softmax over the row + softmax over the column − target) / 2B
+//
+// where target is the sum of the two directions' targets.
+func crossEntropies(grad []float32, z []float64, b int, target func(i, j int) float64) float64 {
 	rows, cols := logSumExp(z, b, b, 1), logSumExp(z, b, 1, b)
 	var sum float64
 	for i := range b {
-		row := z[i*b:][:b]
 		sum += rows[i] + cols[i]
-		for j, zij := range row {
-			target := smoothing / float64(b)
-			if group[i] == group[j] {
-				target += (1 - smoothing) / members[group[i]]
-			}
-			sum -= 2 * target * zij
-			grad[i*b+j] = float32((math.Exp(zij-rows[i]) + math.Exp(zij-cols[j]) - 2*target) / float64(2*b))
+		for j, zij := range z[i*b:][:b] {
+			both := target(i, j)
+			sum -= both * zij
+			grad[i*b+j] = float32((math.Exp(zij-rows[i]) + math.Exp(zij-cols[j]) - both) / float64(2*b))
 		}
 	}
 	return sum / float64(2*b)

@@ -22,6 +22,8 @@ type batch struct {
 	scale, bias float32
 	groups      []int32
 	smoothing   float64
+	teacher     *batch
+	share       float64 // of the teacher in the loss
 }
 
 type result struct {
@@ -49,7 +51,8 @@ func leaf(g *G.ExprGraph, name string, v []float32, shape ...int) *G.Node {
 		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
 }
 
-// run computes an objective, infonce or sigmoid, and its gradients.
+// run computes an objective, infonce or sigmoid, mixed with a teacher's where
+// there is one, and its gradients.
 func (in batch) run(t *testing.T, objective string) result {
 	t.Helper()
 	g := G.NewGraph()
@@ -61,9 +64,18 @@ func (in batch) run(t *testing.T, objective string) result {
 			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
 	}
 	wrt := []*G.Node{image, text, scale}
-	f := targets.InfoNCE
+	f := loss.Func(targets.InfoNCE)
 	if objective == "sigmoid" {
 		f, wrt = targets.Sigmoid, append(wrt, bias)
+	}
+	if e := in.teacher; e != nil {
+		teacher := loss.Teacher{
+			Image: leaf(g, "teacher's image", e.image, e.b, e.d), Text: leaf(g, "teacher's text", e.text, e.b, e.d),
+			Scale: leaf(g, "teacher's scale", []float32{e.scale}, 1),
+		}
+		if f = loss.Mix(in.share, f, teacher.Distill); in.share == 1 {
+			f = teacher.Distill
+		}
 	}
 	cost, err := f(image, text, scale, bias)
 	must(t, err)
@@ -100,13 +112,12 @@ func (in batch) reference(objective string) float64 {
 	same := func(i, j int) bool {
 		return i == j || in.groups != nil && in.groups[i] == in.groups[j]
 	}
-	z := func(i, j int) float64 {
-		var s float64
-		for k := range in.d {
-			s += float64(in.image[i*in.d+k]) * float64(in.text[j*in.d+k])
-		}
-		return s * float64(in.scale)
+	if in.teacher != nil {
+		alone := in
+		alone.teacher = nil
+		return (1-in.share)*alone.reference(objective) + in.share*in.distillation()
 	}
+	z := in.logit
 	// Smoothed, a loss is mixed with its mean over all answers there are.
 	smooth := func(loss, mean float64) float64 { return (1-in.smoothing)*loss + in.smoothing*mean }
 	var sum float64
@@ -141,12 +152,48 @@ func (in batch) reference(objective string) float64 {
 	return sum / float64(in.b)
 }
 
+// logit is that of image i and text j, without bias.
+func (in batch) logit(i, j int) float64 {
+	var s float64
+	for k := range in.d {
+		s += float64(in.image[i*in.d+k]) * float64(in.text[j*in.d+k])
+	}
+	return s * float64(in.scale)
+}
+
+// distillation is the mean over images and texts of −Σ p ln q, with p the
+// teacher's probabilities of the answers and q the student's.
+func (in batch) distillation() float64 {
+	probability := func(z func(i, j int) float64, i, j int) float64 {
+		var sum float64
+		for k := range in.b {
+			sum += math.Exp(z(i, k))
+		}
+		return math.Exp(z(i, j)) / sum
+	}
+	flip := func(z func(i, j int) float64) func(i, j int) float64 {
+		return func(i, j int) float64 { return z(j, i) }
+	}
+	var sum float64
+	for i := range in.b {
+		for j := range in.b {
+			sum -= probability(in.teacher.logit, i, j) * math.Log(probability(in.logit, i, j))
+			sum -= probability(flip(in.teacher.logit), i, j) * math.Log(probability(flip(in.logit), i, j))
+		}
+	}
+	return sum / float64(2*in.b)
+}
+
 func TestDefinitionAndGradients(t *testing.T) {
 	for _, c := range []struct {
 		what, name string
 		groups     []int32
 		smoothing  float64
+		share      float64
 	}{
+		{what: "distillation", name: "infonce", share: 1},
+		{what: "infonce with distillation", name: "infonce", share: 0.3},
+		{what: "smoothed sigmoid with distillation", name: "sigmoid", smoothing: 0.1, share: 0.7},
 		{what: "infonce", name: "infonce"},
 		{what: "sigmoid", name: "sigmoid"},
 		{what: "grouped infonce", name: "infonce", groups: []int32{7, 1, 7, 2, 1, 7}},
@@ -158,6 +205,10 @@ func TestDefinitionAndGradients(t *testing.T) {
 	} {
 		in, name := random(3, 6, 5, 4), c.name
 		in.groups, in.smoothing = c.groups, c.smoothing
+		if in.share = c.share; in.share > 0 {
+			teacher := random(9, 6, 3, 7)
+			in.teacher = &teacher
+		}
 		t.Run(c.what, func(t *testing.T) {
 			got := in.run(t, name)
 			near(t, "loss", got.cost, in.reference(name), 2e-6)
@@ -288,6 +339,35 @@ func TestSmoothedScaleZeroIsChance(t *testing.T) {
 	near(t, "InfoNCE of 7 pairs at scale 0", in.run(t, "infonce").cost, math.Log(7), 1e-6)
 }
 
+// TestDistillation: a student that is its teacher's equal has no gradient and
+// the teacher's entropy as its loss, the least there is; a teacher without doubt
+// is InfoNCE; and at scale 0 the loss is ln B whatever the teacher.
+func TestDistillation(t *testing.T) {
+	in := random(3, 6, 5, 4)
+	twin := in
+	in.teacher, in.share = &twin, 1
+	equal := in.run(t, "infonce")
+	for i, g := range append(append([]float32{}, equal.image...), equal.text...) {
+		near(t, fmt.Sprintf("the equal's gradient %d", i), float64(g), 0, 1e-7)
+	}
+	other := random(4, 6, 5, 4)
+	other.teacher, other.share = &twin, 1
+	if got := other.run(t, "infonce").cost; !(got > equal.cost) {
+		t.Errorf("another student's loss is %g, want above the equal's, %g", got, equal.cost)
+	}
+	sure := batch{b: 6, d: 6, image: make([]float32, 36), scale: 100}
+	for i := range 6 {
+		sure.image[7*i] = 1
+	}
+	sure.text = sure.image
+	plain := in
+	plain.teacher = nil
+	in.teacher = &sure
+	near(t, "of a sure teacher", in.run(t, "infonce").cost, plain.run(t, "infonce").cost, 1e-6)
+	in.scale = 0
+	near(t, "at scale 0", in.run(t, "infonce").cost, math.Log(6), 1e-6)
+}
+
 // TestLargeScale is CLIP's clamp, 100, where a naive exponential overflows.
 func TestLargeScale(t *testing.T) {
 	for _, objective := range []string{"infonce", "sigmoid"} {
@@ -312,6 +392,9 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"loss: InfoNCE: InfoNCE: groups has shape (3), want (2)", func() (*G.Node, error) {
 			return loss.Targets{Groups: leaf(g, "g", make([]float32, 3), 3)}.InfoNCE(a, a, scale, nil)
+		}},
+		{"loss: Distill: Distill: teacher's image embeddings has shape (3, 3), want (2, 3)", func() (*G.Node, error) {
+			return loss.Teacher{Image: b, Text: b, Scale: scale}.Distill(a, a, scale, nil)
 		}},
 		{"loss: Sigmoid: Sigmoid: smoothing is 1, want 0 to below 1", func() (*G.Node, error) {
 			return loss.Targets{Smoothing: 1}.Sigmoid(a, a, scale, scale)
