@@ -16,7 +16,10 @@ type Batch struct {
 	Tokens []int32   // N × ContextLength, padded
 	// Groups, where not nil, numbers the pairs: those of one number are right
 	// answers for each other. See [Config].Groups.
-	Groups    []int32
+	Groups []int32
+	// Teacher, where not nil, is what another model makes of the pairs. See
+	// [Config].Teacher.
+	Teacher   *Teacher
 	Truncated int // captions that did not fit
 	Repeated  int // pairs whose picture or caption an earlier pair of another group has
 }
@@ -49,7 +52,12 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		}
 	}
 	b.Repeated = repeated(pairs, prints, b.Groups)
-	return b, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || t.cfg.Teacher == nil {
+		return b, err
+	}
+	var err error
+	b.Teacher, err = teach(t.cfg.Teacher, pairs)
+	return b, err
 }
 
 // group gives pairs that are right answers for each other one number.
@@ -83,7 +91,7 @@ func (t *Trainer) check(b *Batch) error {
 	case b.Groups != nil && len(b.Groups) != b.N:
 		return fmt.Errorf("train: %d groups for %d pairs", len(b.Groups), b.N)
 	}
-	return nil
+	return t.checkTeacher(b)
 }
 
 // length is how many tokens of the captions are computed, enough for the longest.

@@ -41,6 +41,13 @@ type Config struct {
 	// LabelSmoothing, from 0 to below 1, is the part of the targets' certainty that
 	// is spread over all answers; see [loss.Targets].
 	LabelSmoothing float64
+	// Teacher, where not nil, is a model whose embeddings of the same pictures and
+	// captions are imitated; see [loss.Teacher]. Its preprocessing, its tokenizer and
+	// the size of its embeddings are its own. Distill is its loss's share of the
+	// whole, from 0 to 1; zero means 0.5 with a Teacher. Without one, batches bring
+	// embeddings that were computed before: [Batch].Teacher.
+	Teacher *encoder.Model
+	Distill float64
 	// MaxLogitScale clamps the temperature after each step: exp(logit_scale) lies
 	// in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
@@ -82,6 +89,9 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 			c.Loss = "sigmoid"
 		}
 	}
+	if c.Teacher != nil {
+		set(&c.Distill, 0.5)
+	}
 	if c.Groups == "" {
 		c.Groups = "caption"
 	}
@@ -100,6 +110,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
 	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
 		return c, fmt.Errorf("train: LabelSmoothing is %g, want 0 to below 1", c.LabelSmoothing)
+	case !(c.Distill >= 0 && c.Distill <= 1):
+		return c, fmt.Errorf("train: Distill is %g, want a share from 0 to 1", c.Distill)
 	case !(c.LayerDecay > 0 && c.LayerDecay <= 1):
 		return c, fmt.Errorf("train: LayerDecay is %g, want a factor above 0 and at most 1", c.LayerDecay)
 	case !(c.PatchDropout >= 0 && c.PatchDropout < 1):

@@ -8,7 +8,7 @@ func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, em
 	if t.cfg.MicroBatch > 0 && t.cfg.MicroBatch < b.N {
 		return t.backpropagateCached(ctx, b)
 	}
-	p, err := t.load(shape{whole, b.N, t.length(b)}, b, 0)
+	p, err := t.load(shape{whole, b.N, t.length(b), b.teacherDim()}, b, 0)
 	if err != nil {
 		return 0, embeddings, err
 	}
@@ -29,7 +29,7 @@ func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, em
 // so the sum over the micro-batches is the gradient of the batch.
 func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float64, embeddings [2][]float32, err error) {
 	dim := t.model.Config().Vision.EmbedDim
-	c, err := t.load(shape{kind: contrast, batch: b.N}, b, 0)
+	c, err := t.load(shape{kind: contrast, batch: b.N, teacherDim: b.teacherDim()}, b, 0)
 	if err != nil {
 		return 0, embeddings, err
 	}
@@ -71,7 +71,7 @@ func (t *Trainer) microBatches(ctx context.Context, b *Batch, k kind, feed, coll
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p, err := t.load(shape{k, min(t.cfg.MicroBatch, b.N-from), length}, b, from)
+		p, err := t.load(shape{kind: k, batch: min(t.cfg.MicroBatch, b.N-from), length: length}, b, from)
 		if err != nil {
 			return err
 		}

@@ -117,12 +117,12 @@ func (t *Trainer) objective(p *pass) error {
 		return err
 	}
 	targets := loss.Targets{Groups: groups, Smoothing: t.cfg.LabelSmoothing}
+	var f loss.Func = targets.InfoNCE
+	var bias *G.Node
 	if t.cfg.Loss == "sigmoid" {
-		bias := t.model.LogitBias().Node(p.graph)
-		p.cost, err = targets.Sigmoid(p.embeddings[image], p.embeddings[text], scale, bias)
-		return err
+		f, bias = targets.Sigmoid, t.model.LogitBias().Node(p.graph)
 	}
-	p.cost, err = targets.InfoNCE(p.embeddings[image], p.embeddings[text], scale, nil)
+	p.cost, err = t.distill(p, f)(p.embeddings[image], p.embeddings[text], scale, bias)
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 type shape struct {
 	kind          kind
 	batch, length int // pairs, and tokens of a caption
+	teacherDim    int // size of the embeddings of a teacher; 0 without
 }
 
 // pass is one compiled graph with its outputs and the memory of its inputs, nil
@@ -29,6 +30,9 @@ type pass struct {
 	last   []int32
 	groups []int32
 	given  [2][]float32 // for each tower its embeddings, or gradients by them
+
+	teacher      [2][]float32 // embeddings
+	teacherScale []float32
 
 	embeddings [2]*G.Node // (B, D)
 	cost       *G.Node
@@ -88,6 +92,7 @@ func (t *Trainer) load(s shape, b *Batch, from int) (*pass, error) {
 		p.groups[i] = int32(i)
 	}
 	copy(p.groups, b.Groups)
+	p.loadTeacher(b.Teacher)
 	return p, nil
 }
 

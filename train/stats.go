@@ -27,13 +27,14 @@ type Stats struct {
 }
 
 func (t *Trainer) chance(b int) float64 {
+	n, s := float64(b), t.cfg.LabelSmoothing
 	if t.cfg.Loss == "infonce" {
-		return math.Log(float64(b))
+		return math.Log(n) // a teacher's loss, too
 	}
 	// Sigmoid: every combination answered by the prior, the mean target.
-	n, s := float64(b), t.cfg.LabelSmoothing
 	p := (1-s)/n + s/2
-	return -n * (p*math.Log(p) + (1-p)*math.Log(1-p))
+	prior := -n * (p*math.Log(p) + (1-p)*math.Log(1-p))
+	return (1-t.cfg.Distill)*prior + t.cfg.Distill*math.Log(n)
 }
 
 // clamp bounds the temperature as CLIP does, unless it is frozen. It returns the

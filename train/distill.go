@@ -1,0 +1,88 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	goimage "image"
+	"math"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/loss"
+)
+
+// Teacher is what a model makes of a batch's pairs: embeddings of a size of its
+// own, and its temperature.
+type Teacher struct {
+	Images, Texts []float32 // (N, E), normalised
+	Scale         float64   // exp(logit_scale)
+}
+
+// teach embeds the pairs with another model.
+func teach(m *encoder.Model, pairs []dataset.Pair) (*Teacher, error) {
+	pictures, captions := make([]goimage.Image, len(pairs)), make([]string, len(pairs))
+	for i, p := range pairs {
+		pictures[i], captions[i] = p.Image, p.Caption
+	}
+	ctx := context.Background() // one batch
+	images, err := m.EncodeImages(ctx, pictures...)
+	if err != nil {
+		return nil, fmt.Errorf("train: teacher: %w", err)
+	}
+	texts, err := m.EncodeTexts(ctx, captions...)
+	if err != nil {
+		return nil, fmt.Errorf("train: teacher: %w", err)
+	}
+	return &Teacher{images.Data, texts.Data, math.Exp(float64(m.LogitScale().Data[0]))}, nil
+}
+
+func (t *Trainer) checkTeacher(b *Batch) error {
+	e := b.Teacher
+	switch {
+	case e == nil && t.cfg.Distill > 0:
+		return fmt.Errorf("train: Distill is %g, but the batch has no Teacher", t.cfg.Distill)
+	case e == nil:
+		return nil
+	case t.cfg.Distill == 0:
+		return errors.New("train: the batch has a Teacher, but Distill is 0")
+	case len(e.Images) == 0 || len(e.Images)%b.N != 0 || len(e.Images) != len(e.Texts):
+		return fmt.Errorf("train: the Teacher has %d numbers for images and %d for texts, want as many, for %d pairs", len(e.Images), len(e.Texts), b.N)
+	case !(e.Scale >= 0 && e.Scale <= math.MaxFloat32):
+		return fmt.Errorf("train: the Teacher's Scale is %g, want a number of 0 or more", e.Scale)
+	}
+	return nil
+}
+
+// teacherDim is the size of the embeddings that a batch brings, 0 for none.
+func (b *Batch) teacherDim() int {
+	if b.Teacher == nil {
+		return 0
+	}
+	return len(b.Teacher.Images) / b.N
+}
+
+// distill adds the teacher to a loss.
+func (t *Trainer) distill(p *pass, f loss.Func) loss.Func {
+	if p.teacherDim == 0 {
+		return f
+	}
+	for i := range p.teacher {
+		p.teacher[i] = make([]float32, p.batch*p.teacherDim)
+	}
+	p.teacherScale = make([]float32, 1)
+	return loss.Mix(t.cfg.Distill, f, loss.Teacher{
+		Image: leaf(p.graph, "teacher's image", p.teacher[image], p.batch, p.teacherDim),
+		Text:  leaf(p.graph, "teacher's text", p.teacher[text], p.batch, p.teacherDim),
+		Scale: leaf(p.graph, "teacher's scale", p.teacherScale, 1),
+	}.Distill)
+}
+
+// loadTeacher fills the teacher's inputs, where the pass has them.
+func (p *pass) loadTeacher(e *Teacher) {
+	if p.teacherScale != nil {
+		copy(p.teacher[image], e.Images)
+		copy(p.teacher[text], e.Texts)
+		p.teacherScale[0] = float32(e.Scale)
+	}
+}
