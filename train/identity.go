@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/safetensors"
 )
 
 // identity is what two runs must have in common for one to go on where the other
@@ -24,6 +26,12 @@ func (t *Trainer) identity() identity {
 	id := identity{}
 	id.add("model", reflect.ValueOf(t.model.Config()))
 	id.add("train", reflect.ValueOf(t.cfg))
+	if lora, ok := t.model.LoRA(); ok {
+		id.add("lora", reflect.ValueOf(lora))
+	}
+	if !t.model.Trainable() { // a checkpoint does not hold its weights
+		id["weights of the model"] = checksum(t.model)
+	}
 	for step := 1; step < 1<<24; step *= 2 {
 		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(t.cfg.LR(step - 1))
 	}
@@ -33,6 +41,18 @@ func (t *Trainer) identity() identity {
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
 	}
 	return id
+}
+
+func checksum(m *encoder.Model) string {
+	var tensors []safetensors.Tensor
+	for _, p := range m.Params() {
+		tensors = append(tensors, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Float32: p.Data})
+	}
+	sums, err := safetensors.Checksums(tensors)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(sums)))
 }
 
 const schedule = "train.LR at step "

@@ -83,3 +83,46 @@ func TestAdaptersOfAMappedModel(t *testing.T) {
 		t.Errorf("gradient norm %g", s.GradNorm)
 	}
 }
+
+// TestAdaptersGoOn: a run of adapters on a mapped model that stops goes on to the
+// same bits, does not write to the model's file, and is refused on other weights
+// and with other adapters.
+func TestAdaptersGoOn(t *testing.T) {
+	save := func(seed uint64) string {
+		dir := filepath.Join(t.TempDir(), "model")
+		check(t, model(t, seed).Save(dir))
+		return dir
+	}
+	fit := func(base string, rank int, checkpoints string, steps int) ([]float32, error) {
+		m, err := encoder.Load(base, &encoder.Options{Tokenizer: letters{}})
+		check(t, err)
+		defer m.Close()
+		check(t, m.AddLoRA(encoder.LoRA{Rank: rank}, 1))
+		cfg := config(6)
+		cfg.PatchDropout = 0.25
+		tr, err := train.New(m, cfg)
+		check(t, err)
+		err = tr.Fit(context.Background(), drawn(t, 60), plan(checkpoints, steps))
+		var all []float32
+		for _, p := range m.Adapters() {
+			all = append(all, p.Data...)
+		}
+		return all, err
+	}
+	base, dir := save(1), filepath.Join(t.TempDir(), "run")
+	want, err := fit(base, 2, "", 6)
+	check(t, err)
+	_, err = fit(base, 2, dir, 4)
+	check(t, err)
+	for what, run := range map[string]struct {
+		base string
+		rank int
+	}{"weights of the model": {save(2), 2}, "lora.Rank": {base, 3}} {
+		if _, err := fit(run.base, run.rank, dir, 6); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("with another base or rank: got error %v, want …%s…", err, what)
+		}
+	}
+	got, err := fit(base, 2, dir, 6)
+	check(t, err)
+	sameBits(t, "adapters", got, want)
+}

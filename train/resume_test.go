@@ -53,6 +53,7 @@ func trainer(t testing.TB) (*train.Trainer, *encoder.Model) {
 	m := model(t, 1)
 	cfg := config(100)
 	cfg.EMA = 0.9
+	cfg.PatchDropout, cfg.Seed, cfg.MicroBatch = 0.25, runSeed, 5
 	tr, err := train.New(m, cfg)
 	check(t, err)
 	return tr, m

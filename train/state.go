@@ -35,7 +35,10 @@ func (t *Trainer) tensors() []safetensors.Tensor {
 	add := func(kind string, p *encoder.Param, data []float32) {
 		list = append(list, safetensors.Tensor{Name: kind + "." + p.Name, Shape: p.Shape, Float32: data})
 	}
-	params := t.model.Params()
+	var params []*encoder.Param
+	if t.model.Trainable() { // else they are those of a file, which adapters leave as they are
+		params = t.model.Params()
+	}
 	for _, w := range t.weights {
 		if !slices.Contains(params, w.param) {
 			params = append(params, w.param)
