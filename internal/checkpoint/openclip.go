@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -253,8 +254,9 @@ func formatOpenCLIP(s *Spec) ([]byte, error) {
 func (s *Spec) formatVision() map[string]any {
 	v := &s.Vision
 	if v.Stages != nil {
+		heads := cmp.Or(v.Heads, max(v.Width/2, 1))
 		return map[string]any{
-			"image_size": side(v.ImageSize), "width": v.Width, "layers": v.Stages, "head_width": v.Width * 32 / v.Heads,
+			"image_size": side(v.ImageSize), "width": v.Width, "layers": v.Stages, "head_width": v.Width * 32 / heads,
 		}
 	}
 	m := map[string]any{

@@ -83,6 +83,21 @@ func TestSaveOpenIdentity(t *testing.T) {
 	}
 }
 
+// TestSaveDefaultHeads: a ResNet that leaves its heads to the default is saved
+// with them.
+func TestSaveDefaultHeads(t *testing.T) {
+	s := tinySpec()
+	s.Vision = vision.Config{ImageSize: [2]int{32, 32}, Width: 4, EmbedDim: 10, Stages: []int{1, 1, 1, 1}}
+	s.Preprocess.Size = s.Vision.ImageSize
+	dir := t.TempDir()
+	if err := checkpoint.Save(dir, checkpoint.OpenCLIP, s, random(t, s).params()); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := open(t, dir, nil); c.Spec().Vision.Heads != 2 {
+		t.Errorf("%d heads, want 2", c.Spec().Vision.Heads)
+	}
+}
+
 // TestGoldenSaveIdentity: the reference's checkpoints, saved in their own layout,
 // have the same tensors under the same names, and their features.
 func TestGoldenSaveIdentity(t *testing.T) {
