@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
@@ -20,14 +21,24 @@ import (
 )
 
 // Tensor is one tensor to write. Its data is either Float32, stored as DType F32
-// (or the empty DType), F16 or BF16, halves rounded to nearest even; or Raw,
-// little-endian elements of any DType. Data is row-major.
+// (or the empty DType), F16 or BF16, halves rounded to nearest even; or Parts,
+// which are the same in pieces; or Raw, little-endian elements of any DType. Data
+// is row-major.
 type Tensor struct {
 	Name    string
 	DType   tensorfile.DType
 	Shape   []int
 	Float32 []float32
+	Parts   [][]float32
 	Raw     []byte
+}
+
+// floats returns the pieces of the data, nil where it is Raw.
+func (t Tensor) floats() [][]float32 {
+	if t.Float32 != nil {
+		return [][]float32{t.Float32}
+	}
+	return t.Parts
 }
 
 // Write writes the tensors and metadata (nil allowed) to w. The bytes depend on
@@ -46,7 +57,13 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 // either what it was before or the complete new file, also after a crash. On an
 // error the old file, if any, stays and nothing else is left behind.
 func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
-	err := replaceFile(path, func(w io.Writer) error { return writeAll(w, tensors, metadata) })
+	err := replaceFile(path, func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, 1<<18)
+		if err := writeAll(b, tensors, metadata); err != nil {
+			return err
+		}
+		return b.Flush()
+	})
 	if err != nil {
 		return fmt.Errorf("safetensors: write %s: %w", path, err)
 	}
@@ -101,18 +118,20 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 }
 
 func (t Tensor) write(w io.Writer, buf []byte) error {
-	if t.Float32 == nil {
+	if t.floats() == nil {
 		_, err := w.Write(t.Raw)
 		return err
 	}
 	size := t.DType.Size()
-	for part := range slices.Chunk(t.Float32, len(buf)/size) {
-		b := buf[:len(part)*size]
-		if err := tensorfile.EncodeFloat32(b, t.DType, part); err != nil {
-			return err
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
+	for _, piece := range t.floats() {
+		for part := range slices.Chunk(piece, len(buf)/size) {
+			b := buf[:len(part)*size]
+			if err := tensorfile.EncodeFloat32(b, t.DType, part); err != nil {
+				return err
+			}
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -125,7 +144,7 @@ func prepare(tensors []Tensor, metadata map[string]string) ([]Tensor, []byte, er
 	seen := map[string]bool{"__metadata__": true} // reserved
 	for i := range tensors {
 		t := &tensors[i]
-		if t.DType == "" && t.Float32 != nil {
+		if t.DType == "" && t.floats() != nil {
 			t.DType = tensorfile.F32
 		}
 		if seen[t.Name] {
@@ -145,18 +164,24 @@ func prepare(tensors []Tensor, metadata map[string]string) ([]Tensor, []byte, er
 
 func (t Tensor) check() error {
 	elements, size, err := tensorfile.Size(t.DType, t.Shape)
+	have := 0
+	for _, piece := range t.floats() {
+		have += len(piece)
+	}
 	switch {
 	case err != nil:
 		return err
 	case !utf8.ValidString(t.Name):
 		return errors.New("the name is not UTF-8")
-	case t.Float32 != nil && t.Raw != nil:
+	case t.Float32 != nil && t.Parts != nil:
+		return errors.New("both Float32 and Parts are set")
+	case t.floats() != nil && t.Raw != nil:
 		return errors.New("both Float32 and Raw are set")
-	case t.Float32 == nil && len(t.Raw) != size:
+	case t.floats() == nil && len(t.Raw) != size:
 		return fmt.Errorf("%d bytes, but %s%v needs %d", len(t.Raw), t.DType, t.Shape, size)
-	case t.Float32 != nil && len(t.Float32) != elements:
-		return fmt.Errorf("%d elements, but shape %v has %d", len(t.Float32), t.Shape, elements)
-	case t.Float32 != nil && (!t.DType.Float() || t.DType == tensorfile.F64):
+	case t.floats() != nil && have != elements:
+		return fmt.Errorf("%d elements, but shape %v has %d", have, t.Shape, elements)
+	case t.floats() != nil && (!t.DType.Float() || t.DType == tensorfile.F64):
 		return fmt.Errorf("dtype %s is not stored from float32", t.DType)
 	}
 	return nil

@@ -67,6 +67,28 @@ func TestWriteRoundTrip(t *testing.T) {
 	}
 }
 
+// TestWriteParts: a tensor in pieces gives the file of the whole.
+func TestWriteParts(t *testing.T) {
+	const n = 1<<16 + 7
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i)
+	}
+	for _, d := range []tensorfile.DType{tensorfile.F32, tensorfile.BF16} {
+		var whole, parts bytes.Buffer
+		err := Write(&whole, []Tensor{{Name: "a", DType: d, Shape: []int{n}, Float32: x}}, nil)
+		if e := Write(&parts, []Tensor{{Name: "a", DType: d, Shape: []int{n}, Parts: [][]float32{x[:1], {}, x[1:40], x[40:]}}}, nil); err != nil || e != nil {
+			t.Fatal(err, e)
+		}
+		if !bytes.Equal(parts.Bytes(), whole.Bytes()) {
+			t.Errorf("%s: the bytes differ", d)
+		}
+	}
+	if err := Write(io.Discard, []Tensor{{Name: "a", Shape: []int{0, 3}, Parts: [][]float32{}}}, nil); err != nil {
+		t.Errorf("no pieces for no elements: %v", err)
+	}
+}
+
 // failing fails once n bytes were written.
 type failing struct{ n int }
 
@@ -98,6 +120,8 @@ func TestWriteRefusals(t *testing.T) {
 		{[]Tensor{{Name: "a", DType: tensorfile.I32, Float32: one}}, "dtype I32 is not stored from float32"},
 		{[]Tensor{{Name: "a", DType: tensorfile.F64, Float32: one}}, "dtype F64 is not stored from float32"},
 		{[]Tensor{{Name: "a", Float32: one, Raw: make([]byte, 4)}}, "both Float32 and Raw are set"},
+		{[]Tensor{{Name: "a", Float32: one, Parts: [][]float32{one}}}, "both Float32 and Parts are set"},
+		{[]Tensor{{Name: "a", Shape: []int{4}, Parts: [][]float32{one, one, one}}}, "3 elements, but shape [4] has 4"},
 	} {
 		err := Write(&failing{}, c.tensors, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "safetensors: write: ") || !strings.Contains(err.Error(), c.want) {
