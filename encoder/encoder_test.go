@@ -237,45 +237,6 @@ func TestClassifier(t *testing.T) {
 	}
 }
 
-func TestIndexIsExact(t *testing.T) {
-	const n, dim, k = 9000, 8, 10
-	rng := rand.New(rand.NewPCG(3, 3))
-	e := &encoder.Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
-	for i := range e.Data {
-		e.Data[i] = float32(rng.IntN(5)) // many ties
-	}
-	keys := make([]string, n)
-	for i := range keys {
-		keys[i] = fmt.Sprint(i)
-	}
-	x := encoder.NewIndex(dim)
-	check(t, x.Add(keys[:4000], &encoder.Embeddings{N: 4000, Dim: dim, Data: e.Data[:4000*dim]}))
-	check(t, x.Add(keys[4000:], &encoder.Embeddings{N: n - 4000, Dim: dim, Data: e.Data[4000*dim:]}))
-	query := e.Row(17)
-	got, err := x.Search(query, k)
-	check(t, err)
-	used := make(map[int]bool)
-	for r := range k {
-		best, score := -1, math.Inf(-1)
-		for i := range n {
-			var s float64
-			for j := range dim {
-				s += float64(query[j]) * float64(e.Row(i)[j])
-			}
-			if !used[i] && s > score {
-				best, score = i, s
-			}
-		}
-		used[best] = true
-		if got[r].Key != keys[best] || got[r].Score != score {
-			t.Errorf("hit %d is %s with %g, want %d with %g", r, got[r].Key, got[r].Score, best, score)
-		}
-	}
-	if hits, err := x.Search(query, 0); err != nil || len(hits) != 0 {
-		t.Errorf("k = 0 gave %d hits, %v", len(hits), err)
-	}
-}
-
 func TestBadInput(t *testing.T) {
 	ctx := context.Background()
 	m := model(t, config())

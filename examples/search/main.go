@@ -1,114 +1,167 @@
-// Search finds pictures by words: it embeds a set of pictures once and ranks them
-// for each query.
+// Search finds pictures by words or by a picture: it embeds a set once, keeps
+// the embeddings in a file, and ranks them for each query.
 //
 //	go run ./examples/train                                   # makes goclip-toy
 //	go run ./examples/search "a red circle" "a large blue star on a dark ground"
-//	go run ./examples/search -data photos.csv "a dog on a beach"
+//	go run ./examples/search -data photos -index photos.index "a dog on a beach"
+//	go run ./examples/search -data photos -index photos.index -like dog.jpg
+//
+// With -index the next run embeds only pictures that are new or have changed, and
+// goes on where an interrupted one stopped.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"image"
+	"io/fs"
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 
-	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/examples/internal/pictures"
 	"github.com/goclip/goclip/examples/internal/sheet"
+	"github.com/goclip/goclip/vision"
 )
+
+type options struct {
+	model, data, index, like, only, out string
+	k                                   int
+	queries                             []string
+}
 
 func main() {
 	log.SetFlags(0)
-	path := flag.String("model", "goclip-toy", "checkpoint, as examples/train writes it")
-	data := flag.String("data", "", "pictures to search in: a folder, a table or a tar; drawn ones where empty")
-	k := flag.Int("k", 6, "results per query")
-	out := flag.String("out", "goclip-search.png", "sheet to draw")
+	var o options
+	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
+	flag.StringVar(&o.data, "data", "", "pictures to search in: a folder, a table or a tar; drawn ones where empty")
+	flag.StringVar(&o.index, "index", "", "file that keeps the embeddings; none where empty")
+	flag.StringVar(&o.like, "like", "", "picture to find others like")
+	flag.StringVar(&o.only, "only", "", "find only pictures whose key contains this")
+	flag.IntVar(&o.k, "k", 6, "results per query")
+	flag.StringVar(&o.out, "out", "goclip-search.png", "sheet to draw")
 	flag.Parse()
-	queries := flag.Args()
-	if len(queries) == 0 {
-		queries = []string{"a red circle", "a small yellow star", "a blue square on a dark ground", "a large green heart at the top left"}
+	o.queries = flag.Args()
+	if len(o.queries) == 0 && o.like == "" {
+		o.queries = []string{"a red circle", "a small yellow star", "a blue square on a dark ground", "a large green heart at the top left"}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *path, *data, queries, *k, *out); err != nil {
+	if err := run(ctx, o); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, path, data string, queries []string, k int, out string) error {
-	model, err := encoder.Load(path, nil)
+func run(ctx context.Context, o options) error {
+	model, err := encoder.Load(o.model, nil)
 	if err != nil {
 		return err
 	}
 	defer model.Close()
-	set, err := open(data)
+	set, err := pictures.Open(o.data)
 	if err != nil {
 		return err
 	}
-	index, pictures, err := build(ctx, model, set)
+	defer set.Close()
+	index, err := open(o.index, model)
 	if err != nil {
 		return err
 	}
-	words, err := model.EncodeTexts(ctx, queries...)
-	if err != nil {
+	defer index.Close()
+	if err := update(ctx, model, set, index, o.index); err != nil {
 		return err
 	}
-	page := sheet.New(fmt.Sprintf("%d pictures, searched by words", index.Len()))
-	page.Columns = k
-	for i, query := range queries {
-		hits, err := index.Search(words.Row(i), k)
-		if err != nil {
-			return err
-		}
-		fmt.Println(query)
-		row := page.Row(query)
-		for _, h := range hits {
-			fmt.Printf("  %.3f  %s\n", h.Score, h.Key)
-			row.Add(sheet.Cell{Picture: pictures[h.Key], Note: fmt.Sprintf("%.3f  %s", h.Score, h.Key)})
-		}
+	if index.Len() == 0 {
+		return errors.New("none of the pictures could be indexed")
 	}
-	if err := page.WritePNG(out); err != nil {
+	page := sheet.New(fmt.Sprintf("The nearest of %d pictures", index.Len()))
+	page.Columns = o.k
+	if err := search(ctx, model, set, index, page, o); err != nil {
 		return err
 	}
-	fmt.Printf("sheet: %s\n", out)
+	if err := page.WritePNG(o.out); err != nil {
+		return err
+	}
+	fmt.Printf("sheet: %s\n", o.out)
 	return nil
 }
 
-// open is the user's set, or 2,000 drawn pictures.
-func open(data string) (dataset.Source, error) {
-	if data == "" {
-		return dataset.Shapes{Seed: 11}.Known(2000)
+// open opens the index, or begins one.
+func open(path string, model *encoder.Model) (*encoder.Index, error) {
+	if path == "" {
+		return model.NewIndex(), nil
 	}
-	return dataset.Open(data, nil)
+	index, err := encoder.OpenIndex(path, model)
+	if errors.Is(err, fs.ErrNotExist) {
+		return model.NewIndex(), nil
+	}
+	return index, err
 }
 
-// build embeds every picture of the set and keeps it for the sheet.
-func build(ctx context.Context, model *encoder.Model, set dataset.Source) (*encoder.Index, map[string]image.Image, error) {
-	index, pictures := encoder.NewIndex(model.Config().Vision.EmbedDim), make(map[string]image.Image)
-	ledger := &dataset.Ledger{}
-	for batch, err := range dataset.Batches(ctx, set, dataset.BatchOptions{Size: 64, Epochs: 1, KeepLast: true, Ledger: ledger}) {
-		if err != nil {
-			return nil, nil, err
-		}
-		var keys []string
-		var imgs []image.Image
-		for _, p := range batch.Pairs {
-			keys, imgs = append(keys, p.Key), append(imgs, p.Image)
-			pictures[p.Key] = p.Image
-		}
-		e, err := model.EncodeImages(ctx, imgs...)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := index.Add(keys, e); err != nil {
-			return nil, nil, err
+// update brings the index up to date with the set, and saves what has changed,
+// also where embedding was interrupted.
+func update(ctx context.Context, model *encoder.Model, set *pictures.Set, index *encoder.Index, path string) error {
+	there, todo := make(map[string]bool, set.Len()), []string(nil)
+	for _, e := range set.Entries() {
+		there[e.Key] = true
+		if known, ok := index.Get(e.Key); !ok || known != e {
+			todo = append(todo, e.Key)
 		}
 	}
-	for _, bad := range ledger.Bad() {
-		fmt.Fprintf(os.Stderr, "left out: %s\n", bad)
+	changed := false
+	for e := range index.Entries() {
+		if !there[e.Key] {
+			changed = index.Delete(e.Key) > 0 || changed
+		}
 	}
-	return index, pictures, nil
+	err := set.Embed(ctx, model, todo, func(entries []encoder.Entry, e *encoder.Embeddings) error {
+		changed = true
+		return index.Add(entries, e)
+	})
+	if changed && path != "" {
+		err = errors.Join(err, index.Save(path))
+	}
+	return err
+}
+
+// search adds a row of results for each query.
+func search(ctx context.Context, model *encoder.Model, set *pictures.Set, index *encoder.Index, page *sheet.Sheet, o options) error {
+	queries, err := model.EncodeTexts(ctx, o.queries...)
+	if err != nil {
+		return err
+	}
+	for i, words := range o.queries {
+		if err := answer(words, queries.Row(i), set, index, page.Row(words), o); err != nil {
+			return err
+		}
+	}
+	if o.like == "" {
+		return nil
+	}
+	img, err := vision.DecodeFile(o.like, nil)
+	if err != nil {
+		return err
+	}
+	query, err := model.EncodeImages(ctx, img)
+	if err != nil {
+		return err
+	}
+	page.Row("").Add(sheet.Cell{Picture: img, Note: o.like})
+	return answer("like "+o.like, query.Data, set, index, page.Row("like this:"), o)
+}
+
+func answer(name string, query []float32, set *pictures.Set, index *encoder.Index, row *sheet.Row, o options) error {
+	hits, err := index.Search(query, o.k, func(e encoder.Entry) bool { return strings.Contains(e.Key, o.only) })
+	if err != nil {
+		return err
+	}
+	fmt.Println(name)
+	for _, h := range hits {
+		fmt.Printf("  %.3f  %s\n", h.Score, h.Key)
+		row.Add(sheet.Cell{Picture: set.Picture(h.Key), Note: fmt.Sprintf("%.3f  %s", h.Score, h.Key)})
+	}
+	return nil
 }

@@ -2,108 +2,164 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
-	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/examples/internal/exampletest"
 )
 
-// toy saves a model that has learnt nothing.
-func toy(t *testing.T) string {
+// hits runs a search and returns its lines of results.
+func hits(t *testing.T, o options) []string {
 	t.Helper()
-	tok, err := text.TrainBPE(slices.Values([]string{"a red circle", "a blue star"}), text.TrainOptions{VocabSize: 280})
-	check(t, err)
-	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
-			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 8, Layers: 1, Heads: 1, EmbedDim: 8,
-			Activation: "gelu", Pool: "tok", NormEps: 1e-5,
-		},
-		Text: text.Config{
-			ContextLength: 16, VocabSize: tok.VocabSize(), Width: 8, Layers: 1, Heads: 1, EmbedDim: 8,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
-		},
-		Preprocess: vision.CLIPPreprocess(16),
-	}, tok, 1)
-	check(t, err)
-	dir := filepath.Join(t.TempDir(), "toy")
-	check(t, m.Save(dir))
+	said, err := exampletest.Stdout(t, func() error { return run(context.Background(), o) })
+	exampletest.Check(t, err)
+	exampletest.PNG(t, o.out)
+	var lines []string
+	for _, line := range strings.Split(said, "\n") {
+		if strings.HasPrefix(line, "  ") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// folder writes n drawn pictures.
+func folder(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	exampletest.Check(t, os.Mkdir(filepath.Join(dir, "more"), 0o777))
+	set, err := dataset.Shapes{Seed: 5}.Known(n)
+	exampletest.Check(t, err)
+	for i := range n {
+		p, err := set.At(i).Pair(0)
+		exampletest.Check(t, err)
+		f, err := os.Create(filepath.Join(dir, []string{"", "more"}[i%2], fmt.Sprint(i, ".png")))
+		exampletest.Check(t, err)
+		exampletest.Check(t, errors.Join(png.Encode(f, p.Image), f.Close()))
+	}
 	return dir
 }
 
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
+func TestDrawn(t *testing.T) {
+	o := options{model: exampletest.Model(t, 1), out: filepath.Join(t.TempDir(), "sheet.png"), k: 3, queries: []string{"a red circle", "a star"}}
+	if got := hits(t, o); len(got) != 2*3 {
+		t.Errorf("%d hits, want three for each of two queries:\n%s", len(got), got)
 	}
 }
 
-// quiet runs f and returns what it wrote to standard output.
-func quiet(t *testing.T, f func() error) (string, error) {
-	t.Helper()
-	file, err := os.Create(filepath.Join(t.TempDir(), "output"))
-	check(t, err)
-	defer file.Close()
-	stdout := os.Stdout
-	os.Stdout = file
-	defer func() { os.Stdout = stdout }()
-	failed := f()
-	said, err := os.ReadFile(file.Name())
-	check(t, err)
-	return string(said), failed
+// TestFolder: a picture is the nearest to itself; what is added, changed, removed
+// or damaged between two runs is found, found anew, and not found.
+func TestFolder(t *testing.T) {
+	dir := folder(t, 10)
+	o := options{
+		model: exampletest.Model(t, 1), data: dir, index: filepath.Join(t.TempDir(), "index"),
+		out: filepath.Join(t.TempDir(), "sheet.png"), k: 20, like: filepath.Join(dir, "more", "3.png"),
+	}
+	first := hits(t, o)
+	if len(first) != 10 || !strings.HasSuffix(first[0], "  more/3.png") {
+		t.Errorf("want ten hits, more/3.png first, got %q", first)
+	}
+	before, err := os.Stat(o.index)
+	exampletest.Check(t, err)
+	if again := hits(t, o); fmt.Sprint(again) != fmt.Sprint(first) {
+		t.Errorf("from the file: got %q, want %q", again, first)
+	}
+	if after, err := os.Stat(o.index); err != nil || !os.SameFile(before, after) {
+		t.Errorf("an index that was up to date was written again, %v", err)
+	}
+	o.only = "more/"
+	if got := hits(t, o); len(got) != 5 {
+		t.Errorf("want the five of folder more, got %q", got)
+	}
+	o.only = ""
+	exampletest.Check(t, os.Rename(filepath.Join(dir, "0.png"), filepath.Join(dir, "new.png")))
+	exampletest.Check(t, os.Rename(filepath.Join(dir, "more", "1.png"), filepath.Join(dir, "2.png")))
+	exampletest.Check(t, os.WriteFile(filepath.Join(dir, "4.png"), []byte("no picture"), 0o666))
+	o.like = filepath.Join(dir, "2.png")
+	var got []string
+	said, err := exampletest.Stderr(t, func() error { got = hits(t, o); return nil })
+	exampletest.Check(t, err)
+	list := strings.Join(got, "\n") + "\n"
+	if len(got) != 9 || strings.Contains(list, " 0.png\n") || !strings.Contains(list, " new.png\n") || !strings.HasSuffix(got[0], "  2.png") {
+		t.Errorf("want 2.png, as it is now, first of nine, new.png among them and not 0.png, got %q", got)
+	}
+	if !strings.Contains(said, "left out: ") || !strings.Contains(said, "4.png") {
+		t.Errorf("standard error is %q, want 4.png left out", said)
+	}
+	o.model = exampletest.Model(t, 2)
+	exampletest.Fails(t, "the index was made with model", run(context.Background(), o))
 }
 
-func isPNG(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Open(path)
-	check(t, err)
-	defer f.Close()
-	_, err = png.Decode(f)
-	check(t, err)
+// stopping is a context that ends when it has been asked often enough.
+type stopping struct {
+	context.Context
+	cancel context.CancelFunc
+	left   atomic.Int64
 }
 
-func fails(t *testing.T, want string, err error) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got error %v, want one with %s", err, want)
+func (c *stopping) Err() error {
+	if c.left.Add(-1) == 0 {
+		c.cancel()
+	}
+	return c.Context.Err()
+}
+
+// TestInterrupted: what was embedded before an interruption is kept, and the next
+// run gives what one without it gives.
+func TestInterrupted(t *testing.T) {
+	o := options{model: exampletest.Model(t, 1), out: filepath.Join(t.TempDir(), "sheet.png"), k: 5, queries: []string{"a star"}}
+	want := hits(t, o)
+	o.index = filepath.Join(t.TempDir(), "index")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c := &stopping{Context: ctx, cancel: cancel}
+	c.left.Store(20) // once a pass of 32 pictures
+	if err := run(c, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got error %v, want an interruption", err)
+	}
+	if _, err := os.Stat(o.index); err != nil {
+		t.Errorf("nothing was kept: %v", err)
+	}
+	if got := hits(t, o); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestRun(t *testing.T) {
-	ctx := context.Background()
-	model, dir := toy(t), t.TempDir()
-	page := filepath.Join(dir, "sheet.png")
-	said, err := quiet(t, func() error { return run(ctx, model, "", []string{"a red circle", "a star"}, 3, page) })
-	check(t, err)
-	if n := strings.Count(said, "\n  "); n != 2*3 {
-		t.Errorf("%d hits, want three for each of two queries:\n%s", n, said)
-	}
-	isPNG(t, page)
+func TestTable(t *testing.T) {
+	dir := folder(t, 2)
 	table := filepath.Join(dir, "set.csv")
-	check(t, os.WriteFile(table, []byte("image,caption\nsheet.png,a sheet\ngone.png,nothing\n"), 0o666))
-	stderr := os.Stderr
-	os.Stderr, err = os.Create(filepath.Join(dir, "stderr"))
-	check(t, err)
-	said, err = quiet(t, func() error { return run(ctx, model, table, []string{"a sheet"}, 3, page) })
-	os.Stderr.Close()
-	os.Stderr = stderr
-	check(t, err)
-	if strings.Count(said, "\n  ") != 1 || !strings.Contains(said, "  sheet.png\n") {
-		t.Errorf("want one hit, sheet.png, got\n%s", said)
+	exampletest.Check(t, os.WriteFile(table, []byte("image,caption\n0.png,a sheet\ngone.png,nothing\n"), 0o666))
+	o := options{model: exampletest.Model(t, 1), data: table, out: filepath.Join(t.TempDir(), "sheet.png"), k: 3, queries: []string{"a sheet"}}
+	var got []string
+	said, err := exampletest.Stderr(t, func() error { got = hits(t, o); return nil })
+	exampletest.Check(t, err)
+	if len(got) != 1 || !strings.HasSuffix(got[0], "  0.png") {
+		t.Errorf("want one hit, 0.png, got %q", got)
 	}
-	left, err := os.ReadFile(filepath.Join(dir, "stderr"))
-	check(t, err)
-	if !strings.Contains(string(left), "left out: ") || !strings.Contains(string(left), "gone.png") {
-		t.Errorf("standard error is %q, want gone.png left out", left)
+	if !strings.Contains(said, "left out: ") || !strings.Contains(said, "gone.png") {
+		t.Errorf("standard error is %q, want gone.png left out", said)
 	}
-	gone := filepath.Join(dir, "gone")
-	_, err = quiet(t, func() error { return run(ctx, gone, "", []string{"x"}, 3, page) })
-	fails(t, gone, err)
-	_, err = quiet(t, func() error { return run(ctx, model, gone, []string{"x"}, 3, page) })
-	fails(t, gone, err)
+}
+
+func TestRefuses(t *testing.T) {
+	ctx, model, gone := context.Background(), exampletest.Model(t, 1), filepath.Join(t.TempDir(), "gone")
+	exampletest.Fails(t, gone, run(ctx, options{model: gone}))
+	exampletest.Fails(t, gone, run(ctx, options{model: model, data: gone}))
+	exampletest.Fails(t, "no picture is in this folder", run(ctx, options{model: model, data: t.TempDir()}))
+	exampletest.Fails(t, gone, run(ctx, options{model: model, like: gone}))
+	bad := filepath.Join(t.TempDir(), "a.png")
+	exampletest.Check(t, os.WriteFile(bad, []byte("no picture"), 0o666))
+	exampletest.Fails(t, bad, run(ctx, options{model: model, index: bad}))
+	said, err := exampletest.Stderr(t, func() error { return run(ctx, options{model: model, data: filepath.Dir(bad)}) })
+	exampletest.Fails(t, "none of the pictures could be indexed", err)
+	if !strings.Contains(said, "left out: ") {
+		t.Errorf("standard error is %q", said)
+	}
 }

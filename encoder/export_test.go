@@ -1,0 +1,23 @@
+package encoder
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/goclip/goclip/internal/safetensors"
+)
+
+// HeaderSum lets tests write files whose header is right and whose parts are not.
+var HeaderSum = headerSum
+
+// ReadIndex is OpenIndex of a file's bytes.
+func ReadIndex(data []byte) (*Index, error) {
+	f, err := safetensors.OpenReader(bytes.NewReader(data), int64(len(data)), "index")
+	if err != nil {
+		return nil, fmt.Errorf("encoder: index: %w", err)
+	}
+	return readIndex(f, nil)
+}
+
+// Rows are the embeddings of an index that was not opened from a file.
+func (x *Index) Rows() []float32 { return x.added }

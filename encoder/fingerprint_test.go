@@ -1,0 +1,76 @@
+package encoder_test
+
+import (
+	"image/color"
+	"testing"
+
+	"github.com/goclip/goclip/encoder"
+)
+
+// TestFingerprintStays: what changes no embedding changes no fingerprint: a
+// layout, its defaults, the temperature.
+func TestFingerprintStays(t *testing.T) {
+	m := storable(t)
+	want := m.Fingerprint()
+	if len(want) != 64 {
+		t.Errorf("fingerprint %q, want 64 digits", want)
+	}
+	for layout := range weightsOf {
+		again, err := encoder.Load(saved(t, m, layout), nil)
+		check(t, err)
+		if got := again.Fingerprint(); got != want {
+			t.Errorf("%s: got %s, want %s", layout, got, want)
+		}
+		check(t, again.Close())
+	}
+	m.LogitScale().Data[0]++
+	if m.Fingerprint() != want {
+		t.Error("the temperature counts")
+	}
+	resnet, _ := encoder.ConfigByName("RN50")
+	resnet.Vision.Width, resnet.Vision.EmbedDim, resnet.Vision.Stages, resnet.Vision.Heads = 8, 16, []int{1, 1, 1, 1}, 0
+	resnet.Text.Width, resnet.Text.Heads, resnet.Text.Layers, resnet.Text.EmbedDim, resnet.Text.VocabSize = 16, 2, 1, 16, 300
+	m, err := encoder.New(resnet, nil, 1)
+	check(t, err)
+	again, err := encoder.Load(saved(t, m, encoder.OpenCLIP), &encoder.Options{Tokenizer: letters{}})
+	check(t, err)
+	defer again.Close()
+	if got, want := again.Fingerprint(), m.Fingerprint(); got != want {
+		t.Errorf("a ResNet: got %s, want %s", got, want)
+	}
+}
+
+// TestFingerprintDiffers: each of these models gives other embeddings.
+func TestFingerprintDiffers(t *testing.T) {
+	seen := map[string]string{}
+	try := func(what string, m *encoder.Model) {
+		t.Helper()
+		print := m.Fingerprint()
+		if other, ok := seen[print]; ok {
+			t.Errorf("%s has the fingerprint of %s", what, other)
+		}
+		seen[print] = what
+	}
+	with := func(change func(*encoder.Config)) *encoder.Model {
+		cfg := config()
+		p := *cfg.Preprocess
+		cfg.Preprocess = &p
+		change(&cfg)
+		return model(t, cfg)
+	}
+	try("the model", with(func(*encoder.Config) {}))
+	try("another activation", with(func(c *encoder.Config) { c.Vision.Activation = "gelu" }))
+	try("another mask", with(func(c *encoder.Config) { c.Text.Mask = "none" }))
+	try("another ratio", with(func(c *encoder.Config) { c.Text.MLPRatio = 3 }))
+	try("another mean", with(func(c *encoder.Config) { c.Preprocess.Mean[1] = 0.25 }))
+	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = "shortest" }))
+	try("a ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.White }))
+	try("another ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.Black }))
+	m := with(func(*encoder.Config) {})
+	for _, params := range [][]*encoder.Param{m.Vision().Params(), m.Text().Params()} {
+		for _, p := range params {
+			p.Data[len(p.Data)-1]++
+			try(p.Name, m)
+		}
+	}
+}

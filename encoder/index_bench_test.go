@@ -1,0 +1,62 @@
+package encoder_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
+)
+
+// BenchmarkIndexSearch looks for the ten nearest of a million vectors of 512
+// numbers, 2 GB, and between two searches only reads them: on the same number of
+// cores it adds up 0·x, one instruction for each vector register of numbers. What
+// a search takes over what reading takes, both medians, is the metric
+// search/read.
+func BenchmarkIndexSearch(b *testing.B) {
+	const n, dim, part = 1_000_000, 512, 50_000
+	x := encoder.NewIndex(dim)
+	rng := rand.New(rand.NewPCG(6, 6))
+	for from := 0; from < n; from += part {
+		e := &encoder.Embeddings{N: part, Dim: dim, Data: make([]float32, part*dim)}
+		for i := 0; i < len(e.Data); i += 64 {
+			for j, signs := 0, rng.Uint64(); j < 64; j, signs = j+1, signs>>1 {
+				e.Data[i+j] = float32(1-2*float64(signs&1)) / float32(math.Sqrt(dim))
+			}
+		}
+		entries := make([]encoder.Entry, part)
+		for i := range entries {
+			entries[i].Key = fmt.Sprintf("%08d", from+i)
+		}
+		if err := x.Add(entries, e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	rows := x.Rows()
+	query := slices.Clone(rows[dim : 2*dim])
+	var searching, reading []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if !kernel.AllFinite(rows) {
+			b.Fatal("a number is not finite")
+		}
+		read := time.Now()
+		hits, err := x.Search(query, 10, nil)
+		if err != nil || len(hits) != 10 || hits[0].Key != "00000001" {
+			b.Fatal(hits, err)
+		}
+		reading, searching = append(reading, read.Sub(start)), append(searching, time.Since(read))
+	}
+	median := func(d []time.Duration) float64 {
+		slices.Sort(d)
+		return d[len(d)/2].Seconds()
+	}
+	b.ReportMetric(median(searching)/median(reading), "search/read")
+	b.ReportMetric(1e3*median(searching), "ms/search")
+	b.ReportMetric(1e-9*n*dim*4/median(reading), "read-GB/s")
+	b.ReportMetric(0, "ns/op") // of both together
+}
