@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench generate cross conform arm64
+.PHONY: help check ci test test-noasm race fuzz bench generate cross pgvector conform arm64
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -31,6 +31,9 @@ fuzz: ## each fuzz test for FUZZTIME, 10s unless told
 
 bench: ## the benchmarks whose names match BENCH, all unless told
 	@.ci/run bench
+
+pgvector: ## the example in a module of its own, with a real PostgreSQL where there is one
+	@.ci/run pgvector
 
 conform: ## every case of the reference implementations below GOCLIP_FIXTURES
 	@.ci/run conform

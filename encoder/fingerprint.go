@@ -15,14 +15,17 @@ import (
 )
 
 // Fingerprint returns 64 hexadecimal digits, the SHA-256 of all that the model's
-// embeddings depend on: the towers' configurations and weights, and how pictures
-// are preprocessed. Models of one fingerprint give the same embeddings, whatever
+// embeddings depend on: the towers' configurations and weights, adapters too, and
+// how pictures are preprocessed. Models of one fingerprint give the same embeddings, whatever
 // layout they were loaded from; the temperature and the tokenizer are not part of
 // it. It reads every weight, so a large model takes a moment.
 func (m *Model) Fingerprint() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s\n", visionFacts(m.cfg.Vision), textFacts(m.cfg.Text), preprocessFacts(*m.cfg.Preprocess))
-	for _, p := range append(m.text.Params(), m.image.Params()...) {
+	if m.lora != nil {
+		fmt.Fprintf(h, "LoRA %g\n", m.lora.Alpha/float64(m.lora.Rank))
+	}
+	for _, p := range slices.Concat(m.text.Params(), m.image.Params(), m.Adapters()) {
 		fmt.Fprintf(h, "%s %d\n", p.Name, p.Shape)
 		writeFloats(h, p.Data)
 	}

@@ -73,4 +73,9 @@ func TestFingerprintDiffers(t *testing.T) {
 			try(p.Name, m)
 		}
 	}
+	for _, alpha := range []float64{1, 2} {
+		check(t, m.AddLoRA(encoder.LoRA{Rank: 2, Alpha: alpha}, 1))
+		try("adapters", m)
+		m.RemoveLoRA()
+	}
 }
