@@ -26,9 +26,9 @@ type Config struct {
 	// token up to the end token. Required.
 	Mask string
 	// Pool says which position becomes the feature: "argmax", the highest id
-	// (CLIP's end token); "eos", the first EOSTokenID; "last", the last position
-	// of the context; "mean", the mean of the positions up to the end token.
-	// Required.
+	// (CLIP's end token); "eos", the first EOSTokenID; "first" and "last", that
+	// position of the context; "mean", the mean of the positions up to the end
+	// token. Required.
 	Pool       string
 	EOSTokenID int32 // read where Pool is "eos", and by "mean" and Mask "padding"
 
@@ -60,8 +60,10 @@ func (c *Config) Validate() error {
 		return fail("MLPRatio", "is %g, want 0 (for 4) to 64", c.MLPRatio)
 	case !slices.Contains([]string{"causal", "none", "padding"}, c.Mask):
 		return fail("Mask", "is %q, want causal, none or padding", c.Mask)
-	case !slices.Contains([]string{"argmax", "eos", "last", "mean"}, c.Pool):
-		return fail("Pool", "is %q, want argmax, eos, last or mean", c.Pool)
+	case !slices.Contains([]string{"argmax", "eos", "first", "last", "mean"}, c.Pool):
+		return fail("Pool", "is %q, want argmax, eos, first, last or mean", c.Pool)
+	case c.Pool == "first" && c.Mask == "padding":
+		return fail("Pool", "is first, beside which Mask padding does not know its end")
 	}
 	if _, err := nn.ParseActivation(c.Activation); err != nil {
 		return fail("Activation", "is %q: %v", c.Activation, err)
@@ -81,6 +83,8 @@ func (c *Config) Last(ids []int32) int {
 			}
 		}
 		return best
+	case "first":
+		return 0
 	case "last":
 		return len(ids) - 1
 	}

@@ -108,7 +108,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"patch_size": 8`, `"patch_size": 8, "head_widht": 4`, "not supported: model_cfg.vision_cfg.head_widht"},
 		{oc, `"patch_size": 8`, `"patch_size": 17`, "vision: PatchSize is 17"},
 		{oc, `"context_length": 6`, `"context_length": 6, "hf_model_name": "bert"`, `model_cfg.text_cfg.hf_model_name is "bert", which is not supported`},
-		{oc, `"pool_type": "eos"`, `"pool_type": "first"`, `model_cfg.text_cfg.pool_type is "first", which is not supported; known are argmax, eos, last, mean`},
+		{oc, `"pool_type": "eos"`, `"pool_type": "none"`, `model_cfg.text_cfg.pool_type is "none", which is not supported; known are argmax, eos, first, last, mean`},
 		{oc, `"eos_id": 19,`, ``, "model_cfg.text_cfg.eos_id is missing"},
 		{oc, `"eos_id": 19`, `"eos_id": -1`, "model_cfg.text_cfg.eos_id is -1, want a token's id"},
 		{oc, `"context_length": 6`, `"context_length": 6, "embed_cls": true`, "model_cfg.text_cfg.embed_cls is true"},

@@ -128,7 +128,7 @@ func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
 		Activation:    activation(o, quick),
 		NormEps:       normEps(o),
 		Mask:          "causal",
-		Pool:          o.oneOf("pool_type", "argmax", "argmax", "argmax", "eos", "eos", "last", "last", "mean", "mean"),
+		Pool:          o.oneOf("pool_type", "argmax", "argmax", "argmax", "eos", "eos", "first", "first", "last", "last", "mean", "mean"),
 		ProjBias:      value(o, "proj_bias", false),
 	}
 	if value(o, "no_causal_mask", false) {

@@ -48,6 +48,7 @@ func TestSaveOpenIdentity(t *testing.T) {
 			s.Vision.Pool, s.Vision.NormAfterPool, s.Vision.NoLnPre = "avg", true, true
 			s.HFTokenizer, s.TextClean, s.StripSeparator = "some/tokenizer", "canonicalize", true
 		}},
+		"open_clip first": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Text.Pool, s.Text.Mask = "first", "none" }},
 		"open_clip map": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			s.CustomText, s.LogitBias = true, true
 			s.Vision.Pool, s.Vision.PoolQueries, s.Vision.PoolHeads = "map", 3, 5
