@@ -38,7 +38,8 @@ type Preprocess struct {
 	Resize string
 
 	// Interpolation is "bicubic" (a = −0.5) or "bilinear", both with Pillow's
-	// anti-aliasing. Empty means "bicubic".
+	// anti-aliasing. Empty means "bicubic", which open_clip also takes, whatever
+	// is said here, for "shortest" where Size is not square.
 	Interpolation string
 
 	// Mean and Std normalise a channel v of 0 to 255: (v/255 − Mean)/Std.

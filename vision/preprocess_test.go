@@ -235,6 +235,31 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+// TestInterpolation: bilinear and bicubic differ, except where the reference
+// takes bicubic for both.
+func TestInterpolation(t *testing.T) {
+	img := pictures(37, 53, 6)["opaque"]
+	for _, size := range [][2]int{{20, 20}, {20, 31}} {
+		for _, resize := range []string{"", "shortest", "longest", "squash"} {
+			p := CLIPPreprocess(20)
+			p.Size, p.Resize, p.Interpolation = size, resize, "bilinear"
+			linear, err := p.RGB(img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Interpolation = "bicubic"
+			cubic, err := p.RGB(img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := size[0] != size[1] && (resize == "" || resize == "shortest")
+			if got := bytes.Equal(linear.Pix, cubic.Pix); got != want {
+				t.Errorf("%v %q: bilinear equals bicubic: %v, want %v", size, resize, got, want)
+			}
+		}
+	}
+}
+
 func TestPreprocessRefuses(t *testing.T) {
 	ok := image.NewGray(image.Rect(0, 0, 5, 5))
 	dst := make([]float32, 3*8*8)

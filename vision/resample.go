@@ -8,11 +8,14 @@ type filter struct {
 	at      func(x float64) float64
 }
 
-// filter returns the one that p.Interpolation names. Here and below, the
-// conversions to float64 forbid fused multiply-add, so that every architecture
-// gets Pillow's coefficients.
+// filter returns the one that p.Interpolation names where it is read. Here and
+// below, the conversions to float64 forbid fused multiply-add, so that every
+// architecture gets Pillow's coefficients.
 func (p *Preprocess) filter() filter {
-	if p.Interpolation == "bilinear" {
+	// open_clip passes the interpolation on to every way of resizing but one
+	// (transform.py at 89fb801, image_transform).
+	read := p.Size[0] == p.Size[1] || p.Resize == "longest" || p.Resize == "squash"
+	if read && p.Interpolation == "bilinear" {
 		return filter{1, func(x float64) float64 { return max(1-math.Abs(x), 0) }}
 	}
 	return filter{2, func(x float64) float64 {

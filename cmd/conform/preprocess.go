@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/goclip/goclip/internal/imagefile"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -119,7 +120,8 @@ func (set *pictures) variant(name string) (*vision.Preprocess, error) {
 	if !ok {
 		return nil, fmt.Errorf("index.json has no variant %q", name)
 	}
-	v := variant{Mean: &set.Mean, Std: &set.Std}
+	mean, std := set.Mean, set.Std // copies: a variant may have its own
+	v := variant{Mean: &mean, Std: &std}
 	if err := strict(raw, &v); err != nil {
 		return nil, fmt.Errorf("index.json: variant %s: %w", name, err)
 	}
@@ -239,6 +241,9 @@ func samples(img image.Image) (all []byte) {
 		for y := range img.Bounds().Dy() {
 			all = append(all, pix[y*stride:][:img.Bounds().Dx()*channels]...)
 		}
+	}
+	if keyed, ok := img.(*imagefile.Keyed); ok {
+		img = keyed.Opaque
 	}
 	switch img := img.(type) {
 	case *image.Gray:

@@ -61,6 +61,18 @@ func TestVocabElsewhere(t *testing.T) {
 	}
 }
 
+// TestVariantNormalisation: what a variant says of mean and deviation holds for
+// that variant alone.
+func TestVariantNormalisation(t *testing.T) {
+	dir := t.TempDir()
+	clone(t, golden.Fixtures(t, "preprocess"), filepath.Join(dir, "preprocess"))
+	replace("preprocess/index.json", `"resize_mode": "squash"`, `"resize_mode": "squash", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]`)(t, dir)
+	status, out, notes := conform(t, "-run", "oc_squash_64|normalized", dir)
+	if status != 0 || !strings.Contains(out, "_normalized/") || !strings.Contains(out, "oc_squash_64/") {
+		t.Errorf("status %d\n%s%s", status, out, notes)
+	}
+}
+
 // TestOtherModel: a model that no fixture has is found, compared with what it
 // computes and with its stages, and not taken for another.
 func TestOtherModel(t *testing.T) {
