@@ -210,6 +210,21 @@ func TestNFC(t *testing.T) {
 			t.Errorf("compose(decompose(%+q)) = %+q, want %+q", s, got, want)
 		}
 	}
+	// Letters of 4 bytes that end in the 16 bits of A and of a Bengali vowel, and
+	// some that do have composites.
+	for s, want := range map[string]string{
+		"\U000e0041\u0301":              "\U000e0041\u0301",
+		"\u00c1\U00020041\u0323\u0301A": "\u00c1\U00020041\u0323\u0301A",
+		"\U000109c7\u09be\u0301":        "\U000109c7\u09be\u0301",
+		"\U00011099\U000110ba":          "\U0001109a",
+		"\U00011347\u0300\U0001133e":    "\U00011347\u0300\U0001133e",
+		"\U00011347\U0001133e\u0300":    "\U0001134b\u0300",
+		"\U0001f600\u0301e\u0301":       "\U0001f600\u0301\u00e9",
+	} {
+		if got := NFC(s); got != want {
+			t.Errorf("NFC(%+q) = %+q, want %+q", s, got, want)
+		}
+	}
 	long := strings.Repeat("\u0301\u0323", 30)
 	want := "\u1ecd" + strings.Repeat("\u0323", 29) + strings.Repeat("\u0301", 30)
 	if got := NFC("o" + long); got != want {

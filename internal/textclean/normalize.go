@@ -9,9 +9,10 @@ import (
 )
 
 // NFC returns s in Unicode's normalization form C. Unlike [norm.NFC] it never
-// inserts U+034F into long runs of combining marks.
+// inserts U+034F into long runs of combining marks, and takes no character for
+// another whose lower 16 bits agree: there U+E0041, U+0301 becomes Á.
 func NFC(s string) string {
-	if hasLongRun(s) {
+	if misread(s) {
 		return compose(decompose(s))
 	}
 	return norm.NFC.String(s)
@@ -21,11 +22,13 @@ func NFC(s string) string {
 // whatever they decompose to; its own limit is 30 after decomposition.
 const maxRun = 12
 
-func hasLongRun(s string) bool {
-	run := 0
+// misread reports whether s may hold what [norm.NFC] does not treat as the
+// standard does: a long run of marks, or one after a character of 4 bytes.
+func misread(s string) bool {
+	run, high := 0, false
 	for i := 0; i < len(s); {
 		if s[i] < utf8.RuneSelf {
-			run = 0
+			run, high = 0, false
 			i++
 			continue
 		}
@@ -34,9 +37,10 @@ func hasLongRun(s string) bool {
 		if p.CCC() == 0 {
 			run = 0
 		}
-		if run > maxRun {
+		if run > maxRun || high && !p.BoundaryBefore() {
 			return true
 		}
+		high = p.Size() == utf8.UTFMax
 		i += p.Size()
 	}
 	return false
@@ -97,9 +101,11 @@ func compose(marks []mark) string {
 
 // pair returns the primary composite of a and b, or 0.
 func pair(a, b rune) rune {
-	joined := []rune(norm.NFC.String(string(a) + string(b)))
-	if len(joined) != 1 {
+	both := string(a) + string(b)
+	joined := norm.NFC.String(both)
+	r, size := utf8.DecodeRuneInString(joined)
+	if size != len(joined) || norm.NFD.String(joined) != norm.NFD.String(both) {
 		return 0
 	}
-	return joined[0]
+	return r
 }
