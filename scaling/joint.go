@@ -1,7 +1,5 @@
 package scaling
 
-import "math"
-
 // Sample is one measured Y of a model with N parameters trained on D samples.
 type Sample struct{ N, D, Y float64 }
 
@@ -23,7 +21,7 @@ func FitJoint(runs []Sample, o *Options) (*Fit[Joint], error) {
 	if err := check(6, columns(n, d, y)...); err != nil {
 		return nil, err
 	}
-	law, err := joint(opts.Huber, n, d, y)
+	law, err := joint(opts.Huber, n, d, y, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,18 +38,19 @@ func FitJoint(runs []Sample, o *Options) (*Fit[Joint], error) {
 		if err := check(6, columns(n, d, y)...); err != nil {
 			return Joint{}, err
 		}
-		return joint(opts.Huber, n, d, y)
+		return joint(opts.Huber, n, d, y, &law)
 	})
 }
 
-func joint(huber float64, n, d, y []float64) (Joint, error) {
-	t := newTerms(huber, y, n, d)
-	theta, err := t.minimize()
+// joint fits the law; near, where not nil, is that of nearly the same runs.
+func joint(huber float64, n, d, y []float64, near *Joint) (Joint, error) {
+	var known []float64
+	if near != nil {
+		known = []float64{near.E, near.A, near.Alpha, near.B, near.Beta}
+	}
+	l, err := newTerms(huber, y, n, d).solve(known)
 	if err != nil {
 		return Joint{}, err
 	}
-	j := Joint{E: math.Exp(theta[4])}
-	j.A, j.Alpha = t.term(theta, 0)
-	j.B, j.Beta = t.term(theta, 1)
-	return j, nil
+	return Joint{l[0], l[1], l[2], l[3], l[4]}, nil
 }

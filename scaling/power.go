@@ -54,7 +54,7 @@ func FitPower(points []Point, o *Options) (*Fit[Power], error) {
 	if err := check(4, column{"x", x, 4}, column{"y", y, 2}); err != nil {
 		return nil, err
 	}
-	law, err := power(opts.Huber, x, y)
+	law, err := power(opts.Huber, x, y, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -69,19 +69,21 @@ func FitPower(points []Point, o *Options) (*Fit[Power], error) {
 		if err := check(3, column{"x", x, 3}, column{"y", y, 2}); err != nil {
 			return Power{}, err
 		}
-		return power(opts.Huber, x, y)
+		return power(opts.Huber, x, y, &law)
 	})
 }
 
-func power(huber float64, x, y []float64) (Power, error) {
-	t := newTerms(huber, y, x)
-	theta, err := t.minimize()
+// power fits the law; near, where not nil, is that of nearly the same points.
+func power(huber float64, x, y []float64, near *Power) (Power, error) {
+	var known []float64
+	if near != nil {
+		known = []float64{near.E, near.A, near.Alpha}
+	}
+	l, err := newTerms(huber, y, x).solve(known)
 	if err != nil {
 		return Power{}, err
 	}
-	p := Power{E: math.Exp(theta[2])}
-	p.A, p.Alpha = t.term(theta, 0)
-	return p, nil
+	return Power{l[0], l[1], l[2]}, nil
 }
 
 // falls refuses a term that changes y by less than a thousandth over the points.

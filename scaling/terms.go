@@ -88,7 +88,7 @@ func (t *terms) value(grad, theta []float64) float64 {
 
 // minimize runs L-BFGS from each start and returns the unknowns of least value,
 // the earliest of equals.
-func (t *terms) minimize() ([]float64, error) {
+func (t *terms) minimize(starts [][]float64) ([]float64, error) {
 	problem := optimize.Problem{
 		Func: func(theta []float64) float64 { return t.value(nil, theta) },
 		Grad: func(grad, theta []float64) {
@@ -101,10 +101,10 @@ func (t *terms) minimize() ([]float64, error) {
 		value float64
 	}
 	var ends []end
-	for _, s := range t.starts() {
+	for _, s := range starts {
 		// An error is a line search that found no further descent, as it does at a
 		// kink of the Huber loss: where it stopped counts.
-		r, _ := optimize.Minimize(problem, s, &optimize.Settings{MajorIterations: 500}, &optimize.LBFGS{})
+		r, _ := optimize.Minimize(problem, s, &optimize.Settings{MajorIterations: 500, FuncEvaluations: 2000}, &optimize.LBFGS{})
 		if r != nil && finite(append(r.X, r.F)...) {
 			ends = append(ends, end{r.X, r.F})
 		}
@@ -117,7 +117,7 @@ func (t *terms) minimize() ([]float64, error) {
 
 // starts spans exponents and irreducible shares that laws of this kind have; the
 // terms begin with equal parts of what is left at the points' middle.
-func (t *terms) starts() [][]float64 {
+func (t *terms) starts(exponents ...float64) [][]float64 {
 	sorted := slices.Sorted(slices.Values(t.logY))
 	low, middle := math.Exp(sorted[0]), math.Exp(sorted[len(sorted)/2])
 	var out [][]float64
@@ -128,7 +128,7 @@ func (t *terms) starts() [][]float64 {
 		for range t.logX {
 			var next [][]float64
 			for _, g := range grid {
-				for _, alpha := range []float64{0.1, 0.3, 0.9} {
+				for _, alpha := range exponents {
 					next = append(next, append(slices.Clone(g), a, math.Log(alpha)))
 				}
 			}
@@ -141,10 +141,33 @@ func (t *terms) starts() [][]float64 {
 	return out
 }
 
-// term returns A and α of term j without the centring.
-func (t *terms) term(theta []float64, j int) (a, alpha float64) {
-	alpha = math.Exp(theta[2*j+1])
-	return math.Exp(theta[2*j] + alpha*t.mean[j]), alpha
+// solve minimizes from many starts, or, where a law of nearly the same points is
+// known, from that one and a few. A law is its irreducible term, then A and α of each
+// other.
+func (t *terms) solve(known []float64) (law []float64, err error) {
+	starts := t.starts(0.1, 0.3, 0.9)
+	if known != nil {
+		theta := make([]float64, 2*len(t.logX)+1)
+		for j := range t.logX {
+			a, alpha := known[1+2*j], known[2+2*j]
+			theta[2*j], theta[2*j+1] = math.Log(a)-alpha*t.mean[j], math.Log(alpha)
+		}
+		theta[len(theta)-1] = math.Log(known[0])
+		starts = t.starts(0.3)
+		if finite(theta...) {
+			starts = append(starts, theta)
+		}
+	}
+	theta, err := t.minimize(starts)
+	if err != nil {
+		return nil, err
+	}
+	law = []float64{math.Exp(theta[len(theta)-1])}
+	for j := range t.logX {
+		alpha := math.Exp(theta[2*j+1])
+		law = append(law, math.Exp(theta[2*j]+alpha*t.mean[j]), alpha)
+	}
+	return law, nil
 }
 
 func finite(vs ...float64) bool {
