@@ -28,8 +28,8 @@ type Checkpoints struct {
 	// Every is the number of steps between the checkpoints of [Trainer.Fit]; zero
 	// means 1000. It writes one at the end and when its context ends, too.
 	Every int
-	// Keep is the number of checkpoints that stay, the newest; zero means 3. With
-	// KeepEvery those of every so manieth step stay besides.
+	// Keep is the number of checkpoints that stay, the newest; zero means 3. Where
+	// KeepEvery is not zero, those whose step is a multiple of it stay besides.
 	Keep, KeepEvery int
 }
 

@@ -28,9 +28,9 @@ type Run struct {
 //
 // with what a long one needs: it goes on from the newest whole checkpoint of
 // run.Checkpoints, or begins where there is none, tells the observers of each
-// step, with the warnings of a [Diagnosis], and writes further checkpoints. A checkpoint of a run with another
-// model, configuration, tokenizer, seed, batch size or set is refused, with all
-// that differs.
+// step, with the warnings of a [Diagnosis], and writes further checkpoints. A
+// checkpoint of a run with another model, configuration, tokenizer, seed, batch
+// size or set is refused, with all that differs.
 //
 // When ctx ends, Fit writes a checkpoint after the step at hand and returns an
 // error that wraps ctx's. After any other error the last checkpoint stands.

@@ -1,8 +1,9 @@
 // Package train fits CLIP models to pairs of pictures and captions.
 //
 // The loop belongs to the user: [Trainer.Step] takes one batch and returns what
-// it measured. Two runs with one seed and one sequence of batches end with the
-// same weights, bit for bit, on any number of cores.
+// it measured. [Trainer.Fit] is a loop for long runs, with checkpoints to go on
+// from and observers. Two runs with one seed and one sequence of batches end with
+// the same weights, bit for bit, on any number of cores, stopped in between or not.
 package train
 
 import (
