@@ -10,7 +10,6 @@
 package safetensors
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -205,7 +204,7 @@ func (f *File) bytes(name string) (tensor, []byte, error) {
 func (f *File) View(name string) (v []float32, ok bool) {
 	t, ok := f.tensors[name]
 	b := t.mapping()
-	if !ok || b == nil || t.DType != tensorfile.F32 || !littleEndian() {
+	if !ok || b == nil || t.DType != tensorfile.F32 || !tensorfile.LittleEndian() {
 		return nil, false
 	}
 	if len(b) == 0 {
@@ -255,8 +254,4 @@ func (f *File) errorf(t tensor, err error) error {
 		return nil
 	}
 	return fmt.Errorf("safetensors: %s: tensor %q: %w", t.src.name, t.Name, err)
-}
-
-func littleEndian() bool {
-	return binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"unsafe"
 )
 
 // Bytes is a mapped or loaded file as a reader. Unlike [bytes.Reader] it lets
@@ -104,6 +105,10 @@ func decode(dst []float32, d DType, src []byte) {
 	src = src[:len(dst)*d.Size()]
 	switch d {
 	case F32:
+		if LittleEndian() {
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(src)), src)
+			return
+		}
 		for i := range dst {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
 		}
@@ -121,6 +126,9 @@ func decode(dst []float32, d DType, src []byte) {
 		}
 	}
 }
+
+// LittleEndian reports whether numbers lie in memory as they lie in files.
+func LittleEndian() bool { return binary.NativeEndian.Uint16([]byte{1, 0}) == 1 }
 
 // EncodeFloat32 stores src as little-endian elements of type d, which is F32,
 // F16 or BF16, in dst of length len(src)·d.Size(). Halves are rounded to nearest
