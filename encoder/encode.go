@@ -43,13 +43,15 @@ func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddi
 // goroutines, and while a batch is in the tower the next is opened, so no more
 // than two batches are in memory.
 func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (image.Image, error)) (*Embeddings, error) {
-	e, err := m.forward(ctx, n, func(dst []float32, i int) error {
+	l := loader{n: n, size: m.pixelsPerImage(), batch: m.imagesPerPass(), load: func(dst []float32, i int) error {
 		img, err := open(i)
 		if err != nil {
 			return err
 		}
 		return m.cfg.Preprocess.Image(dst, img)
-	})
+	}}
+	defer l.stop()
+	e, err := m.forward(ctx, n, l.fill)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +65,8 @@ func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embedding
 	if len(pixels)%n != 0 {
 		return nil, fmt.Errorf("encoder: %d pixel values are not a multiple of 3 × %d × %d", len(pixels), m.cfg.Vision.ImageSize[0], m.cfg.Vision.ImageSize[1])
 	}
-	return m.forward(ctx, len(pixels)/n, func(dst []float32, i int) error {
-		copy(dst, pixels[i*n:])
+	return m.forward(ctx, len(pixels)/n, func(dst []float32, from int) error {
+		copy(dst, pixels[from*n:])
 		return nil
 	})
 }
@@ -73,24 +75,24 @@ func (m *Model) pixelsPerImage() int {
 	return 3 * m.cfg.Vision.ImageSize[0] * m.cfg.Vision.ImageSize[1]
 }
 
+func (m *Model) imagesPerPass() int { return m.options.perPass(m.cfg.Vision.Tokens()) }
+
 // forward runs the image tower on n pictures, a batch at a time. The function
-// load writes the pixels of picture i; several are loaded at once.
-func (m *Model) forward(ctx context.Context, n int, load func(dst []float32, i int) error) (*Embeddings, error) {
-	dim := m.cfg.Vision.EmbedDim
+// fill writes the pixels of a batch from the given picture on.
+func (m *Model) forward(ctx context.Context, n int, fill func(dst []float32, from int) error) (*Embeddings, error) {
+	dim, each := m.cfg.Vision.EmbedDim, m.imagesPerPass()
 	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
-	l := loader{n: n, size: m.pixelsPerImage(), batch: m.options.BatchSize, load: load}
-	defer l.stop()
-	for from := 0; from < n; from += m.options.BatchSize {
+	for from := 0; from < n; from += each {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		b := min(m.options.BatchSize, n-from)
+		b := min(each, n-from)
 		shape := imageShape{b}
 		s, err := m.images.take(shape, func() (*session, error) { return m.imageSession(shape) })
 		if err != nil {
 			return nil, err
 		}
-		if err := l.fill(s.pixels, from); err != nil {
+		if err := fill(s.pixels, from); err != nil {
 			return nil, err
 		}
 		features, err := s.run()
@@ -151,7 +153,8 @@ func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 			return nil, err
 		}
 		shape := textShape{1, tokens(order[from])}
-		for from+shape.batch < n && shape.batch < m.options.BatchSize && tokens(order[from+shape.batch]) == shape.tokens {
+		most := m.options.perPass(shape.tokens)
+		for from+shape.batch < n && shape.batch < most && tokens(order[from+shape.batch]) == shape.tokens {
 			shape.batch++
 		}
 		batch := order[from : from+shape.batch]

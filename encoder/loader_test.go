@@ -8,14 +8,17 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/goclip/goclip/encoder"
 )
 
 // TestEncodeImagesFunc gives what EncodeImages gives, opens each picture once
 // and at most one batch too early.
 func TestEncodeImagesFunc(t *testing.T) {
 	ctx := context.Background()
-	m := model(t, config())
-	const batch = 32
+	const batch = 16
+	m, err := encoder.Load(saved(t, storable(t), encoder.OpenCLIP), &encoder.Options{BatchSize: batch})
+	check(t, err)
 	for _, n := range []int{0, 1, batch, batch + 1, 3*batch + 7} {
 		imgs := pictures(n)
 		want, err := m.EncodeImages(ctx, imgs...)
