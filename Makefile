@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench generate cross pgvector conform arm64
+.PHONY: help check ci test test-noasm race fuzz bench bench-peers generate cross pgvector conform arm64
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -34,6 +34,9 @@ bench: ## the benchmarks whose names match BENCH, all unless told
 
 pgvector: ## the example in a module of its own, with a real PostgreSQL where there is one
 	@.ci/run pgvector
+
+bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md
+	@.ci/run bench-peers
 
 conform: ## every case of the reference implementations below GOCLIP_FIXTURES
 	@.ci/run conform

@@ -39,7 +39,7 @@ var floors = [][]string{
 	// 5: what is done with a model.
 	{"train", "eval", "scaling", "fewshot"},
 	// 6: programs.
-	{"examples/...", "cmd/...", "bench/...", "tools/..."},
+	{"examples/...", "cmd/...", "bench", "tools/..."},
 }
 
 // libraries are the foreign packages that the module may use, each by the
