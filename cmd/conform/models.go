@@ -115,21 +115,15 @@ func weightFiles(dir string) (weights, strange []string) {
 	sharded := slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, ".index.json") })
 	for _, f := range files {
 		switch ext := filepath.Ext(f); {
-		case sharded && shard.MatchString(f), document(f), configFiles[f]:
+		case sharded && shard.MatchString(f), document(f), f == vocabName:
 		case strings.HasSuffix(f, ".index.json"), slices.Contains([]string{".safetensors", ".pt", ".pth", ".bin"}, ext):
 			weights = append(weights, f)
+		case ext == ".json", ext == ".txt": // of the programs that wrote the weights
 		default:
 			strange = append(strange, f)
 		}
 	}
 	return weights, strange
-}
-
-// configFiles lie beside weights.
-var configFiles = map[string]bool{
-	"config.json": true, "preprocessor_config.json": true, "open_clip_config.json": true,
-	"vocab.json": true, "merges.txt": true, "tokenizer.json": true, "tokenizer_config.json": true,
-	"special_tokens_map.json": true, vocabName: true,
 }
 
 // load opens a model. Where a Hugging Face folder does not say how pictures are

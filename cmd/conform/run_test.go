@@ -95,6 +95,9 @@ func TestOtherModel(t *testing.T) {
 	check(t, os.MkdirAll(filepath.Join(dir, "activations"), 0o755))
 	check(t, m.Save(filepath.Join(dir, "checkpoints", "mine")))
 	expect(t, m, filepath.Join(dir, "activations", "mine.safetensors"))
+	for _, document := range []string{"generation_config.json", "notes.txt", ".gitattributes", "README.md"} {
+		create("checkpoints/mine/"+document)(t, dir)
+	}
 	if status, out, notes := conform(t, dir); status != 0 || !strings.HasSuffix(out, "\n1 passed, 0 failed\n") {
 		t.Errorf("status %d\n%s%s", status, out, notes)
 	}

@@ -197,9 +197,12 @@ func (t *towers) lnFinal() (n *G.Node, err error) {
 		return nil, err
 	}
 	defer nn.Catch(&err, "ln_final")
-	// Copies, so that the tower's parameters keep one reader.
-	weight, bias := *t.params["ln_final.weight"], *t.params["ln_final.bias"]
-	return (&nn.LayerNorm{Weight: &weight, Bias: &bias, Eps: cfg.NormEps}).Forward(x), nil
+	// Parameters of its own, so that the tower's keep one reader.
+	norm := nn.NewLayerNorm("ln_final", cfg.Width, cfg.NormEps)
+	for _, p := range norm.Params() {
+		p.Data = t.params[p.Name].Data
+	}
+	return norm.Forward(x), nil
 }
 
 // pooled returns the position of the pooled token in each sample: behind the

@@ -66,8 +66,9 @@ const (
 // that the towers can compute what the model computes; it reads no weights.
 //
 // In a folder with weights of several layouts open_clip's come first. Of several
-// training checkpoints epoch_N.pt the last counts. OpenAI's files need no
-// configuration: theirs follows from the shapes.
+// training checkpoints epoch_N.pt the last counts, and without any of them
+// epoch_latest.pt. OpenAI's files need no configuration: theirs follows from the
+// shapes.
 func Open(path string, opts *Options) (*Checkpoint, error) {
 	c := &Checkpoint{dir: path}
 	if opts != nil {
@@ -134,7 +135,7 @@ func find(dir string) (string, error) {
 		files  []string // in order of preference
 	}{
 		{openCLIPConfigFile, []string{openCLIPWeightsFile, "open_clip_pytorch_model.safetensors",
-			"open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth", lastEpoch(dir)}},
+			"open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth", lastEpoch(dir), "epoch_latest.pt"}},
 		{hfConfigFile, []string{hfWeightsFile, hfIndexFile, "pytorch_model.bin"}},
 		{"", []string{"model.pt", "state_dict.pt"}},
 	} {

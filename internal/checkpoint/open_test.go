@@ -171,7 +171,7 @@ func TestOpenRefusesFiles(t *testing.T) {
 	}
 	write(t, filepath.Join(empty, "open_clip_config.json"), "{}")
 	wantError(t, open(empty), "looked for open_clip_model.safetensors, open_clip_pytorch_model.safetensors, "+
-		"open_clip_pytorch_model.bin, open_clip_pytorch_model.pth, epoch_N.pt, config.json")
+		"open_clip_pytorch_model.bin, open_clip_pytorch_model.pth, epoch_N.pt, epoch_latest.pt, config.json")
 	wantError(t, open(filepath.Join(empty, "open_clip_config.json")), "the name of a file of weights ends in .safetensors")
 
 	dir := saved(t, checkpoint.OpenCLIP, tinySpec())
@@ -231,6 +231,13 @@ func TestOpenPrefers(t *testing.T) {
 	}
 	_, err := checkpoint.Open(dir, nil)
 	wantError(t, err, "epoch_10.pt")
+	for _, name := range []string{"epoch_9.pt", "epoch_10.pt"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = checkpoint.Open(dir, nil)
+	wantError(t, err, "epoch_latest.pt")
 }
 
 // TestPrefixes: the names of a training checkpoint and of CustomTextCLIP lose
