@@ -68,20 +68,20 @@ func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G
 				flip = kernel.NT
 			}
 			kernel.Gemm(flip, rows, k, n, 1, dy, n, x.F32(1), ws[1], 0, dx, k)
-		}),
+		}).Reads(1),
 		Back(func(dw []float32, x Inputs, _, dy []float32) {
 			if layout == kernel.NT {
 				kernel.Gemm(kernel.TN, n, k, rows, 1, dy, n, x.F32(0), k, 0, dw, k)
 			} else {
 				kernel.Gemm(kernel.TN, k, n, rows, 1, x.F32(0), k, dy, n, 0, dw, n)
 			}
-		}),
+		}).Reads(0),
 	}
 	if len(in) == 3 {
 		WantShape(name, "bias", in[2], n)
 		back = append(back, Back(func(db []float32, _ Inputs, _, dy []float32) {
 			kernel.ColSum(db, dy, rows, n)
-		}))
+		}).Reads())
 	}
 	return Apply(Op{
 		Name:  name,

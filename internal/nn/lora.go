@@ -62,6 +62,6 @@ func scale(x *G.Node, by float32) *G.Node {
 		Name:     "scale",
 		Shape:    x.Shape(),
 		Forward:  func(y []float32, x Inputs) { times(y, x.F32(0)) },
-		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) { times(dx, dy) })},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) { times(dx, dy) }).Reads()},
 	}, x)
 }

@@ -37,10 +37,18 @@ func (x Inputs) I32(i int) []int32 { return x[i].Data().([]int32) }
 type Pullback struct {
 	fn      func(dx []float32, x Inputs, y, dy []float32)
 	through bool
+	reads   []int // inputs, where not nil
 }
 
 // Back is a pullback computed by fn.
 func Back(fn func(dx []float32, x Inputs, y, dy []float32)) Pullback { return Pullback{fn: fn} }
+
+// Reads says that the pullback reads dy and these inputs only, not the output:
+// the others need not be kept for it.
+func (p Pullback) Reads(inputs ...int) Pullback {
+	p.reads = append([]int{}, inputs...)
+	return p
+}
 
 // Through is the pullback of an input whose gradient is the output's, as in a sum.
 func Through() Pullback { return Pullback{through: true} }
@@ -150,14 +158,17 @@ func (o *opNode) SymDiff(inputs G.Nodes, output, grad *G.Node) (grads G.Nodes, e
 	return grads, nil
 }
 
-// pullback adds the gradient of input i to the graph. The op's inputs and output
-// become its children, so their values outlive the forward pass.
+// pullback adds the gradient of input i to the graph. What it reads of the op's
+// inputs and output become its children, so their values outlive the forward pass.
 func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node) *G.Node {
 	p := o.Backward[i]
 	if p.through {
 		return grad
 	}
 	n := len(inputs)
+	if p.reads != nil {
+		return o.pullbackReading(i, inputs, grad)
+	}
 	return Apply(Op{
 		Name:  fmt.Sprintf("%s.grad%d", o.Name, i),
 		Shape: inputs[i].Shape(),
@@ -165,6 +176,25 @@ func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node) *G.Node {
 			p.fn(dx, v[:n], v.F32(n), v.F32(n+1))
 		},
 	}, append(append(G.Nodes{}, inputs...), output, grad)...)
+}
+
+func (o *opNode) pullbackReading(i int, inputs G.Nodes, grad *G.Node) *G.Node {
+	p, n := o.Backward[i], len(inputs)
+	var read G.Nodes
+	for _, j := range p.reads {
+		read = append(read, inputs[j])
+	}
+	return Apply(Op{
+		Name:  fmt.Sprintf("%s.grad%d", o.Name, i),
+		Shape: inputs[i].Shape(),
+		Forward: func(dx []float32, v Inputs) {
+			x := make(Inputs, n)
+			for k, j := range p.reads {
+				x[j] = v[k]
+			}
+			p.fn(dx, x, nil, v.F32(len(read)))
+		},
+	}, append(read, grad)...)
 }
 
 // DoDiff serves gorgonia's LispMachine, which adds up the gradients of a node.
