@@ -15,7 +15,7 @@ import (
 	"os/signal"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/examples/internal/toy"
 	"github.com/goclip/goclip/train"
 )
 
@@ -24,6 +24,7 @@ func main() {
 	data := flag.String("data", "", "training set; the drawn set where empty")
 	test := flag.String("test", "", "test set that goes with -data")
 	steps := flag.Int("steps", 1800, "training steps of 128 pairs")
+	relations := flag.Float64("relations", 0, "part of the drawn pictures that show two figures, 0 to 1")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
 	checkpoints := flag.String("checkpoints", "", "folder of the checkpoints that are written, and gone on from; none where empty")
@@ -31,22 +32,22 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, *data, *test, *steps, *seed, *out, *checkpoints); err != nil {
+	if err := run(ctx, *data, *test, *steps, *relations, *seed, *out, *checkpoints); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, data, test string, steps int, seed uint64, out, checkpoints string) error {
-	sets, err := open(data, test, steps, seed)
+func run(ctx context.Context, data, test string, steps int, relations float64, seed uint64, out, checkpoints string) error {
+	sets, err := open(data, test, steps, relations, seed)
 	if err != nil {
 		return err
 	}
 	defer sets.Close()
-	tok, err := tokenizer(ctx, sets.train)
+	tok, err := toy.Tokenizer(ctx, sets.train)
 	if err != nil {
 		return err
 	}
-	model, err := encoder.New(config(tok, sets.context), tok, seed)
+	model, err := toy.New(tok, sets.context, seed)
 	if err != nil {
 		return err
 	}

@@ -1,23 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"image/color"
-	"iter"
 	"os"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
+	"github.com/goclip/goclip/examples/internal/toy"
 )
 
-const (
-	batchSize = 128
-	side      = 32 // of the pictures that the tower sees
-)
+const batchSize = 128
 
 // sets is what is trained on and what it is tested on.
 type sets struct {
@@ -43,19 +35,22 @@ func (s *sets) Close() {
 	}
 }
 
-func open(data, testData string, steps int, seed uint64) (*sets, error) {
+func open(data, testData string, steps int, relations float64, seed uint64) (*sets, error) {
 	if steps < 1 {
 		return nil, fmt.Errorf("-steps %d, want 1 or more", steps)
 	}
+	if data != "" && relations != 0 {
+		return nil, errors.New("-relations is of the drawn set and does not go with -data")
+	}
 	if data == "" {
-		return drawn(steps, seed)
+		return drawn(steps, relations, seed)
 	}
 	return files(data, testData)
 }
 
 // drawn is the embedded default: pictures that the library draws, no two alike.
-func drawn(steps int, seed uint64) (*sets, error) {
-	shapes := dataset.Shapes{Size: side, Seed: seed}
+func drawn(steps int, relations float64, seed uint64) (*sets, error) {
+	shapes := dataset.Shapes{Size: toy.Side, Seed: seed, Relations: relations}
 	training, err1 := shapes.Train(steps * batchSize)
 	known, err2 := shapes.Known(1120)
 	unseen, err3 := shapes.Unseen(560)
@@ -84,45 +79,6 @@ func files(data, testData string) (*sets, error) {
 		s.tests = []test{{"test set", set}}
 	}
 	return s, nil
-}
-
-// tokenizer trains a byte-level BPE on the captions of the set.
-func tokenizer(ctx context.Context, src dataset.Source) (*text.BPE, error) {
-	var failed error
-	captions := iter.Seq[string](func(yield func(string) bool) {
-		n := 0
-		for sample, err := range src.Samples(ctx, dataset.Order{}) {
-			if failed = err; err != nil || n == 20_000 {
-				return
-			}
-			n++
-			for _, c := range sample.Captions {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-	})
-	tok, err := text.TrainBPE(captions, text.TrainOptions{VocabSize: 1000})
-	return tok, errors.Join(failed, err)
-}
-
-// config is a CLIP small enough to be trained in a minute.
-func config(tok text.Tokenizer, context int) encoder.Config {
-	return encoder.Config{
-		Vision: vision.Config{
-			ImageSize: [2]int{side, side}, PatchSize: 8, Width: 64, Layers: 3, Heads: 2, EmbedDim: 64,
-			Activation: "quick_gelu", Pool: "avg", NormEps: 1e-5,
-		},
-		Text: text.Config{
-			ContextLength: context, VocabSize: tok.VocabSize(), Width: 64, Layers: 1, Heads: 2, EmbedDim: 64,
-			Activation: "quick_gelu", Mask: "padding", Pool: "mean", EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
-		},
-		Preprocess: &vision.Preprocess{
-			Size: [2]int{side, side}, Resize: "shortest", Interpolation: "bicubic",
-			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
-		},
-	}
 }
 
 func terminal() bool {

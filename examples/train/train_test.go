@@ -93,7 +93,7 @@ func tree(t *testing.T, n int) string {
 // its model.
 func TestDrawn(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "toy")
-	text, err := output(t, func() error { return run(context.Background(), "", "", 3, 1, out, "") })
+	text, err := output(t, func() error { return run(context.Background(), "", "", 3, 0.5, 1, out, "") })
 	check(t, err)
 	wants(t, text, `step 3/3 .*`, "model: "+regexp.QuoteMeta(out), "sheet: "+regexp.QuoteMeta(out+".png"),
 		`known combinations: \d+\.\d %`, `unseen combinations: \d+\.\d %`)
@@ -119,7 +119,7 @@ func TestClassFolders(t *testing.T) {
 	data, test := tree(t, 33), tree(t, 3)
 	check(t, os.WriteFile(filepath.Join(data, "red", "99.png"), []byte("404"), 0o666))
 	out := filepath.Join(t.TempDir(), "toy")
-	text, err := output(t, func() error { return run(context.Background(), data, test, 3, 1, out, "") })
+	text, err := output(t, func() error { return run(context.Background(), data, test, 3, 0, 1, out, "") })
 	check(t, err)
 	wants(t, text, `left out: .*red/99\.png: .*not a picture.*`, `  red +\d+\.\d % of 3`, `  grey +\d+\.\d % of 3`, `test set: \d+\.\d %`)
 	written(t, out)
@@ -141,7 +141,7 @@ func TestTable(t *testing.T) {
 	}
 	data, test := table(tree(t, 33), 33), table(tree(t, 3), 3)
 	out := filepath.Join(t.TempDir(), "toy")
-	text, err := output(t, func() error { return run(context.Background(), data, test, 2, 1, out, "") })
+	text, err := output(t, func() error { return run(context.Background(), data, test, 2, 0, 1, out, "") })
 	check(t, err)
 	wants(t, text, `test set: 12 pictures, 24 captions; recall@1/5/10 image to text [\d./]+ %, text to image [\d./]+ %`)
 	written(t, out)
@@ -170,7 +170,7 @@ func TestInterrupt(t *testing.T) {
 	defer cancel()
 	c := &canceled{Context: ctx, cancel: cancel}
 	c.left.Store(150) // once a sample for the tokenizer, then once a step
-	text, err := output(t, func() error { return run(c, data, test, 1<<30, 1, out, "") })
+	text, err := output(t, func() error { return run(c, data, test, 1<<30, 0, 1, out, "") })
 	check(t, err)
 	wants(t, text, `interrupted after [1-9]\d* steps`, "model: "+regexp.QuoteMeta(out), `test set: \d+\.\d %`)
 	written(t, out)
@@ -182,14 +182,17 @@ func TestRefuses(t *testing.T) {
 	for _, c := range []struct {
 		data, test string
 		steps      int
+		relations  float64
 		want       string
 	}{
-		{"", "", 0, "-steps 0, want 1 or more"},
-		{filepath.Join(few, "gone"), "", 1, "no such file"},
-		{few, filepath.Join(few, "gone"), 1, "no such file"},
-		{few, "", 1, "a batch of 128, but the set has only 8 samples"},
+		{"", "", 0, 0, "-steps 0, want 1 or more"},
+		{"", "", 1, 2, "Relations 2, want 0 to 1"},
+		{few, "", 1, 0.5, "-relations is of the drawn set"},
+		{filepath.Join(few, "gone"), "", 1, 0, "no such file"},
+		{few, filepath.Join(few, "gone"), 1, 0, "no such file"},
+		{few, "", 1, 0, "a batch of 128, but the set has only 8 samples"},
 	} {
-		_, err := output(t, func() error { return run(context.Background(), c.data, c.test, c.steps, 1, out, "") })
+		_, err := output(t, func() error { return run(context.Background(), c.data, c.test, c.steps, c.relations, 1, out, "") })
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got error %v, want one with %s", err, c.want)
 		}

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -120,12 +121,18 @@ func (s *Sheet) Image() (*image.RGBA, error) {
 
 // WritePNG draws the sheet into a file. The file appears, or replaces an older
 // one, only when it is complete.
-func (s *Sheet) WritePNG(path string) (err error) {
+func (s *Sheet) WritePNG(path string) error {
 	img, err := s.Image()
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".sheet-*.png")
+	return WriteFile(path, func(w io.Writer) error { return png.Encode(w, img) })
+}
+
+// WriteFile writes a file of any kind. It appears, or replaces an older one, only
+// when it is complete.
+func WriteFile(path string, encode func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".sheet-*")
 	if err != nil {
 		return fmt.Errorf("sheet: %w", err)
 	}
@@ -135,7 +142,7 @@ func (s *Sheet) WritePNG(path string) (err error) {
 			err = fmt.Errorf("sheet: writing %s: %w", path, err)
 		}
 	}()
-	err = png.Encode(tmp, img)
+	err = encode(tmp)
 	if e := tmp.Chmod(0o644); err == nil {
 		err = e
 	}

@@ -1,0 +1,61 @@
+// Package toy is the model that the examples train: a CLIP small enough for a
+// minute.
+package toy
+
+import (
+	"context"
+	"errors"
+	"image/color"
+	"iter"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// Side is that of the pictures that the image tower sees.
+const Side = 32
+
+// New returns the model with random weights, for captions of up to so many tokens.
+func New(tok text.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
+	return encoder.New(config(tok, context), tok, seed)
+}
+
+func config(tok text.Tokenizer, context int) encoder.Config {
+	return encoder.Config{
+		Vision: vision.Config{
+			ImageSize: [2]int{Side, Side}, PatchSize: 8, Width: 64, Layers: 3, Heads: 2, EmbedDim: 64,
+			Activation: "quick_gelu", Pool: "avg", NormEps: 1e-5,
+		},
+		Text: text.Config{
+			ContextLength: context, VocabSize: tok.VocabSize(), Width: 64, Layers: 1, Heads: 2, EmbedDim: 64,
+			Activation: "quick_gelu", Mask: "padding", Pool: "mean", EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
+		},
+		Preprocess: &vision.Preprocess{
+			Size: [2]int{Side, Side}, Resize: "shortest", Interpolation: "bicubic",
+			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
+		},
+	}
+}
+
+// Tokenizer trains a byte-level BPE on the captions of the set.
+func Tokenizer(ctx context.Context, src dataset.Source) (*text.BPE, error) {
+	var failed error
+	captions := iter.Seq[string](func(yield func(string) bool) {
+		n := 0
+		for sample, err := range src.Samples(ctx, dataset.Order{}) {
+			if failed = err; err != nil || n == 20_000 {
+				return
+			}
+			n++
+			for _, c := range sample.Captions {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	})
+	tok, err := text.TrainBPE(captions, text.TrainOptions{VocabSize: 1000})
+	return tok, errors.Join(failed, err)
+}
