@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"image/color"
@@ -34,26 +35,27 @@ func ramp(i, n int) color.Color {
 	return color.NRGBA{mix(120, 50), mix(195, 30), mix(225, 110), 255}
 }
 
-// chart is a plot with logarithmic axes. The first error of what is added is kept
-// until it is saved.
+// chart is a plot with logarithmic axes and its legend beside it. The first error of
+// what is added is kept until it is saved.
 type chart struct {
 	*plot.Plot
-	err error
+	legend plot.Legend
+	err    error
 }
 
 func newChart(title, x, y string) *chart {
-	c := &chart{Plot: plot.New()}
+	c := &chart{Plot: plot.New(), legend: plot.NewLegend()}
 	sans := func(size float64) font.Font {
 		return font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(size)}
 	}
 	c.Title.Text, c.X.Label.Text, c.Y.Label.Text = title, x, y
 	c.Title.TextStyle.Font, c.Title.Padding = sans(14), vg.Points(8)
-	c.Legend.TextStyle.Font, c.Legend.Padding = sans(10), vg.Points(2)
+	c.legend.TextStyle.Font, c.legend.Padding = sans(9.5), vg.Points(3)
+	c.legend.Top, c.legend.Left, c.legend.YOffs = true, true, -vg.Centimeter
 	for _, a := range []*plot.Axis{&c.X, &c.Y} {
 		a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
 		a.Label.TextStyle.Font, a.Tick.Label.Font = sans(12), sans(10)
 	}
-	c.Legend.Top = true
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{230}, color.Gray{230}
 	c.Add(grid)
@@ -83,7 +85,7 @@ func (c *chart) points(name string, points []scaling.Point, ink color.Color, sha
 	s.GlyphStyle = draw.GlyphStyle{Color: ink, Shape: shape, Radius: vg.Points(size)}
 	c.Add(s)
 	if name != "" {
-		c.Legend.Add(name, s)
+		c.legend.Add(name, s)
 	}
 }
 
@@ -103,7 +105,7 @@ func (c *chart) line(name string, ink color.Color, over, solid scaling.Interval,
 		}
 		c.Add(l)
 		if name != "" {
-			c.Legend.Add(name, l)
+			c.legend.Add(name, l)
 		}
 	}
 	part(name, scaling.Interval{Low: max(over.Low, solid.Low), High: min(over.High, solid.High)}, false)
@@ -136,7 +138,7 @@ func (c *chart) band(name string, shade color.Color, over scaling.Interval, f fu
 	p.Color, p.LineStyle.Width = shade, 0
 	c.Add(p)
 	if name != "" {
-		c.Legend.Add(name, p)
+		c.legend.Add(name, p)
 	}
 }
 
@@ -167,17 +169,40 @@ func trace(over scaling.Interval, f func(x float64) float64) []scaling.Point {
 
 // save writes the chart as PNG and SVG.
 func (c *chart) save(dir, name string) error {
-	for _, ext := range []string{".png", ".svg"} {
-		if c.err != nil {
-			return fmt.Errorf("%s: %w", name, c.err)
-		}
-		path := filepath.Join(dir, name+ext)
-		c.keep(c.Save(18*vg.Centimeter, 12*vg.Centimeter, path+".new"+ext))
+	for _, format := range []string{"png", "svg"} {
 		if c.err == nil {
-			c.keep(os.Rename(path+".new"+ext, path))
+			c.err = c.write(filepath.Join(dir, name+"."+format), format)
 		}
 	}
-	return c.err
+	if c.err != nil {
+		return fmt.Errorf("plot of %s: %w", name, c.err)
+	}
+	return nil
+}
+
+func (c *chart) write(path, format string) error {
+	const width, height, beside = 22 * vg.Centimeter, 12 * vg.Centimeter, 5.4 * vg.Centimeter
+	canvas, err := draw.NewFormattedCanvas(width, height, format)
+	if err != nil {
+		return err
+	}
+	all := draw.New(canvas)
+	c.Draw(draw.Crop(all, 0, -beside, 0, 0))
+	c.legend.Draw(draw.Crop(all, width-beside+vg.Points(6), 0, 0, 0))
+	var data bytes.Buffer
+	if _, err := canvas.WriteTo(&data); err != nil {
+		return err
+	}
+	return replace(path, data.Bytes())
+}
+
+// replace writes a file that appears, or takes an older one's place, only when it is
+// complete.
+func replace(path string, data []byte) error {
+	if err := os.WriteFile(path+".new", data, 0o666); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // decades ticks a logarithmic axis at 1, 2 and 5 of each decade, and between them.
@@ -185,6 +210,9 @@ type decades struct{}
 
 // Ticks implements [plot.Ticker].
 func (decades) Ticks(low, high float64) []plot.Tick {
+	if high/low < 1.6 {
+		return plot.DefaultTicks{}.Ticks(low, high)
+	}
 	var out []plot.Tick
 	wide := math.Log10(high/low) > 2.5
 	for e := math.Floor(math.Log10(low)); e <= math.Log10(high); e++ {

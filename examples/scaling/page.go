@@ -65,7 +65,7 @@ func (r *report) page() *page {
 	f, t, most := r.findings, r.trial, r.most()
 	last := f.grid[slices.IndexFunc(f.grid, func(x scaling.Record) bool { return x.FLOPs == most })]
 	p := &page{
-		Set: r.sets.name, Batch: batchSize, Classes: len(r.sets.classes), Chance: math.Log(batchSize),
+		Set: filepath.Base(r.sets.name), Batch: batchSize, Classes: len(r.sets.classes), Chance: math.Log(batchSize),
 		Grid: f.grid, Records: slices.Concat(f.grid, r.repeated, []scaling.Record{t.Record}),
 		N: f.joint.Ranges[0], D: f.joint.Ranges[1], Law: f.joint.Law, R2: f.joint.R2,
 		Largest: f.part(float64(last.Params), float64(last.Samples())),
@@ -80,7 +80,7 @@ func (r *report) page() *page {
 			p.Shares = append(p.Shares, f.part(n, d))
 		}
 	}
-	for budget := most / 1000; budget <= 11*most; budget *= 10 {
+	for budget := most / 100; budget <= 11*most; budget *= 10 {
 		p.Budgets = append(p.Budgets, f.spend(budget))
 	}
 	p.ParamsPower = math.Log10(p.Next.Params / p.Now.Params)
@@ -109,8 +109,5 @@ func (r *report) write(path string) error {
 	if err := t.Execute(&text, r.page()); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", text.Bytes(), 0o666); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return replace(path, text.Bytes())
 }

@@ -5,13 +5,14 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/goclip/goclip/scaling"
 )
 
-var dot, ring, cross = draw.CircleGlyph{}, draw.RingGlyph{}, draw.CrossGlyph{}
+var dot, ring, box = draw.CircleGlyph{}, draw.RingGlyph{}, draw.BoxGlyph{}
 
 // plots writes all pictures into a folder.
 func plots(dir string, f *findings, repeated []scaling.Record, t *trial) error {
@@ -85,7 +86,7 @@ func plotCompute(f *findings, t *trial) (*chart, string) {
 	c.points("best of each bin", f.frontier, ink, dot, 3.5)
 	single(c, f.compute, scaling.Interval{Low: f.frontier[0].X, High: t.FLOPs})
 	c.bar("predicted, 90 % interval", law, t.FLOPs, t.Loss, t.LossRange)
-	c.points("measured", []scaling.Point{{X: t.FLOPs, Y: t.Record.Loss}}, result, cross, 5)
+	c.points("measured", []scaling.Point{{X: t.FLOPs, Y: t.Record.Loss}}, result, box, 4)
 	return c, "compute"
 }
 
@@ -101,7 +102,7 @@ func plotError(f *findings, t *trial) (*chart, string) {
 	c.points("runs", all, second, ring, 2.5)
 	single(c, f.wrong, scaling.Interval{Low: f.wrong.Ranges[0].Low, High: t.FLOPs})
 	c.bar("predicted, 90 % interval", law, t.FLOPs, t.Error, t.ErrorRange)
-	c.points("measured", []scaling.Point{{X: t.FLOPs, Y: max(t.Record.Error, 1e-4)}}, result, cross, 5)
+	c.points("measured", []scaling.Point{{X: t.FLOPs, Y: max(t.Record.Error, 1e-4)}}, result, box, 4)
 	return c, "error"
 }
 
@@ -152,8 +153,7 @@ func plotAllocation(f *findings, t *trial) (*chart, string) {
 	c.band("", shade, over, func(x float64) scaling.Interval { return f.spend(x).ParamsRange })
 	c.line("samples", second, over, fitted, func(x float64) float64 { return f.spend(x).Samples })
 	c.line("parameters", law, over, fitted, func(x float64) float64 { return f.spend(x).Params })
-	c.points("", []scaling.Point{{X: t.FLOPs, Y: float64(t.Run.Samples())}, {X: t.FLOPs, Y: float64(t.Params)}}, result, cross, 5)
-	c.Legend.Left = true
+	c.points("", []scaling.Point{{X: t.FLOPs, Y: float64(t.Run.Samples())}, {X: t.FLOPs, Y: float64(t.Params)}}, result, box, 4)
 	return c, "allocation"
 }
 
@@ -173,8 +173,9 @@ func plotRepeated(records []scaling.Record) *chart {
 
 // formula writes a law down.
 func formula(l scaling.Power, x string) string {
-	if l.E == 0 {
-		return fmt.Sprintf("%.3g·%s^−%.3f", l.A, x, l.Alpha)
+	text := fmt.Sprintf("%.3g·%s^%.3f", l.A, x, -l.Alpha)
+	if l.E > 0 {
+		text = fmt.Sprintf("%.3g + ", l.E) + text
 	}
-	return fmt.Sprintf("%.3g + %.3g·%s^−%.3f", l.E, l.A, x, l.Alpha)
+	return strings.ReplaceAll(text, "^-", "^−")
 }
