@@ -12,8 +12,8 @@ import (
 // ProbeOptions say how a linear probe is fitted. The zero value, and nil, will
 // do for most.
 type ProbeOptions struct {
-	// L2 is the factor of ‖W‖²/2 beside the pictures' mean loss. Zero means that
-	// validation chooses it.
+	// L2 is the factor of ‖W‖²/2 beside the sum of the pictures' losses, 1/C of
+	// scikit-learn. Zero means that validation chooses it.
 	L2 float64
 	// Seed decides which pictures are held out where there is no validation set.
 	Seed uint64
@@ -35,7 +35,7 @@ type Probe struct {
 }
 
 // FitProbe fits a probe to the labelled pictures of train. L2 is searched for as
-// CLIP's paper does, on a logarithmic grid of 97 values from 1e-6 to 1e2: every
+// CLIP's paper does, on a logarithmic grid of 97 values from 1e-6 to 1e6: every
 // sixteenth first, then around the best in ever smaller steps; of two that are
 // equally accurate on the validation set the larger is taken. The probe is then fitted
 // to training and validation set together. Where val is nil, every fifth picture

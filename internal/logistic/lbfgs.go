@@ -17,7 +17,7 @@ const (
 // larger than the tolerance, or no step along the direction lowers the value: in
 // a convex problem that is the limit of rounding. The gradient that f returns
 // may be overwritten by its next call.
-func minimise(ctx context.Context, x []float64, f func(x []float64) (value float64, grad []float64)) error {
+func minimise(ctx context.Context, x []float64, tolerance float64, f func(x []float64) (value float64, grad []float64)) error {
 	var steps []curve
 	value, grad := f(x)
 	grad = append([]float64(nil), grad...)

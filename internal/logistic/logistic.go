@@ -4,6 +4,7 @@
 package logistic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -31,6 +32,8 @@ type Config struct {
 	Bias  bool     // adds b, which is not penalised
 	Prior *Weights // what the penalty pulls to; nil is zero
 	Start *Weights // where the search begins, as the result for another L2; nil is Prior
+	// Tolerance is the largest element of the gradient at the end; zero means 1e-6.
+	Tolerance float64
 }
 
 // Weights are a linear classifier's.
@@ -62,9 +65,6 @@ func New(x []float32, dim int, y []int, classes int) (*Regression, error) {
 	return r, nil
 }
 
-// Tolerance of a fit: the largest element of the gradient at the end.
-const tolerance = 1e-6
-
 // Fit minimises by L-BFGS in float64. The problem is convex and the penalty makes
 // the optimum of W unique, so the start changes the time it takes only.
 func (r *Regression) Fit(ctx context.Context, c Config) (*Weights, error) {
@@ -72,9 +72,12 @@ func (r *Regression) Fit(ctx context.Context, c Config) (*Weights, error) {
 	switch {
 	case !(c.L2 > 0) || math.IsInf(c.L2, 1):
 		return nil, fmt.Errorf("logistic: L2 is %g, want a positive number", c.L2)
+	case !(c.Tolerance >= 0):
+		return nil, fmt.Errorf("logistic: Tolerance is %g, want 0 or more", c.Tolerance)
 	case c.Prior != nil && len(c.Prior.W) != size, c.Start != nil && len(c.Start.W) != size:
 		return nil, fmt.Errorf("logistic: Prior and Start want %d × %d weights", r.classes, r.d)
 	}
+	tolerance := cmp.Or(c.Tolerance, 1e-6)
 	theta := make([]float64, size+r.classes) // W, and b where it is sought
 	if !c.Bias {
 		theta = theta[:size]
@@ -86,7 +89,7 @@ func (r *Regression) Fit(ctx context.Context, c Config) (*Weights, error) {
 		copy(theta[copy(theta, start.W):], start.B)
 	}
 	obj := newObjective(r, c)
-	if err := minimise(ctx, theta, obj.at); err != nil {
+	if err := minimise(ctx, theta, tolerance, obj.at); err != nil {
 		return nil, err
 	}
 	if _, grad := obj.at(theta); !(largest(grad) <= 100*tolerance) {
