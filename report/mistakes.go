@@ -1,0 +1,75 @@
+package report
+
+import (
+	"cmp"
+	"image"
+	"slices"
+
+	"golang.org/x/image/draw"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+)
+
+// Mistake is a picture that was taken for something else.
+type Mistake struct {
+	Key         string      `json:"key"`
+	Label       string      `json:"label"` // what it is
+	Own         float64     `json:"own"`   // the probability that it was given
+	Predicted   string      `json:"predicted"`
+	Probability float64     `json:"probability"`
+	Picture     image.Image `json:"-"` // small
+}
+
+// Hardest keeps the mistakes whose true label seemed least probable. The zero
+// value is ready to use.
+type Hardest struct {
+	K int // how many; zero means 24
+
+	worst []Mistake
+}
+
+// thumbnail is the longer side of a mistake's picture in pixels.
+const thumbnail = 128
+
+// Add takes in a picture with its predictions, the most probable first, as
+// [eval.Classify] tells them.
+func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
+	m := Mistake{Key: p.Key, Label: p.Label, Predicted: best[0].Label, Probability: best[0].Probability}
+	if m.Label == m.Predicted {
+		return
+	}
+	for _, b := range best {
+		if b.Label == p.Label {
+			m.Own = b.Probability
+		}
+	}
+	k := cmp.Or(h.K, 24)
+	if len(h.worst) >= k && m.Own >= h.worst[k-1].Own {
+		return
+	}
+	m.Picture = shrink(p.Image)
+	at, _ := slices.BinarySearchFunc(h.worst, m.Own, func(m Mistake, own float64) int {
+		if m.Own <= own { // of equal ones the earlier stays first
+			return -1
+		}
+		return 1
+	})
+	h.worst = slices.Insert(h.worst, at, m)
+	h.worst = h.worst[:min(len(h.worst), k)]
+}
+
+// Mistakes returns the mistakes kept, the hardest first.
+func (h *Hardest) Mistakes() []Mistake { return slices.Clone(h.worst) }
+
+// shrink returns a copy of at most thumbnail pixels a side.
+func shrink(img image.Image) image.Image {
+	b := img.Bounds()
+	w, h := b.Dx(), b.Dy()
+	if side := max(w, h); side > thumbnail {
+		w, h = max(1, w*thumbnail/side), max(1, h*thumbnail/side)
+	}
+	small := image.NewNRGBA(image.Rect(0, 0, w, h))
+	draw.CatmullRom.Scale(small, small.Rect, img, b, draw.Src, nil)
+	return small
+}

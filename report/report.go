@@ -1,0 +1,94 @@
+// Package report writes what was measured of a model as JSON and as one HTML
+// page: the training's loss, accuracy by class, confusion, calibration,
+// retrieval, the hardest mistakes with their pictures and a map of the
+// embeddings. The page is a single file that runs no script, asks no network for
+// anything and can be read on light and dark screens.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/goclip/goclip/eval"
+)
+
+// Report is what there is to tell. Only the title is required; what is missing
+// has no place on the page.
+type Report struct {
+	Title     string          `json:"title"`
+	Facts     []Fact          `json:"facts,omitempty"` // of the model, the data, the run
+	Loss      []Point         `json:"loss,omitempty"`
+	Results   []Result        `json:"results,omitempty"`
+	Retrieval *eval.Retrieval `json:"retrieval,omitempty"`
+	Mistakes  []Mistake       `json:"mistakes,omitempty"` // the hardest first
+	Map       *Map            `json:"map,omitempty"`
+}
+
+// Fact is a name and a value to show.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Point is the loss of one training step, beside that of a model that knows
+// nothing.
+type Point struct {
+	Step   int     `json:"step"`
+	Loss   float64 `json:"loss"`
+	Chance float64 `json:"chance"`
+}
+
+// Result is a classification with the name of its method, as "zero-shot" or
+// "linear probe". The page shows all beside each other, and the details of the
+// first.
+type Result struct {
+	Name string `json:"name"`
+	*eval.Classification
+}
+
+// MarshalJSON puts the name beside the figures.
+func (r Result) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name    string               `json:"name"`
+		Figures *eval.Classification `json:"figures"`
+	}{r.Name, r.Classification})
+}
+
+// Validate reports the first part that cannot be shown.
+func (r *Report) Validate() error {
+	if r.Title == "" {
+		return fmt.Errorf("report: Title is missing")
+	}
+	for i, p := range r.Loss {
+		if bad(p.Loss) || bad(p.Chance) || i > 0 && p.Step <= r.Loss[i-1].Step {
+			return fmt.Errorf("report: Loss[%d] is step %d, loss %g, chance %g: want finite numbers and rising steps", i, p.Step, p.Loss, p.Chance)
+		}
+	}
+	for i, res := range r.Results {
+		if res.Classification == nil || res.N() == 0 {
+			return fmt.Errorf("report: Results[%d] (%s) has no pictures", i, res.Name)
+		}
+	}
+	if r.Map != nil {
+		return r.Map.validate()
+	}
+	return nil
+}
+
+func bad(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+
+// WriteJSON writes the report, without pictures.
+func (r *Report) WriteJSON(w io.Writer) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
