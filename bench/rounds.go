@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -109,10 +110,18 @@ func (o *options) run(ctx context.Context) (results, error) {
 	return r, nil
 }
 
+// environment is ours without settings of the peers' libraries, for them to
+// choose by the processor.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "OPENBLAS_") || strings.HasPrefix(v, "OMP_") || strings.HasPrefix(v, "MKL_")
+	})
+}
+
 // side runs a command and keeps the best of what it prints.
 func (o *options) side(ctx context.Context, best map[string]measurement, args []string) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+o.peers)
+	cmd.Env = append(environment(), "PYTHONPATH="+o.peers)
 	var failed bytes.Buffer
 	cmd.Stderr = &failed
 	out, err := cmd.Output()
