@@ -16,8 +16,8 @@ type product struct {
 	beta          float32
 	c             []float32
 	ldc           int
-	strip, stripM int       // the rows of C whose A is packed
-	stripA        []float32 // it
+	strip, stripM int       // the rows of C at hand
+	stripA        []float32 // their A, packed; nil where it is read in place
 }
 
 const (
@@ -26,10 +26,11 @@ const (
 	blockCols  = 192     // in a core's second-level cache
 	stripLen   = 2 << 20 // elements of A that are packed at a time
 	packRows   = 48      // rows of A that one task packs
+	pageLen    = 1024    // elements of a page
 )
 
-// run computes the product on all cores, in strips of rows whose A is packed at
-// a time. B is packed block by block, by the core that is about to use it.
+// run computes the product on all cores. B is packed block by block, by the core
+// that is about to use it.
 func (p *product) run() {
 	if p.m == 0 || p.n == 0 || p.k == 0 {
 		p.empty()
@@ -39,6 +40,17 @@ func (p *product) run() {
 		p.runSerial()
 		return
 	}
+	if !p.aT && p.lda%pageLen != 0 {
+		p.stripM = p.m
+		p.multiply()
+		return
+	}
+	p.runPacked()
+}
+
+// runPacked packs A first, in strips of rows: it is transposed, or its rows lie
+// whole pages apart, where they compete for the same lines of the first cache.
+func (p *product) runPacked() {
 	rows := min(p.m, max(blockRows, stripLen/p.k/blockRows*blockRows))
 	lent := scratch.get(rows * p.k)
 	p.stripA = lent.data
