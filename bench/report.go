@@ -71,12 +71,22 @@ func (r results) rows() []row {
 	return rows
 }
 
+// roofline is the rate of the fastest product on all cores, ours or the peer's, 0
+// where none was measured.
+func (r results) roofline() float64 {
+	best := 0.0
+	for _, p := range products() {
+		best = max(best, r.ours[p.name].Rate, r.peer[p.name].Rate)
+	}
+	return best
+}
+
 // report prints the table and says whether every ratio holds.
 func report(w io.Writer, r results) bool {
-	roof := r.ours["roofline"].Rate
+	roof := r.roofline()
 	fmt.Fprintf(w, "%s, %s, %s/%s, GOMAXPROCS %d\n", kernel.ISA(), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
 	if roof > 0 {
-		fmt.Fprintf(w, "roofline: products in the first caches, on all cores: %.0f GFLOP/s\n", roof)
+		fmt.Fprintf(w, "roofline: the fastest product of all, %.0f GFLOP/s\n", roof)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "| work\t| unit\t| ours\t| peer\t| ratio\t| bar\t| of the roofline\t|")
