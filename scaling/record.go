@@ -30,11 +30,11 @@ func (r Run) Samples() int { return r.Batch * r.Steps }
 // Record is what came of a run.
 type Record struct {
 	Run
-	Params  int     `json:"params"` // without embeddings, see [Params]
-	FLOPs   float64 `json:"flops"`  // of the whole training, see [TrainingFLOPs]
-	Loss    float64 `json:"loss"`   // contrastive, on held-out pairs
-	Error   float64 `json:"error"`  // share of held-out pictures that zero-shot classification gets wrong
-	Seconds float64 `json:"seconds"`
+	Params  int     `json:"params"`  // without embeddings, see [Params]
+	FLOPs   float64 `json:"flops"`   // of the whole training, see [TrainingFLOPs]
+	Loss    float64 `json:"loss"`    // contrastive, on held-out pairs
+	Error   float64 `json:"error"`   // share of held-out pictures that zero-shot classification gets wrong
+	Seconds float64 `json:"seconds"` // that the training took
 }
 
 // Validate reports the first field that no run could have.

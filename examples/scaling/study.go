@@ -68,13 +68,14 @@ func (s *study) train(ctx context.Context, r scaling.Run) (scaling.Record, error
 	if err != nil {
 		return scaling.Record{}, err
 	}
-	start := time.Now()
+	start, steps := time.Now(), 0
 	checkpoints := filepath.Join(s.out, "unfinished", fmt.Sprintf("%d-%d-%d-%d", r.Width, r.Layers, r.Steps, r.Unique))
 	err = trainer.Fit(ctx, src, train.Run{
 		Steps:       r.Steps,
 		Batches:     dataset.BatchOptions{Size: r.Batch, Shuffle: true, Seed: r.Seed, Augment: s.sets.augment, Ledger: &dataset.Ledger{}},
 		Checkpoints: train.Checkpoints{Dir: checkpoints, Every: r.Steps + 1},
 		Observers: []train.Observer{train.ObserverFunc(func(e train.Event) error {
+			steps++
 			s.progress.add(cost * float64(e.Pairs))
 			return nil
 		})},
@@ -83,7 +84,9 @@ func (s *study) train(ctx context.Context, r scaling.Run) (scaling.Record, error
 		return scaling.Record{}, err
 	}
 	record := scaling.Record{
-		Params: scaling.Params(model), FLOPs: cost * float64(r.Samples()), Seconds: time.Since(start).Seconds(),
+		Params: scaling.Params(model), FLOPs: cost * float64(r.Samples()),
+		// The steps before an interruption are taken to have been as fast as those after it.
+		Seconds: time.Since(start).Seconds() * float64(r.Steps) / float64(max(steps, 1)),
 	}
 	if record.Loss, record.Error, err = measure(ctx, model, s.sets); err != nil {
 		return record, err
