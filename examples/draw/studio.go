@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/nn"
+)
+
+// studio is the graph with its inputs. It is the one tensor that the solver sees.
+type studio struct {
+	n        int
+	prompts  int
+	rng      *rand.Rand
+	canvas   canvas
+	views    []view
+	machine  *nn.Machine
+	pictures *tensor.Dense // (N, P)
+	offset   []float32     // of the pixels: normalisation and noise
+	mean     []float32     // normalisation alone
+	grad     *G.Node
+	cosines  *G.Node // (N·V, T)
+}
+
+func (s *studio) Value() G.Value         { return s.pictures }
+func (s *studio) Grad() (G.Value, error) { return s.grad.Value(), nil }
+
+func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, seed uint64) (*studio, error) {
+	cfg := model.Config()
+	side := cfg.Vision.ImageSize[0]
+	if cfg.Vision.ImageSize[1] != side {
+		return nil, fmt.Errorf("draw: the model sees pictures of %v, want a square", cfg.Vision.ImageSize)
+	}
+	p, b := size(blobs), n*looks
+	s := &studio{n: n, prompts: prompts.N, rng: rand.New(rand.NewPCG(seed, 0xd4a3)), canvas: canvas{blobs: blobs, side: side}, views: make([]view, looks)}
+	s.pictures = dense(s.blank(p), n, p)
+	g := G.NewGraph()
+	leaf := func(name string, t *tensor.Dense) *G.Node {
+		return G.NewTensor(g, tensor.Float32, t.Dims(), G.WithName(name), G.WithShape(t.Shape()...), G.WithValue(t))
+	}
+	gain, offset := dense(nil, b, 3, side, side), dense(nil, b, 3, side, side)
+	s.offset = offset.Float32s()
+	for i := range s.offset {
+		c := i / (side * side) % 3
+		gain.Float32s()[i] = 1 / cfg.Preprocess.Std[c]
+		s.offset[i] = -cfg.Preprocess.Mean[c] / cfg.Preprocess.Std[c]
+	}
+	s.mean = slices.Clone(s.offset)
+	pictures := leaf("pictures", s.pictures)
+	pixels := s.canvas.pixels(pictures, s.views) // (N·V, 3, S, S)
+	pixels, err := G.HadamardProd(pixels, leaf("gain", gain))
+	if err != nil {
+		return nil, err
+	}
+	if pixels, err = G.Add(pixels, leaf("offset", offset)); err != nil {
+		return nil, err
+	}
+	features, err := model.Vision().Forward(pixels) // (N·V, D)
+	if err != nil {
+		return nil, err
+	}
+	// The prompt's column comes first.
+	text := leaf("prompts", dense(transpose(prompts), prompts.Dim, prompts.N))
+	s.cosines = nn.MatMul(nn.L2Normalize(features), text) // (N·V, T)
+	cost, err := s.cost(g, prompts.N)
+	if err != nil {
+		return nil, err
+	}
+	grads, err := nn.Grad(cost, pictures)
+	if err != nil {
+		return nil, err
+	}
+	s.grad = grads[0]
+	s.machine, err = nn.NewMachine(g, s.grad, s.cosines)
+	return s, err
+}
+
+func dense(data []float32, shape ...int) *tensor.Dense {
+	if data == nil {
+		return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+}
+
+// cost is a sum over the views: of the cross-entropy of choosing the prompt among
+// all by their cosines, which tells it from the rivals, and of minus its cosine,
+// which brings the picture near. A prompt without rivals has only the latter.
+func (s *studio) cost(g *G.ExprGraph, prompts int) (*G.Node, error) {
+	first := dense(nil, prompts, 1)
+	first.Float32s()[0] = 1
+	right, err := G.Mul(s.cosines, G.NewMatrix(g, tensor.Float32, G.WithName("first"), G.WithShape(prompts, 1), G.WithValue(first)))
+	if err != nil {
+		return nil, err
+	}
+	if right, err = G.Sum(right); err != nil {
+		return nil, err
+	}
+	if prompts == 1 {
+		return G.Neg(right)
+	}
+	scale := G.NewConstant(float32(sharpness))
+	scaled, err := G.HadamardProd(s.cosines, scale)
+	if err != nil {
+		return nil, err
+	}
+	odds, err := G.Sum(nn.Exp(scaled), 1)
+	if err != nil {
+		return nil, err
+	}
+	all, err := G.Log(odds)
+	if err != nil {
+		return nil, err
+	}
+	if all, err = G.Sum(all); err != nil {
+		return nil, err
+	}
+	if right, err = G.Mul(right, G.NewConstant(float32(sharpness+closeness))); err != nil {
+		return nil, err
+	}
+	return G.Sub(all, right)
+}
+
+func transpose(e *encoder.Embeddings) []float32 {
+	out := make([]float32, len(e.Data))
+	for i := range e.N {
+		for j, v := range e.Row(i) {
+			out[j*e.N+i] = v
+		}
+	}
+	return out
+}
+
+// blank are pictures of pale, nearly round blobs, half of them on dark grounds.
+// Two blobs lie on opposite sides of the centre, in another direction each time.
+func (s *studio) blank(p int) []float32 {
+	out := make([]float32, s.n*p)
+	for i := range s.n {
+		row := out[i*p:][:p]
+		row[0] = float32(1 - 2*(i%2))
+		away := 0.3 * float64(s.canvas.blobs-1)
+		sin, cos := math.Sincos(2 * math.Pi * (float64(i) + 0.5*s.rng.Float64()) / float64(s.n))
+		for k := range s.canvas.blobs {
+			b := row[ground+k*perBlob:][:perBlob]
+			for j := range b {
+				b[j] = float32(0.2 * s.rng.NormFloat64())
+			}
+			side := away / placeScale * float64(1-2*k)
+			b[atX], b[atY] = b[atX]+float32(side*cos), b[atY]+float32(side*sin)
+			b[atOpacity] += 3
+			b[atHole] -= 3
+		}
+	}
+	return out
+}
+
+// look draws new views and new noise.
+func (s *studio) look() {
+	span := func(r float64) float64 { return r * (2*s.rng.Float64() - 1) }
+	for i := range s.views {
+		s.views[i] = view{span(shift), span(shift), 1 + span(zoom)}
+	}
+	for i, m := range s.mean {
+		s.offset[i] = m + float32(noise*4*s.rng.NormFloat64())
+	}
+}
+
+// smooth adds the gradients of the penalties on the outlines' waves and on radii.
+func (s *studio) smooth() {
+	grad, data := s.grad.Value().Data().([]float32), s.pictures.Float32s()
+	p := size(s.canvas.blobs)
+	for i, v := range data {
+		j := i%p - ground
+		switch {
+		case j >= 0 && j%perBlob >= atWaves:
+			grad[i] += 2 * wavy * looks * v
+		case j >= 0 && j%perBlob == atRadius:
+			grad[i] += 2 * roomy * looks * v
+		}
+	}
+}
+
+func (s *studio) keep(out []drawing) {
+	p := size(s.canvas.blobs)
+	for i := range out {
+		out[i].frames = append(out[i].frames, doubles(s.pictures.Float32s()[i*p:][:p]))
+	}
+}
+
+// score looks at the results from many views, with sharp edges.
+func (s *studio) score(out []drawing) error {
+	const times = 8
+	s.canvas.soft = sharpest
+	for range times {
+		s.look()
+		if err := s.machine.Run(); err != nil {
+			return err
+		}
+		cosines := s.cosines.Value().Data().([]float32)
+		for i := range s.n * looks {
+			row := cosines[i*s.prompts:][:s.prompts]
+			score := row[0]
+			if s.prompts > 1 {
+				score += row[0] - slices.Max(row[1:])
+			}
+			out[i/looks].score += float64(score) / (times * looks)
+		}
+	}
+	return nil
+}
