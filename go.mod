@@ -5,7 +5,9 @@ go 1.24.0
 toolchain go1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/chewxy/hm v1.0.0
+	github.com/goccy/go-yaml v1.19.2
 	golang.org/x/image v0.36.0
 	golang.org/x/sys v0.41.0
 	golang.org/x/text v0.34.0

@@ -51,7 +51,8 @@ var libraries = []string{
 	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
 	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/mat", // scaling laws; Student's t; principal components
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
-	"google.golang.org/protobuf/encoding/protowire", // TensorBoard's events
+	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
+	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip
 }
 
 // pictorial are for examples only: what draws plots is heavy, and no library needs it.

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/alecthomas/kong"
+)
+
+// app is the command line.
+type app struct {
+	Config configFile `placeholder:"FILE" help:"Read flags of the command from a YAML or JSON file. Its fields are called as the flags are; flags of the command line go first."`
+	JSON   bool       `name:"json" help:"Write the result to standard output as one JSON document. Errors are one, too: {\"error\": …, \"exit_code\": …}."`
+	Quiet  bool       `short:"q" help:"No progress on standard error."`
+
+	Train    trainCommand    `cmd:"" help:"Make a model from pictures with captions or labels, or fine-tune one."`
+	Eval     evalCommand     `cmd:"" help:"Measure a model on a test set; write a report with plots."`
+	Classify classifyCommand `cmd:"" help:"Say what pictures show, out of labels of your choice."`
+	Index    indexCommand    `cmd:"" help:"Embed a set of pictures for search."`
+	Search   searchCommand   `cmd:"" help:"Find pictures by words or by a picture."`
+	Info     infoCommand     `cmd:"" help:"Say what a model, an index or a set of pictures is."`
+}
+
+const about = `goclip trains, measures and uses CLIP models, which put pictures and words into one space.
+
+A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote. ` +
+	`A set of pictures is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
+
+Begin with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
+
+Exit codes: 0 done; 1 the work failed; 2 wrong flags, arguments or configuration; ` +
+	`3 a model, set, index or picture cannot be used; 130 interrupted (a training goes on with the same command).`
+
+// Exit codes.
+const (
+	failed      = 1
+	misuse      = 2
+	badInput    = 3
+	interrupted = 130
+)
+
+// coded is an error with its exit code.
+type coded struct {
+	error
+	code int
+}
+
+func (c coded) Unwrap() error { return c.error }
+
+// input marks an error of something that was to be read.
+func input(err error) error {
+	if err == nil {
+		return nil
+	}
+	return coded{err, badInput}
+}
+
+// wrong is an error of use.
+func wrong(format string, args ...any) error { return coded{fmt.Errorf(format, args...), misuse} }
+
+// session is what commands work with.
+type session struct {
+	context.Context
+	out      io.Writer
+	progress io.Writer
+	terminal bool // progress is one
+	json     bool
+}
+
+// exit ends parsing, after --help.
+type exit int
+
+// run is the whole program.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if v := recover(); v != nil {
+			e, ok := v.(exit)
+			if !ok {
+				panic(v)
+			}
+			code = int(e)
+		}
+	}()
+	var cli app
+	parser, err := kong.New(&cli, kong.Name("goclip"), kong.Description(about), kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}))
+	if err != nil {
+		panic(err) // a tag of app is wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	s := &session{Context: ctx, out: stdout, progress: stderr, terminal: isTerminal(stderr)}
+	command, err := parser.Parse(args)
+	if err != nil {
+		s.json = asksForJSON(args)
+		return s.fail(stderr, coded{fmt.Errorf("%w; see goclip --help", err), misuse})
+	}
+	s.json = cli.JSON
+	if cli.Quiet {
+		s.progress, s.terminal = io.Discard, false
+	}
+	return s.fail(stderr, command.Run(s))
+}
+
+// asksForJSON of arguments that could not be parsed.
+func asksForJSON(args []string) bool {
+	return slices.Contains(args, "--json")
+}
+
+// fail reports an error and returns the exit code.
+func (s *session) fail(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	code := failed
+	var c coded
+	switch {
+	case s.Err() != nil && errors.Is(err, s.Err()):
+		code = interrupted
+	case errors.As(err, &c):
+		code = c.code
+	}
+	fmt.Fprintln(stderr, "goclip:", err)
+	if s.json {
+		document(s.out, struct {
+			Error string `json:"error"`
+			Code  int    `json:"exit_code"`
+		}{err.Error(), code})
+	}
+	return code
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != os.DevNull
+}

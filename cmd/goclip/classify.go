@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/goclip/goclip/vision"
+)
+
+type classifyCommand struct {
+	modelFlags
+	labelFlags
+	promptFlags
+	Top      int      `default:"3" help:"Labels to show for each picture, the most probable first."`
+	Pictures []string `arg:"" help:"Picture files."`
+}
+
+func (classifyCommand) Help() string {
+	return `The model was not trained on the labels: they are put into words with the templates and compared with the picture. ` +
+		`Probabilities are among the labels given, so give all that it may be.
+
+    goclip classify --model model --labels "cat,dog,golden retriever" photo.jpg
+    goclip classify --model model --labels-file imagenet.txt --templates prompts.txt --json *.jpg
+
+A picture that cannot be read is named, the others are classified, and the exit code is 3.`
+}
+
+type guess struct {
+	Label       string  `json:"label"`
+	Probability float64 `json:"probability"`
+	Similarity  float64 `json:"similarity"`
+}
+
+type classified struct {
+	File    string  `json:"file"`
+	Guesses []guess `json:"predictions,omitempty"`
+	Error   string  `json:"error,omitempty"`
+}
+
+func (c *classifyCommand) Run(s *session) (err error) {
+	labels, err := c.labelFlags.list()
+	if err != nil {
+		return err
+	}
+	if len(labels) == 0 {
+		return wrong("no labels: give --labels or --labels-file")
+	}
+	templates, err := c.promptFlags.list()
+	if err != nil {
+		return err
+	}
+	m, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer closing(&err, m.Close)
+	classifier, err := m.NewClassifier(s, labels, templates...)
+	if err != nil {
+		return err
+	}
+	all, unread := make([]classified, len(c.Pictures)), 0
+	for i, file := range c.Pictures {
+		all[i].File = file
+		img, err := vision.DecodeFile(file, nil)
+		if err != nil {
+			s.say("%v", err)
+			all[i].Error = err.Error()
+			unread++
+			continue
+		}
+		best, err := classifier.Classify(s, img)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		for _, b := range best[:min(max(c.Top, 1), len(best))] {
+			all[i].Guesses = append(all[i].Guesses, guess{b.Label, b.Probability, b.Similarity})
+		}
+	}
+	err = s.result(all, func(w io.Writer) {
+		for _, p := range all {
+			for _, g := range p.Guesses {
+				fmt.Fprintf(w, "%s\t%5.1f %%\t%s\n", p.File, 100*g.Probability, g.Label)
+			}
+		}
+	})
+	if err == nil && unread > 0 {
+		// Said picture by picture already; a second document would spoil the first.
+		s.json = false
+		return input(fmt.Errorf("%d of %d pictures cannot be read", unread, len(all)))
+	}
+	return err
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/report"
+)
+
+type evalCommand struct {
+	modelFlags
+	dataFlags
+	labelFlags
+	promptFlags
+	Tasks  []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where pictures have labels, or else retrieval; and with --train, knn and probe."`
+	Train  string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
+	At     []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
+	Report string   `placeholder:"DIR" help:"Write report.html, a page with plots, and report.json there."`
+	Log    string   `placeholder:"FILE" help:"events.jsonl of the training, for the report's loss curve."`
+}
+
+func (evalCommand) Help() string {
+	return `zero-shot: pictures are classified by their labels in words. retrieval: recall@k of captions for pictures and of pictures for captions. ` +
+		`knn and probe: nearest neighbours, and a logistic regression, on the embeddings of a labelled training set.
+
+    goclip eval --model model --data test.csv
+    goclip eval --model model --data test.tar --train train.tar --templates prompts.txt --report report
+    goclip eval --model model --data flickr.csv --tasks retrieval --at 1,5,10 --json
+
+The classes are the labels that occur in the set, unless --labels or --labels-file names them.`
+}
+
+// measured is the result of the command.
+type measured struct {
+	Results   []report.Result `json:"results,omitempty"`
+	Retrieval *eval.Retrieval `json:"retrieval,omitempty"`
+	Written   string          `json:"report,omitempty"` // the page
+}
+
+func (c *evalCommand) Run(s *session) (err error) {
+	templates, err := c.promptFlags.list()
+	if err != nil {
+		return err
+	}
+	loss, err := readLoss(c.Log)
+	if err != nil {
+		return err
+	}
+	set, err := c.open(templates)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
+	labels, err := c.labelFlags.list()
+	if err != nil {
+		return err
+	}
+	if len(labels) == 0 {
+		labels = set.Classes()
+	}
+	if err := c.plan(labels); err != nil {
+		return err
+	}
+	m, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer closing(&err, m.Close)
+	e := &evaluation{evalCommand: c, session: s, model: m, labels: labels, templates: templates}
+	if err := e.measure(set); err != nil {
+		return err
+	}
+	if c.Report != "" {
+		e.page.Loss = loss
+		if err := e.write(); err != nil {
+			return err
+		}
+		e.Written = filepath.Join(c.Report, "report.html")
+	}
+	return s.result(e.measured, e.words)
+}
+
+// plan chooses the tasks where none is given, and refuses those that cannot be.
+func (c *evalCommand) plan(labels []string) error {
+	if len(c.Tasks) == 0 {
+		c.Tasks = []string{"retrieval"}
+		if len(labels) > 0 {
+			c.Tasks[0] = "zero-shot"
+		}
+		if c.Train != "" {
+			c.Tasks = append(c.Tasks, "knn", "probe")
+		}
+	}
+	for _, k := range c.At {
+		if k < 1 {
+			return wrong("--at %d, want 1 or more", k)
+		}
+	}
+	for _, task := range c.Tasks {
+		switch {
+		case task == "zero-shot" && len(labels) == 0:
+			return input(fmt.Errorf("%s: the set has no labels: zero-shot needs them, retrieval does not", c.Data))
+		case (task == "knn" || task == "probe") && c.Train == "":
+			return wrong("--tasks %s needs --train", task)
+		}
+	}
+	return nil
+}
+
+// readLoss reads the loss of each step from a training's log.
+func readLoss(path string) (points []report.Point, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, input(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		var p report.Point
+		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
+			return nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
+		}
+		points = append(points, p)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, input(fmt.Errorf("%s: %w", path, err))
+	}
+	return points, nil
+}

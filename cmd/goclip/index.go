@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/eval"
+)
+
+type indexCommand struct {
+	modelFlags
+	dataFlags
+	Out string `required:"" placeholder:"FILE" help:"Index to write."`
+}
+
+func (indexCommand) Help() string {
+	return `Each picture is embedded once; searching afterwards costs no more than comparing numbers.
+
+    goclip index  --model model --data photos.csv --out photos.index
+    goclip search --model model --index photos.index "a dog on a beach"
+
+Pictures that cannot be read are named and left out. The file appears when it is complete.`
+}
+
+func (c *indexCommand) Run(s *session) (err error) {
+	set, err := c.open(nil)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
+	m, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer closing(&err, m.Close)
+	index := m.NewIndex()
+	var failed error
+	f, err := eval.Embed(s, m, s.watch("index", set), func(p dataset.Pair, row *encoder.Embeddings) {
+		if failed == nil {
+			failed = index.Add([]encoder.Entry{{Key: p.Key, Meta: p.Caption}}, row)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	s.leftOut(f.Skipped)
+	if err := index.Save(c.Out); err != nil {
+		return err
+	}
+	return s.result(map[string]any{"index": c.Out, "entries": index.Len(), "left_out": len(f.Skipped)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d pictures, %d left out\n", c.Out, index.Len(), len(f.Skipped))
+	})
+}

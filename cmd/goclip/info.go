@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+)
+
+type infoCommand struct {
+	Path   string `arg:"" help:"A model, an index or a set of pictures."`
+	Params bool   `help:"List the parameters of a model with their shapes."`
+}
+
+func (infoCommand) Help() string {
+	return `Tells which of them a path is, and what is in it.
+
+    goclip info model
+    goclip info train.csv --json`
+}
+
+func (c *infoCommand) Run(s *session) error {
+	m, err1 := encoder.Load(c.Path, nil)
+	if err1 == nil {
+		defer m.Close()
+		return c.model(s, m)
+	}
+	index, err2 := encoder.OpenIndex(c.Path, nil)
+	if err2 == nil {
+		defer index.Close()
+		return s.result(map[string]any{"kind": "index", "entries": index.Len(), "dim": index.Dim()}, func(w io.Writer) {
+			fmt.Fprintf(w, "an index of %d pictures, %d numbers each\n", index.Len(), index.Dim())
+		})
+	}
+	set, err3 := dataset.Open(c.Path, nil)
+	if err3 == nil {
+		defer set.Close()
+		return c.set(s, set)
+	}
+	return input(fmt.Errorf("%s is neither a model (%w) nor an index (%w) nor a set of pictures (%w)", c.Path, err1, err2, err3))
+}
+
+type paramInfo struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape"`
+}
+
+func (c *infoCommand) model(s *session, m *encoder.Model) error {
+	cfg, n := m.Config(), 0
+	var params []paramInfo
+	for _, p := range m.Params() {
+		n += len(p.Data)
+		if c.Params {
+			params = append(params, paramInfo{p.Name, p.Shape})
+		}
+	}
+	vocabulary := 0
+	if tok := m.Tokenizer(); tok != nil {
+		vocabulary = tok.VocabSize()
+	}
+	return s.result(map[string]any{
+		"kind": "model", "parameters": n, "vision": cfg.Vision, "text": cfg.Text, "preprocess": cfg.Preprocess,
+		"tokenizer": vocabulary, "params": params,
+	}, func(w io.Writer) {
+		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.Vision.EmbedDim)
+		fmt.Fprintf(w, "pictures: %+v\n", cfg.Vision)
+		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
+		fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
+		if vocabulary == 0 {
+			fmt.Fprintln(w, "tokenizer: none, so it reads no words")
+		} else {
+			fmt.Fprintf(w, "tokenizer: %d tokens\n", vocabulary)
+		}
+		for _, p := range params {
+			fmt.Fprintf(w, "%s\t%v\n", p.Name, p.Shape)
+		}
+	})
+}
+
+type setInfo struct {
+	Kind     string   `json:"kind"`
+	Samples  int      `json:"samples"` // -1: nobody knows before it is read
+	Classes  []string `json:"classes"`
+	Captions int      `json:"captions"`
+	Faults   int      `json:"faults"`
+	Seen     int      `json:"seen"` // samples that the counts are of
+	Key      string   `json:"first_key"`
+	Caption  string   `json:"first_caption"`
+}
+
+// seen is the number of samples that are looked at.
+const seen = 100_000
+
+var errSeen = errors.New("seen enough")
+
+func (c *infoCommand) set(s *session, set *dataset.Set) error {
+	i := setInfo{Kind: "set", Samples: set.Len(), Classes: set.Classes()}
+	if err := i.read(s, set); err != nil && !errors.Is(err, errSeen) {
+		return input(err)
+	}
+	return s.result(i, func(w io.Writer) {
+		size := fmt.Sprint(i.Samples, " samples")
+		if i.Samples < 0 {
+			size = "a stream of samples"
+		}
+		fmt.Fprintf(w, "a set of pictures: %s, %d classes\n", size, len(i.Classes))
+		fmt.Fprintf(w, "of the first %d: %d captions, %d cannot be used\n", i.Seen, i.Captions, i.Faults)
+		fmt.Fprintf(w, "the first: %s: %q\n", i.Key, i.Caption)
+	})
+}
+
+// read counts what is known without decoding pictures.
+func (i *setInfo) read(ctx context.Context, set *dataset.Set) error {
+	for sample, err := range set.Samples(ctx, dataset.Order{}) {
+		if err != nil {
+			return err
+		}
+		i.Captions += len(sample.Captions)
+		if sample.Fault != nil {
+			i.Faults++
+		}
+		if i.Caption == "" && len(sample.Captions) > 0 {
+			i.Key, i.Caption = sample.Key, sample.Captions[0]
+		}
+		if i.Seen++; i.Seen == seen {
+			return errSeen
+		}
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Goclip trains, measures and uses CLIP models: models that put pictures and
+// words into one space.
+//
+//	goclip train    --data photos.csv --out model            pictures with captions make a model
+//	goclip eval     --model model --data test.csv --report r  how good it is
+//	goclip classify --model model --labels cat,dog *.jpg      what pictures show
+//	goclip index    --model model --data photos --out photos.index
+//	goclip search   --model model --index photos.index "a dog on a beach"
+//	goclip info     model                                     what a model, an index or a set is
+//
+// goclip --help, and goclip train --help, tell the rest.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/report"
+)
+
+// evaluation is one run of the command.
+type evaluation struct {
+	*evalCommand
+	*session
+	measured
+	model     *encoder.Model
+	labels    []string
+	templates []string
+	page      report.Report
+}
+
+func (e *evaluation) asked(task string) bool { return slices.Contains(e.Tasks, task) }
+
+func (e *evaluation) measure(set *dataset.Set) error {
+	var classifier *encoder.Classifier
+	var err error
+	if e.asked("zero-shot") {
+		if classifier, err = e.model.NewClassifier(e, e.labels, e.templates...); err != nil {
+			return err
+		}
+	}
+	var hardest report.Hardest
+	f, err := eval.Embed(e, e.model, e.watch("test set", set), func(p dataset.Pair, row *encoder.Embeddings) {
+		if classifier != nil && p.Label != "" {
+			hardest.Add(p, classifier.Predict(row)[0])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	e.leftOut(f.Skipped)
+	if classifier != nil {
+		z, err := f.Classify(classifier)
+		if err != nil {
+			return input(err)
+		}
+		e.Results = append(e.Results, report.Result{Name: "zero-shot", Classification: z})
+	}
+	if err := e.trained(f); err != nil {
+		return err
+	}
+	if e.asked("retrieval") {
+		if e.Retrieval, err = f.Retrieve(e, e.model, e.At...); err != nil {
+			return err
+		}
+	}
+	e.page.Mistakes = hardest.Mistakes()
+	if e.Report != "" && f.Images.N >= 3 {
+		e.page.Map, err = report.NewMap(f)
+	}
+	return err
+}
+
+// trained measures what a labelled training set allows.
+func (e *evaluation) trained(f *eval.Features) (err error) {
+	if !e.asked("knn") && !e.asked("probe") {
+		return nil
+	}
+	set, err := e.openAs(e.Train, e.templates)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
+	known, err := eval.Embed(e, e.model, e.watch("training set", set), nil)
+	if err != nil {
+		return err
+	}
+	e.leftOut(known.Skipped)
+	add := func(name string, c *eval.Classification, err error) error {
+		if err == nil {
+			e.Results = append(e.Results, report.Result{Name: name, Classification: c})
+		}
+		return err
+	}
+	if e.asked("knn") {
+		c, err := f.KNN(e, known, nil)
+		if err := add("nearest neighbours", c, err); err != nil {
+			return err
+		}
+	}
+	if e.asked("probe") {
+		probe, err := eval.FitProbe(e, known, nil, &eval.ProbeOptions{Progress: e.counter("probe", "fits")})
+		if err != nil {
+			return err
+		}
+		c, err := probe.Classify(f)
+		return add("linear probe", c, err)
+	}
+	return nil
+}
+
+// write writes the report.
+func (e *evaluation) write() error {
+	p := &e.page
+	p.Title = "How good is " + filepath.Base(e.Model) + "?"
+	p.Results, p.Retrieval = e.Results, e.Retrieval
+	n := 0
+	for _, param := range e.model.Params() {
+		n += len(param.Data)
+	}
+	p.Facts = []report.Fact{
+		{Name: "model", Value: fmt.Sprintf("%s, %d parameters", e.Model, n)},
+		{Name: "test set", Value: e.Data},
+		{Name: "prompts", Value: strings.Join(e.templates[:min(len(e.templates), 5)], " · ")},
+	}
+	if e.Train != "" {
+		p.Facts = append(p.Facts, report.Fact{Name: "training set of the probe", Value: e.Train})
+	}
+	return errors.Join(
+		writeFile(filepath.Join(e.Report, "report.json"), p.WriteJSON),
+		writeFile(filepath.Join(e.Report, "report.html"), p.WriteHTML))
+}
+
+func (e *evaluation) words(w io.Writer) {
+	for _, r := range e.Results {
+		fmt.Fprintf(w, "%s: %.1f %% of %d pictures, top five %.1f %%, mean of classes %.1f %%, calibration error %.1f %%\n",
+			r.Name, 100*r.Accuracy(), r.N(), 100*r.Top5Accuracy(), 100*r.Balanced(), 100*r.Calibration.ECE())
+	}
+	if r := e.Retrieval; r != nil {
+		fmt.Fprintf(w, "retrieval: %d pictures, %d captions\n", r.Images, r.Captions)
+		for _, k := range e.At {
+			fmt.Fprintf(w, "  recall@%d: picture to text %.1f %%, text to picture %.1f %%\n", k, 100*r.ImageToText[k], 100*r.TextToImage[k])
+		}
+	}
+	if e.Written != "" {
+		fmt.Fprintf(w, "report: %s\n", e.Written)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/eval"
+)
+
+// modelFlags say which model.
+type modelFlags struct {
+	Model     string `required:"" placeholder:"PATH" help:"Model: a folder or a file of weights."`
+	BatchSize int    `default:"32" help:"Pictures in one pass: more take more memory and change no result."`
+}
+
+func (f *modelFlags) load() (*encoder.Model, error) {
+	if f.BatchSize < 1 {
+		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
+	}
+	m, err := encoder.Load(f.Model, &encoder.Options{BatchSize: f.BatchSize})
+	return m, input(err)
+}
+
+// dataFlags say which set, and how it is read.
+type dataFlags struct {
+	Data       string `required:"" placeholder:"SET" help:"Set of pictures: a table, class folders, a tar, shards as train-{000..012}.tar."`
+	ImageKey   string `placeholder:"NAME" help:"Column or field that names the picture; usual names are found."`
+	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
+	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
+}
+
+func (f *dataFlags) open(templates []string) (*dataset.Set, error) {
+	return f.openAs(f.Data, templates)
+}
+
+func (f *dataFlags) openAs(name string, templates []string) (*dataset.Set, error) {
+	set, err := dataset.Open(name, &dataset.Options{
+		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
+	})
+	return set, input(err)
+}
+
+// promptFlags say how a label is put into words.
+type promptFlags struct {
+	Template  []string `sep:"none" placeholder:"TEXT" help:"Prompt for a label, which takes the place of {}; may be given several times. Default: a photo of a {}"`
+	Templates string   `placeholder:"FILE" help:"File with one prompt a line, as CLIP's are published."`
+}
+
+func (f *promptFlags) list() ([]string, error) {
+	for _, t := range f.Template {
+		if !strings.Contains(t, "{}") {
+			return nil, wrong("--template %q has no {} for the label", t)
+		}
+	}
+	if f.Templates == "" {
+		if len(f.Template) == 0 {
+			return []string{"a photo of a {}"}, nil
+		}
+		return f.Template, nil
+	}
+	file, err := os.Open(f.Templates)
+	if err != nil {
+		return nil, input(err)
+	}
+	defer file.Close()
+	more, err := eval.ReadTemplates(file)
+	if err != nil {
+		return nil, input(fmt.Errorf("%s: %w", f.Templates, err))
+	}
+	return append(f.Template, more...), nil
+}
+
+// labelFlags name classes.
+type labelFlags struct {
+	Labels     []string `placeholder:"A,B,C" help:"Labels, separated by commas."`
+	LabelsFile string   `placeholder:"FILE" help:"File with one label a line."`
+}
+
+func (f *labelFlags) list() ([]string, error) {
+	labels := f.Labels
+	if f.LabelsFile != "" {
+		file, err := os.Open(f.LabelsFile)
+		if err != nil {
+			return nil, input(err)
+		}
+		defer file.Close()
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			if line := strings.TrimSpace(lines.Text()); line != "" {
+				labels = append(labels, line)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, input(fmt.Errorf("%s: %w", f.LabelsFile, err))
+		}
+	}
+	return labels, nil
+}
+
+// closing joins the error of closing something to that of using it.
+func closing(err *error, close func() error) { *err = errors.Join(*err, close()) }

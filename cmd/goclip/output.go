@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/eval"
+)
+
+func document(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// result writes what came out, as JSON or in words.
+func (s *session) result(v any, words func(w io.Writer)) error {
+	if s.json {
+		return document(s.out, v)
+	}
+	words(s.out)
+	return nil
+}
+
+// say writes a line of progress.
+func (s *session) say(format string, args ...any) {
+	if s.terminal {
+		format += "\x1b[K"
+	}
+	fmt.Fprintf(s.progress, format+"\n", args...)
+}
+
+// watch tells of going through a set.
+func (s *session) watch(what string, src dataset.Source) dataset.Source {
+	return eval.Watch(src, s.counter(what, "pictures"))
+}
+
+// counter returns a hook that tells how much is done, at what rate and for how
+// long still: on a terminal in one line over itself, in a log every ten seconds.
+func (s *session) counter(what, unit string) func(done, total int) {
+	every, end := 10*time.Second, "\n"
+	if s.terminal {
+		every, end = 200*time.Millisecond, "\x1b[K\r"
+	}
+	start := time.Now()
+	shown := start
+	return func(done, total int) {
+		now := time.Now()
+		last := done == total
+		if now.Sub(shown) < every && !(last && s.terminal) {
+			return
+		}
+		shown = now
+		rate := float64(done) / max(now.Sub(start).Seconds(), 1e-9)
+		of, left := "", ""
+		if total >= done {
+			of = fmt.Sprintf("/%d", total)
+			left = fmt.Sprintf("  %v left", time.Duration(float64(total-done)/rate*float64(time.Second)).Round(time.Second))
+		}
+		fmt.Fprintf(s.progress, "%s: %d%s %s  %.1f/s%s%s", what, done, of, unit, rate, left, end)
+		if last && s.terminal {
+			fmt.Fprint(s.progress, "\x1b[K")
+		}
+	}
+}
+
+// leftOut tells of samples that could not be used: the first few, and how many
+// more there are.
+func (s *session) leftOut(reasons []error) {
+	for i, err := range reasons {
+		if i == 5 {
+			s.say("… and %d more left out", len(reasons)-i)
+			return
+		}
+		s.say("left out: %v", err)
+	}
+}
+
+// writeFile writes a file as a whole: the old one, or the new, never less.
+func writeFile(path string, write func(w io.Writer) error) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	if err := errors.Join(tmp.Chmod(0o644), write(tmp), tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

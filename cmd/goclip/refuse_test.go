@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestBadUse: each kind of bad input ends with its exit code and an error that
+// names it; with --json the error is a document.
+func TestBadUse(t *testing.T) {
+	data := tree(t, 3)
+	model, other := tiny(t, data), tiny(t, data, "--seed", "2")
+	dir := t.TempDir()
+	index := filepath.Join(dir, "test.index")
+	works(t, nil, "index", "--model", model, "--data", data, "--out", index)
+	text := write(t, filepath.Join(dir, "text.txt"), "hello")
+	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\n")
+	empty := filepath.Join(dir, "empty")
+	check(t, os.Mkdir(empty, 0o777))
+	red := filepath.Join(data, "red", "0.png")
+	out := filepath.Join(dir, "out")
+	train := func(args ...string) []string {
+		return append([]string{"train", "--data", captions, "--out", out}, args...)
+	}
+	evals := func(args ...string) []string {
+		return append([]string{"eval", "--model", model, "--data", captions}, args...)
+	}
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{misuse, `unexpected argument trian, did you mean "train"?`, []string{"trian"}},
+		{misuse, `unknown flag --batch-sise, did you mean "--batch-size"?`, train("--batch-sise", "3")},
+		{misuse, "missing flags: --data=SET", []string{"train", "--out", out}},
+		{misuse, `--schedule must be one of "cosine","linear","constant" but got "cosin"`, train("--schedule", "cosin")},
+		{misuse, "--lr: expected a float but got", train("--lr", "fast")},
+		{misuse, "--batch-size 1, want 2 or more", train("--batch-size", "1")},
+		{misuse, "--epochs 0, want 1 or more", train("--epochs", "0")},
+		{misuse, `no --arch ViT-B-31, did you mean "ViT-B-32"?`, train("--arch", "ViT-B-31", "--batch-size", "2")},
+		{misuse, "train: EMA 2, want a decay", train("--ema", "2", "--batch-size", "2")},
+		{misuse, `--template "a photo" has no {} for the label`, train("--template", "a photo")},
+		{misuse, "nothing to look for", []string{"search", "--model", model, "--index", index}},
+		{misuse, "-k 0, want 1 or more", []string{"search", "--model", model, "--index", index, "-k", "0", "red"}},
+		{misuse, "no labels: give --labels or --labels-file", []string{"classify", "--model", model, red}},
+		{misuse, "--tasks knn needs --train", evals("--tasks", "knn")},
+		{misuse, "--at 0, want 1 or more", evals("--at", "0")},
+		{misuse, "--batch-size 0, want 1 or more", evals("--batch-size", "0")},
+
+		{badInput, "no such file", []string{"classify", "--model", filepath.Join(dir, "gone"), "--labels", "a,b", red}},
+		{badInput, "text.txt", []string{"classify", "--model", text, "--labels", "a,b", red}},
+		{badInput, "1 of 1 pictures cannot be read", []string{"classify", "--model", model, "--labels", "a,b", text}},
+		{badInput, "no such file", []string{"classify", "--model", model, "--labels-file", filepath.Join(dir, "gone"), red}},
+		{badInput, "no such file", []string{"train", "--data", filepath.Join(dir, "gone.csv"), "--out", out}},
+		{badInput, "the set is empty", []string{"train", "--data", empty, "--out", out}},
+		{badInput, "cannot tell what kind of set this is", []string{"index", "--model", model, "--data", text, "--out", index}},
+		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train()},
+		{badInput, "no such file", train("--from", filepath.Join(dir, "gone"), "--batch-size", "2")},
+		{badInput, "line 1: \"hello\" has no {} for the label", train("--templates", text)},
+		{badInput, "the set has no labels: zero-shot needs them", evals("--tasks", "zero-shot")},
+		{badInput, "text.txt: line 1:", evals("--log", text)},
+		{badInput, "is neither a model", []string{"info", text}},
+		{badInput, "text.txt", []string{"search", "--model", model, "--index", text, "red"}},
+		{badInput, "test.index", []string{"search", "--model", other, "--index", index, "red"}},
+
+		{failed, "text.txt", []string{"index", "--model", model, "--data", data + "/captions.csv", "--out", filepath.Join(text, "x")}},
+		{failed, "text.txt", evals("--report", filepath.Join(text, "x"))},
+		{failed, "text.txt", []string{"train", "--data", captions, "--out", filepath.Join(text, "x"), "--batch-size", "2"}},
+	} {
+		name := strings.Join(c.args, " ")
+		stdout, stderr, code := goclip(t, append(c.args, "--json")...)
+		if code != c.code || !strings.Contains(stderr, c.want) {
+			t.Errorf("goclip %s: exit code %d, want %d; want %q in\n%s", name, code, c.code, c.want, stderr)
+		}
+		var said any
+		if err := json.Unmarshal([]byte(stdout), &said); err != nil {
+			t.Errorf("goclip %s: %v in %q", name, err, stdout)
+		}
+		if fields, ok := said.(map[string]any); ok && (fields["exit_code"] != float64(c.code) || !strings.Contains(fields["error"].(string), c.want)) {
+			t.Errorf("goclip %s: document %v, want code %d and %q", name, fields, c.code, c.want)
+		}
+	}
+	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+		t.Errorf("a refused training left %v", entries)
+	}
+}
+
+// TestOneBadPicture does not keep the others from being classified.
+func TestOneBadPicture(t *testing.T) {
+	data := tree(t, 3)
+	model := tiny(t, data)
+	text := write(t, filepath.Join(data, "text.png"), "hello")
+	stdout, stderr, code := goclip(t, "classify", "--model", model, "--labels", "red,blue", "--json", text, filepath.Join(data, "blue", "0.png"))
+	var said []classified
+	check(t, json.Unmarshal([]byte(stdout), &said))
+	if code != badInput || len(said) != 2 || said[0].Error == "" || said[1].Guesses[0].Label != "blue" || !strings.Contains(stderr, "text.png") {
+		t.Errorf("exit code %d, %+v, want 3, an error and blue", code, said)
+	}
+}
+
+// TestConfigurationFile: YAML and JSON give the same as flags, and flags go
+// first.
+func TestConfigurationFile(t *testing.T) {
+	data := tree(t, 3)
+	dir := t.TempDir()
+	out := filepath.Join(dir, "model")
+	yaml := write(t, filepath.Join(dir, "train.yaml"),
+		"# a comment\ndata: "+data+"\nout: "+out+"\nsteps: 3\nbatch-size: 4\nlr: 0.002\naugment: [flip, pad]\ntemplate: a {}, seen\n")
+	var got struct{ Steps int }
+	works(t, &got, "train", "--config", yaml)
+	if got.Steps != 3 {
+		t.Errorf("%d steps, want 3", got.Steps)
+	}
+	first := weightsOf(t, out)
+	works(t, nil, "train", "--data", data, "--out", filepath.Join(dir, "flags"), "--steps", "3", "--batch-size", "4", "--lr", "2e-3",
+		"--augment", "flip,pad", "--template", "a {}, seen")
+	if weightsOf(t, filepath.Join(dir, "flags")) != first {
+		t.Error("the file and the flags give different models")
+	}
+	asJSON := write(t, filepath.Join(dir, "eval.json"), `{"model": "`+out+`", "data": "`+data+`", "tasks": ["retrieval"], "at": [2], "json": true}`)
+	var r struct {
+		Retrieval struct {
+			ImageToText map[string]float64 `json:"image_to_text"`
+		}
+	}
+	check(t, json.Unmarshal([]byte(works(t, nil, "eval", "--config", asJSON)), &r))
+	if _, ok := r.Retrieval.ImageToText["2"]; !ok || len(r.Retrieval.ImageToText) != 1 {
+		t.Errorf("recall %v, want that at 2", r.Retrieval.ImageToText)
+	}
+	works(t, &r, "eval", "--config", asJSON, "--at", "3")
+	if _, ok := r.Retrieval.ImageToText["3"]; !ok {
+		t.Errorf("recall %v, want that of the flag, at 3", r.Retrieval.ImageToText)
+	}
+
+	for text, want := range map[string]string{
+		"batch_size: 3\n":          `train has no field "batch_size", did you mean "batch-size"?`,
+		"colour: red\n":            `train has no field "colour"`,
+		"config: x\n":              `train has no field "config"`,
+		"steps: 2.5\n":             `"2.5"`,
+		"steps: many\n":            `"many"`,
+		"steps: [1, 2]\n":          "steps: is a list, want one value",
+		"steps:\n":                 "steps: is no value for a flag",
+		"steps: {a: 1}\n":          "steps: is no value for a flag",
+		"augment: [flip, turn]\n":  "turn",
+		"steps: 1\nsteps: 2\n":     "steps",
+		"- steps\n":                "train.yaml",
+		"steps: [1\n":              "train.yaml",
+		"quiet: yes please\n":      "quiet",
+		strings.Repeat("#", 2<<20): "more than 1048576 bytes",
+	} {
+		file := write(t, filepath.Join(dir, "bad", "train.yaml"), text)
+		_, stderr, code := goclip(t, "train", "--config", file, "--data", data, "--out", filepath.Join(dir, "bad", "model"))
+		if code != misuse || !strings.Contains(stderr, want) {
+			t.Errorf("%.40q: exit code %d, want 2 and %q in\n%s", text, code, want, stderr)
+		}
+	}
+	if _, stderr, code := goclip(t, "train", "--config", filepath.Join(dir, "gone.yaml")); code != misuse || !strings.Contains(stderr, "gone.yaml") {
+		t.Errorf("a file that is not there: exit code %d\n%s", code, stderr)
+	}
+}
+
+func weightsOf(t *testing.T, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "open_clip_model.safetensors"))
+	check(t, err)
+	return string(data)
+}
+
+// TestHelpTeaches: every command's help shows how it is called, and the
+// program's names all exit codes.
+func TestHelpTeaches(t *testing.T) {
+	out := works(t, nil, "--help")
+	for _, want := range []string{"Exit codes: 0 done; 1 ", "2 wrong", "3 a model", "130 interrupted", "train", "eval", "classify", "index", "search", "info"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("the help lacks %q:\n%s", want, out)
+		}
+	}
+	for _, command := range []string{"train", "eval", "classify", "index", "search", "info"} {
+		if out := works(t, nil, command, "--help"); !strings.Contains(out, "    goclip "+command+" ") {
+			t.Errorf("the help of %s has no example:\n%s", command, out)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"batch-size", "data", "lr", "warmup"}
+	for name, want := range map[string]string{
+		"batch-sise": `, did you mean "batch-size"?`, "dta": `, did you mean "data"?`, "something": "", "warm-up": `, did you mean "warmup"?`,
+	} {
+		if got := nearest(name, names); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}} {
+		if got := edits(c.a, c.b); got != c.want || edits(c.b, c.a) != c.want {
+			t.Errorf("%s to %s: %d edits, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+// FuzzParseConfig: any file is fields or an error.
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte("a: 1\nb: [x, y]\n"))
+	f.Add([]byte(`{"a": {"b": null}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fields, err := parseConfig(data)
+		if err != nil && fields != nil {
+			t.Errorf("fields %v beside the error %v", fields, err)
+		}
+	})
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/train"
+)
+
+type trainCommand struct {
+	dataFlags
+	promptFlags
+	Out  string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
+	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
+	Arch string `default:"toy" help:"Size of a new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), or a published one as ViT-B-32."`
+
+	Epochs         int      `default:"10" help:"How often to go through the set."`
+	Steps          int      `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
+	BatchSize      int      `default:"128" help:"Pairs in a step. Contrast learns from large ones."`
+	MicroBatch     int      `placeholder:"N" help:"Pairs in memory at once, with the gradients of the whole batch."`
+	LR             float64  `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; fine-tuning wants 1e-5 or so."`
+	Warmup         int      `default:"-1" placeholder:"N" help:"Steps in which the rate rises. Default: a twentieth of all."`
+	Schedule       string   `enum:"cosine,linear,constant" default:"cosine" help:"How the rate falls afterwards: ${enum}."`
+	WeightDecay    float64  `default:"0.1" help:"Decoupled weight decay of matrices."`
+	ClipNorm       float64  `default:"1" help:"Limit of the gradient norm; 0 is none."`
+	Loss           string   `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: what the model was made for."`
+	Groups         string   `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
+	LabelSmoothing float64  `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
+	LayerDecay     float64  `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
+	PatchDropout   float64  `placeholder:"X" help:"Part of each picture's patches that a step leaves out."`
+	EMA            float64  `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
+	Lock           []string `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
+	Freeze         []string `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
+	Augment        []string `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
+	Vocab          int      `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
+	Seed           uint64   `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
+
+	CheckpointEvery int    `default:"1000" help:"Steps between checkpoints."`
+	Keep            int    `default:"3" help:"Checkpoints that stay, the newest."`
+	MaxBad          int    `placeholder:"N" help:"End with an error when more samples than this cannot be used."`
+	TensorBoard     string `name:"tensorboard" placeholder:"DIR" help:"Write TensorBoard's events there."`
+}
+
+func (trainCommand) Help() string {
+	return `The folder DIR will hold the model, events.jsonl (every step's loss), left-out.jsonl (samples that cannot be used, and why) and checkpoints. ` +
+		`A training that was stopped goes on with the same command, and ends with the same weights as one that was not. With other flags it is refused.
+
+    goclip train --data photos.csv --out model
+    goclip train --data "shards/{000..012}.tar" --steps 20000 --out model --arch small --augment crop,flip
+    goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-5 --lock image
+    goclip train --config train.yaml
+
+The file of the last one, with any of the flags:
+
+    data: photos.csv
+    out: model
+    epochs: 20
+    augment: [crop, flip]
+
+Afterwards: goclip eval --model model --data test.csv --log model/events.jsonl --report report`
+}
+
+// Run trains, or goes on training.
+func (c *trainCommand) Run(s *session) (err error) {
+	templates, err := c.promptFlags.list()
+	if err != nil {
+		return err
+	}
+	set, err := c.open(templates)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
+	steps, err := c.steps(set.Len())
+	if err != nil {
+		return err
+	}
+	model, err := c.model(s, set)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, model.Close)
+	trainer, err := train.New(model, c.settings(steps))
+	if err != nil {
+		return coded{err, misuse}
+	}
+	augment, err := c.augment(model.Config().Vision.ImageSize)
+	if err != nil {
+		return err
+	}
+	return c.fit(s, trainer, model, set, train.Run{
+		Steps: steps,
+		Batches: dataset.BatchOptions{
+			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Augment: augment, Ledger: &dataset.Ledger{Limit: c.MaxBad},
+		},
+		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
+		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},
+	})
+}
+
+// steps is the length of the training.
+func (c *trainCommand) steps(samples int) (int, error) {
+	switch {
+	case c.BatchSize < 2:
+		return 0, wrong("--batch-size %d, want 2 or more: contrast needs them", c.BatchSize)
+	case c.Steps < 0 || c.Epochs < 1:
+		return 0, wrong("--steps %d, --epochs %d, want 1 or more", c.Steps, c.Epochs)
+	case c.Steps > 0:
+		return c.Steps, nil
+	case samples < 0:
+		return 0, wrong("the set is a stream, whose size nobody knows: give --steps")
+	case samples < c.BatchSize:
+		return 0, input(fmt.Errorf("the set has %d samples, fewer than the --batch-size of %d", samples, c.BatchSize))
+	}
+	return c.Epochs * (samples / c.BatchSize), nil
+}
+
+func (c *trainCommand) settings(steps int) train.Config {
+	warmup := c.Warmup
+	if warmup < 0 {
+		warmup = steps / 20
+	}
+	cfg := train.Config{
+		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.Loss, Groups: c.Groups,
+		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
+		MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
+	}
+	switch c.Schedule {
+	case "linear":
+		cfg.LR = train.Linear(c.LR, warmup, steps)
+	case "constant":
+		cfg.LR = train.Constant(c.LR, warmup)
+	}
+	for _, tower := range c.Lock {
+		cfg.LockImage = cfg.LockImage || tower == "image"
+		cfg.LockText = cfg.LockText || tower == "text"
+	}
+	return cfg
+}
+
+// fit runs the training and saves what comes of it, an interrupted one too.
+func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Model, set dataset.Source, run train.Run) (err error) {
+	if err := os.MkdirAll(c.Out, 0o777); err != nil {
+		return err
+	}
+	log, err := train.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer closing(&err, log.Close)
+	var last train.Event
+	run.Observers = append(run.Observers, log, train.ObserverFunc(func(e train.Event) error { last = e; return nil }))
+	if c.TensorBoard != "" {
+		board, err := train.OpenTensorBoard(c.TensorBoard)
+		if err != nil {
+			return err
+		}
+		defer board.Close()
+		run.Observers = append(run.Observers, board)
+	}
+	fitErr := trainer.Fit(s, set, run)
+	ledger := run.Batches.Ledger
+	if err := writeFile(filepath.Join(c.Out, "left-out.jsonl"), ledger.WriteJSONLines); err != nil {
+		return errors.Join(fitErr, err)
+	}
+	if fitErr != nil {
+		if s.Err() != nil {
+			s.say("interrupted after step %d; the same command goes on from there", trainer.Steps())
+		}
+		return fitErr
+	}
+	if err := trainer.Averaged(func() error { return model.Save(c.Out) }); err != nil {
+		return err
+	}
+	return s.result(map[string]any{
+		"model": c.Out, "steps": trainer.Steps(), "loss": last.Loss, "chance": last.Chance, "left_out": ledger.Len(),
+	}, func(w io.Writer) {
+		fmt.Fprintf(w, "model: %s, after %d steps", c.Out, trainer.Steps())
+		if last.Pairs > 0 {
+			fmt.Fprintf(w, ", loss %.3f (chance %.3f)", last.Loss, last.Chance)
+		}
+		fmt.Fprintln(w)
+		if n := ledger.Len(); n > 0 {
+			fmt.Fprintf(w, "%d samples left out: %s\n", n, filepath.Join(c.Out, "left-out.jsonl"))
+		}
+	})
+}
+
+// augment makes the changes to pictures of a size, in a fixed order.
+func (c *trainCommand) augment(size [2]int) (dataset.Augment, error) {
+	steps := map[string]dataset.Augment{
+		"flip":  dataset.Flip(0.5),
+		"crop":  dataset.RandomResizedCrop(size[1], size[0], [2]float64{0.5, 1}, [2]float64{3. / 4, 4. / 3}),
+		"pad":   dataset.PadAndCrop(max(1, size[0]/8)),
+		"color": dataset.ColorJitter(0.3, 0.3, 0.3, 0.05),
+		"grey":  dataset.Grey(0.1),
+	}
+	var chain []dataset.Augment
+	for _, name := range []string{"flip", "crop", "pad", "color", "grey"} {
+		for _, asked := range c.Augment {
+			if asked == name {
+				chain = append(chain, steps[name])
+			}
+		}
+	}
+	if chain == nil {
+		return nil, nil
+	}
+	return dataset.Chain(chain...), nil
+}
+
+// captions yields those of the set's first samples.
+func captions(ctx context.Context, src dataset.Source, failed *error) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		n := 0
+		for sample, err := range src.Samples(ctx, dataset.Order{}) {
+			if *failed = err; err != nil || n == 20_000 {
+				return
+			}
+			n++
+			for _, c := range sample.Captions {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
