@@ -7,6 +7,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/logistic"
 )
 
 // ProbeOptions say how a linear probe is fitted. The zero value, and nil, will
@@ -48,7 +49,7 @@ func FitProbe(ctx context.Context, train, val *Features, o *ProbeOptions) (*Prob
 	if !(opts.L2 >= 0) || math.IsInf(opts.L2, 1) {
 		return nil, fmt.Errorf("eval: probe: L2 is %g, want a number of 0 or more", opts.L2)
 	}
-	f := &fitting{ctx: ctx, ProbeOptions: opts}
+	f := &fitting{ctx: ctx, ProbeOptions: opts, found: make(map[float64]*logistic.Weights)}
 	p, err := f.run(train, val)
 	if err != nil {
 		return nil, fmt.Errorf("eval: probe: %w", err)

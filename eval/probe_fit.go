@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/logistic"
@@ -17,6 +19,7 @@ type fitting struct {
 	classes          []string
 	train, held, all *labelled
 	done, total      int
+	found            map[float64]*logistic.Weights // by L2
 }
 
 func (f *fitting) run(train, val *Features) (*Probe, error) {
@@ -84,8 +87,8 @@ func (f *fitting) search() (l2, accuracy float64, err error) {
 		}
 		return nil
 	}
-	f.total += gridLast/gridCoarse + 1 + 2*4 // four halvings, on both sides of the best
-	for i := 0; i <= gridLast; i += gridCoarse {
+	f.total += gridLast/gridCoarse + 1 + 2*4     // four halvings, on both sides of the best
+	for i := gridLast; i >= 0; i -= gridCoarse { // strong penalties are quickly fitted
 		if err := try(i); err != nil {
 			return 0, 0, err
 		}
@@ -113,10 +116,11 @@ func (f *fitting) fit(l *labelled, l2 float64) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := r.Fit(f.ctx, logistic.Config{L2: l2 / float64(l.x.N), Bias: true, Tolerance: tolerance})
+	w, err := r.Fit(f.ctx, logistic.Config{L2: l2 / float64(l.x.N), Bias: true, Tolerance: tolerance, Start: f.start(l2)})
 	if err != nil {
 		return nil, err
 	}
+	f.found[l2] = &logistic.Weights{W: w.W, B: slices.Clone(w.B)}
 	for c := range w.B {
 		for j, v := range w.W[c*l.x.Dim:][:l.x.Dim] {
 			w.B[c] -= v * mean[j]
@@ -131,6 +135,17 @@ func (f *fitting) fit(l *labelled, l2 float64) (*Probe, error) {
 		f.Progress(f.done, f.total)
 	}
 	return p, nil
+}
+
+// start returns the weights found for the L2 that is nearest, or nil.
+func (f *fitting) start(l2 float64) (w *logistic.Weights) {
+	best := math.Inf(1)
+	for _, known := range slices.Sorted(maps.Keys(f.found)) {
+		if d := math.Abs(math.Log(known / l2)); d < best {
+			best, w = d, f.found[known]
+		}
+	}
+	return w
 }
 
 // centre returns the mean embedding and the distances from it.

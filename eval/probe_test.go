@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/logistic"
 )
 
 // clouds are pictures of several classes around a centre each, on the sphere.
@@ -105,8 +106,8 @@ func TestSearchForL2(t *testing.T) {
 	classes, trained, err := train.labelled()
 	check(t, err)
 	held := val.within(classes)
-	one := &fitting{ctx: ctx, classes: classes}
 	at := func(l2 float64) float64 {
+		one := &fitting{ctx: ctx, classes: classes, found: make(map[float64]*logistic.Weights)}
 		q, err := one.fit(trained, l2)
 		check(t, err)
 		return q.accuracy(held)
