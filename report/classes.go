@@ -87,7 +87,7 @@ func newMatrix(c *eval.Classification) *matrix {
 			share := float64(k) / float64(all)
 			m.Cells = append(m.Cells, cell{
 				X: m.Left + float64(j)*m.Cell, Y: m.Top + float64(i)*m.Cell,
-				Share: fmt.Sprintf("%.3f", 0.08+0.92*share), Count: k, Dark: share > 0.5, Diagonal: i == j,
+				Share: fmt.Sprintf("%.3f", 0.04+0.96*share), Count: k, Dark: share > 0.5, Diagonal: i == j,
 				Text: fmt.Sprintf("%s taken for %s: %d of %d", c.Classes[i], c.Classes[j], k, all),
 			})
 		}

@@ -142,5 +142,5 @@ func isTerminal(w io.Writer) bool {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != os.DevNull
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
