@@ -174,7 +174,7 @@ func plotRepeated(records []scaling.Record) *chart {
 // formula writes a law down.
 func formula(l scaling.Power, x string) string {
 	text := fmt.Sprintf("%.3g·%s^%.3f", l.A, x, -l.Alpha)
-	if l.E > 0 {
+	if l.E > 1e-6 {
 		text = fmt.Sprintf("%.3g + ", l.E) + text
 	}
 	return strings.ReplaceAll(text, "^-", "^−")

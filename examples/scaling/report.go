@@ -30,7 +30,7 @@ func (r *report) laws() []lawRow {
 	}
 	rows := []lawRow{{
 		Name:    "loss over parameters N and samples D",
-		Formula: fmt.Sprintf("%.3g + %.3g·N^−α + %.3g·D^−β", j.Law.E, j.Law.A, j.Law.B),
+		Formula: fmt.Sprintf("%.3f + %.3g·N^−α + %.3g·D^−β", j.Law.E, j.Law.A, j.Law.B),
 		Exponent: "α " + exponent(func(j scaling.Joint) float64 { return j.Alpha }) +
 			", β " + exponent(func(j scaling.Joint) float64 { return j.Beta }),
 		Range: span(j.Ranges[0]) + " parameters, " + span(j.Ranges[1]) + " samples", R2: j.R2, N: j.N,
