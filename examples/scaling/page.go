@@ -65,7 +65,7 @@ func (r *report) page() *page {
 	f, t, most := r.findings, r.trial, r.most()
 	last := f.grid[slices.IndexFunc(f.grid, func(x scaling.Record) bool { return x.FLOPs == most })]
 	p := &page{
-		Set: filepath.Base(r.sets.name), Batch: batchSize, Classes: len(r.sets.classes), Chance: math.Log(batchSize),
+		Set: r.sets.title, Batch: batchSize, Classes: len(r.sets.classes), Chance: math.Log(batchSize),
 		Grid: f.grid, Records: slices.Concat(f.grid, r.repeated, []scaling.Record{t.Record}),
 		N: f.joint.Ranges[0], D: f.joint.Ranges[1], Law: f.joint.Law, R2: f.joint.R2,
 		Largest: f.part(float64(last.Params), float64(last.Samples())),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"path/filepath"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/text"
@@ -13,7 +14,8 @@ import (
 
 // sets is what is trained on and what measures the models.
 type sets struct {
-	name      string
+	name      string                                // tells records of different sets apart
+	title     string                                // for people
 	pool      func(n int) (*dataset.Indexed, error) // n different training samples
 	available int                                   // at most
 	held      dataset.Source                        // pairs for the loss
@@ -41,7 +43,7 @@ func drawn(seed uint64) (*sets, error) {
 	held, err1 := others.Train(1024)
 	test, err2 := shapes.Known(1120)
 	return &sets{
-		name: fmt.Sprintf("drawn, seed %d", seed), pool: shapes.Train, available: 1 << 30, held: held, test: test, groups: "caption",
+		name: fmt.Sprintf("drawn, seed %d", seed), title: "pictures that the library draws", pool: shapes.Train, available: 1 << 30, held: held, test: test, groups: "caption",
 		classes: shapes.Classes(), templates: shapes.Templates(), context: 24, lr: 2e-3,
 	}, errors.Join(err1, err2)
 }
@@ -53,7 +55,7 @@ func files(data, test string, seed uint64) (*sets, error) {
 		return nil, err
 	}
 	s := &sets{
-		name: data, classes: training.Classes(), templates: []string{"a photo of a {}"},
+		name: data + ", tested on " + test, title: filepath.Base(data), classes: training.Classes(), templates: []string{"a photo of a {}"},
 		groups: "label", context: 32, lr: 1e-3, augment: dataset.Flip(0.5), close: []*dataset.Set{training},
 	}
 	held, err := dataset.Open(test, nil)
