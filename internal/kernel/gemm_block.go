@@ -26,7 +26,6 @@ const (
 	blockCols  = 192     // in a core's second-level cache
 	stripLen   = 2 << 20 // elements of A that are packed at a time
 	packRows   = 48      // rows of A that one task packs
-	pageLen    = 1024    // elements of a page
 )
 
 // run computes the product on all cores. B is packed block by block, by the core
@@ -40,7 +39,7 @@ func (p *product) run() {
 		p.runSerial()
 		return
 	}
-	if !p.aT && p.lda%pageLen != 0 {
+	if !p.aT {
 		p.stripM = p.m
 		p.multiply()
 		return
@@ -48,8 +47,7 @@ func (p *product) run() {
 	p.runPacked()
 }
 
-// runPacked packs A first, in strips of rows: it is transposed, or its rows lie
-// whole pages apart, where they compete for the same lines of the first cache.
+// runPacked packs A first, which lies transposed, in strips of rows.
 func (p *product) runPacked() {
 	rows := min(p.m, max(blockRows, stripLen/p.k/blockRows*blockRows))
 	lent := scratch.get(rows * p.k)
@@ -108,7 +106,7 @@ func (p *product) packA(task int) {
 	nk := blocks(p.k, kBlock)
 	r, k0 := task/nk*packRows, task%nk*kBlock
 	k := min(kBlock, p.k-k0)
-	p.tiling().packA(p.stripA[k0*p.stripM+r*k:], p.aT, p.a, p.lda, p.strip+r, min(packRows, p.stripM-r), k0, k)
+	p.tiling().packA(p.stripA[k0*p.stripM+r*k:], p.a, p.lda, p.strip+r, min(packRows, p.stripM-r), k0, k)
 }
 
 // multiply spreads the strip's blocks of C over the cores: columns first, since

@@ -88,17 +88,12 @@ func copyRows(dst []float32, width int, src []float32, ld, rows, cols int) {
 	}
 }
 
-// packA packs m rows from i and k columns from k0 of op(A): panels of t.rows
-// rows, the last of as many as are left, column by column.
-func (t *tiling) packA(dst []float32, aT bool, a []float32, lda, i, m, k0, k int) {
+// packA packs m rows from i and k columns from k0 of op(A), which lies
+// transposed: panels of t.rows rows, the last of as many as are left, column by
+// column.
+func (t *tiling) packA(dst []float32, a []float32, lda, i, m, k0, k int) {
 	r := 0
 	switch {
-	case !aT:
-		for ; r < m; r += t.rows {
-			rows := min(t.rows, m-r)
-			transpose(dst[r*k:], rows, a[(i+r)*lda+k0:], lda, rows, k)
-		}
-		return
 	case isa >= avx2 && t.rows == 8 && m >= 8:
 		r = m &^ 7
 		copy8(&dst[0], 8, 8*k, &a[k0*lda+i], lda, k, r/8)
