@@ -29,7 +29,8 @@ func (m measurement) key() string {
 	return m.What
 }
 
-// results hold the best of each work by its key.
+// results hold each work by its key: the best rate of all rounds, and the largest
+// resident set, since what the system took back early in one is no saving.
 type results struct{ ours, peer map[string]measurement }
 
 // work is done by both sides, one after the other.
@@ -118,7 +119,7 @@ func environment() []string {
 	})
 }
 
-// side runs a command and keeps the best of what it prints.
+// side runs a command and joins what it prints to the results of rounds before.
 func (o *options) side(ctx context.Context, best map[string]measurement, args []string) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(environment(), "PYTHONPATH="+o.peers)
@@ -134,7 +135,7 @@ func (o *options) side(ctx context.Context, best map[string]measurement, args []
 			return fmt.Errorf("%s printed %q, want a measurement", strings.Join(args, " "), line)
 		}
 		if b, ok := best[m.key()]; ok {
-			m.Rate, m.RSS = max(m.Rate, b.Rate), min(m.RSS, b.RSS)
+			m.Rate, m.RSS = max(m.Rate, b.Rate), max(m.RSS, b.RSS)
 		}
 		best[m.key()] = m
 	}
