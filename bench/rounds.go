@@ -19,7 +19,6 @@ type measurement struct {
 	Batch int     `json:"batch,omitempty"`
 	Rate  float64 `json:"items_per_s"`
 	RSS   float64 `json:"peak_rss_mib"`
-	Busy  float64 `json:"other_cores_busy,omitempty"`
 }
 
 func (m measurement) key() string {
