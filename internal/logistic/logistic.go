@@ -8,9 +8,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+	"gonum.org/v1/gonum/optimize"
 )
 
 // Regression is N examples with D features and a class each. It is not changed
@@ -89,11 +91,13 @@ func (r *Regression) Fit(ctx context.Context, c Config) (*Weights, error) {
 		copy(theta[copy(theta, start.W):], start.B)
 	}
 	obj := newObjective(r, c)
-	if err := minimise(ctx, theta, tolerance, obj.at); err != nil {
+	theta, err := obj.minimise(ctx, theta, tolerance)
+	if err != nil {
 		return nil, err
 	}
-	if _, grad := obj.at(theta); !(largest(grad) <= 100*tolerance) {
-		return nil, fmt.Errorf("logistic: not converged: an element of the gradient is still %.2g", largest(grad))
+	obj.moveTo(theta)
+	if top := largest(obj.grad); !(top <= 100*tolerance) {
+		return nil, fmt.Errorf("logistic: not converged: an element of the gradient is still %.2g", top)
 	}
 	w := &Weights{theta[:size:size], make([]float64, r.classes)}
 	copy(w.B, theta[size:])
@@ -104,18 +108,48 @@ func (r *Regression) Fit(ctx context.Context, c Config) (*Weights, error) {
 type objective struct {
 	*Regression
 	Config
-	grad, z []float64 // z: logits, then their gradients, (N, C)
+	z     []float64 // logits, then their gradients, (N, C)
+	theta []float64 // where cost and grad are known
+	cost  float64
+	grad  []float64
 }
 
 func newObjective(r *Regression, c Config) *objective {
 	return &objective{Regression: r, Config: c, z: make([]float64, r.n*r.classes)}
 }
 
-// at returns the value and the gradient, which is valid until the next call.
-func (o *objective) at(theta []float64) (cost float64, grad []float64) {
-	if o.grad == nil {
-		o.grad = make([]float64, len(theta))
+// minimise goes by L-BFGS from theta to where each element of the gradient is
+// below the tolerance, or where no step lowers the value any more: in a convex
+// problem that is the limit of rounding, for which the optimizer has an error.
+func (o *objective) minimise(ctx context.Context, theta []float64, tolerance float64) ([]float64, error) {
+	result, _ := optimize.Minimize(optimize.Problem{
+		Func: func(theta []float64) float64 {
+			o.moveTo(theta)
+			return o.cost
+		},
+		Grad: func(grad, theta []float64) {
+			o.moveTo(theta)
+			copy(grad, o.grad)
+		},
+		Status: func() (optimize.Status, error) { return optimize.NotTerminated, ctx.Err() },
+	}, theta, &optimize.Settings{
+		GradientThreshold: tolerance,
+		MajorIterations:   20_000,
+		Converger:         optimize.NeverTerminate{},
+	}, &optimize.LBFGS{})
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
+	return result.X, nil
+}
+
+// moveTo computes cost and grad at theta, unless it is there already.
+func (o *objective) moveTo(theta []float64) {
+	if slices.Equal(o.theta, theta) {
+		return
+	}
+	o.theta = append(o.theta[:0], theta...)
+	o.grad = slices.Grow(o.grad[:0], len(theta))[:len(theta)]
 	size, c := o.classes*o.d, o.classes
 	w, bias := theta[:size], theta[size:]
 	for i := range o.z {
@@ -126,8 +160,9 @@ func (o *objective) at(theta []float64) (cost float64, grad []float64) {
 	}
 	multiply := gonum.Implementation{}.Dgemm
 	multiply(blas.NoTrans, blas.Trans, o.n, c, o.d, 1, o.x, o.d, w, o.d, 1, o.z, c)
+	o.cost = 0
 	for i, y := range o.y {
-		cost += crossEntropy(o.z[i*c:][:c], y, 1/float64(o.n))
+		o.cost += crossEntropy(o.z[i*c:][:c], y, 1/float64(o.n))
 	}
 	multiply(blas.Trans, blas.NoTrans, c, o.d, o.n, 1, o.z, c, o.x, o.d, 0, o.grad[:size], o.d)
 	for i := range w {
@@ -135,7 +170,7 @@ func (o *objective) at(theta []float64) (cost float64, grad []float64) {
 		if o.Prior != nil {
 			diff -= o.Prior.W[i]
 		}
-		cost += o.L2 / 2 * diff * diff
+		o.cost += o.L2 / 2 * diff * diff
 		o.grad[i] += o.L2 * diff
 	}
 	if len(bias) > 0 {
@@ -144,7 +179,6 @@ func (o *objective) at(theta []float64) (cost float64, grad []float64) {
 			o.grad[size+i%c] += g
 		}
 	}
-	return cost, o.grad
 }
 
 // crossEntropy returns −weight·ln softmax(z)[y] and makes of z its gradient.

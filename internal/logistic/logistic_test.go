@@ -87,9 +87,9 @@ func TestGradient(t *testing.T) {
 			theta = random(3, 18)
 		}
 		obj := newObjective(r, c)
-		got, grad := obj.at(theta)
-		if want := defined(r, c, theta); !(math.Abs(got-want) <= 1e-12*want) {
-			t.Errorf("%+v: the value is %.15g, want %.15g", c, got, want)
+		obj.moveTo(theta)
+		if want := defined(r, c, theta); !(math.Abs(obj.cost-want) <= 1e-12*want) {
+			t.Errorf("%+v: the value is %.15g, want %.15g", c, obj.cost, want)
 		}
 		for i := range theta {
 			const h = 1e-5
@@ -99,8 +99,8 @@ func TestGradient(t *testing.T) {
 			theta[i] = at - h
 			down := defined(r, c, theta)
 			theta[i] = at
-			if want := (up - down) / (2 * h); !(math.Abs(grad[i]-want) <= 1e-8) {
-				t.Errorf("%+v: gradient %d is %.12g, want %.12g", c, i, grad[i], want)
+			if want := (up - down) / (2 * h); !(math.Abs(obj.grad[i]-want) <= 1e-8) {
+				t.Errorf("%+v: gradient %d is %.12g, want %.12g", c, i, obj.grad[i], want)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ var floors = [][]string{
 var libraries = []string{
 	"gorgonia.org/gorgonia", "gorgonia.org/tensor", "github.com/chewxy/hm", // graphs
 	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
-	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/mat", // scaling laws; Student's t; principal components
+	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/mat", // L-BFGS; Student's t; principal components
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip
