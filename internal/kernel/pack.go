@@ -112,24 +112,33 @@ func (t *tiling) packA(dst []float32, a []float32, lda, i, m, k0, k int) {
 // transpose copies a rows×cols block of src, rows ld apart, so that column c
 // becomes dst[c*width : c*width+rows].
 func transpose(dst []float32, width int, src []float32, ld, rows, cols int) {
-	r, whole := 0, 0
+	whole := 0
 	if isa >= avx2 {
+		if rows < 8 {
+			transposeFew(dst, width, src, ld, rows, cols)
+			return
+		}
 		whole = cols &^ 7
 	}
-	for ; whole > 0 && rows-r >= 8; r += 8 {
-		transpose8(&dst[r], width, &src[r*ld], ld, whole/8)
-	}
-	if whole > 0 && rows-r >= 6 {
-		transpose6(&dst[r], width, &src[r*ld], ld, whole/8)
-		r += 6
-	}
-	for i := range rows { // what assembly has not done
-		from := 0
-		if i < r {
-			from = whole
+	if whole > 0 {
+		for r := 0; r < rows; r += 8 {
+			at := min(r, rows-8) // the last eight may overlap those before
+			transpose8(&dst[at], width, &src[at*ld], ld, whole/8)
 		}
-		for c := from; c < cols; c++ {
+	}
+	for i := range rows {
+		for c := whole; c < cols; c++ {
 			dst[c*width+i] = src[i*ld+c]
 		}
 	}
+}
+
+// transposeFew is transpose for fewer than eight rows and a width of eight or
+// more: it has rows of zeros below them.
+func transposeFew(dst []float32, width int, src []float32, ld, rows, cols int) {
+	var eight [8 * kBlock]float32
+	for r := range rows {
+		copy(eight[r*cols:(r+1)*cols], src[r*ld:])
+	}
+	transpose(dst, width, eight[:], cols, 8, cols)
 }

@@ -11,7 +11,4 @@ func transpose8(dst *float32, width int, src *float32, ld, n8 int)
 func copy8(dst *float32, down, across int, src *float32, ld, rows, n int)
 
 //go:noescape
-func transpose6(dst *float32, width int, src *float32, ld, n8 int)
-
-//go:noescape
 func copy6(dst *float32, down, across int, src *float32, ld, rows, n int)

@@ -8,7 +8,6 @@ func transpose8(dst *float32, width int, src *float32, ld, n8 int) { panic("kern
 func copy8(dst *float32, down, across int, src *float32, ld, rows, n int) {
 	panic("kernel: no assembly")
 }
-func transpose6(dst *float32, width int, src *float32, ld, n8 int) { panic("kernel: no assembly") }
 func copy6(dst *float32, down, across int, src *float32, ld, rows, n int) {
 	panic("kernel: no assembly")
 }

@@ -2,21 +2,20 @@ package main
 
 import "fmt"
 
-// packFile has what packing needs: transposes for a row-major A and a
-// transposed B, copies for the others.
+// packFile has what packing needs: a transpose for a transposed B, copies for
+// the other operands, in vectors of 8 and, for AVX2's tiles, of 6.
 func packFile() file {
 	f := file{name: "pack"}
-	for _, rows := range []int{8, 6} {
-		transpose(&f, rows)
-		copyVectors(&f, rows)
-	}
+	transpose(&f)
+	copyVectors(&f, 8)
+	copyVectors(&f, 6)
 	return f
 }
 
-// transpose copies a block of rows × 8·n8, rows ld elements apart, so that the
+// transpose copies a block of 8 × 8·n8, rows ld elements apart, so that the
 // elements of one source column lie side by side and columns width elements apart.
-func transpose(f *file, rows int) {
-	f.text(fmt.Sprintf("transpose%d", rows), "(dst *float32, width int, src *float32, ld, n8 int)", 40)
+func transpose(f *file) {
+	f.text("transpose8", "(dst *float32, width int, src *float32, ld, n8 int)", 40)
 	f.i("MOVQ dst+0(FP), DI")
 	f.i("MOVQ width+8(FP), R8")
 	f.i("MOVQ src+16(FP), SI")
@@ -30,7 +29,7 @@ func transpose(f *file, rows int) {
 	f.i("ADDQ R10, R12") // row 6
 	bases := []string{"SI", "R11", "R12"}
 	f.p("loop:")
-	for r := range rows {
+	for r := range 8 {
 		at := "(" + bases[r/3] + ")"
 		if r%3 > 0 {
 			at += fmt.Sprintf("(R10*%d)", r%3)
@@ -38,42 +37,26 @@ func transpose(f *file, rows int) {
 		f.i("VMOVUPS %s, Y%d", at, r)
 	}
 	// Pairs of rows, then fours, within each half of 4 columns.
-	for r := 0; r < rows; r += 2 {
+	for r := 0; r < 8; r += 2 {
 		f.i("VUNPCKLPS Y%d, Y%d, Y%d", r+1, r, 8+r)
 		f.i("VUNPCKHPS Y%d, Y%d, Y%d", r+1, r, 9+r)
 	}
 	for half := 0; half < 8; half += 4 {
 		for pair := range 2 {
 			lo, hi := 8+half+pair, 10+half+pair
-			if half+3 < rows {
-				f.i("VUNPCKLPD Y%d, Y%d, Y%d", hi, lo, half+2*pair)
-				f.i("VUNPCKHPD Y%d, Y%d, Y%d", hi, lo, half+2*pair+1)
-			} else { // only rows 4 and 5: their pairs as they are
-				f.i("VMOVAPS Y%d, Y%d", lo, half+2*pair)
-				f.i("VSHUFPS $0xee, Y%d, Y%d, Y%d", lo, lo, half+2*pair+1)
-			}
+			f.i("VUNPCKLPD Y%d, Y%d, Y%d", hi, lo, half+2*pair)
+			f.i("VUNPCKHPD Y%d, Y%d, Y%d", hi, lo, half+2*pair+1)
 		}
 	}
 	// Y0…Y3 hold columns 0…3 (low half) and 4…7 (high) of rows 0…3; Y4…Y7 of the others.
 	for col := range 8 {
 		lo, hi := col%4, 4+col%4
-		if rows == 8 {
-			if col < 4 {
-				f.i("VINSERTF128 $1, X%d, Y%d, Y8", hi, lo)
-			} else {
-				f.i("VPERM2F128 $0x31, Y%d, Y%d, Y8", hi, lo)
-			}
-			f.i("VMOVUPS Y8, (DI)")
+		if col < 4 {
+			f.i("VINSERTF128 $1, X%d, Y%d, Y8", hi, lo)
 		} else {
-			if col < 4 {
-				f.i("VMOVUPS X%d, (DI)", lo)
-				f.i("VMOVLPS X%d, 16(DI)", hi)
-			} else {
-				f.i("VEXTRACTF128 $1, Y%d, (DI)", lo)
-				f.i("VEXTRACTF128 $1, Y%d, X8", hi)
-				f.i("VMOVLPS X8, 16(DI)")
-			}
+			f.i("VPERM2F128 $0x31, Y%d, Y%d, Y8", hi, lo)
 		}
+		f.i("VMOVUPS Y8, (DI)")
 		f.i("ADDQ R8, DI")
 	}
 	f.i("ADDQ $32, SI")
