@@ -308,3 +308,52 @@ func edit(t *testing.T, dir, name, old, replacement string) {
 	}
 	check(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.Replace(data, old, replacement, 1)), 0o666))
 }
+
+// TestReadConfig: open_clip's two forms, completed by the tokenizer.
+func TestReadConfig(t *testing.T) {
+	const towers = `"embed_dim": 16, "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 24, "head_width": 12, "layers": 2},
+		"text_cfg": {"context_length": 10, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1, "pool_type": "eos"}`
+	for name, text := range map[string]string{
+		"model_configs":         "{" + towers + "}",
+		"open_clip_config.json": `{"model_cfg": {` + towers + `}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5]}}`,
+	} {
+		cfg, err := encoder.ReadConfig(strings.NewReader(text), letters{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if v, w := cfg.Vision, cfg.Text; v.PatchSize != 8 || v.Heads != 2 || v.EmbedDim != 16 || w.VocabSize != (letters{}).VocabSize() || w.Layers != 1 {
+			t.Errorf("%s: got %+v", name, cfg)
+		}
+		ids := make([]int32, 10)
+		n, _ := (letters{}).Encode(ids, "cat")
+		if got := cfg.Text.EOSTokenID; got != ids[n-1] {
+			t.Errorf("%s: the end token is %d, want the tokenizer's %d", name, got, ids[n-1])
+		}
+		want := *vision.CLIPPreprocess(32)
+		want.Resize, want.Interpolation = "shortest", "bicubic" // their defaults by name
+		if name != "model_configs" {
+			want.Mean = [3]float32{0.5, 0.5, 0.5}
+		}
+		if *cfg.Preprocess != want {
+			t.Errorf("%s: preprocessing is %+v, want %+v", name, *cfg.Preprocess, want)
+		}
+		if _, err := encoder.New(cfg, letters{}, 1); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for text, want := range map[string]string{
+		``:                   "unexpected end of JSON",
+		`null`:               "is null, want an object",
+		`{"embed_dims": 16}`: "not supported: embed_dims",
+		`{"embed_dim": 16, "vision_cfg": {"widht": 24}}`:                        "not supported: vision_cfg.widht",
+		`{"embed_dim": 16, "vision_cfg": {"layers": 0}}`:                        "Layers is 0",
+		`{"embed_dim": 16, "text_cfg": 3}`:                                      "text_cfg is 3, want an object",
+		`{"embed_dim": 16, "text_cfg": {"hf_model_name": "bert-base-uncased"}}`: "text_cfg.hf_model_name",
+		strings.Repeat(" ", 2<<20):                                              "more than 1048576 bytes",
+	} {
+		if _, err := encoder.ReadConfig(strings.NewReader(text), letters{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.50q: got error %v, want %q", text, err, want)
+		}
+	}
+}

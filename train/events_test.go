@@ -98,9 +98,10 @@ func TestTensorBoard(t *testing.T) {
 	var want []string
 	for step := 7; step < 10; step++ {
 		e := train.Event{Stats: train.Stats{Step: step, Loss: 1 / float64(step), LR: 1e-3, GradNorm: 300}, Epoch: 2, Bad: 5}
+		e.Test = map[string]float64{"top1": 0.5}
 		check(t, board.Observe(e))
 		for _, v := range []string{
-			"data/epoch 2", "data/left_out 5", "data/repeated 0", "data/truncated 0",
+			"data/epoch 2", "data/left_out 5", "data/repeated 0", "data/truncated 0", "test/top1 0.5",
 			"train/chance 0", "train/grad_norm 300", "train/image_cosine 0", "train/logit_scale 0",
 			fmt.Sprint("train/loss ", float32(1/float64(step))), "train/lr 0.001", "train/text_cosine 0",
 		} {

@@ -18,6 +18,11 @@ type Run struct {
 	Batches dataset.BatchOptions
 	// Checkpoints, where Dir is set, are written and gone on from.
 	Checkpoints Checkpoints
+	// Test, where not nil, measures the model after every TestEvery steps and after
+	// the last, with the averaged weights where there are any. What it returns, by
+	// names such as "top1", is in the [Event] of the step.
+	Test      func(ctx context.Context) (map[string]float64, error)
+	TestEvery int
 	// Observers are told of every step, in this order.
 	Observers []Observer
 }
@@ -37,6 +42,9 @@ type Run struct {
 func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) error {
 	if run.Steps < 0 || run.Steps == 0 && run.Batches.Epochs == 0 {
 		return fmt.Errorf("train: Steps %d and Batches.Epochs %d, want one of them to be positive", run.Steps, run.Batches.Epochs)
+	}
+	if run.Test != nil && run.TestEvery < 1 {
+		return fmt.Errorf("train: TestEvery %d beside a Test, want 1 or more", run.TestEvery)
 	}
 	f := fit{t: t, run: run}
 	if run.Checkpoints.Dir != "" {
@@ -119,10 +127,27 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 	if f.run.Batches.Ledger != nil {
 		event.Bad = f.run.Batches.Ledger.Len()
 	}
+	testErr := f.test(ctx, &event)
 	for _, o := range f.run.Observers {
 		if err := o.Observe(event); err != nil {
 			return fmt.Errorf("train: step %d: %w", stats.Step, err)
 		}
+	}
+	return testErr
+}
+
+// test measures the model when it is time.
+func (f *fit) test(ctx context.Context, event *Event) error {
+	last := f.t.step == f.run.Steps
+	if f.run.Test == nil || !last && f.t.step%f.run.TestEvery != 0 {
+		return nil
+	}
+	err := f.t.Averaged(func() (err error) {
+		event.Test, err = f.run.Test(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("train: step %d: test: %w", event.Step, err)
 	}
 	return nil
 }

@@ -26,6 +26,9 @@ func (t *Trainer) identity() identity {
 	id := identity{}
 	id.add("model", reflect.ValueOf(t.model.Config()))
 	id.add("train", reflect.ValueOf(t.cfg))
+	if t.cfg.Teacher != nil {
+		id["train.Teacher"] = t.cfg.Teacher.Fingerprint()
+	}
 	if lora, ok := t.model.LoRA(); ok {
 		id.add("lora", reflect.ValueOf(lora))
 	}

@@ -6,6 +6,8 @@ type Event struct {
 	Epoch    int      `json:"epoch"`              // from 0
 	Bad      int      `json:"bad"`                // different samples in the ledger
 	Warnings []string `json:"warnings,omitempty"` // in words, for the person who trains
+
+	Test map[string]float64 `json:"test,omitempty"` // what [Run].Test measured, after some steps
 }
 
 // Observer is told of every step: it writes a log, draws a progress line,

@@ -3,12 +3,15 @@ package train
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
 // Progress is an [Observer] that writes one line about the training, over itself
 // on a terminal and now and then in a log: loss beside chance, bad samples, rate
-// and time left. Warnings get lines of their own.
+// and time left. Warnings and tests get lines of their own.
 type Progress struct {
 	w        io.Writer
 	steps    int
@@ -46,6 +49,9 @@ func (p *Progress) Observe(s Event) error {
 	for _, w := range s.Warnings {
 		fmt.Fprintf(p.w, "step %d: %s%s\n", s.Step+1, w, p.clear)
 	}
+	if s.Test != nil {
+		fmt.Fprintf(p.w, "step %d: %s%s\n", s.Step+1, measured(s.Test), p.clear)
+	}
 	last := s.Step+1 == p.steps
 	if now.Sub(p.shown) < p.every && !last {
 		return nil
@@ -65,6 +71,15 @@ func (p *Progress) Observe(s Event) error {
 	fmt.Fprintf(p.w, "step %d%s  loss %.3f (chance %.3f)  scale %.1f  %s%.0f pairs/s%s%s",
 		s.Step+1, of, p.smoothed, s.Chance, s.LogitScale, bad, p.rate(now), p.left(s, now), end)
 	return nil
+}
+
+// measured is the results of a test in a line.
+func measured(test map[string]float64) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(test)) {
+		words = append(words, fmt.Sprintf("%s %.4g", name, test[name]))
+	}
+	return strings.Join(words, "  ")
 }
 
 func (p *Progress) rate(now time.Time) float64 {

@@ -39,7 +39,7 @@ func OpenTensorBoard(dir string) (*TensorBoard, error) {
 
 // Observe implements [Observer].
 func (b *TensorBoard) Observe(e Event) error {
-	return b.Scalars(e.Step, map[string]float64{
+	values := map[string]float64{
 		"train/loss":         e.Loss,
 		"train/chance":       e.Chance,
 		"train/grad_norm":    e.GradNorm,
@@ -51,7 +51,11 @@ func (b *TensorBoard) Observe(e Event) error {
 		"data/left_out":      float64(e.Bad),
 		"data/truncated":     float64(e.Truncated),
 		"data/repeated":      float64(e.Repeated),
-	})
+	}
+	for name, v := range e.Test {
+		values["test/"+name] = v
+	}
+	return b.Scalars(e.Step, values)
 }
 
 // Scalars writes numbers of one's own, an accuracy say, by their tags. The

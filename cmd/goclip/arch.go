@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"image/color"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
@@ -13,30 +17,67 @@ import (
 
 // model is the one to fine-tune, or a new one.
 func (c *trainCommand) model(s *session, set dataset.Source) (*encoder.Model, error) {
-	if c.From != "" {
-		m, err := encoder.Load(c.From, &encoder.Options{Trainable: true})
+	switch {
+	case c.LoRARank == 0 && (c.LoRAAlpha != 0 || c.LoRATargets != nil):
+		return nil, wrong("--lora-alpha and --lora-targets need --lora-rank")
+	case c.LoRARank != 0 && c.From == "":
+		return nil, wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
+	case c.From == "":
+		return c.fresh(s, set)
+	}
+	m, err := encoder.Load(c.From, &encoder.Options{Trainable: c.LoRARank == 0})
+	if err != nil || c.LoRARank == 0 {
 		return m, input(err)
 	}
-	names := append([]string{"toy", "small"}, encoder.ConfigNames()...)
-	if !slices.Contains(names, c.Arch) {
-		return nil, wrong("no --arch %s%s; there are %v", c.Arch, nearest(c.Arch, names), names)
+	adapters := encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets}
+	if err := m.AddLoRA(adapters, c.Seed); err != nil {
+		return nil, coded{errors.Join(err, m.Close()), misuse}
+	}
+	return m, nil
+}
+
+// fresh is a new model with a tokenizer of the set's words.
+func (c *trainCommand) fresh(s *session, set dataset.Source) (*encoder.Model, error) {
+	config, err := c.architecture()
+	if err != nil {
+		return nil, err
 	}
 	var failed error
 	tok, err := text.TrainBPE(captions(s, set, &failed), text.TrainOptions{VocabSize: c.Vocab})
 	if err := errors.Join(failed, err); err != nil {
 		return nil, err
 	}
-	cfg, published := encoder.ConfigByName(c.Arch)
-	if published {
-		cfg.Text.VocabSize = tok.VocabSize()
-	} else {
-		cfg = compact(c.Arch, tok)
+	cfg, err := config(tok)
+	if err != nil {
+		return nil, input(fmt.Errorf("%s: %w", c.Arch, err))
 	}
 	if c.Loss == "sigmoid" && cfg.LogitBias == nil {
 		bias := -10.0 // as SigLIP's begins
 		cfg.LogitBias = &bias
 	}
 	return encoder.New(cfg, tok, c.Seed)
+}
+
+// architecture finds what --arch names, which a tokenizer completes.
+func (c *trainCommand) architecture() (func(text.Tokenizer) (encoder.Config, error), error) {
+	if filepath.Ext(c.Arch) == ".json" {
+		file, err := os.ReadFile(c.Arch)
+		return func(tok text.Tokenizer) (encoder.Config, error) {
+			return encoder.ReadConfig(bytes.NewReader(file), tok)
+		}, input(err)
+	}
+	names := append([]string{"toy", "small"}, encoder.ConfigNames()...)
+	if !slices.Contains(names, c.Arch) {
+		return nil, wrong("no --arch %s%s; there are %v, and files of one's own, .json", c.Arch, nearest(c.Arch, names), names)
+	}
+	return func(tok text.Tokenizer) (encoder.Config, error) {
+		cfg, published := encoder.ConfigByName(c.Arch)
+		if !published {
+			return compact(c.Arch, tok), nil
+		}
+		cfg.Text.VocabSize = tok.VocabSize()
+		return cfg, nil
+	}, nil
 }
 
 // compact is a model for small machines: what fits pictures of 32 or 64 pixels

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goclip/goclip/encoder"
 )
 
 // TestMain is the program itself where a test runs it as one.
@@ -228,5 +230,70 @@ func evaluates(t *testing.T, model, data, test string) {
 	check(t, err)
 	if len(files) != 2 {
 		t.Errorf("the report is %v, want two files", files)
+	}
+}
+
+// TestFineTuning: an architecture of one's own learns from a teacher and is
+// measured as it goes; then adapters are trained beside its weights, saved apart
+// and merged.
+func TestFineTuning(t *testing.T) {
+	data, test := tree(t, 8), tree(t, 3)
+	dir := t.TempDir()
+	arch := write(t, filepath.Join(dir, "arch.json"), `{"embed_dim": 24, "vision_cfg": {"image_size": 16, "patch_size": 8, "width": 24, "head_width": 12, "layers": 1},
+		"text_cfg": {"context_length": 12, "width": 16, "heads": 2, "layers": 1}}`)
+	out := filepath.Join(dir, "model")
+	var got struct {
+		Steps int
+		Test  map[string]float64
+	}
+	works(t, &got, "train", "--data", data, "--out", out, "--arch", arch, "--teacher", tiny(t, data), "--distill", "0.25",
+		"--epochs", "20", "--batch-size", "8", "--lr", "3e-3", "--groups", "label", "--test", test, "--test-every", "30")
+	if !(got.Test["top1"] >= 0.7) || got.Test["top5"] != 1 {
+		t.Errorf("the test measured %v, want most of four classes known", got.Test)
+	}
+	log, err := os.ReadFile(filepath.Join(out, "events.jsonl"))
+	check(t, err)
+	if n := strings.Count(string(log), `"test":{"top1":`); n != 3 {
+		t.Errorf("%d tests in the log, want those after 30, 60 and 80 steps", n)
+	}
+	var info struct{ Params []struct{ Name string } }
+	works(t, &info, "info", out, "--params")
+	before := len(info.Params)
+
+	tuned := filepath.Join(dir, "tuned")
+	flags := []string{"train", "--data", data, "--from", out, "--out", tuned, "--lora-rank", "2", "--lora-targets", "visual.*", "--steps", "6", "--batch-size", "8", "--ema", "0.5"}
+	works(t, &got, flags...)
+	works(t, &info, "info", tuned, "--params")
+	if len(info.Params) != before {
+		t.Errorf("the merged model has %d parameters, want %d as before", len(info.Params), before)
+	}
+	merged := weightsOf(t, tuned)
+	if merged == weightsOf(t, out) {
+		t.Error("the merged model is what it was")
+	}
+	model, err := encoder.Load(out, &encoder.Options{Trainable: true})
+	check(t, err)
+	check(t, model.LoadLoRA(filepath.Join(tuned, "lora.safetensors")))
+	check(t, model.MergeLoRA())
+	again := filepath.Join(dir, "again")
+	check(t, model.Save(again))
+	check(t, model.Close())
+	if weightsOf(t, again) != merged {
+		t.Error("the adapters merged by hand give another model")
+	}
+	works(t, nil, flags...) // done is done
+	if weightsOf(t, tuned) != merged {
+		t.Error("the finished training changed")
+	}
+}
+
+// TestRetrievalOnTheWay is what is measured where pictures have captions only.
+func TestRetrievalOnTheWay(t *testing.T) {
+	data := tree(t, 3)
+	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\nred/0.png,still red\n")
+	var got struct{ Test map[string]float64 }
+	works(t, &got, "train", "--data", captions, "--out", filepath.Join(t.TempDir(), "model"), "--steps", "2", "--batch-size", "2", "--test", captions)
+	if len(got.Test) != 6 || got.Test["image_to_text_R@5"] != 1 || !(got.Test["text_to_image_R@1"] >= 0) {
+		t.Errorf("the test measured %v, want six recalls", got.Test)
 	}
 }

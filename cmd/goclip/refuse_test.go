@@ -17,6 +17,7 @@ func TestBadUse(t *testing.T) {
 	index := filepath.Join(dir, "test.index")
 	works(t, nil, "index", "--model", model, "--data", data, "--out", index)
 	text := write(t, filepath.Join(dir, "text.txt"), "hello")
+	arch := write(t, filepath.Join(dir, "arch.json"), `{"embed_dims": 16}`)
 	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\n")
 	empty := filepath.Join(dir, "empty")
 	check(t, os.Mkdir(empty, 0o777))
@@ -41,6 +42,13 @@ func TestBadUse(t *testing.T) {
 		{misuse, "--batch-size 1, want 2 or more", train("--batch-size", "1")},
 		{misuse, "--epochs 0, want 1 or more", train("--epochs", "0")},
 		{misuse, `no --arch ViT-B-31, did you mean "ViT-B-32"?`, train("--arch", "ViT-B-31", "--batch-size", "2")},
+		{misuse, "--lora-rank 4 needs a model to adapt: --from", train("--lora-rank", "4", "--batch-size", "2")},
+		{misuse, "--lora-alpha and --lora-targets need --lora-rank", train("--from", model, "--lora-alpha", "4", "--batch-size", "2")},
+		{misuse, `LoRA: "visual.nothing" matches no weight`, train("--from", model, "--lora-rank", "4", "--lora-targets", "visual.nothing", "--batch-size", "2")},
+		{misuse, "--test-every -1, want 1 or more", train("--test", data, "--test-every=-1", "--batch-size", "2")},
+		{misuse, "--test-every 3 needs a set: --test", train("--test-every", "3", "--batch-size", "2")},
+		{misuse, "train: Distill is 2, want a share", train("--teacher", model, "--distill", "2", "--batch-size", "2")},
+		{misuse, "--distill 0.5 needs a model to imitate: --teacher", train("--distill", "0.5", "--batch-size", "2")},
 		{misuse, "train: EMA 2, want a decay", train("--ema", "2", "--batch-size", "2")},
 		{misuse, `--template "a photo" has no {} for the label`, train("--template", "a photo")},
 		{misuse, "nothing to look for", []string{"search", "--model", model, "--index", index}},
@@ -59,6 +67,10 @@ func TestBadUse(t *testing.T) {
 		{badInput, "cannot tell what kind of set this is", []string{"index", "--model", model, "--data", text, "--out", index}},
 		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train()},
 		{badInput, "no such file", train("--from", filepath.Join(dir, "gone"), "--batch-size", "2")},
+		{badInput, "no such file", train("--arch", filepath.Join(dir, "gone.json"), "--batch-size", "2")},
+		{badInput, "arch.json: encoder: configuration: not supported: embed_dims", train("--arch", arch, "--batch-size", "2")},
+		{badInput, "no such file", train("--teacher", filepath.Join(dir, "gone"), "--batch-size", "2")},
+		{badInput, "no such file", train("--test", filepath.Join(dir, "gone.csv"), "--batch-size", "2")},
 		{badInput, "line 1: \"hello\" has no {} for the label", train("--templates", text)},
 		{badInput, "the set has no labels: zero-shot needs them", evals("--tasks", "zero-shot")},
 		{badInput, "text.txt: line 1:", evals("--log", text)},

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -18,7 +20,7 @@ type trainCommand struct {
 	promptFlags
 	Out  string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
-	Arch string `default:"toy" help:"Size of a new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), or a published one as ViT-B-32."`
+	Arch string `default:"toy" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs."`
 
 	Epochs         int      `default:"10" help:"How often to go through the set."`
 	Steps          int      `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
@@ -37,9 +39,17 @@ type trainCommand struct {
 	EMA            float64  `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
 	Lock           []string `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
 	Freeze         []string `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
+	LoRARank       int      `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
+	LoRAAlpha      float64  `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
+	LoRATargets    []string `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
+	Teacher        string   `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
+	Distill        float64  `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
 	Augment        []string `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
 	Vocab          int      `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
 	Seed           uint64   `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
+
+	Test      string `placeholder:"SET" help:"Set to measure the model on as it learns: zero-shot accuracy where pictures have labels, or else recall. The results are in events.jsonl, too."`
+	TestEvery int    `placeholder:"N" help:"Steps between measurements. Default: one each epoch."`
 
 	CheckpointEvery int    `default:"1000" help:"Steps between checkpoints."`
 	Keep            int    `default:"3" help:"Checkpoints that stay, the newest."`
@@ -54,6 +64,7 @@ func (trainCommand) Help() string {
     goclip train --data photos.csv --out model
     goclip train --data "shards/{000..012}.tar" --steps 20000 --out model --arch small --augment crop,flip
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-5 --lock image
+    goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-4 --lora-rank 8
     goclip train --config train.yaml
 
 The file of the last one, with any of the flags:
@@ -81,12 +92,27 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	exam, err := c.exam(templates)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, exam.close)
 	model, err := c.model(s, set)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, model.Close)
-	trainer, err := train.New(model, c.settings(steps))
+	settings := c.settings(steps)
+	switch {
+	case c.Teacher == "" && c.Distill != 0:
+		return wrong("--distill %g needs a model to imitate: --teacher", c.Distill)
+	case c.Teacher != "":
+		if settings.Teacher, err = encoder.Load(c.Teacher, nil); err != nil {
+			return input(err)
+		}
+		defer closing(&err, settings.Teacher.Close)
+	}
+	trainer, err := train.New(model, settings)
 	if err != nil {
 		return coded{err, misuse}
 	}
@@ -95,7 +121,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return err
 	}
 	return c.fit(s, trainer, model, set, train.Run{
-		Steps: steps,
+		Steps: steps, Test: exam.of(model), TestEvery: c.testEvery(set.Len(), steps),
 		Batches: dataset.BatchOptions{
 			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Augment: augment, Ledger: &dataset.Ledger{Limit: c.MaxBad},
 		},
@@ -129,7 +155,7 @@ func (c *trainCommand) settings(steps int) train.Config {
 	cfg := train.Config{
 		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.Loss, Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
-		MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
+		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
 	}
 	switch c.Schedule {
 	case "linear":
@@ -175,21 +201,47 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 		}
 		return fitErr
 	}
-	if err := trainer.Averaged(func() error { return model.Save(c.Out) }); err != nil {
+	if err := trainer.Averaged(func() error { return c.save(model) }); err != nil {
 		return err
 	}
 	return s.result(map[string]any{
-		"model": c.Out, "steps": trainer.Steps(), "loss": last.Loss, "chance": last.Chance, "left_out": ledger.Len(),
+		"model": c.Out, "steps": trainer.Steps(), "loss": last.Loss, "chance": last.Chance, "test": last.Test, "left_out": ledger.Len(),
 	}, func(w io.Writer) {
 		fmt.Fprintf(w, "model: %s, after %d steps", c.Out, trainer.Steps())
 		if last.Pairs > 0 {
 			fmt.Fprintf(w, ", loss %.3f (chance %.3f)", last.Loss, last.Chance)
 		}
 		fmt.Fprintln(w)
+		for _, name := range slices.Sorted(maps.Keys(last.Test)) {
+			fmt.Fprintf(w, "  %s: %.1f %%\n", name, 100*last.Test[name])
+		}
 		if n := ledger.Len(); n > 0 {
 			fmt.Fprintf(w, "%d samples left out: %s\n", n, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
+}
+
+// save writes the model. One with adapters is merged from its parts.
+func (c *trainCommand) save(model *encoder.Model) (err error) {
+	if _, adapted := model.LoRA(); !adapted {
+		return model.Save(c.Out)
+	}
+	path := filepath.Join(c.Out, "lora.safetensors")
+	if err := model.SaveLoRA(path); err != nil {
+		return err
+	}
+	merged, err := encoder.Load(c.From, &encoder.Options{Trainable: true})
+	if err != nil {
+		return err
+	}
+	defer closing(&err, merged.Close)
+	if err := merged.LoadLoRA(path); err != nil {
+		return err
+	}
+	if err := merged.MergeLoRA(); err != nil {
+		return err
+	}
+	return merged.Save(c.Out)
 }
 
 // augment makes the changes to pictures of a size, in a fixed order.

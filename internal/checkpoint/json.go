@@ -73,6 +73,19 @@ func (o *object) has(key string) bool {
 	return ok && string(raw) != "null"
 }
 
+// set gives a field a value.
+func (o *object) set(key string, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		o.fail("%s: %v", o.name(key), err)
+		return
+	}
+	if o.fields == nil {
+		o.fields = make(map[string]json.RawMessage)
+	}
+	o.fields[key] = raw
+}
+
 // value returns a field, or def where it is absent.
 func value[T int | float64 | bool | string](o *object, key string, def T) T {
 	raw, ok := o.take(key)

@@ -19,7 +19,38 @@ import (
 // refuses, and preprocess_cfg.ground, which it passes over.
 func parseOpenCLIP(config []byte) (Spec, error) {
 	root := parseObject(config)
-	model := root.object("model_cfg")
+	s := openCLIPModel(root.object("model_cfg"))
+	s.Preprocess = openCLIPPreprocess(root.object("preprocess_cfg"), s.Vision.ImageSize)
+	if err := root.err(); err != nil {
+		return Spec{}, err
+	}
+	return s, nil
+}
+
+// Parse reads an open_clip_config.json, or one of open_clip's model_configs,
+// which is its model_cfg alone, for a model that is to be trained: it is given
+// the size of the vocabulary and the end token.
+func Parse(config []byte, vocab, end int) (Spec, error) {
+	root := parseObject(config)
+	model := root
+	if root.has("model_cfg") {
+		model = root.object("model_cfg")
+	}
+	tower := model.object("text_cfg")
+	tower.set("vocab_size", vocab)
+	tower.set("eos_id", end)
+	model.set("text_cfg", tower.fields)
+	preprocess := root.object("preprocess_cfg")
+	s := openCLIPModel(model)
+	s.Preprocess = openCLIPPreprocess(preprocess, s.Vision.ImageSize)
+	if err := root.err(); err != nil {
+		return Spec{}, err
+	}
+	return s, s.Validate()
+}
+
+// openCLIPModel reads a model_cfg.
+func openCLIPModel(model *object) Spec {
 	s := Spec{Layout: OpenCLIP, InitLogitScale: value(model, "init_logit_scale", clipLogitScale)}
 	dim := value(model, "embed_dim", 0)
 	quick := value(model, "quick_gelu", false)
@@ -31,11 +62,7 @@ func parseOpenCLIP(config []byte) (Spec, error) {
 	s.Vision = openCLIPVision(model.object("vision_cfg"), dim, quick)
 	s.openCLIPText(model.object("text_cfg"), dim, quick)
 	model.none()
-	s.Preprocess = openCLIPPreprocess(root.object("preprocess_cfg"), s.Vision.ImageSize)
-	if err := root.err(); err != nil {
-		return Spec{}, err
-	}
-	return s, nil
+	return s
 }
 
 func openCLIPVision(o *object, dim int, quick bool) vision.Config {
