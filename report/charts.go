@@ -83,6 +83,45 @@ func around(points []Point, i, reach int) float64 {
 	return sum / float64(2*reach+1)
 }
 
+// testChart is a curve for each share that the tests measured.
+type testChart struct {
+	frame
+	Curves []curve
+}
+
+type curve struct {
+	legend
+	Path string
+	Dots [][2]float64
+}
+
+func newTestChart(tests []Test) *testChart {
+	names := make(map[string]bool)
+	high := 0.0
+	for _, t := range tests {
+		for name, v := range t.Shares {
+			names[name], high = true, max(high, v)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	c := &testChart{frame: newFrame(760, 300, 48, 40)}
+	x, y := c.horizontal(0, float64(tests[len(tests)-1].Step)), c.vertical(0, 100*high)
+	c.X, c.Y = x.ticks(8), y.ticks(5)
+	for i, name := range slices.Sorted(maps.Keys(names)) {
+		k := curve{legend: legend{i % colors, name}}
+		for _, t := range tests {
+			if v, ok := t.Shares[name]; ok {
+				k.Dots = append(k.Dots, [2]float64{x.at(float64(t.Step)), y.at(100 * v)})
+			}
+		}
+		k.Path = line(k.Dots)
+		c.Curves = append(c.Curves, k)
+	}
+	return c
+}
+
 // mapChart is the map with a colour for each of the labels with most pictures.
 type mapChart struct {
 	frame

@@ -25,6 +25,7 @@ type page struct {
 	Style   template.CSS
 	Tiles   []Fact
 	Loss    *lossChart
+	Tests   *testChart
 	First   *details
 	Recalls []recallRow
 	Gallery []card
@@ -62,7 +63,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
-	p := &page{Report: r, Style: template.CSS(style), Tiles: r.tiles(), Loss: newLossChart(r.Loss), Map: newMapChart(r.Map)}
+	p := &page{Report: r, Style: template.CSS(style), Tiles: r.tiles(), Loss: newLossChart(r.Loss), Tests: newTestChart(r.Tests), Map: newMapChart(r.Map)}
 	var skipped []error
 	if len(r.Results) > 0 {
 		p.First = newDetails(r.Results[0])

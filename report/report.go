@@ -1,5 +1,5 @@
 // Package report writes what was measured of a model as JSON and as one HTML
-// page: the training's loss, accuracy by class, confusion, calibration,
+// page: the training's loss and tests, accuracy by class, confusion, calibration,
 // retrieval, the hardest mistakes with their pictures and a map of the
 // embeddings. The page is a single file that runs no script, asks no network for
 // anything and can be read on light and dark screens.
@@ -20,6 +20,7 @@ type Report struct {
 	Title     string          `json:"title"`
 	Facts     []Fact          `json:"facts,omitempty"` // of the model, the data, the run
 	Loss      []Point         `json:"loss,omitempty"`
+	Tests     []Test          `json:"tests,omitempty"` // on the way
 	Results   []Result        `json:"results,omitempty"`
 	Retrieval *eval.Retrieval `json:"retrieval,omitempty"`
 	Mistakes  []Mistake       `json:"mistakes,omitempty"` // the hardest first
@@ -38,6 +39,13 @@ type Point struct {
 	Step   int     `json:"step"`
 	Loss   float64 `json:"loss"`
 	Chance float64 `json:"chance"`
+}
+
+// Test is what was measured after a step of the training, shares of 1 by names as
+// "top1".
+type Test struct {
+	Step   int                `json:"step"`
+	Shares map[string]float64 `json:"test"`
 }
 
 // Result is a classification with the name of its method, as "zero-shot" or
@@ -64,6 +72,16 @@ func (r *Report) Validate() error {
 	for i, p := range r.Loss {
 		if bad(p.Loss) || bad(p.Chance) || i > 0 && p.Step <= r.Loss[i-1].Step {
 			return fmt.Errorf("report: Loss[%d] is step %d, loss %g, chance %g: want finite numbers and rising steps", i, p.Step, p.Loss, p.Chance)
+		}
+	}
+	for i, t := range r.Tests {
+		if i > 0 && t.Step <= r.Tests[i-1].Step {
+			return fmt.Errorf("report: Tests[%d] is step %d after %d, want rising steps", i, t.Step, r.Tests[i-1].Step)
+		}
+		for name, v := range t.Shares {
+			if !(v >= 0 && v <= 1) {
+				return fmt.Errorf("report: Tests[%d]: %s is %g, want 0 to 1", i, name, v)
+			}
 		}
 	}
 	for i, res := range r.Results {

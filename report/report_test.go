@@ -70,6 +70,9 @@ func full(t *testing.T) *Report {
 	for i := range 900 {
 		r.Loss = append(r.Loss, Point{i, 1 + 4*math.Exp(-float64(i)/200) + 0.2*math.Sin(float64(i)), math.Log(128)})
 	}
+	for i := 100; i <= 900; i += 100 {
+		r.Tests = append(r.Tests, Test{i, map[string]float64{"top1": 0.6 - 40/float64(i+100), "top5": 0.9 - 20/float64(i+100)}})
+	}
 	var h Hardest
 	for i := range 30 {
 		h.Add(mistake(fmt.Sprint(i), classes[i%4], classes[(i+1)%4], float64(i)/100, 10+7*i))
@@ -114,7 +117,7 @@ func TestPageIsSelfContained(t *testing.T) {
 	}
 	for _, part := range []string{
 		`http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`,
-		"<title>A model, &#34;quoted&#34; &lt;i&gt;and&lt;/i&gt; all</title>", "Training loss", "Classification", "Retrieval", "Accuracy by class",
+		"<title>A model, &#34;quoted&#34; &lt;i&gt;and&lt;/i&gt; all</title>", "Training loss", "Tests on the way", "Classification", "Retrieval", "Accuracy by class",
 		"Confusion", "Calibration", "Most frequent mistakes", "The hardest mistakes", "Map of the embeddings", "Left out",
 		"&lt;b&gt;owl&lt;/b&gt; &amp; co.", "62.5\u2009%", "starts with &#34;&lt;html&gt;&lt;script&gt;",
 	} {
@@ -135,6 +138,7 @@ func TestPartsMayBeMissing(t *testing.T) {
 		"":                      {},
 		"What was measured":     {Facts: all.Facts},
 		"Training loss":         {Loss: all.Loss},
+		"Tests on the way":      {Tests: all.Tests},
 		"Retrieval":             {Retrieval: all.Retrieval},
 		"The hardest mistakes":  {Mistakes: all.Mistakes},
 		"Map of the embeddings": {Map: &Map{Spots: []Spot{{Key: "alone"}}}},
@@ -207,6 +211,8 @@ func TestRefuses(t *testing.T) {
 	for want, r := range map[string]*Report{
 		"report: Title is missing": {},
 		"report: Loss[0] is step 0, loss NaN, chance 0: want finite numbers and rising steps": {Title: "t", Loss: []Point{{Loss: nan}}},
+		"report: Tests[0]: top1 is NaN, want 0 to 1":                                          {Title: "t", Tests: []Test{{1, map[string]float64{"top1": nan}}}},
+		"report: Tests[1] is step 3 after 3, want rising steps":                               {Title: "t", Tests: []Test{{Step: 3}, {Step: 3}}},
 		"report: Loss[1] is step 3, loss 1, chance 2: want finite numbers and rising steps":   {Title: "t", Loss: []Point{{3, 1, 2}, {3, 1, 2}}},
 		"report: Results[0] (probe) has no pictures":                                          {Title: "t", Results: []Result{{"probe", nil}}},
 		"report: Map.Spots[0] is at NaN, 0":                                                   {Title: "t", Map: &Map{Spots: []Spot{{X: nan}}}},

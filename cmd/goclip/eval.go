@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ type evalCommand struct {
 	Train  string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
 	At     []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
 	Report string   `placeholder:"DIR" help:"Write report.html, a page with plots, and report.json there."`
-	Log    string   `placeholder:"FILE" help:"events.jsonl of the training, for the report's loss curve."`
+	Log    string   `placeholder:"FILE" help:"events.jsonl of the training, for the report's curves of the loss and of tests on the way."`
 }
 
 func (evalCommand) Help() string {
@@ -46,7 +47,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	loss, err := readLoss(c.Log)
+	loss, tests, err := readLog(c.Log)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 		return err
 	}
 	if c.Report != "" {
-		e.page.Loss = loss
+		e.page.Loss, e.page.Tests = loss, tests
 		if err := e.write(); err != nil {
 			return err
 		}
@@ -111,26 +112,30 @@ func (c *evalCommand) plan(labels []string) error {
 	return nil
 }
 
-// readLoss reads the loss of each step from a training's log.
-func readLoss(path string) (points []report.Point, err error) {
+// readLog reads the loss of each step from a training's log, and the tests.
+func readLog(path string) (loss []report.Point, tests []report.Test, err error) {
 	if path == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, input(err)
+		return nil, nil, input(err)
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		var p report.Point
-		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
-			return nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
+		var t report.Test
+		if err := errors.Join(json.Unmarshal(lines.Bytes(), &p), json.Unmarshal(lines.Bytes(), &t)); err != nil {
+			return nil, nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
 		}
-		points = append(points, p)
+		loss = append(loss, p)
+		if t.Shares != nil {
+			tests = append(tests, t)
+		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, input(fmt.Errorf("%s: %w", path, err))
+		return nil, nil, input(fmt.Errorf("%s: %w", path, err))
 	}
-	return points, nil
+	return loss, tests, nil
 }

@@ -256,6 +256,13 @@ func TestFineTuning(t *testing.T) {
 	if n := strings.Count(string(log), `"test":{"top1":`); n != 3 {
 		t.Errorf("%d tests in the log, want those after 30, 60 and 80 steps", n)
 	}
+	page := filepath.Join(dir, "report")
+	works(t, nil, "eval", "--model", out, "--data", test, "--report", page, "--log", filepath.Join(out, "events.jsonl"))
+	html, err := os.ReadFile(filepath.Join(page, "report.html"))
+	check(t, err)
+	if !strings.Contains(string(html), "Tests on the way") {
+		t.Error("the report lacks the tests on the way")
+	}
 	var info struct{ Params []struct{ Name string } }
 	works(t, &info, "info", out, "--params")
 	before := len(info.Params)
