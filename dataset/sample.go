@@ -86,6 +86,23 @@ type Source interface {
 	Samples(ctx context.Context, order Order) iter.Seq2[Sample, error]
 }
 
+// Captions returns all captions of a set's first n samples, of all where n is 0:
+// what a tokenizer learns its vocabulary from.
+func Captions(ctx context.Context, src Source, n int) ([]string, error) {
+	var captions []string
+	seen := 0
+	for sample, err := range src.Samples(ctx, Order{}) {
+		if err != nil {
+			return nil, err
+		}
+		captions = append(captions, sample.Captions...)
+		if seen++; seen == n {
+			break
+		}
+	}
+	return captions, nil
+}
+
 // Indexed is a [Source] whose samples are all at hand by number; its shuffle is
 // a permutation of the whole set.
 type Indexed struct {

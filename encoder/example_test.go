@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"log"
 	"os"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -53,13 +54,7 @@ func uniform(c color.RGBA) image.Image {
 func trained() string {
 	ctx := context.Background()
 	captions := []string{"a red picture", "a blue picture", "something red", "something blue"}
-	tok, err := text.TrainBPE(func(yield func(string) bool) {
-		for _, c := range captions {
-			if !yield(c) {
-				return
-			}
-		}
-	}, text.TrainOptions{VocabSize: 300})
+	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 300})
 	fatal(err)
 	model, err := encoder.New(encoder.Config{
 		Vision: vision.Config{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -21,7 +22,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	tok, err := text.TrainBPE(captions(pictures), text.TrainOptions{VocabSize: 400})
+	captions, err := dataset.Captions(ctx, pictures, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 400})
 	if err != nil {
 		log.Fatal(err)
 	}

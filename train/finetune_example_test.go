@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -121,7 +122,11 @@ func pretrained() string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	tok, err := text.TrainBPE(captions(src), text.TrainOptions{VocabSize: 400})
+	captions, err := dataset.Captions(context.Background(), src, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 400})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -42,9 +42,12 @@ func (c *trainCommand) fresh(s *session, set dataset.Source) (*encoder.Model, er
 	if err != nil {
 		return nil, err
 	}
-	var failed error
-	tok, err := text.TrainBPE(captions(s, set, &failed), text.TrainOptions{VocabSize: c.Vocab})
-	if err := errors.Join(failed, err); err != nil {
+	captions, err := dataset.Captions(s, set, 20_000)
+	if err != nil {
+		return nil, input(err)
+	}
+	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: c.Vocab})
+	if err != nil {
 		return nil, err
 	}
 	cfg, err := config(tok)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -265,22 +264,4 @@ func (c *trainCommand) augment(size [2]int) (dataset.Augment, error) {
 		return nil, nil
 	}
 	return dataset.Chain(chain...), nil
-}
-
-// captions yields those of the set's first samples.
-func captions(ctx context.Context, src dataset.Source, failed *error) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		n := 0
-		for sample, err := range src.Samples(ctx, dataset.Order{}) {
-			if *failed = err; err != nil || n == 20_000 {
-				return
-			}
-			n++
-			for _, c := range sample.Captions {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-	}
 }

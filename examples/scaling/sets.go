@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/text"
@@ -86,19 +86,9 @@ func (s *sets) tokenizer(ctx context.Context) (*text.BPE, error) {
 	if err != nil {
 		return nil, err
 	}
-	var failed error
-	captions := iter.Seq[string](func(yield func(string) bool) {
-		for sample, err := range src.Samples(ctx, dataset.Order{}) {
-			if failed = err; err != nil {
-				return
-			}
-			for _, c := range sample.Captions {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-	})
-	tok, err := text.TrainBPE(captions, text.TrainOptions{VocabSize: 1000})
-	return tok, errors.Join(failed, err)
+	captions, err := dataset.Captions(ctx, src, 0)
+	if err != nil {
+		return nil, err
+	}
+	return text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 1000})
 }

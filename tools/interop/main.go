@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +59,11 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 	if err != nil {
 		return err
 	}
-	tok, err := text.TrainBPE(captions(ctx, pictures), text.TrainOptions{VocabSize: 400})
+	captions, err := dataset.Captions(ctx, pictures, 0)
+	if err != nil {
+		return err
+	}
+	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 400})
 	if err != nil {
 		return err
 	}
@@ -108,19 +111,6 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 		}
 	}
 	return nil
-}
-
-// captions are those of every sample.
-func captions(ctx context.Context, src dataset.Source) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for sample := range src.Samples(ctx, dataset.Order{}) {
-			for _, c := range sample.Captions {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // features runs the model on pictures and captions it has not seen, an empty
