@@ -61,26 +61,6 @@ func convLayers() []layer {
 	}
 }
 
-// TestConvGradients is TestGradients for the layers of convolutional towers,
-// with the values too.
-func TestConvGradients(t *testing.T) {
-	for _, l := range convLayers() {
-		t.Run(l.name, func(t *testing.T) {
-			c := newCase(l)
-			want := c.differences()
-			for _, how := range []string{"ours", "stock", "lisp"} {
-				cost, grads := c.run(t, how)
-				if diff := math.Abs(cost - c.cost(c.x)); !(diff <= 1e-5*(1+math.Abs(cost))) {
-					t.Errorf("%s: cost %g, want %g", how, cost, c.cost(c.x))
-				}
-				for i := range want {
-					compare(t, fmt.Sprintf("%s: gradient of input %d", how, i), grads[i], want[i])
-				}
-			}
-		})
-	}
-}
-
 // TestConvTiles convolves images of many tiles, forward and back: what comes
 // out must be the slow definition's, wherever a tile ends.
 func TestConvTiles(t *testing.T) {

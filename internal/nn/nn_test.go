@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,7 +165,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range layers() {
+	for _, l := range slices.Concat(layers(), convLayers()) {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()
