@@ -2,7 +2,6 @@ package nn
 
 import (
 	"math"
-	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -55,14 +54,14 @@ func Attention(qkv *G.Node, heads int, mask Mask, last *G.Node) *G.Node {
 type attention struct {
 	b, l, w, heads int
 	mask           Mask
-	scratch        sync.Pool // of *[]float32
+	scratch        scratch
 }
 
 func (a *attention) forward(y []float32, x Inputs) {
 	qkv, d := x.F32(0), a.w/a.heads
 	a.each(x, func(sample, head, keys int) {
-		p := a.borrow(a.l * a.l)
-		defer a.scratch.Put(p)
+		p := a.scratch.get(a.l * a.l)
+		defer a.scratch.put(p)
 		q, k, v := a.split(qkv, sample, head)
 		a.probabilities(*p, q, k, keys)
 		kernel.GemmSerial(kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, 0, y[sample*a.l*a.w+head*d:], a.w)
@@ -75,8 +74,8 @@ func (a *attention) forward(y []float32, x Inputs) {
 func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 	qkv, d, l, ld := x.F32(0), a.w/a.heads, a.l, 3*a.w
 	a.each(x, func(sample, head, keys int) {
-		buf := a.borrow(2 * l * l)
-		defer a.scratch.Put(buf)
+		buf := a.scratch.get(2 * l * l)
+		defer a.scratch.put(buf)
 		p, ds := (*buf)[:l*l], (*buf)[l*l:2*l*l]
 		q, k, v := a.split(qkv, sample, head)
 		dq, dk, dv := a.split(dqkv, sample, head)
@@ -131,12 +130,4 @@ func (a *attention) each(x Inputs, f func(sample, head, keys int)) {
 		}
 		f(i/a.heads, i%a.heads, keys)
 	})
-}
-
-func (a *attention) borrow(n int) *[]float32 {
-	if p, ok := a.scratch.Get().(*[]float32); ok && len(*p) >= n {
-		return p
-	}
-	p := make([]float32, n)
-	return &p
 }

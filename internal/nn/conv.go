@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"sync"
-
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -46,7 +44,7 @@ type conv struct {
 	oh, ow, n         int // of the output
 	size, stride, pad int
 	k                 int // elements under the kernel
-	scratch           sync.Pool
+	scratch           scratch
 }
 
 func (c *conv) rows() int { return c.b * c.oh * c.ow }
@@ -68,8 +66,8 @@ func (c *conv) forward(y []float32, x Inputs) {
 	tile := c.tile()
 	kernel.Parallel((c.rows()+tile-1)/tile, func(i int) {
 		first, n := i*tile, min(tile, c.rows()-i*tile)
-		cols := c.borrow(tile * c.k)
-		defer c.scratch.Put(cols)
+		cols := c.scratch.get(tile * c.k)
+		defer c.scratch.put(cols)
 		c.cut(*cols, x.F32(0), first, n)
 		kernel.GemmPacked(n, 1, *cols, c.k, w, nil, 0, y[first*c.n:], c.n)
 	})
@@ -82,8 +80,8 @@ func (c *conv) backwardInput(dx []float32, x Inputs, _, dy []float32) {
 	clear(dx)
 	tile, each := c.tile(), c.oh*c.ow
 	kernel.Parallel(c.b, func(b int) {
-		cols := c.borrow(tile * c.k)
-		defer c.scratch.Put(cols)
+		cols := c.scratch.get(tile * c.k)
+		defer c.scratch.put(cols)
 		for first := b * each; first < (b+1)*each; first += tile {
 			n := min(tile, (b+1)*each-first)
 			kernel.GemmPacked(n, 1, dy[first*c.n:], c.n, w, nil, 0, *cols, c.k)
@@ -95,8 +93,8 @@ func (c *conv) backwardInput(dx []float32, x Inputs, _, dy []float32) {
 func (c *conv) backwardWeight(dw []float32, x Inputs, _, dy []float32) {
 	sum := make([]float32, c.n*c.k) // (N, k, k, C)
 	tile := 8 * c.tile()
-	cols := c.borrow(tile * c.k)
-	defer c.scratch.Put(cols)
+	cols := c.scratch.get(tile * c.k)
+	defer c.scratch.put(cols)
 	beta := float32(0)
 	for first := 0; first < c.rows(); first += tile {
 		n := min(tile, c.rows()-first)
@@ -163,12 +161,4 @@ func (c *conv) runs(output int, f func(col, image, n int)) {
 	for i := max(0, -top); i < min(c.size, c.h-top); i++ {
 		f((i*c.size+lo)*c.c, ((base+top+i)*c.w+left+lo)*c.c, (hi-lo)*c.c)
 	}
-}
-
-func (c *conv) borrow(n int) *[]float32 {
-	if p, ok := c.scratch.Get().(*[]float32); ok && len(*p) >= n {
-		return p
-	}
-	p := make([]float32, n)
-	return &p
 }
