@@ -34,13 +34,7 @@ func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
 	WantShape("layer norm", "weight", gamma, w)
 	WantShape("layer norm", "bias", beta, w)
 	mean, rstd := make([]float32, rows), make([]float32, rows)
-	var dgamma, dbeta []float32
-	params := func(x Inputs, dy []float32) {
-		if dgamma == nil {
-			dgamma, dbeta = make([]float32, w), make([]float32, w)
-		}
-		kernel.LayerNormBackwardParams(dgamma, dbeta, x.F32(0), dy, mean, rstd, rows, w)
-	}
+	unused := make([]float32, w) // beta's gradient, which has a pullback of its own
 	return Apply(Op{
 		Name:  "layer norm",
 		Shape: shape,
@@ -52,8 +46,7 @@ func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
 				kernel.LayerNormBackward(dx, x.F32(0), dy, x.F32(1), mean, rstd, rows, w)
 			}),
 			Back(func(dg []float32, x Inputs, _, dy []float32) {
-				params(x, dy)
-				copy(dg, dgamma)
+				kernel.LayerNormBackwardParams(dg, unused, x.F32(0), dy, mean, rstd, rows, w)
 			}),
 			Back(func(db []float32, _ Inputs, _, dy []float32) {
 				kernel.ColSum(db, dy, rows, w)
