@@ -161,40 +161,27 @@ func (o *opNode) SymDiff(inputs G.Nodes, output, grad *G.Node) (grads G.Nodes, e
 // pullback adds the gradient of input i to the graph. What it reads of the op's
 // inputs and output become its children, so their values outlive the forward pass.
 func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node) *G.Node {
-	p := o.Backward[i]
+	p, n := o.Backward[i], len(inputs)
 	if p.through {
 		return grad
 	}
-	n := len(inputs)
-	if p.reads != nil {
-		return o.pullbackReading(i, inputs, grad)
+	op := Op{Name: fmt.Sprintf("%s.grad%d", o.Name, i), Shape: inputs[i].Shape()}
+	if p.reads == nil {
+		op.Forward = func(dx []float32, v Inputs) { p.fn(dx, v[:n], v.F32(n), v.F32(n+1)) }
+		return Apply(op, append(append(G.Nodes{}, inputs...), output, grad)...)
 	}
-	return Apply(Op{
-		Name:  fmt.Sprintf("%s.grad%d", o.Name, i),
-		Shape: inputs[i].Shape(),
-		Forward: func(dx []float32, v Inputs) {
-			p.fn(dx, v[:n], v.F32(n), v.F32(n+1))
-		},
-	}, append(append(G.Nodes{}, inputs...), output, grad)...)
-}
-
-func (o *opNode) pullbackReading(i int, inputs G.Nodes, grad *G.Node) *G.Node {
-	p, n := o.Backward[i], len(inputs)
 	var read G.Nodes
 	for _, j := range p.reads {
 		read = append(read, inputs[j])
 	}
-	return Apply(Op{
-		Name:  fmt.Sprintf("%s.grad%d", o.Name, i),
-		Shape: inputs[i].Shape(),
-		Forward: func(dx []float32, v Inputs) {
-			x := make(Inputs, n)
-			for k, j := range p.reads {
-				x[j] = v[k]
-			}
-			p.fn(dx, x, nil, v.F32(len(read)))
-		},
-	}, append(read, grad)...)
+	op.Forward = func(dx []float32, v Inputs) {
+		x := make(Inputs, n)
+		for k, j := range p.reads {
+			x[j] = v[k]
+		}
+		p.fn(dx, x, nil, v.F32(len(p.reads)))
+	}
+	return Apply(op, append(read, grad)...)
 }
 
 // DoDiff serves gorgonia's LispMachine, which adds up the gradients of a node.
