@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
 
 // Error is what layer functions panic with: the layer, what it wanted and what
@@ -42,7 +41,7 @@ func WantShape(layer, what string, x *G.Node, want ...int) {
 	}
 }
 
-func pattern(want tensor.Shape) string {
+func pattern(want []int) string {
 	s := "("
 	for i, n := range want {
 		if i > 0 {

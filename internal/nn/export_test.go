@@ -11,7 +11,7 @@ func LinearOf(x, w, b *G.Node) *G.Node {
 	if b == nil {
 		return project("linear", kernel.NT, nil, x, w)
 	}
-	return project("linear", kernel.NT, nil, x, w, b)
+	return Project(x, w, b)
 }
 
 func PatchEmbedOf(pixels, weight *G.Node) *G.Node { return patchEmbed(pixels, weight, nil) }

@@ -41,6 +41,9 @@ func (l *Linear) Forward(x *G.Node) *G.Node {
 	return y
 }
 
+// Project is [Linear] on nodes, x·wᵀ + b: (…, in), (out, in), (out) → (…, out).
+func Project(x, w, b *G.Node) *G.Node { return project("linear", kernel.NT, nil, x, w, b) }
+
 // MatMul is x·w over the last dimension of x: (…, in) × (in, out) → (…, out).
 func MatMul(x, w *G.Node) *G.Node { return project("matmul", kernel.NN, nil, x, w) }
 

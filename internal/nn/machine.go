@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -82,7 +83,7 @@ func distinct(g *G.ExprGraph) error {
 
 // ErrCollision says that two nodes of a graph have one hash, about one graph of
 // 1,000 nodes in 10,000. The same graph built again has other hashes.
-var ErrCollision = fmt.Errorf("nn: hash collision in the graph")
+var ErrCollision = errors.New("nn: hash collision in the graph")
 
 func children(g *G.ExprGraph, n *G.Node) G.Nodes { return collect(g.From(n.ID())) }
 func parents(g *G.ExprGraph, n *G.Node) G.Nodes  { return collect(g.To(n.ID())) }

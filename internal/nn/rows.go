@@ -1,10 +1,6 @@
 package nn
 
-import (
-	G "gorgonia.org/gorgonia"
-
-	"github.com/goclip/goclip/internal/kernel"
-)
+import G "gorgonia.org/gorgonia"
 
 // Rows is the n rows of x from the given one on, along its first dimension:
 // (R, …) → (n, …).
@@ -25,6 +21,3 @@ func Rows(x *G.Node, from, n int) *G.Node {
 		})},
 	}, x)
 }
-
-// Project is [Linear] on nodes, x·wᵀ + b: (…, in), (out, in), (out) → (…, out).
-func Project(x, w, b *G.Node) *G.Node { return project("linear", kernel.NT, nil, x, w, b) }
