@@ -143,6 +143,20 @@ func (x *matrices) variants(t *testing.T, offset int, check func(name string, bi
 	}
 }
 
+// asSpecified holds every variant to the specified sum, bit for bit.
+func (x *matrices) asSpecified(t *testing.T, offset int) {
+	t.Helper()
+	plain, biased := x.want(nil), x.want(x.bias)
+	x.variants(t, offset, func(name string, bias, c []float32) {
+		t.Helper()
+		if bias == nil {
+			sameBits(t, name, c, plain)
+		} else {
+			sameBits(t, name+", bias", c, biased)
+		}
+	})
+}
+
 func (l Layout) forPack() Layout {
 	if l == NT {
 		return NT
@@ -170,15 +184,7 @@ func TestGemmOrder(t *testing.T) {
 					if x.beta == 0 {
 						x.unwritten()
 					}
-					plain, biased := x.want(nil), x.want(x.bias)
-					x.variants(t, n%16, func(name string, bias, c []float32) {
-						t.Helper()
-						if bias == nil {
-							sameBits(t, name, c, plain)
-						} else {
-							sameBits(t, name+", bias", c, biased)
-						}
-					})
+					x.asSpecified(t, n%16)
 				}
 			}
 		}
@@ -200,15 +206,7 @@ func TestGemmEdges(t *testing.T) {
 					if x.beta = float32((m + n) % 2); x.beta == 0 {
 						x.unwritten()
 					}
-					plain, biased := x.want(nil), x.want(x.bias)
-					x.variants(t, (m+n+k)%16, func(name string, bias, c []float32) {
-						t.Helper()
-						if bias == nil {
-							sameBits(t, name, c, plain)
-						} else {
-							sameBits(t, name+", bias", c, biased)
-						}
-					})
+					x.asSpecified(t, (m+n+k)%16)
 				}
 			}
 		}
@@ -264,15 +262,7 @@ func TestGemmSpecials(t *testing.T) {
 			for _, v := range specials {
 				x.a[r.IntN(len(x.a))], x.b[r.IntN(len(x.b))] = v, v
 			}
-			plain, biased := x.want(nil), x.want(x.bias)
-			x.variants(t, 1, func(name string, bias, c []float32) {
-				t.Helper()
-				if bias == nil {
-					sameBits(t, name, c, plain)
-				} else {
-					sameBits(t, name+", bias", c, biased)
-				}
-			})
+			x.asSpecified(t, 1)
 		}
 	})
 }
