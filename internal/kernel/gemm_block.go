@@ -56,19 +56,15 @@ func (p *product) runPacked() {
 		p.stripM = min(rows, p.m-p.strip)
 		tasks := blocks(p.stripM, packRows) * blocks(p.k, kBlock)
 		if tasks <= 4 {
-			serial(tasks, p.packA)
+			for i := range tasks {
+				p.packA(i)
+			}
 		} else {
 			Parallel(tasks, p.packA)
 		}
 		p.multiply()
 	}
 	scratch.put(lent)
-}
-
-func serial(n int, f func(int)) {
-	for i := range n {
-		f(i)
-	}
 }
 
 // runSerial reads A where it is.

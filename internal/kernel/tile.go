@@ -2,8 +2,8 @@ package kernel
 
 import "unsafe"
 
-// kBlock is the length of one chain of additions over k; see the package
-// comment for the order of every sum.
+// kBlock is the length of one chain of additions over k; ARCHITECTURE.md has the
+// order of every sum.
 const kBlock = 256
 
 // tiling is the shape of the tiles of C that an instruction set works on, and

@@ -17,7 +17,7 @@ func chunks(n int, f func(i, j int)) {
 		}
 		return
 	}
-	Parallel((n+chunk-1)/chunk, func(c int) { f(c*chunk, min(n, c*chunk+chunk)) })
+	Parallel(blocks(n, chunk), func(c int) { f(c*chunk, min(n, c*chunk+chunk)) })
 }
 
 // pieces is chunks on one goroutine, in ascending order.
@@ -52,7 +52,7 @@ func Add(dst, a, b []float32) {
 	chunks(len(dst), func(i, j int) { add(dst[i:j], a[i:j], b[i:j]) })
 }
 
-// add is Add on at most a chunk.
+// add is Add on one goroutine.
 func add(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
@@ -101,7 +101,7 @@ func AddRows(dst, x, row []float32, rows, cols int) {
 // enough to do.
 func rowChunks(rows, cols int, f func(i int)) {
 	group := max(1, chunk/max(cols, 1))
-	Parallel((rows+group-1)/group, func(g int) {
+	Parallel(blocks(rows, group), func(g int) {
 		for i := g * group; i < min(rows, g*group+group); i++ {
 			f(i)
 		}
