@@ -79,6 +79,28 @@ func TestAsLibjpeg(t *testing.T) {
 	}
 }
 
+// fromStandard encodes a picture by image/jpeg and returns the largest difference
+// between what the two decoders make of it.
+func fromStandard(t *testing.T, src image.Image, quality int) int {
+	t.Helper()
+	var b bytes.Buffer
+	if err := stdjpeg.Encode(&b, src, &stdjpeg.Options{Quality: quality}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := stdjpeg.Decode(bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ycc, ok := want.(*image.YCbCr); ok {
+		want = RGB(ycc)
+	}
+	got, err := Decode(b.Bytes(), anySize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return largest(raster(t, got), raster(t, want))
+}
+
 // TestStandardLibrary: image/jpeg, whose inverse DCT rounds otherwise, stays
 // within 3 on what it encodes itself.
 func TestStandardLibrary(t *testing.T) {
@@ -94,22 +116,7 @@ func TestStandardLibrary(t *testing.T) {
 		}
 		for _, src := range []image.Image{img, gray} {
 			for _, quality := range []int{5, 75, 100} {
-				var b bytes.Buffer
-				if err := stdjpeg.Encode(&b, src, &stdjpeg.Options{Quality: quality}); err != nil {
-					t.Fatal(err)
-				}
-				want, err := stdjpeg.Decode(bytes.NewReader(b.Bytes()))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if ycc, ok := want.(*image.YCbCr); ok {
-					want = RGB(ycc)
-				}
-				got, err := Decode(b.Bytes(), anySize)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if d := largest(raster(t, got), raster(t, want)); d > 3 {
+				if d := fromStandard(t, src, quality); d > 3 {
 					t.Errorf("%v, %T, quality %d: differs by %d, want at most 3", size, src, quality, d)
 				}
 			}
@@ -399,22 +406,7 @@ func FuzzStandardLibrary(f *testing.F) {
 			noise(img.Pix)
 			src = img
 		}
-		var b bytes.Buffer
-		if err := stdjpeg.Encode(&b, src, &stdjpeg.Options{Quality: int(quality)%100 + 1}); err != nil {
-			t.Fatal(err)
-		}
-		want, err := stdjpeg.Decode(bytes.NewReader(b.Bytes()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ycc, ok := want.(*image.YCbCr); ok {
-			want = RGB(ycc)
-		}
-		got, err := Decode(b.Bytes(), anySize)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := largest(raster(t, got), raster(t, want)); d > 4 {
+		if d := fromStandard(t, src, int(quality)%100+1); d > 4 {
 			t.Fatalf("differs by %d, want at most 4", d)
 		}
 	})
