@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -73,16 +74,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults(m *encoder.Model) (Config, error) {
-	set := func(v *float64, def float64) {
-		if *v == 0 {
-			*v = def
-		}
-	}
-	set(&c.Beta1, 0.9)
-	set(&c.Beta2, 0.98)
-	set(&c.Eps, 1e-6)
-	set(&c.MaxLogitScale, 100)
-	set(&c.LayerDecay, 1)
+	c.Beta1, c.Beta2, c.Eps = cmp.Or(c.Beta1, 0.9), cmp.Or(c.Beta2, 0.98), cmp.Or(c.Eps, 1e-6)
+	c.MaxLogitScale, c.LayerDecay = cmp.Or(c.MaxLogitScale, 100), cmp.Or(c.LayerDecay, 1)
+	c.Groups = cmp.Or(c.Groups, "caption")
 	if c.Loss == "" {
 		c.Loss = "infonce"
 		if m.LogitBias() != nil {
@@ -90,10 +84,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		}
 	}
 	if c.Teacher != nil {
-		set(&c.Distill, 0.5)
-	}
-	if c.Groups == "" {
-		c.Groups = "caption"
+		c.Distill = cmp.Or(c.Distill, 0.5)
 	}
 	switch {
 	case c.LR == nil:
