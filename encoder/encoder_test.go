@@ -14,29 +14,10 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
-
-// letters is a tokenizer of single bytes.
-type letters struct{}
-
-func (letters) VocabSize() int { return 130 }
-
-func (letters) Encode(dst []int32, s string) (n int, truncated bool) {
-	clear(dst)
-	dst[0], n = 128, 1
-	for _, c := range []byte(s) {
-		if n == len(dst)-1 {
-			truncated = true
-			break
-		}
-		dst[n] = int32(c & 127)
-		n++
-	}
-	dst[n] = 129
-	return n + 1, truncated
-}
 
 func config() encoder.Config {
 	return encoder.Config{
@@ -57,7 +38,7 @@ func config() encoder.Config {
 
 func model(t *testing.T, cfg encoder.Config) *encoder.Model {
 	t.Helper()
-	m, err := encoder.New(cfg, letters{}, 1)
+	m, err := encoder.New(cfg, letters.Tokenizer{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +114,12 @@ func TestShortTexts(t *testing.T) {
 	ctx := context.Background()
 	m := model(t, config())
 	ids := make([]int32, 12)
-	n, _ := letters{}.Encode(ids, "cat")
+	n, _ := letters.Tokenizer{}.Encode(ids, "cat")
 	short, err := m.TextFeatures(ctx, ids)
 	check(t, err)
 	full := append([]int32{}, ids...)
 	long := make([]int32, 12)
-	letters{}.Encode(long, "a long caption")
+	letters.Tokenizer{}.Encode(long, "a long caption")
 	if n != 5 {
 		t.Fatalf("%d ids used, want 5", n)
 	}
@@ -268,15 +249,15 @@ func TestBadInput(t *testing.T) {
 	fails(t, `template "a photo" has no {}`, err)
 	cfg := config()
 	cfg.Text.EmbedDim = 8
-	_, err = encoder.New(cfg, letters{}, 1)
+	_, err = encoder.New(cfg, letters.Tokenizer{}, 1)
 	fails(t, "Vision.EmbedDim is 16, but Text.EmbedDim is 8", err)
 	cfg = config()
 	cfg.Text.VocabSize = 100
-	_, err = encoder.New(cfg, letters{}, 1)
+	_, err = encoder.New(cfg, letters.Tokenizer{}, 1)
 	fails(t, "the tokenizer has 130 tokens, but Text.VocabSize is 100", err)
 	cfg = config()
 	cfg.Vision.Activation = "relu"
-	_, err = encoder.New(cfg, letters{}, 1)
+	_, err = encoder.New(cfg, letters.Tokenizer{}, 1)
 	fails(t, `vision: Activation is "relu"`, err)
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()

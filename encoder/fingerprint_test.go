@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 )
 
 // TestFingerprintStays: what changes no embedding changes no fingerprint: a
@@ -32,7 +33,7 @@ func TestFingerprintStays(t *testing.T) {
 	resnet.Text.Width, resnet.Text.Heads, resnet.Text.Layers, resnet.Text.EmbedDim, resnet.Text.VocabSize = 16, 2, 1, 16, 300
 	m, err := encoder.New(resnet, nil, 1)
 	check(t, err)
-	again, err := encoder.Load(saved(t, m, encoder.OpenCLIP), &encoder.Options{Tokenizer: letters{}})
+	again, err := encoder.Load(saved(t, m, encoder.OpenCLIP), &encoder.Options{Tokenizer: letters.Tokenizer{}})
 	check(t, err)
 	defer again.Close()
 	if got, want := again.Fingerprint(), m.Fingerprint(); got != want {

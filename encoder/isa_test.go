@@ -7,13 +7,14 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/letters"
 )
 
 // TestInstructionSets: features differ between instruction sets by rounding
 // only, at most 1e-5 of the largest.
 func TestInstructionSets(t *testing.T) {
 	features := func() []float32 {
-		m, err := encoder.New(config(), letters{}, 1)
+		m, err := encoder.New(config(), letters.Tokenizer{}, 1)
 		check(t, err)
 		pixels := make([]float32, 5*3*20*28)
 		for i := range pixels {
@@ -23,7 +24,7 @@ func TestInstructionSets(t *testing.T) {
 		check(t, err)
 		ids := make([]int32, 4*12)
 		for i := range 4 {
-			letters{}.Encode(ids[12*i:][:12], captions(4)[i])
+			letters.Tokenizer{}.Encode(ids[12*i:][:12], captions(4)[i])
 		}
 		text, err := m.TextFeatures(context.Background(), ids)
 		check(t, err)

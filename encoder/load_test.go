@@ -14,6 +14,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
@@ -273,7 +274,7 @@ func TestNoTokenizer(t *testing.T) {
 }
 
 // many is a tokenizer with more tokens than models here.
-type many struct{ letters }
+type many struct{ letters.Tokenizer }
 
 func (many) VocabSize() int { return 100000 }
 
@@ -317,16 +318,16 @@ func TestReadConfig(t *testing.T) {
 		"model_configs":         "{" + towers + "}",
 		"open_clip_config.json": `{"model_cfg": {` + towers + `}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5]}}`,
 	} {
-		cfg, err := encoder.ReadConfig(strings.NewReader(text), letters{})
+		cfg, err := encoder.ReadConfig(strings.NewReader(text), letters.Tokenizer{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if v, w := cfg.Vision, cfg.Text; v.PatchSize != 8 || v.Heads != 2 || v.EmbedDim != 16 || w.VocabSize != (letters{}).VocabSize() || w.Layers != 1 {
+		if v, w := cfg.Vision, cfg.Text; v.PatchSize != 8 || v.Heads != 2 || v.EmbedDim != 16 || w.VocabSize != (letters.Tokenizer{}).VocabSize() || w.Layers != 1 {
 			t.Errorf("%s: got %+v", name, cfg)
 		}
 		ids := make([]int32, 10)
-		n, _ := (letters{}).Encode(ids, "cat")
+		n, _ := (letters.Tokenizer{}).Encode(ids, "cat")
 		if got := cfg.Text.EOSTokenID; got != ids[n-1] {
 			t.Errorf("%s: the end token is %d, want the tokenizer's %d", name, got, ids[n-1])
 		}
@@ -338,7 +339,7 @@ func TestReadConfig(t *testing.T) {
 		if *cfg.Preprocess != want {
 			t.Errorf("%s: preprocessing is %+v, want %+v", name, *cfg.Preprocess, want)
 		}
-		if _, err := encoder.New(cfg, letters{}, 1); err != nil {
+		if _, err := encoder.New(cfg, letters.Tokenizer{}, 1); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -352,7 +353,7 @@ func TestReadConfig(t *testing.T) {
 		`{"embed_dim": 16, "text_cfg": {"hf_model_name": "bert-base-uncased"}}`: "text_cfg.hf_model_name",
 		strings.Repeat(" ", 2<<20):                                              "more than 1048576 bytes",
 	} {
-		if _, err := encoder.ReadConfig(strings.NewReader(text), letters{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := encoder.ReadConfig(strings.NewReader(text), letters.Tokenizer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.50q: got error %v, want %q", text, err, want)
 		}
 	}

@@ -13,29 +13,10 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
-
-// letters is a tokenizer of single bytes.
-type letters struct{}
-
-func (letters) VocabSize() int { return 130 }
-
-func (letters) Encode(dst []int32, s string) (n int, truncated bool) {
-	clear(dst)
-	dst[0], n = 128, 1
-	for _, c := range []byte(s) {
-		if n == len(dst)-1 {
-			truncated = true
-			break
-		}
-		dst[n] = int32(c & 127)
-		n++
-	}
-	dst[n] = 129
-	return n + 1, truncated
-}
 
 func model(t *testing.T) *encoder.Model {
 	t.Helper()
@@ -49,7 +30,7 @@ func model(t *testing.T) *encoder.Model {
 			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(16),
-	}, letters{}, 3)
+	}, letters.Tokenizer{}, 3)
 	check(t, err)
 	return m
 }

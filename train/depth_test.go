@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
@@ -33,7 +34,7 @@ func TestLayerDecay(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := encoder.New(c.cfg, letters{}, 1)
+			m, err := encoder.New(c.cfg, letters.Tokenizer{}, 1)
 			check(t, err)
 			tr, err := train.New(m, train.Config{LR: train.Constant(1, 0), Eps: 1e-12, LayerDecay: 0.5, MaxLogitScale: 1e9})
 			check(t, err)

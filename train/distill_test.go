@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/train"
 )
 
@@ -21,7 +22,7 @@ func teacher(t testing.TB) *encoder.Model {
 	preprocess := *cfg.Preprocess
 	preprocess.Size = cfg.Vision.ImageSize
 	cfg.Preprocess = &preprocess
-	m, err := encoder.New(cfg, letters{}, 7)
+	m, err := encoder.New(cfg, letters.Tokenizer{}, 7)
 	check(t, err)
 	return m
 }

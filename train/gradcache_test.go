@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/train"
 )
 
@@ -170,7 +171,7 @@ func biased(t testing.TB) *encoder.Model {
 	t.Helper()
 	cfg, bias := model(t, 1).Config(), -4.0
 	cfg.LogitBias = &bias
-	m, err := encoder.New(cfg, letters{}, 1)
+	m, err := encoder.New(cfg, letters.Tokenizer{}, 1)
 	check(t, err)
 	return m
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/train"
 )
 
@@ -68,7 +69,7 @@ func TestAdaptersAreTrainedAlone(t *testing.T) {
 func TestAdaptersOfAMappedModel(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "model")
 	check(t, model(t, 1).Save(dir))
-	m, err := encoder.Load(dir, &encoder.Options{Tokenizer: letters{}})
+	m, err := encoder.Load(dir, &encoder.Options{Tokenizer: letters.Tokenizer{}})
 	check(t, err)
 	defer m.Close()
 	if _, err := train.New(m, config(1)); err == nil || !strings.Contains(err.Error(), "or give it LoRA adapters") {
@@ -94,7 +95,7 @@ func TestAdaptersGoOn(t *testing.T) {
 		return dir
 	}
 	fit := func(base string, rank int, checkpoints string, steps int) ([]float32, error) {
-		m, err := encoder.Load(base, &encoder.Options{Tokenizer: letters{}})
+		m, err := encoder.Load(base, &encoder.Options{Tokenizer: letters.Tokenizer{}})
 		check(t, err)
 		defer m.Close()
 		check(t, m.AddLoRA(encoder.LoRA{Rank: rank}, 1))

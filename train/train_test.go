@@ -14,32 +14,13 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
 
 var raceDetector bool
-
-// letters is a tokenizer of single bytes.
-type letters struct{}
-
-func (letters) VocabSize() int { return 130 }
-
-func (letters) Encode(dst []int32, s string) (n int, truncated bool) {
-	clear(dst)
-	dst[0], n = 128, 1
-	for _, c := range []byte(s) {
-		if n == len(dst)-1 {
-			truncated = true
-			break
-		}
-		dst[n] = int32(c & 127)
-		n++
-	}
-	dst[n] = 129
-	return n + 1, truncated
-}
 
 func model(t testing.TB, seed uint64) *encoder.Model {
 	t.Helper()
@@ -56,7 +37,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 			Size: [2]int{32, 32}, Resize: "shortest", Interpolation: "bicubic",
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
 		},
-	}, letters{}, seed)
+	}, letters.Tokenizer{}, seed)
 	check(t, err)
 	return m
 }

@@ -1,0 +1,25 @@
+// Package letters is a tokenizer for tests, in which nothing needs to be learnt.
+package letters
+
+// Tokenizer takes each byte for a token, between a begin and an end token. It
+// implements text.Tokenizer.
+type Tokenizer struct{}
+
+// VocabSize is that of the bytes below 128, and the two tokens.
+func (Tokenizer) VocabSize() int { return 130 }
+
+// Encode fills dst, which holds two ids or more, and pads it with zeros.
+func (Tokenizer) Encode(dst []int32, s string) (n int, truncated bool) {
+	clear(dst)
+	dst[0], n = 128, 1
+	for _, c := range []byte(s) {
+		if n == len(dst)-1 {
+			truncated = true
+			break
+		}
+		dst[n] = int32(c & 127)
+		n++
+	}
+	dst[n] = 129
+	return n + 1, truncated
+}
