@@ -28,9 +28,6 @@ func ints(g *G.ExprGraph, name string, v []int32, shape ...int) *G.Node {
 		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
 }
 
-// param makes a layer's parameter of a node, so that the tests can feed it.
-func linear(x, w, b *G.Node) *G.Node { return nn.LinearOf(x, w, b) }
-
 func layers() []layer {
 	const b, l, w, heads = 2, 5, 12, 3
 	last := []int32{2, 4}
@@ -52,10 +49,10 @@ func layers() []layer {
 	}
 	return []layer{
 		{"linear", [][]int{{b, l, w}, {7, w}, {7}},
-			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return linear(x[0], x[1], x[2]) },
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LinearOf(x[0], x[1], x[2]) },
 			func(x [][]float64) []float64 { return refLinear(x[0], x[1], x[2], w, 7) }},
 		{"linear without bias", [][]int{{b, w}, {7, w}},
-			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return linear(x[0], x[1], nil) },
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LinearOf(x[0], x[1], nil) },
 			func(x [][]float64) []float64 { return refLinear(x[0], x[1], nil, w, 7) }},
 		{"low rank", [][]int{{b, l, w}, {3, w}, {7, 3}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LowRankOf(x[0], x[1], x[2], 0.5) },
@@ -319,10 +316,11 @@ func TestShapeErrors(t *testing.T) {
 		want  string
 		build func()
 	}{
-		{"linear: input (2, 3) ends in 3, weight (4, 5) takes 5", func() { linear(m("a", 2, 3), m("w", 4, 5), nil) }},
+		{"linear: input (2, 3) ends in 3, weight (4, 5) takes 5", func() { nn.LinearOf(m("a", 2, 3), m("w", 4, 5), nil) }},
 		{"attention: qkv (1, 2, 9) does not split into q, k and v of 2 heads", func() { nn.Attention(m("q", 1, 2, 9), 2, nn.NoMask, nil) }},
 		{"attention: a padding mask without last tokens", func() { nn.Attention(m("q6", 1, 2, 6), 2, nn.Padding, nil) }},
 		{"add: shapes (2, 3) and (3, 2) differ", func() { nn.Add(m("c", 2, 3), m("d", 3, 2)) }},
+		{"mean: no tokens from -1 of 2 on", func() { nn.Mean(m("t", 1, 2, 3), -1) }},
 		{"positional embedding: 4 tokens, but 3 positions", func() { nn.AddPositions(m("e", 1, 4, 2), m("f", 3, 2)) }},
 		{"keep: the first 5 and 1 others of 4 tokens", func() { nn.Keep(m("k", 1, 4, 2), m("at", 1, 1), 5) }},
 		{"keep: positions has shape (2, 1), want (1, any)", func() { nn.Keep(m("k2", 1, 4, 2), m("at2", 2, 1), 1) }},

@@ -53,7 +53,7 @@ func pick(x *G.Node, at func(in Inputs, sample int) int, b int, more ...*G.Node)
 // Mean averages each sample's tokens from the given one on: (B, L, W) → (B, W).
 func Mean(x *G.Node, from int) *G.Node {
 	b, l, _ := tokens("mean", x)
-	if from >= l {
+	if from < 0 || from >= l {
 		Fail("mean", "no tokens from %d of %d on", from, l)
 	}
 	return mean(x, func(Inputs, int) (int, int) { return from, l }, b)

@@ -18,7 +18,7 @@ func TestNothingIsKeptForNoReader(t *testing.T) {
 	x := leaf(g, "x", values[0], []int{10, 12})
 	y := x
 	for i := range 30 {
-		y = nn.Add(y, linear(y, leaf(g, fmt.Sprint("w", i), values[1], []int{12, 12}), nil))
+		y = nn.Add(y, nn.LinearOf(y, leaf(g, fmt.Sprint("w", i), values[1], []int{12, 12}), nil))
 	}
 	grads, err := nn.VJP(G.Nodes{y}, G.Nodes{leaf(g, "dy", values[0], []int{10, 12})}, x)
 	must(t, err)

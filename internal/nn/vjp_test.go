@@ -21,7 +21,7 @@ func TestVJP(t *testing.T) {
 		g := G.NewGraph()
 		x, w := leaf(g, "x", values[0], []int{3, 4}), leaf(g, "w", values[1], []int{5, 4})
 		u, v := leaf(g, "u", values[2], []int{3, 5}), leaf(g, "v", values[3], []int{3, 5})
-		a := linear(x, w, nil) // (3, 5)
+		a := nn.LinearOf(x, w, nil) // (3, 5)
 		nodes := grads(x, w, u, v, a, nn.Activate(kernel.GELU, a))
 		m, err := nn.NewMachine(g, nodes...)
 		must(t, err)
