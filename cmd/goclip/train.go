@@ -115,14 +115,11 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return coded{err, misuse}
 	}
-	augment, err := c.augment(model.Config().Vision.ImageSize)
-	if err != nil {
-		return err
-	}
 	return c.fit(s, trainer, model, set, train.Run{
 		Steps: steps, Test: exam.of(model), TestEvery: c.testEvery(set.Len(), steps),
 		Batches: dataset.BatchOptions{
-			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Augment: augment, Ledger: &dataset.Ledger{Limit: c.MaxBad},
+			Size: c.BatchSize, Shuffle: true, Seed: c.Seed,
+			Augment: c.augment(model.Config().Vision.ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
 		},
 		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
 		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},
@@ -203,10 +200,15 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 	if err := trainer.Averaged(func() error { return c.save(model) }); err != nil {
 		return err
 	}
+	return c.tell(s, trainer.Steps(), last, ledger.Len())
+}
+
+// tell says what came out; the last event is empty where all was done before.
+func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int) error {
 	return s.result(map[string]any{
-		"model": c.Out, "steps": trainer.Steps(), "loss": last.Loss, "chance": last.Chance, "test": last.Test, "left_out": ledger.Len(),
+		"model": c.Out, "steps": steps, "loss": last.Loss, "chance": last.Chance, "test": last.Test, "left_out": leftOut,
 	}, func(w io.Writer) {
-		fmt.Fprintf(w, "model: %s, after %d steps", c.Out, trainer.Steps())
+		fmt.Fprintf(w, "model: %s, after %d steps", c.Out, steps)
 		if last.Pairs > 0 {
 			fmt.Fprintf(w, ", loss %.3f (chance %.3f)", last.Loss, last.Chance)
 		}
@@ -214,8 +216,8 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 		for _, name := range slices.Sorted(maps.Keys(last.Test)) {
 			fmt.Fprintf(w, "  %s: %.1f %%\n", name, 100*last.Test[name])
 		}
-		if n := ledger.Len(); n > 0 {
-			fmt.Fprintf(w, "%d samples left out: %s\n", n, filepath.Join(c.Out, "left-out.jsonl"))
+		if leftOut > 0 {
+			fmt.Fprintf(w, "%d samples left out: %s\n", leftOut, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
 }
@@ -244,24 +246,24 @@ func (c *trainCommand) save(model *encoder.Model) (err error) {
 }
 
 // augment makes the changes to pictures of a size, in a fixed order.
-func (c *trainCommand) augment(size [2]int) (dataset.Augment, error) {
-	steps := map[string]dataset.Augment{
-		"flip":  dataset.Flip(0.5),
-		"crop":  dataset.RandomResizedCrop(size[1], size[0], [2]float64{0.5, 1}, [2]float64{3. / 4, 4. / 3}),
-		"pad":   dataset.PadAndCrop(max(1, size[0]/8)),
-		"color": dataset.ColorJitter(0.3, 0.3, 0.3, 0.05),
-		"grey":  dataset.Grey(0.1),
-	}
+func (c *trainCommand) augment(size [2]int) dataset.Augment {
 	var chain []dataset.Augment
-	for _, name := range []string{"flip", "crop", "pad", "color", "grey"} {
-		for _, asked := range c.Augment {
-			if asked == name {
-				chain = append(chain, steps[name])
-			}
+	for _, step := range []struct {
+		name   string
+		change dataset.Augment
+	}{
+		{"flip", dataset.Flip(0.5)},
+		{"crop", dataset.RandomResizedCrop(size[1], size[0], [2]float64{0.5, 1}, [2]float64{3. / 4, 4. / 3})},
+		{"pad", dataset.PadAndCrop(max(1, size[0]/8))},
+		{"color", dataset.ColorJitter(0.3, 0.3, 0.3, 0.05)},
+		{"grey", dataset.Grey(0.1)},
+	} {
+		if slices.Contains(c.Augment, step.name) {
+			chain = append(chain, step.change)
 		}
 	}
 	if chain == nil {
-		return nil, nil
+		return nil
 	}
-	return dataset.Chain(chain...), nil
+	return dataset.Chain(chain...)
 }
