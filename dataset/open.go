@@ -162,7 +162,7 @@ func openTars(fsys fs.FS, name string, names []string, o *Options) (set *Set, er
 		if !isTar(tar) {
 			return nil, fmt.Errorf("dataset: %s: only tars can be opened together", tar)
 		}
-		f, err := fsys.Open(tar)
+		f, err := openRegular(fsys, tar)
 		if err != nil {
 			return nil, fmt.Errorf("dataset: %w", err)
 		}
@@ -183,15 +183,25 @@ func openTars(fsys fs.FS, name string, names []string, o *Options) (set *Set, er
 	return newSet(name, list, opened, o)
 }
 
+// openRegular refuses whatever else than a file a name is before it is opened: a
+// pipe would wait for a writer.
+func openRegular(fsys fs.FS, name string) (fs.File, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file but %s", name, info.Mode().Type())
+	}
+	return fsys.Open(name)
+}
+
 // randomAccess returns nil for a file that can only be read in order: a
 // compressed one, or one of a file system that offers nothing else.
 func randomAccess(f fs.File) (io.ReaderAt, int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("not a regular file but %s", info.Mode().Type())
 	}
 	r, ok := f.(io.ReaderAt)
 	if !ok {

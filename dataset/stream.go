@@ -225,7 +225,7 @@ func (e entry) read(limit int64) ([]byte, error) {
 // entries reads a tar, compressed or not.
 func (s *stream) entries(name string) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
-		f, err := s.fsys.Open(name)
+		f, err := openRegular(s.fsys, name)
 		if err != nil {
 			yield(entry{}, err)
 			return

@@ -67,15 +67,18 @@ func OpenReader(r io.ReaderAt, size int64, name string) (*File, error) {
 }
 
 func openSource(path string) (src source, size int64, err error) {
+	stat, err := os.Stat(path) // before it is opened: on a pipe that would wait for a writer
+	if err != nil {
+		return source{}, 0, err
+	}
+	if !stat.Mode().IsRegular() {
+		return source{}, 0, fmt.Errorf("%s is not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return source{}, 0, err
 	}
-	stat, err := f.Stat()
-	if err == nil && !stat.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err != nil {
+	if stat, err = f.Stat(); err != nil {
 		return source{}, 0, errors.Join(err, f.Close())
 	}
 	size = stat.Size()

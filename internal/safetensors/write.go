@@ -89,6 +89,9 @@ func writeAll(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 
 // replaceFile gives path the content that write writes.
 func replaceFile(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return errors.New("there is something else than a regular file") // renaming would replace even a device
+	}
 	dir, base := filepath.Split(path)
 	temp := filepath.Join(dir, fmt.Sprintf(".%s.%016x.tmp", base, rand.Uint64()))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

@@ -40,15 +40,18 @@ type File struct {
 
 // Open opens the file at path.
 func Open(path string) (*File, error) {
+	stat, err := os.Stat(path) // before it is opened: on a pipe that would wait for a writer
+	if err != nil {
+		return nil, fmt.Errorf("torchfile: %w", err)
+	}
+	if !stat.Mode().IsRegular() {
+		return nil, fmt.Errorf("torchfile: %s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}
-	stat, err := f.Stat()
-	if err == nil && !stat.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
+	if stat, err = f.Stat(); err != nil {
 		return nil, fmt.Errorf("torchfile: %s: %w", path, errors.Join(err, f.Close()))
 	}
 	file, err := OpenReader(f, stat.Size(), path)
