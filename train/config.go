@@ -97,8 +97,14 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Groups is %q, want caption, label or none", c.Groups)
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
-	case !(c.Eps > 0), !(c.WeightDecay >= 0), !(c.ClipNorm >= 0), !(c.MaxLogitScale > 1):
-		return c, fmt.Errorf("train: Eps %g, WeightDecay %g, ClipNorm %g, MaxLogitScale %g: out of range", c.Eps, c.WeightDecay, c.ClipNorm, c.MaxLogitScale)
+	case !(c.Eps > 0):
+		return c, fmt.Errorf("train: Eps is %g, want more than 0", c.Eps)
+	case !(c.WeightDecay >= 0):
+		return c, fmt.Errorf("train: WeightDecay is %g, want 0 or more", c.WeightDecay)
+	case !(c.ClipNorm >= 0):
+		return c, fmt.Errorf("train: ClipNorm is %g, want 0 or more", c.ClipNorm)
+	case !(c.MaxLogitScale > 1):
+		return c, fmt.Errorf("train: MaxLogitScale is %g, want more than 1", c.MaxLogitScale)
 	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
 		return c, fmt.Errorf("train: LabelSmoothing is %g, want 0 to below 1", c.LabelSmoothing)
 	case !(c.Distill >= 0 && c.Distill <= 1):

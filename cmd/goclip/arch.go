@@ -48,7 +48,7 @@ func (c *trainCommand) fresh(s *session, set dataset.Source) (*encoder.Model, er
 	}
 	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: c.Vocab})
 	if err != nil {
-		return nil, err
+		return nil, wrong("--vocab %d: %w", c.Vocab, err)
 	}
 	cfg, err := config(tok)
 	if err != nil {

@@ -38,6 +38,9 @@ type classified struct {
 }
 
 func (c *classifyCommand) Run(s *session) (err error) {
+	if c.Top < 1 {
+		return wrong("--top %d, want 1 or more", c.Top)
+	}
 	labels, err := c.labelFlags.list()
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		for _, b := range best[:min(max(c.Top, 1), len(best))] {
+		for _, b := range best[:min(c.Top, len(best))] {
 			all[i].Guesses = append(all[i].Guesses, guess{b.Label, b.Probability, b.Similarity})
 		}
 	}

@@ -98,6 +98,9 @@ func (f *labelFlags) list() ([]string, error) {
 		if err := lines.Err(); err != nil {
 			return nil, input(fmt.Errorf("%s: %w", f.LabelsFile, err))
 		}
+		if len(labels) == 0 {
+			return nil, input(fmt.Errorf("%s: no labels, want one a line", f.LabelsFile))
+		}
 	}
 	return labels, nil
 }

@@ -17,6 +17,7 @@ func TestBadUse(t *testing.T) {
 	index := filepath.Join(dir, "test.index")
 	works(t, nil, "index", "--model", model, "--data", data, "--out", index)
 	text := write(t, filepath.Join(dir, "text.txt"), "hello")
+	nothing := write(t, filepath.Join(dir, "nothing.txt"), "\n \n")
 	arch := write(t, filepath.Join(dir, "arch.json"), `{"embed_dims": 16}`)
 	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\n")
 	empty := filepath.Join(dir, "empty")
@@ -41,6 +42,14 @@ func TestBadUse(t *testing.T) {
 		{misuse, "--lr: expected a float but got", train("--lr", "fast")},
 		{misuse, "--batch-size 1, want 2 or more", train("--batch-size", "1")},
 		{misuse, "--epochs 0, want 1 or more", train("--epochs", "0")},
+		{misuse, "--lr NaN, want a number of 0 or more", train("--lr", "nan")},
+		{misuse, "--lr +Inf, want a number of 0 or more", train("--lr", "inf")},
+		{misuse, "--warmup -5, want 0 or more", train("--warmup=-5")},
+		{misuse, "--checkpoint-every 1000, --keep 0, want 1 or more", train("--keep", "0")},
+		{misuse, "--checkpoint-every -3, --keep 3, want 1 or more", train("--checkpoint-every=-3")},
+		{misuse, "--max-bad -1, want 1 or more", train("--max-bad=-1")},
+		{misuse, "--vocab 3: text: VocabSize is 3, want at least", train("--vocab", "3", "--batch-size", "2")},
+		{misuse, "train: WeightDecay is -1, want 0 or more", train("--weight-decay=-1", "--batch-size", "2")},
 		{misuse, `no --arch ViT-B-31, did you mean "ViT-B-32"?`, train("--arch", "ViT-B-31", "--batch-size", "2")},
 		{misuse, "--lora-rank 4 needs a model to adapt: --from", train("--lora-rank", "4", "--batch-size", "2")},
 		{misuse, "--lora-alpha and --lora-targets need --lora-rank", train("--from", model, "--lora-alpha", "4", "--batch-size", "2")},
@@ -54,6 +63,7 @@ func TestBadUse(t *testing.T) {
 		{misuse, "nothing to look for", []string{"search", "--model", model, "--index", index}},
 		{misuse, "-k 0, want 1 or more", []string{"search", "--model", model, "--index", index, "-k", "0", "red"}},
 		{misuse, "no labels: give --labels or --labels-file", []string{"classify", "--model", model, red}},
+		{misuse, "--top 0, want 1 or more", []string{"classify", "--model", model, "--labels", "a", "--top", "0", red}},
 		{misuse, "--tasks knn needs --train", evals("--tasks", "knn")},
 		{misuse, "--at 0, want 1 or more", evals("--at", "0")},
 		{misuse, "--batch-size 0, want 1 or more", evals("--batch-size", "0")},
@@ -65,7 +75,9 @@ func TestBadUse(t *testing.T) {
 		{badInput, "no such file", []string{"train", "--data", filepath.Join(dir, "gone.csv"), "--out", out}},
 		{badInput, "the set is empty", []string{"train", "--data", empty, "--out", out}},
 		{badInput, "cannot tell what kind of set this is", []string{"index", "--model", model, "--data", text, "--out", index}},
+		{badInput, "nothing.txt: no labels, want one a line", []string{"classify", "--model", model, "--labels-file", nothing, red}},
 		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train()},
+		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train("--steps", "9")},
 		{badInput, "no such file", train("--from", filepath.Join(dir, "gone"), "--batch-size", "2")},
 		{badInput, "no such file", train("--arch", filepath.Join(dir, "gone.json"), "--batch-size", "2")},
 		{badInput, "arch.json: encoder: configuration: not supported: embed_dims", train("--arch", arch, "--batch-size", "2")},

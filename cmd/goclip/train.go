@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,9 @@ Afterwards: goclip eval --model model --data test.csv --log model/events.jsonl -
 
 // Run trains, or goes on training.
 func (c *trainCommand) Run(s *session) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
 	templates, err := c.promptFlags.list()
 	if err != nil {
 		return err
@@ -126,19 +130,34 @@ func (c *trainCommand) Run(s *session) (err error) {
 	})
 }
 
+// check refuses numbers that the packages cannot judge, or would judge late.
+func (c *trainCommand) check() error {
+	switch {
+	case c.BatchSize < 2:
+		return wrong("--batch-size %d, want 2 or more: contrast needs them", c.BatchSize)
+	case c.Steps < 0 || c.Epochs < 1:
+		return wrong("--steps %d, --epochs %d, want 1 or more", c.Steps, c.Epochs)
+	case !(c.LR >= 0) || math.IsInf(c.LR, 1):
+		return wrong("--lr %g, want a number of 0 or more", c.LR)
+	case c.Warmup < -1:
+		return wrong("--warmup %d, want 0 or more", c.Warmup)
+	case c.CheckpointEvery < 1 || c.Keep < 1:
+		return wrong("--checkpoint-every %d, --keep %d, want 1 or more", c.CheckpointEvery, c.Keep)
+	case c.MaxBad < 0:
+		return wrong("--max-bad %d, want 1 or more, or 0 for any number", c.MaxBad)
+	}
+	return nil
+}
+
 // steps is the length of the training.
 func (c *trainCommand) steps(samples int) (int, error) {
 	switch {
-	case c.BatchSize < 2:
-		return 0, wrong("--batch-size %d, want 2 or more: contrast needs them", c.BatchSize)
-	case c.Steps < 0 || c.Epochs < 1:
-		return 0, wrong("--steps %d, --epochs %d, want 1 or more", c.Steps, c.Epochs)
+	case samples >= 0 && samples < c.BatchSize:
+		return 0, input(fmt.Errorf("the set has %d samples, fewer than the --batch-size of %d", samples, c.BatchSize))
 	case c.Steps > 0:
 		return c.Steps, nil
 	case samples < 0:
 		return 0, wrong("the set is a stream, whose size nobody knows: give --steps")
-	case samples < c.BatchSize:
-		return 0, input(fmt.Errorf("the set has %d samples, fewer than the --batch-size of %d", samples, c.BatchSize))
 	}
 	return c.Epochs * (samples / c.BatchSize), nil
 }
