@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,6 +70,11 @@ func (c *evalCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
+	if c.Report != "" {
+		if err := writable(filepath.Join(c.Report, "report.html")); err != nil {
+			return err
+		}
+	}
 	e := &evaluation{evalCommand: c, session: s, model: m, labels: labels, templates: templates}
 	if err := e.measure(set); err != nil {
 		return err
@@ -126,7 +130,11 @@ func readLog(path string) (loss []report.Point, tests []report.Test, err error) 
 	for n := 1; lines.Scan(); n++ {
 		var p report.Point
 		var t report.Test
-		if err := errors.Join(json.Unmarshal(lines.Bytes(), &p), json.Unmarshal(lines.Bytes(), &t)); err != nil {
+		err := json.Unmarshal(lines.Bytes(), &p)
+		if err == nil {
+			err = json.Unmarshal(lines.Bytes(), &t)
+		}
+		if err != nil {
 			return nil, nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
 		}
 		loss = append(loss, p)

@@ -35,6 +35,9 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
+	if err := writable(c.Out); err != nil {
+		return err
+	}
 	index := m.NewIndex()
 	var failed error
 	f, err := eval.Embed(s, m, s.watch("index", set), func(p dataset.Pair, row *encoder.Embeddings) {
@@ -43,7 +46,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		}
 	})
 	if err != nil {
-		return err
+		return input(err)
 	}
 	if failed != nil {
 		return failed

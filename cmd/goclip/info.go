@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -23,6 +26,9 @@ func (infoCommand) Help() string {
 }
 
 func (c *infoCommand) Run(s *session) error {
+	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(c.Path, "{") {
+		return input(err)
+	}
 	m, err1 := encoder.Load(c.Path, nil)
 	if err1 == nil {
 		defer m.Close()

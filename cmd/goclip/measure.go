@@ -42,7 +42,7 @@ func (e *evaluation) measure(set *dataset.Set) error {
 		}
 	})
 	if err != nil {
-		return err
+		return input(err)
 	}
 	e.leftOut(f.Skipped)
 	if classifier != nil {
@@ -50,6 +50,7 @@ func (e *evaluation) measure(set *dataset.Set) error {
 		if err != nil {
 			return input(err)
 		}
+		e.leftOut(z.Skipped[len(f.Skipped):]) // labels that are no classes
 		e.Results = append(e.Results, report.Result{Name: "zero-shot", Classification: z})
 	}
 	if err := e.trained(f); err != nil {
@@ -79,14 +80,16 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 	defer closing(&err, set.Close)
 	known, err := eval.Embed(e, e.model, e.watch("training set", set), nil)
 	if err != nil {
-		return err
+		return input(err)
 	}
 	e.leftOut(known.Skipped)
 	add := func(name string, c *eval.Classification, err error) error {
-		if err == nil {
-			e.Results = append(e.Results, report.Result{Name: name, Classification: c})
+		if err != nil {
+			return input(err)
 		}
-		return err
+		e.leftOut(c.Skipped[len(f.Skipped):])
+		e.Results = append(e.Results, report.Result{Name: name, Classification: c})
+		return nil
 	}
 	if e.asked("knn") {
 		c, err := f.KNN(e, known, nil)
@@ -97,7 +100,7 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 	if e.asked("probe") {
 		probe, err := eval.FitProbe(e, known, nil, &eval.ProbeOptions{Progress: e.counter("probe", "fits")})
 		if err != nil {
-			return err
+			return input(err)
 		}
 		c, err := probe.Classify(f)
 		return add("linear probe", c, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +26,9 @@ func (s *session) result(v any, words func(w io.Writer)) error {
 	if s.json {
 		return document(s.out, v)
 	}
-	words(s.out)
-	return nil
+	out := bufio.NewWriter(s.out)
+	words(out)
+	return out.Flush() // which has the first error of any write
 }
 
 // say writes a line of progress.
@@ -83,11 +85,25 @@ func (s *session) leftOut(reasons []error) {
 	}
 }
 
-// writeFile writes a file as a whole: the old one, or the new, never less.
-func writeFile(path string, write func(w io.Writer) error) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+// writable makes the folder of a file that will be written, and tells before hours
+// of work whether one can be.
+func writable(path string) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: there is something else than a regular file", path)
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// writeFile writes a file as a whole: the old one, or the new, never less.
+func writeFile(path string, write func(w io.Writer) error) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err

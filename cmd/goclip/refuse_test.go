@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +19,8 @@ func TestBadUse(t *testing.T) {
 	index := filepath.Join(dir, "test.index")
 	works(t, nil, "index", "--model", model, "--data", data, "--out", index)
 	text := write(t, filepath.Join(dir, "text.txt"), "hello")
+	bad := write(t, filepath.Join(dir, "bad.csv"), "image,caption\ntext.txt,a text\n")
+	few := write(t, filepath.Join(data, "few.csv"), "image,label\nred/0.png,red\nblue/0.png,blue\n")
 	nothing := write(t, filepath.Join(dir, "nothing.txt"), "\n \n")
 	arch := write(t, filepath.Join(dir, "arch.json"), `{"embed_dims": 16}`)
 	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\n")
@@ -84,6 +88,9 @@ func TestBadUse(t *testing.T) {
 		{badInput, "no such file", train("--teacher", filepath.Join(dir, "gone"), "--batch-size", "2")},
 		{badInput, "no such file", train("--test", filepath.Join(dir, "gone.csv"), "--batch-size", "2")},
 		{badInput, "line 1: \"hello\" has no {} for the label", train("--templates", text)},
+		{badInput, "none of 1 pictures can be used", []string{"eval", "--model", model, "--data", bad}},
+		{badInput, "none of 1 pictures can be used", []string{"index", "--model", model, "--data", bad, "--out", filepath.Join(dir, "bad.index")}},
+		{badInput, "eval: probe: no picture to choose L2 by", []string{"eval", "--model", model, "--data", few, "--train", few, "--tasks", "probe"}},
 		{badInput, "the set has no labels: zero-shot needs them", evals("--tasks", "zero-shot")},
 		{badInput, "text.txt: line 1:", evals("--log", text)},
 		{badInput, "is neither a model", []string{"info", text}},
@@ -91,6 +98,7 @@ func TestBadUse(t *testing.T) {
 		{badInput, "test.index", []string{"search", "--model", other, "--index", index, "red"}},
 
 		{failed, "text.txt", []string{"index", "--model", model, "--data", data + "/captions.csv", "--out", filepath.Join(text, "x")}},
+		{failed, "something else than a regular file", []string{"index", "--model", model, "--data", data + "/captions.csv", "--out", empty}},
 		{failed, "text.txt", evals("--report", filepath.Join(text, "x"))},
 		{failed, "text.txt", []string{"train", "--data", captions, "--out", filepath.Join(text, "x"), "--batch-size", "2"}},
 	} {
@@ -109,6 +117,51 @@ func TestBadUse(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
 		t.Errorf("a refused training left %v", entries)
+	}
+}
+
+// TestNothingIsEmbeddedForAnUnwritableFile: that the result has no place is said
+// before the work.
+func TestNothingIsEmbeddedForAnUnwritableFile(t *testing.T) {
+	data := tree(t, 3)
+	model := tiny(t, data)
+	write(t, filepath.Join(data, "red", "text.png"), "hello")
+	folder := t.TempDir()
+	_, stderr, code := goclip(t, "index", "--model", model, "--data", data, "--out", folder)
+	if code != failed || strings.Contains(stderr, "text.png") {
+		t.Errorf("an index in place of a folder: exit code %d, want 1 and no picture read\n%s", code, stderr)
+	}
+	inFile := write(t, filepath.Join(folder, "text.txt"), "hello")
+	_, stderr, code = goclip(t, "eval", "--model", model, "--data", data, "--report", inFile)
+	if code != failed || strings.Contains(stderr, "text.png") {
+		t.Errorf("a report in a file: exit code %d, want 1 and no picture read\n%s", code, stderr)
+	}
+}
+
+// TestStrangeLabels: pictures that count for nothing are named.
+func TestStrangeLabels(t *testing.T) {
+	data := tree(t, 3)
+	_, stderr, code := goclip(t, "eval", "--model", tiny(t, data), "--data", data, "--labels", "red,green")
+	if code != 0 || !strings.Contains(stderr, `label "blue" is not a class`) {
+		t.Errorf("exit code %d, want 0 and the label that is no class\n%s", code, stderr)
+	}
+}
+
+// TestFullOutput: a result that could not be written is an error.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	model := tiny(t, tree(t, 3))
+	for _, args := range [][]string{{"info", model}, {"info", model, "--json"}} {
+		cmd := program(t, args...)
+		cmd.Stdout = full
+		var code *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &code) || code.ExitCode() != failed {
+			t.Errorf("goclip %v: %v, want exit code 1", args, err)
+		}
 	}
 }
 
