@@ -42,6 +42,9 @@ type page struct {
 	Refused                 []string
 }
 
+// NoFloor tells that the irreducible term rounds to nothing.
+func (p *page) NoFloor() bool { return p.Law.E < 0.0005 }
+
 // part is what the joint law says the loss of a run consists of.
 type part struct{ N, D, Loss, Params, Samples, E, P, S float64 }
 

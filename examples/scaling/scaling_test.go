@@ -152,6 +152,17 @@ func TestFindsTheLaw(t *testing.T) {
 	if strings.Contains(string(text), "NaN") {
 		t.Error("the page says NaN")
 	}
+	const none = "Where it ends these runs do not show."
+	if strings.Contains(string(text), none) || !strings.Contains(string(text), "stays whatever is spent.") {
+		t.Errorf("the page does not say where a law with E %g ends", f.joint.Law.E)
+	}
+	f.joint.Law.E = 0
+	exampletest.Check(t, r.write(path))
+	text, err = os.ReadFile(path)
+	exampletest.Check(t, err)
+	if !strings.Contains(string(text), none) {
+		t.Errorf("the page of a law with E 0 lacks %q", none)
+	}
 }
 
 func TestRefuses(t *testing.T) {
