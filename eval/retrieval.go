@@ -19,6 +19,7 @@ import (
 // wrong ones that are as near, among them the same words for another picture.
 type Retrieval struct {
 	Images, Captions         int
+	Different                int             // captions of different words: with fewer than Captions, recall stays low for any model
 	Truncated                int             // captions that did not fit into the context length
 	ImageToText, TextToImage map[int]float64 // by k
 	Skipped                  []error         // samples that could not be used, and why
@@ -42,9 +43,11 @@ func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*
 	}
 	var texts []string
 	var owner []int // picture of each caption
+	different := make(map[string]bool)
 	for i, captions := range f.Captions {
 		for _, c := range captions {
 			texts, owner = append(texts, c), append(owner, i)
+			different[c] = true
 		}
 	}
 	words, err := m.EncodeTexts(ctx, texts...)
@@ -54,7 +57,7 @@ func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*
 	if !kernel.AllFinite(words.Data) {
 		return nil, errors.New("eval: a caption's embedding is not finite")
 	}
-	r.Captions, r.Truncated = words.N, words.Truncated
+	r.Captions, r.Different, r.Truncated = words.N, len(different), words.Truncated
 	toText, err := ranks(ctx, f.Images, words, func(image, caption int) bool { return owner[caption] == image })
 	if err != nil {
 		return nil, err
@@ -123,9 +126,10 @@ func (r *Retrieval) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Pictures    int             `json:"pictures"`
 		Captions    int             `json:"captions"`
+		Different   int             `json:"different_captions"`
 		Truncated   int             `json:"truncated"`
 		ImageToText map[int]float64 `json:"image_to_text"`
 		TextToImage map[int]float64 `json:"text_to_image"`
 		Skipped     []string        `json:"skipped"`
-	}{r.Images, r.Captions, r.Truncated, r.ImageToText, r.TextToImage, reasons(r.Skipped)})
+	}{r.Images, r.Captions, r.Different, r.Truncated, r.ImageToText, r.TextToImage, reasons(r.Skipped)})
 }

@@ -141,8 +141,8 @@ func TestChance(t *testing.T) {
 	}
 }
 
-// TestRetrieve runs a model over pictures with one to four captions, of which
-// two pictures have one key, one is unreadable and one caption is too long.
+// TestRetrieve runs a model over pictures with one to four captions, of which two
+// have one key, two one caption, one is unreadable and one caption is too long.
 func TestRetrieve(t *testing.T) {
 	ctx := context.Background()
 	m := model(t)
@@ -160,6 +160,7 @@ func TestRetrieve(t *testing.T) {
 	}
 	samples[3].Key = samples[5].Key
 	samples[4] = broken("picture 4")
+	samples[7].Captions[1] = samples[6].Captions[0]
 	samples[8].Captions[0] = strings.Repeat("long", 9)
 	var pictures []dataset.Sample
 	for _, s := range samples {
@@ -185,8 +186,9 @@ func TestRetrieve(t *testing.T) {
 			t.Errorf("text to image recall@%d is %g, want %g", k, r.TextToImage[k], want)
 		}
 	}
-	if r.Images != 8 || r.Captions != len(texts) || r.Truncated != 1 {
-		t.Errorf("%d pictures, %d captions, %d of them truncated, want 8, %d, 1", r.Images, r.Captions, r.Truncated, len(texts))
+	different := len(slices.Compact(slices.Sorted(slices.Values(texts))))
+	if r.Images != 8 || r.Captions != len(texts) || r.Different != different || r.Truncated != 1 {
+		t.Errorf("%d pictures, %d captions, %d different, %d truncated, want 8, %d, %d, 1", r.Images, r.Captions, r.Different, r.Truncated, len(texts), different)
 	}
 	if len(r.Skipped) != 1 || r.Skipped[0].Error() != "eval: set: picture 4: broken" {
 		t.Errorf("skipped %v, want picture 4", r.Skipped)

@@ -65,7 +65,7 @@ func full(t *testing.T) *Report {
 	check(t, err)
 	r.Results = []Result{{"nearest neighbours", knn}, {"linear probe", linear}}
 	r.Retrieval = &eval.Retrieval{
-		Images: 160, Captions: 800, ImageToText: map[int]float64{1: 0.25, 5: 0.5, 10: 0.625}, TextToImage: map[int]float64{1: 0.125, 5: 0.375, 10: 0.5},
+		Images: 160, Captions: 800, Different: 790, ImageToText: map[int]float64{1: 0.25, 5: 0.5, 10: 0.625}, TextToImage: map[int]float64{1: 0.125, 5: 0.375, 10: 0.5},
 	}
 	for i := range 900 {
 		r.Loss = append(r.Loss, Point{i, 1 + 4*math.Exp(-float64(i)/200) + 0.2*math.Sin(float64(i)), math.Log(128)})
@@ -118,7 +118,7 @@ func TestPageIsSelfContained(t *testing.T) {
 	for _, part := range []string{
 		`http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`,
 		"<title>A model, &#34;quoted&#34; &lt;i&gt;and&lt;/i&gt; all</title>", "Training loss", "Tests on the way", "Classification", "Retrieval", "Accuracy by class",
-		"Confusion", "Calibration", "Most frequent mistakes", "The hardest mistakes", "Map of the embeddings", "Left out",
+		"Confusion", "Calibration", "Most frequent mistakes", "The hardest mistakes", "Map of the embeddings", "Left out", "Only 790 captions differ",
 		"&lt;b&gt;owl&lt;/b&gt; &amp; co.", "62.5\u2009%", "starts with &#34;&lt;html&gt;&lt;script&gt;",
 	} {
 		if !strings.Contains(page, part) {
@@ -321,5 +321,21 @@ func TestTicks(t *testing.T) {
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%g to %g: %s, want %s", c.low, c.high, s, c.want)
 		}
+	}
+}
+
+// TestSmoothEnd: the curve of a noisy loss ends at its mean, not at the last step.
+func TestSmoothEnd(t *testing.T) {
+	var points []Point
+	for i := range 101 {
+		points = append(points, Point{Step: i, Loss: float64(i % 2)})
+	}
+	for _, i := range []int{60, 99, 100} {
+		if got := around(points, i, 10); !(math.Abs(got-0.5) <= 0.05) {
+			t.Errorf("point %d of 101: %g, want 0.5 ± 0.05", i, got)
+		}
+	}
+	if got := around(points, 0, 10); got != 0 {
+		t.Errorf("the first point: %g, want 0, its own", got)
 	}
 }

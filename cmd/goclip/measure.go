@@ -123,7 +123,7 @@ func (e *evaluation) write() error {
 		{Name: "prompts", Value: strings.Join(e.templates[:min(len(e.templates), 5)], " · ")},
 	}
 	if e.Train != "" {
-		p.Facts = append(p.Facts, report.Fact{Name: "training set of the probe", Value: e.Train})
+		p.Facts = append(p.Facts, report.Fact{Name: "training set", Value: e.Train})
 	}
 	return errors.Join(
 		writeFile(filepath.Join(e.Report, "report.json"), p.WriteJSON),
@@ -136,7 +136,11 @@ func (e *evaluation) words(w io.Writer) {
 			r.Name, 100*r.Accuracy(), r.N(), 100*r.Top5Accuracy(), 100*r.Balanced(), 100*r.Calibration.ECE())
 	}
 	if r := e.Retrieval; r != nil {
-		fmt.Fprintf(w, "retrieval: %d pictures, %d captions\n", r.Images, r.Captions)
+		fmt.Fprintf(w, "retrieval: %d pictures, %d captions", r.Images, r.Captions)
+		if r.Different < r.Captions {
+			fmt.Fprintf(w, ", of which %d differ: the same words of another picture count as a wrong answer", r.Different)
+		}
+		fmt.Fprintln(w)
 		for _, k := range e.At {
 			fmt.Fprintf(w, "  recall@%d: picture to text %.1f %%, text to picture %.1f %%\n", k, 100*r.ImageToText[k], 100*r.TextToImage[k])
 		}
