@@ -73,14 +73,17 @@ func newLossChart(points []Point) *lossChart {
 	return c
 }
 
-// around is the mean loss of the points near number i, as many before as after.
+// around is the mean loss of the points near number i, as many before as after:
+// at the beginning, where the loss is steep, of few. At the end, where it is flat,
+// those after are missing.
 func around(points []Point, i, reach int) float64 {
-	reach = min(reach, i, len(points)-1-i)
+	reach = min(reach, i)
+	near := points[i-reach : min(i+reach+1, len(points))]
 	sum := 0.0
-	for _, p := range points[i-reach : i+reach+1] {
+	for _, p := range near {
 		sum += p.Loss
 	}
-	return sum / float64(2*reach+1)
+	return sum / float64(len(near))
 }
 
 // testChart is a curve for each share that the tests measured.
