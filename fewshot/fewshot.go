@@ -37,7 +37,8 @@ type Task struct {
 	Val   Set                 // further pictures, to choose settings on
 }
 
-// Head gives the logits of the C classes, row-major (N, C), for N embeddings.
+// Head gives the logits of the C classes, row-major (N, C), for N embeddings of the
+// task's D numbers.
 // Heads are not changed once they are made, and serve several goroutines.
 type Head interface {
 	Logits(images *encoder.Embeddings) []float32

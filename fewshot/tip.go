@@ -24,8 +24,8 @@ var (
 	betas  = []float64{0.5, 1, 2, 3, 5.5, 8, 12, 18, 25, 40}
 )
 
-// TipAdapter is the method without training: the keys are the examples. α and β
-// are chosen on the validation pictures.
+// TipAdapter is the method without training: the keys are the examples, which must
+// not be changed afterwards. α and β are chosen on the validation pictures.
 func TipAdapter(t Task) (*Cache, error) {
 	if err := t.validate(true); err != nil {
 		return nil, err

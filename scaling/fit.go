@@ -43,7 +43,8 @@ func (o *Options) ready() (Options, error) {
 	return c, nil
 }
 
-// Fit is a law with what is known about its error.
+// Fit is a law with what is known about its error. Its methods may be called from
+// several goroutines.
 type Fit[L any] struct {
 	Law       L
 	N         int        // points that the law was fitted to
@@ -62,7 +63,7 @@ type Interval struct{ Low, High float64 }
 func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
 
 // Interval returns the central bootstrap interval of any quantity of the law, at a
-// level between 0 and 1:
+// level between 0 and 1 (of another level, NaN):
 //
 //	fit.Interval(0.9, func(l scaling.Power) float64 { return l.Alpha })
 func (f *Fit[L]) Interval(level float64, of func(L) float64) Interval {

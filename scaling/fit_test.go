@@ -224,11 +224,11 @@ func TestFitsRefuse(t *testing.T) {
 	frontier := func(p []Point, bins int) error { _, err := FitFrontier(p, bins, nil); return err }
 	lines := func(p []Point) error { _, err := FitLine(p, nil); return err }
 	for want, err := range map[string]error{
-		"3 points, want 4 or more": power(good[:3], nil),
-		"2 points, want 3 or more": lines(good[:2]),
-		"2 points, want 3":         frontier(good, 2),
-		"0 points, want 3 or more": lines(nil),
-		"5 points, want 6 or more": joint(runs[:5]),
+		"3 points, want 4 or more":               power(good[:3], nil),
+		"2 points, want 3 or more":               lines(good[:2]),
+		"points in 2 bins has 2, want 3 or more": frontier(good, 2),
+		"0 points, want 3 or more":               lines(nil),
+		"5 points, want 6 or more":               joint(runs[:5]),
 		"x is 7 at every point": power(change(func(p []Point) {
 			for i := range p {
 				p[i].X = 7

@@ -18,6 +18,9 @@ func FitFrontier(points []Point, bins int, o *Options) (*Fit[Power], error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(best) < 3 {
+		return nil, fmt.Errorf("scaling: the frontier of %d points in %d bins has %d, want 3 or more", len(points), bins, len(best))
+	}
 	x, y := split(best)
 	if err := check(3, column{"x of the frontier", x, 2}, column{"y of the frontier", y, 2}); err != nil {
 		return nil, err
