@@ -97,7 +97,7 @@ func writable(path string) error {
 	}
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return err
+		return fmt.Errorf("%s cannot be written: %w", path, err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

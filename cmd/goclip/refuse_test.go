@@ -138,6 +138,15 @@ func TestNothingIsEmbeddedForAnUnwritableFile(t *testing.T) {
 	}
 }
 
+// TestInfoOfNothing: what is not there is not said to be no model, index or set.
+func TestInfoOfNothing(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	_, stderr, code := goclip(t, "info", gone)
+	if code != badInput || !strings.Contains(stderr, gone) || strings.Contains(stderr, "neither") {
+		t.Errorf("exit code %d, want 3 and that %s is not there\n%s", code, gone, stderr)
+	}
+}
+
 // TestStrangeLabels: pictures that count for nothing are named.
 func TestStrangeLabels(t *testing.T) {
 	data := tree(t, 3)

@@ -56,6 +56,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
+	if o.k < 1 {
+		return fmt.Errorf("-k %d, want 1 or more", o.k)
+	}
 	model, err := encoder.Load(o.model, nil)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,16 +151,27 @@ func TestTable(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	ctx, model, gone := context.Background(), exampletest.Model(t, 1), filepath.Join(t.TempDir(), "gone")
-	exampletest.Fails(t, gone, run(ctx, options{model: gone}))
-	exampletest.Fails(t, gone, run(ctx, options{model: model, data: gone}))
-	exampletest.Fails(t, "no picture is in this folder", run(ctx, options{model: model, data: t.TempDir()}))
-	exampletest.Fails(t, gone, run(ctx, options{model: model, like: gone}))
+	exampletest.Fails(t, "-k 0, want 1 or more", run(ctx, options{model: model}))
+	exampletest.Fails(t, gone, run(ctx, options{k: 1, model: gone}))
+	exampletest.Fails(t, gone, run(ctx, options{k: 1, model: model, data: gone}))
+	exampletest.Fails(t, "no picture is in this folder", run(ctx, options{k: 1, model: model, data: t.TempDir()}))
+	exampletest.Fails(t, gone, run(ctx, options{k: 1, model: model, like: gone}))
 	bad := filepath.Join(t.TempDir(), "a.png")
 	exampletest.Check(t, os.WriteFile(bad, []byte("no picture"), 0o666))
-	exampletest.Fails(t, bad, run(ctx, options{model: model, index: bad}))
-	said, err := exampletest.Stderr(t, func() error { return run(ctx, options{model: model, data: filepath.Dir(bad)}) })
+	exampletest.Fails(t, bad, run(ctx, options{k: 1, model: model, index: bad}))
+	said, err := exampletest.Stderr(t, func() error { return run(ctx, options{k: 1, model: model, data: filepath.Dir(bad)}) })
 	exampletest.Fails(t, "none of the pictures could be indexed", err)
 	if !strings.Contains(said, "left out: ") {
 		t.Errorf("standard error is %q", said)
 	}
+}
+
+// TestClosedFolder is named where a part of it cannot be read.
+func TestClosedFolder(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Getuid() == 0 {
+		t.Skip("permissions do not bind this user")
+	}
+	folder := t.TempDir()
+	exampletest.Check(t, os.Mkdir(filepath.Join(folder, "closed"), 0))
+	exampletest.Fails(t, folder+": ", run(t.Context(), options{k: 1, model: exampletest.Model(t, 1), data: folder}))
 }

@@ -114,10 +114,13 @@ func folder(root string) ([]dataset.Sample, error) {
 		})
 		return nil
 	})
-	if err == nil && len(samples) == 0 {
-		err = fmt.Errorf("%s: no picture is in this folder or below", root)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", root, err)
+	case len(samples) == 0:
+		return nil, fmt.Errorf("%s: no picture is in this folder or below", root)
 	}
-	return samples, err
+	return samples, nil
 }
 
 // Close closes the archives of the set.
