@@ -83,3 +83,18 @@ func waitFor(t *testing.T, path string, lines int) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// TestNothingLeftToTrain: a training that was complete is not said to have a loss.
+func TestNothingLeftToTrain(t *testing.T) {
+	data := tree(t, 3)
+	args := []string{"train", "--data", data, "--out", filepath.Join(t.TempDir(), "model"), "--steps", "3", "--batch-size", "4"}
+	var first, second map[string]any
+	works(t, &first, args...)
+	works(t, &second, args...)
+	if _, ok := first["loss"]; !ok {
+		t.Errorf("the training says %v, want a loss", first)
+	}
+	if loss, ok := second["loss"]; ok || second["steps"] != 3.0 {
+		t.Errorf("nothing was left, and it says steps %v and loss %v", second["steps"], loss)
+	}
+}

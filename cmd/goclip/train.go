@@ -224,9 +224,11 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 
 // tell says what came out; the last event is empty where all was done before.
 func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int) error {
-	return s.result(map[string]any{
-		"model": c.Out, "steps": steps, "loss": last.Loss, "chance": last.Chance, "test": last.Test, "left_out": leftOut,
-	}, func(w io.Writer) {
+	said := map[string]any{"model": c.Out, "steps": steps, "left_out": leftOut}
+	if last.Pairs > 0 {
+		said["loss"], said["chance"], said["test"] = last.Loss, last.Chance, last.Test
+	}
+	return s.result(said, func(w io.Writer) {
 		fmt.Fprintf(w, "model: %s, after %d steps", c.Out, steps)
 		if last.Pairs > 0 {
 			fmt.Fprintf(w, ", loss %.3f (chance %.3f)", last.Loss, last.Chance)
