@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image/color"
@@ -22,7 +23,10 @@ func (c *trainCommand) model(s *session, set dataset.Source) (*encoder.Model, er
 		return nil, wrong("--lora-alpha and --lora-targets need --lora-rank")
 	case c.LoRARank != 0 && c.From == "":
 		return nil, wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
+	case c.From != "" && c.Arch != "":
+		return nil, wrong("--arch %s is of a new model, and --from names one that there is", c.Arch)
 	case c.From == "":
+		c.Arch = cmp.Or(c.Arch, "toy")
 		return c.fresh(s, set)
 	}
 	m, err := encoder.Load(c.From, &encoder.Options{Trainable: c.LoRARank == 0})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/dataset"
@@ -100,6 +101,11 @@ func (f *labelFlags) list() ([]string, error) {
 		}
 		if len(labels) == 0 {
 			return nil, input(fmt.Errorf("%s: no labels, want one a line", f.LabelsFile))
+		}
+	}
+	for i, l := range labels {
+		if slices.Contains(labels[:i], l) {
+			return nil, wrong("the label %q is there twice", l)
 		}
 	}
 	return labels, nil

@@ -20,7 +20,7 @@ type trainCommand struct {
 	promptFlags
 	Out  string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
-	Arch string `default:"toy" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs."`
+	Arch string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
 
 	Epochs         int      `default:"10" help:"How often to go through the set."`
 	Steps          int      `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
