@@ -16,6 +16,8 @@ const (
 	saltBuffer
 	saltCaption
 	saltAugment
+	saltFour
+	saltCouples
 )
 
 // newDice is the generator for one purpose, and one sample or epoch of it.

@@ -12,7 +12,7 @@ import (
 )
 
 func ExampleShapes() {
-	shapes := dataset.Shapes{Seed: 1, Relations: 0.25}
+	shapes := dataset.Shapes{Seed: 1, Relations: 0.5}
 	train, err := shapes.Train(20000)
 	if err != nil {
 		log.Fatal(err)
@@ -22,10 +22,10 @@ func ExampleShapes() {
 	}
 	fmt.Println(shapes.HeldOut())
 	// Output:
-	// a picture of a medium purple diamond at the bottom right
-	// a photo of a pink square right of a yellow star on a light ground
-	// a pink heart in the centre on a plain light background
-	// a drawing of a medium cyan ring
+	// a picture of a medium purple cross right of a red ring
+	// a photo of a purple cross left of a red ring
+	// a red cross right of a purple ring
+	// a picture of a medium red cross left of a purple ring
 	// [red triangle green diamond blue cross yellow square purple heart pink star cyan circle brown ring]
 }
 

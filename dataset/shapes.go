@@ -20,8 +20,14 @@ type Shapes struct {
 	Size int // side of the pictures in pixels, 16 to 512; 0 means 32
 	Seed uint64
 
-	// Relations is the fraction of training pictures that show two objects,
-	// as in "a red circle above a blue square"; 0 to 1. They have no label.
+	// Relations is the fraction of training pictures that show two figures, as
+	// in "a red circle above a blue square"; 0 to 1. They have no label.
+	//
+	// Such pictures come in fours, at 4k to 4k+3: one, the same with places
+	// exchanged, with colours exchanged, and with both. Sizes, ground and words
+	// are drawn anew for each; three captions of four say "above" or "left of".
+	// Only next to the others does a caption's order of words count, so a batch
+	// should hold them together: do not shuffle.
 	Relations float64
 }
 
@@ -62,13 +68,10 @@ func (Shapes) Templates() []string {
 // not repeat itself: take n as the number of pairs it will see.
 func (s Shapes) Train(n int) (*Indexed, error) {
 	return s.source(n, func(i int) (Scene, string, string) {
-		d := newDice(s.Seed, saltTrain, uint64(i))
-		if d.unit() < s.Relations {
-			first, second := d.knownFigure(), d.knownFigure()
-			for second.color == first.color || second.shape == first.shape {
-				second = d.knownFigure()
-			}
-			return d.couple(first, second)
+		d, four := newDice(s.Seed, saltTrain, uint64(i)), newDice(s.Seed, saltFour, uint64(i/4))
+		d.unit() // unused: what follows it is what a set of single figures has always been
+		if four.unit() < s.Relations {
+			return d.pair(d.named(four.couple().rival(i % 4)))
 		}
 		return d.single(d.knownFigure())
 	})
@@ -78,6 +81,16 @@ func (s Shapes) Train(n int) (*Indexed, error) {
 // in turn, in pictures that training does not show.
 func (s Shapes) Known(n int) (*Indexed, error) {
 	return s.test(n, saltKnown, func(c Color, f Shape) bool { return !heldOut(c, f) })
+}
+
+// Couples returns n test samples of two figures, each of a combination that
+// training shows, in pictures that training does not show; all four relations are
+// as frequent. They have no label.
+func (s Shapes) Couples(n int) (*Indexed, error) {
+	return s.source(n, func(i int) (Scene, string, string) {
+		d := newDice(s.Seed, saltCouples, uint64(i))
+		return d.pair(d.couple())
+	})
 }
 
 // Unseen returns n test samples of the combinations held out of training, each
@@ -186,11 +199,52 @@ var placeNames = [3][3]string{
 	{"at the bottom left", "at the bottom", "at the bottom right"},
 }
 
-// couple composes a scene of two figures; it has no label.
-func (d *dice) couple(first, second figure) (Scene, string, string) {
-	relation := relations[d.below(len(relations))]
+// couple is two figures and the number of the relation in which the first is to
+// the second.
+type couple struct {
+	first, second figure
+	relation      int
+}
+
+// couple draws one that can exchange its colours without a combination that is
+// held out.
+func (d *dice) couple() couple {
+	for {
+		c := couple{d.knownFigure(), d.knownFigure(), d.below(len(relations))}
+		if x := c.rival(2); c.first.color != c.second.color && c.first.shape != c.second.shape &&
+			!heldOut(x.first.color, x.first.shape) && !heldOut(x.second.color, x.second.shape) {
+			return c
+		}
+	}
+}
+
+// rival exchanges the places where bit 0 of k is set, the colours where bit 1 is.
+func (c couple) rival(k int) couple {
+	if k&1 != 0 {
+		c.relation ^= 1
+	}
+	if k&2 != 0 {
+		c.first.color, c.second.color = c.second.color, c.first.color
+	}
+	return c
+}
+
+// named says half of the couples that are "below" or "right of" from the other
+// figure. Were both ways of saying it as frequent, neither the order of the
+// figures nor the relation's word alone would tell anything about the places, and
+// a model could learn the one only when it knows the other.
+func (d *dice) named(c couple) couple {
+	if c.relation%2 == 1 && d.chance(1, 2) {
+		return couple{c.second, c.first, c.relation - 1}
+	}
+	return c
+}
+
+// pair composes a scene of two figures; it has no label.
+func (d *dice) pair(c couple) (Scene, string, string) {
+	relation := relations[c.relation]
 	objects, words := make([]Object, 2), make([]string, 2)
-	for i, f := range []figure{first, second} {
+	for i, f := range []figure{c.first, c.second} {
 		size := sizes[d.below(2)]
 		along := d.span(0.24, 0.26)
 		if i == 1 {
@@ -215,7 +269,8 @@ func (d *dice) couple(first, second figure) (Scene, string, string) {
 	return Scene{ground, objects}, d.open(caption), ""
 }
 
-// relations name where the first of two objects is, seen from the second.
+// relations name where the first of two figures is, seen from the second; each
+// is beside its opposite.
 var relations = []struct {
 	name   string
 	dx, dy float64

@@ -31,22 +31,27 @@ func mustPair(t testing.TB, s Sample) (Pair, *image.RGBA) {
 }
 
 // TestShapesGolden holds captions and pixels to what the drawn set has been
-// since its first version, on whatever machine this runs.
+// since its first version, with two figures since they come in fours, on
+// whatever machine this runs.
 func TestShapesGolden(t *testing.T) {
-	const want = "0ceb92c2c90bcd19381ab41c72f598c1ebcd830063c8c28726c28d079204c182"
-	sum := sha256.New()
-	for _, size := range []int{32, 64} {
-		set := Shapes{Size: size, Seed: 7, Relations: 0.3}
-		train, err := set.Train(200)
-		mustShapes(t, train, err)
-		for i := range train.Len() {
-			p, img := mustPair(t, train.At(i))
-			fmt.Fprintln(sum, p.Key, p.Caption, p.Label)
-			sum.Write(img.Pix)
+	for relations, want := range map[float64]string{
+		0:   "dee231e347ea9cafa02adae28b0409e64a519b80bcdc749920be20f267eeaa58",
+		0.3: "1ad128c54ebe600aac606ee4442eee939fc0f6321f7b8e7208586f959862a5aa",
+	} {
+		sum := sha256.New()
+		for _, size := range []int{32, 64} {
+			set := Shapes{Size: size, Seed: 7, Relations: relations}
+			train, err := set.Train(200)
+			mustShapes(t, train, err)
+			for i := range train.Len() {
+				p, img := mustPair(t, train.At(i))
+				fmt.Fprintln(sum, p.Key, p.Caption, p.Label)
+				sum.Write(img.Pix)
+			}
 		}
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-		t.Errorf("SHA-256 of 400 samples is %s, want %s", got, want)
+		if got := hex.EncodeToString(sum.Sum(nil)); got != want {
+			t.Errorf("Relations %g: SHA-256 of 400 samples is %s, want %s", relations, got, want)
+		}
 	}
 }
 
@@ -117,6 +122,94 @@ func TestShapesHeldOut(t *testing.T) {
 	}
 	if couples < 9500 || couples > 10500 {
 		t.Errorf("%d of 20000 samples show two objects, want about half", couples)
+	}
+}
+
+// TestShapesFours: of four training samples of two figures, the colours, the
+// shapes and the axis are the same, and each is another scene.
+func TestShapesFours(t *testing.T) {
+	train, err := Shapes{Seed: 2, Relations: 0.5}.Train(2000)
+	mustShapes(t, train, err)
+	fours := 0
+	for i := 0; i < train.Len(); i += 4 {
+		scenes, bags := map[string]bool{}, map[string]bool{}
+		for j := range 4 {
+			s := train.At(i + j)
+			if (s.Label == "") != (train.At(i).Label == "") {
+				t.Fatalf("samples %d and %d: one shows two figures, the other one", i, i+j)
+			}
+			if s.Label == "" {
+				scene, bag := meaning(t, s.Captions[0])
+				scenes[scene], bags[bag] = true, true
+			}
+		}
+		if len(scenes) > 0 {
+			fours++
+			if len(scenes) != 4 || len(bags) != 1 {
+				t.Errorf("samples %d to %d: scenes %v of the words %v, want four of the same", i, i+3, scenes, bags)
+			}
+		}
+	}
+	if fours < 200 {
+		t.Errorf("%d fours of 500, want about half", fours)
+	}
+}
+
+// meaning reads a caption of two figures: what is above or left of what, and the
+// sorted words of which that is made.
+func meaning(t *testing.T, caption string) (scene, bag string) {
+	t.Helper()
+	for i, r := range relations {
+		first, second, ok := strings.Cut(caption, " "+r.name+" ")
+		if !ok {
+			continue
+		}
+		figures := []string{named(first), named(second)}
+		if i%2 == 1 {
+			slices.Reverse(figures)
+		}
+		scene = figures[0] + " " + relations[i&^1].name + " " + figures[1]
+		words := strings.Fields(scene)
+		slices.Sort(words)
+		return scene, strings.Join(words, " ")
+	}
+	t.Fatalf("no relation in %q", caption)
+	return "", ""
+}
+
+// named returns the first combination that words name.
+func named(words string) string {
+	for _, name := range (Shapes{}).Classes() {
+		if strings.Contains(words, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+func TestShapesCouples(t *testing.T) {
+	set := Shapes{Seed: 1}
+	couples, err := set.Couples(400)
+	mustShapes(t, couples, err)
+	seen := map[string]int{}
+	for i := range couples.Len() {
+		s := couples.At(i)
+		meaning(t, s.Captions[0])
+		for _, name := range set.HeldOut() {
+			if s.Label != "" || strings.Contains(s.Captions[0], name) {
+				t.Errorf("sample %d: %q, labelled %q: want two combinations of training and no label", i, s.Captions[0], s.Label)
+			}
+		}
+		for _, r := range relations {
+			if strings.Contains(s.Captions[0], " "+r.name+" ") {
+				seen[r.name]++
+			}
+		}
+	}
+	for _, r := range relations {
+		if seen[r.name] < 60 {
+			t.Errorf("%q comes up %d times in 400, want about 100", r.name, seen[r.name])
+		}
 	}
 }
 
