@@ -2,6 +2,7 @@
 // pictures that it never saw, and draws a sheet to look at.
 //
 //	go run ./examples/train                                  # pictures that the library draws
+//	go run ./examples/train -relations 0.5 -steps 4000       # half of them of two figures, "a red ring above a blue star"
 //	go run ./examples/train -data train.tar -test test.tar   # yours: class folders, a CSV, a tar of either
 package main
 
@@ -47,7 +48,11 @@ func run(ctx context.Context, data, test string, steps int, relations float64, s
 	if err != nil {
 		return err
 	}
-	model, err := toy.New(tok, sets.context, seed)
+	build, shuffle := toy.New, true
+	if sets.couples != nil {
+		build, shuffle = toy.NewForCouples, false // couples come in fours that a batch should hold together
+	}
+	model, err := build(tok, sets.context, seed)
 	if err != nil {
 		return err
 	}
@@ -63,7 +68,7 @@ func run(ctx context.Context, data, test string, steps int, relations float64, s
 	ledger := &dataset.Ledger{}
 	err = trainer.Fit(ctx, sets.train, train.Run{
 		Steps:       steps,
-		Batches:     dataset.BatchOptions{Size: batchSize, Shuffle: true, Seed: seed, Ledger: ledger, Augment: sets.augment},
+		Batches:     dataset.BatchOptions{Size: batchSize, Shuffle: shuffle, Seed: seed, Ledger: ledger, Augment: sets.augment},
 		Checkpoints: train.Checkpoints{Dir: checkpoints, Every: 200},
 		Observers:   []train.Observer{train.NewProgress(os.Stderr, steps, terminal())},
 	})

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/examples/internal/prompt"
 	"github.com/goclip/goclip/examples/internal/sheet"
 )
 
@@ -27,6 +29,13 @@ func report(ctx context.Context, model *encoder.Model, s *sets, ledger *dataset.
 		} else {
 			line, err = retrieve(ctx, model, t, page)
 		}
+		if err != nil {
+			return err
+		}
+		lines = append(lines, line)
+	}
+	if s.couples != nil {
+		line, err := couples(ctx, model, s.couples, page)
 		if err != nil {
 			return err
 		}
@@ -83,6 +92,44 @@ func answer(p dataset.Pair, best []encoder.Prediction) sheet.Cell {
 		cell.Bars = append(cell.Bars, sheet.Bar{Label: b.Label, Value: b.Probability, True: b.Label == p.Label})
 	}
 	return cell
+}
+
+// couples measures whether the model knows which of two figures is where, and
+// which of two colours belongs to which: it chooses a caption among its rivals.
+func couples(ctx context.Context, model *encoder.Model, src dataset.Source, page *sheet.Sheet) (string, error) {
+	row := page.Row("two figures: which of the captions that differ in one word, or in two that change places?")
+	n, relation, whole := 0, 0, 0
+	for sample, err := range src.Samples(ctx, dataset.Order{}) {
+		if err != nil {
+			return "", err
+		}
+		p, err := sample.Pair(0)
+		if err != nil {
+			return "", err
+		}
+		p.Label = p.Caption
+		c, err := model.NewClassifier(ctx, append([]string{p.Caption}, prompt.Rivals(p.Caption)...))
+		if err != nil {
+			return "", err
+		}
+		best, err := c.Classify(ctx, p.Image)
+		if err != nil {
+			return "", err
+		}
+		others := prompt.Relations(p.Caption)
+		ofFour := slices.IndexFunc(best, func(b encoder.Prediction) bool { return b.Label == p.Caption || slices.Contains(others, b.Label) })
+		if best[ofFour].Label == p.Caption {
+			relation++
+		}
+		if best[0].Label == p.Caption {
+			whole++
+		}
+		if n++; n <= 24 {
+			row.Add(answer(p, best))
+		}
+	}
+	percent := func(k int) float64 { return 100 * float64(k) / float64(n) }
+	return fmt.Sprintf("two figures: %.1f %% the right one of four relations, %.1f %% the right caption among its rivals", percent(relation), percent(whole)), nil
 }
 
 // retrieve measures how well captions find their pictures, and shows a few.

@@ -15,7 +15,8 @@ const batchSize = 128
 type sets struct {
 	train     dataset.Source
 	tests     []test
-	classes   []string // nil where pictures have captions only
+	couples   dataset.Source // pictures of two figures, nil where training shows none
+	classes   []string       // nil where pictures have captions only
 	templates []string
 	groups    string
 	context   int // length in tokens
@@ -54,10 +55,16 @@ func drawn(steps int, relations float64, seed uint64) (*sets, error) {
 	training, err1 := shapes.Train(steps * batchSize)
 	known, err2 := shapes.Known(1120)
 	unseen, err3 := shapes.Unseen(560)
-	return &sets{
+	s := &sets{
 		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
 		classes: shapes.Classes(), templates: shapes.Templates(), groups: "label", context: 24, lr: 2e-3,
-	}, errors.Join(err1, err2, err3)
+	}
+	var err4 error
+	if relations > 0 {
+		s.lr = 1e-3
+		s.couples, err4 = shapes.Couples(560)
+	}
+	return s, errors.Join(err1, err2, err3, err4)
 }
 
 // files is a set of the user's.

@@ -96,7 +96,8 @@ func TestDrawn(t *testing.T) {
 	text, err := output(t, func() error { return run(context.Background(), "", "", 3, 0.5, 1, out, "") })
 	check(t, err)
 	wants(t, text, `step 3/3 .*`, "model: "+regexp.QuoteMeta(out), "sheet: "+regexp.QuoteMeta(out+".png"),
-		`known combinations: \d+\.\d %`, `unseen combinations: \d+\.\d %`)
+		`known combinations: \d+\.\d %`, `unseen combinations: \d+\.\d %`,
+		`two figures: \d+\.\d % the right one of four relations, \d+\.\d % the right caption among its rivals`)
 	written(t, out)
 	if testing.Short() {
 		t.Skip("builds two programs")

@@ -22,6 +22,15 @@ func New(tok text.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
 	return encoder.New(config(tok, context), tok, seed)
 }
 
+// NewForCouples returns one for captions of two figures, whose order of words
+// counts: with a second text layer and a wider embedding.
+func NewForCouples(tok text.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
+	c := config(tok, context)
+	c.Text.Layers = 2
+	c.Vision.EmbedDim, c.Text.EmbedDim = 128, 128
+	return encoder.New(c, tok, seed)
+}
+
 func config(tok text.Tokenizer, context int) encoder.Config {
 	return encoder.Config{
 		Vision: vision.Config{
