@@ -64,6 +64,7 @@ func TestBadUse(t *testing.T) {
 		{misuse, "--distill 0.5 needs a model to imitate: --teacher", train("--distill", "0.5", "--batch-size", "2")},
 		{misuse, "train: EMA 2, want a decay", train("--ema", "2", "--batch-size", "2")},
 		{misuse, `--template "a photo" has no {} for the label`, train("--template", "a photo")},
+		{misuse, "--crop-scale 0, want a part above 0", train("--crop-scale", "0", "--batch-size", "2")},
 		{misuse, "--arch toy is of a new model", train("--arch", "toy", "--from", model, "--batch-size", "2")},
 		{misuse, `the label "a" is there twice`, []string{"classify", "--model", model, "--labels", "a,b,a", red}},
 		{misuse, "nothing to look for", []string{"search", "--model", model, "--index", index}},

@@ -45,6 +45,7 @@ type trainCommand struct {
 	Teacher        string   `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
 	Distill        float64  `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
 	Augment        []string `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
+	CropScale      float64  `default:"0.5" placeholder:"X" help:"Least part of a picture's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
 	Vocab          int      `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
 	Seed           uint64   `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
 
@@ -145,6 +146,8 @@ func (c *trainCommand) check() error {
 		return wrong("--checkpoint-every %d, --keep %d, want 1 or more", c.CheckpointEvery, c.Keep)
 	case c.MaxBad < 0:
 		return wrong("--max-bad %d, want 1 or more, or 0 for any number", c.MaxBad)
+	case !(c.CropScale > 0 && c.CropScale <= 1):
+		return wrong("--crop-scale %g, want a part above 0 and at most 1", c.CropScale)
 	}
 	return nil
 }
@@ -274,7 +277,7 @@ func (c *trainCommand) augment(size [2]int) dataset.Augment {
 		change dataset.Augment
 	}{
 		{"flip", dataset.Flip(0.5)},
-		{"crop", dataset.RandomResizedCrop(size[1], size[0], [2]float64{0.5, 1}, [2]float64{3. / 4, 4. / 3})},
+		{"crop", dataset.RandomResizedCrop(size[1], size[0], [2]float64{c.CropScale, 1}, [2]float64{3. / 4, 4. / 3})},
 		{"pad", dataset.PadAndCrop(max(1, size[0]/8))},
 		{"color", dataset.ColorJitter(0.3, 0.3, 0.3, 0.05)},
 		{"grey", dataset.Grey(0.1)},
