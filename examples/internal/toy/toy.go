@@ -4,9 +4,8 @@ package toy
 
 import (
 	"context"
-	"errors"
 	"image/color"
-	"iter"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -50,21 +49,9 @@ func config(tok text.Tokenizer, context int) encoder.Config {
 
 // Tokenizer trains a byte-level BPE on the captions of the set.
 func Tokenizer(ctx context.Context, src dataset.Source) (*text.BPE, error) {
-	var failed error
-	captions := iter.Seq[string](func(yield func(string) bool) {
-		n := 0
-		for sample, err := range src.Samples(ctx, dataset.Order{}) {
-			if failed = err; err != nil || n == 20_000 {
-				return
-			}
-			n++
-			for _, c := range sample.Captions {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-	})
-	tok, err := text.TrainBPE(captions, text.TrainOptions{VocabSize: 1000})
-	return tok, errors.Join(failed, err)
+	captions, err := dataset.Captions(ctx, src, 20_000)
+	if err != nil {
+		return nil, err
+	}
+	return text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 1000})
 }
