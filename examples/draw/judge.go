@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/examples/internal/prompt"
 	"github.com/goclip/goclip/examples/internal/sheet"
 )
 
@@ -51,8 +51,8 @@ func candidates(prompts []string) []string {
 	}
 	add(prompts...)
 	for _, p := range prompts {
-		if len(strings.Fields(p)) > 4 { // one figure with one word changed is there already
-			add(rivals(p)...)
+		if prompt.Figures(p) > 1 { // one figure with one word changed is there already
+			add(prompt.Rivals(p)...)
 		}
 	}
 	return names

@@ -17,17 +17,19 @@ import (
 
 // How a picture is made.
 const (
+	tries     = 100  // random pictures, of which an attempt begins with the best
 	looks     = 3    // views at each step, drawn anew
 	rate      = 0.06 // of AdamW
-	softest   = 0.1  // edges at the start, as parts of the side
+	softest   = 0.03 // edges at the start, as parts of the side
 	sharpest  = 0.02 // and at the end
-	noise     = 0.04 // of the pixels, standard deviation
+	noise     = 0.1  // of the pixels, standard deviation
 	shift     = 0.04 // of a view, at most
 	zoom      = 0.08
-	sharpness = 20   // factor that makes logits of the cosines
-	closeness = 20   // weight of the cosine itself beside the choice
-	wavy      = 0.05 // weight of the penalty that keeps outlines smooth
-	roomy     = 0.2  // weight of the one that keeps blobs from filling the picture
+	sharpness = 60   // factor that makes logits of the cosines
+	closeness = 120  // weight of the cosine itself beside the choice
+	wavy      = 0.25 // weight of the penalty that keeps outlines smooth
+	roomy     = 2    // weight of the one that keeps blobs from filling the picture
+	inside    = 20   // weight of the one that keeps blobs from leaving it
 	frameStep = 4    // steps from frame to frame
 )
 
@@ -35,7 +37,7 @@ const (
 // model finds that the last of them fit.
 type drawing struct {
 	frames [][]float64
-	score  float64 // the prompt's cosine, and by how much it is above the nearest rival's
+	score  float64 // the prompt's cosine, less what the nearest rival's is above it
 }
 
 // draw makes several pictures of the first prompt at once and returns them, the
@@ -49,6 +51,9 @@ func draw(ctx context.Context, model *encoder.Model, prompts *encoder.Embeddings
 		s, err = newStudio(model, prompts, blobs, attempts, seed)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.begin(); err != nil {
 		return nil, err
 	}
 	out := make([]drawing, attempts)

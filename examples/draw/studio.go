@@ -136,19 +136,46 @@ func transpose(e *encoder.Embeddings) []float32 {
 	return out
 }
 
-// blank are pictures of pale, nearly round blobs, half of them on dark grounds.
-// Two blobs lie on opposite sides of the centre, in another direction each time.
+// begin has every attempt start from the best of many random pictures, as the
+// model finds them. What one grey blob or the other turns into is else decided in
+// the first steps, when neither looks like anything, for all attempts alike.
+func (s *studio) begin() error {
+	pictures, p := s.pictures.Float32s(), size(s.canvas.blobs)
+	kept, best := slices.Clone(pictures), make([]float64, s.n)
+	s.canvas.soft = sharpest
+	for try := range tries {
+		copy(pictures, s.blank(p))
+		scores, err := s.scores()
+		if err != nil {
+			return err
+		}
+		for i, score := range scores {
+			if try == 0 || score > best[i] {
+				best[i] = score
+				copy(kept[i*p:][:p], pictures[i*p:])
+			}
+		}
+	}
+	copy(pictures, kept)
+	return nil
+}
+
+// blank are pictures of nearly round blobs of any colour, half of them on dark
+// grounds. Two blobs lie on opposite sides of the centre.
 func (s *studio) blank(p int) []float32 {
 	out := make([]float32, s.n*p)
 	for i := range s.n {
 		row := out[i*p:][:p]
 		row[0] = float32(1 - 2*(i%2))
 		away := 0.3 * float64(s.canvas.blobs-1)
-		sin, cos := math.Sincos(2 * math.Pi * (float64(i) + 0.5*s.rng.Float64()) / float64(s.n))
+		sin, cos := math.Sincos(2 * math.Pi * s.rng.Float64())
 		for k := range s.canvas.blobs {
 			b := row[ground+k*perBlob:][:perBlob]
 			for j := range b {
 				b[j] = float32(0.2 * s.rng.NormFloat64())
+			}
+			for c := range 3 {
+				b[atColor+c] = float32(s.rng.NormFloat64())
 			}
 			side := away / placeScale * float64(1-2*k)
 			b[atX], b[atY] = b[atX]+float32(side*cos), b[atY]+float32(side*sin)
@@ -170,16 +197,21 @@ func (s *studio) look() {
 	}
 }
 
-// smooth adds the gradients of the penalties on the outlines' waves and on radii.
+// smooth adds the gradients of the penalties on the outlines' waves and on radii,
+// and keeps the ground.
 func (s *studio) smooth() {
 	grad, data := s.grad.Value().Data().([]float32), s.pictures.Float32s()
 	p := size(s.canvas.blobs)
 	for i, v := range data {
 		j := i%p - ground
 		switch {
-		case j >= 0 && j%perBlob >= atWaves:
+		case j < 0:
+			grad[i] = 0 // the ground stays: what a model makes of a middle grey, it has never been taught
+		case j%perBlob >= atWaves:
 			grad[i] += 2 * wavy * looks * v
-		case j >= 0 && j%perBlob == atRadius:
+		case j%perBlob == atX || j%perBlob == atY:
+			grad[i] += 2 * inside * looks * (v - max(-1.1, min(1.1, v)))
+		case j%perBlob == atRadius:
 			grad[i] += 2 * roomy * looks * v
 		}
 	}
@@ -197,19 +229,31 @@ func (s *studio) score(out []drawing) error {
 	const times = 8
 	s.canvas.soft = sharpest
 	for range times {
-		s.look()
-		if err := s.machine.Run(); err != nil {
+		scores, err := s.scores()
+		if err != nil {
 			return err
 		}
-		cosines := s.cosines.Value().Data().([]float32)
-		for i := range s.n * looks {
-			row := cosines[i*s.prompts:][:s.prompts]
-			score := row[0]
-			if s.prompts > 1 {
-				score += row[0] - slices.Max(row[1:])
-			}
-			out[i/looks].score += float64(score) / (times * looks)
+		for i, score := range scores {
+			out[i].score += score / times
 		}
 	}
 	return nil
+}
+
+// scores are those of the pictures as they are now, from new views.
+func (s *studio) scores() ([]float64, error) {
+	s.look()
+	if err := s.machine.Run(); err != nil {
+		return nil, err
+	}
+	cosines, out := s.cosines.Value().Data().([]float32), make([]float64, s.n)
+	for i := range s.n * looks {
+		row := cosines[i*s.prompts:][:s.prompts]
+		score := row[0]
+		if s.prompts > 1 {
+			score += min(0, row[0]-slices.Max(row[1:]))
+		}
+		out[i/looks] += float64(score) / looks
+	}
+	return out, nil
 }
