@@ -19,7 +19,10 @@ var (
 // changed, and, where it is of two figures, with their colours exchanged, their
 // shapes, and both. A caption without known words has none.
 func Rivals(caption string) []string {
-	words := split(caption)
+	words, sizes := split(caption), sizes
+	if Figures(caption) > 1 {
+		sizes = sizes[:2] // two large ones have no room
+	}
 	var out []string
 	for i, w := range words {
 		for _, kind := range [][]string{sizes, colors, shapes, relations} {

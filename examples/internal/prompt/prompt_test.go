@@ -12,7 +12,7 @@ func TestRivals(t *testing.T) {
 	for caption, want := range map[string][]string{
 		"a red ring": {"a pink ring", "a red star"},
 		"a photo of a small red ring left of a blue star": {
-			"a photo of a large red ring left of a blue star", "a photo of a small pink ring left of a blue star",
+			"a photo of a medium red ring left of a blue star", "a photo of a small pink ring left of a blue star",
 			"a photo of a small red ring right of a blue star", "a photo of a small red ring left of a blue circle",
 			"a photo of a small blue ring left of a red star", "a photo of a small red star left of a blue ring",
 			"a photo of a small blue star left of a red ring",
@@ -31,7 +31,7 @@ func TestRivals(t *testing.T) {
 			}
 		}
 	}
-	for caption, want := range map[string]int{"a red ring": 7 + 7, "a red ring above a blue star": 4*7 + 3 + 3, "a red ring above a red star": 4*7 + 3 + 1} {
+	for caption, want := range map[string]int{"a red ring": 7 + 7, "a small red ring": 2 + 7 + 7, "a small red ring above a blue star": 1 + 4*7 + 3 + 3, "a red ring above a blue star": 4*7 + 3 + 3, "a red ring above a red star": 4*7 + 3 + 1} {
 		if got := len(Rivals(caption)); got != want {
 			t.Errorf("%q has %d rivals, want %d", caption, got, want)
 		}
