@@ -3,7 +3,7 @@
 // tower, down to the blobs' outlines, places and colours. It writes the picture
 // and, as an animation, how it came to be.
 //
-//	go run ./examples/train -relations 0.5 -steps 4000
+//	go run ./examples/train -relations 0.5 -steps 8000
 //	go run ./examples/draw "a small red circle above a blue square"
 //
 // A model can be deceived by what only it sees. Whether the pictures are good is
@@ -12,14 +12,15 @@
 // every prompt of two figures what it becomes when one word changes, or when two
 // colours, two shapes or both change places. Without a prompt, twenty are drawn:
 //
-//	go run ./examples/train -relations 0.5 -steps 4000 -seed 2 -out goclip-judge
+//	go run ./examples/train -relations 0.5 -steps 8000 -seed 2 -out goclip-judge
 //	go run ./examples/draw -judge goclip-judge
 //
-// The judge named 11 of the twenty as their prompt, among 416 names: nine of the
-// ten of one figure and two of the ten of two. To the eye, nine of those ten have
-// their figures where they belong; what the judge sees otherwise is mostly a shape,
-// a colour or a size. Of true pictures of two figures the model that drew chose the
-// right one of four relations for 70.2 %, the judge for all.
+// The judge named 14 of the twenty as their prompt, among 415 names: all ten of one
+// figure and four of the ten of two; 13 where the two models change places. In the
+// pictures of the first, all ten pairs lie as their prompts say; what the judge
+// sees otherwise is a shape or a colour. Of true pictures of two figures, which are
+// a few pixels large, either model chooses the right one of four relations for all,
+// and the right caption among its rivals for 78 and 79 %.
 package main
 
 import (

@@ -2,7 +2,7 @@
 // pictures that it never saw, and draws a sheet to look at.
 //
 //	go run ./examples/train                                  # pictures that the library draws
-//	go run ./examples/train -relations 0.5 -steps 4000       # half of them of two figures, "a red ring above a blue star"
+//	go run ./examples/train -relations 0.5 -steps 8000       # half of them of two figures, "a red ring above a blue star"
 //	go run ./examples/train -data train.tar -test test.tar   # yours: class folders, a CSV, a tar of either
 package main
 
