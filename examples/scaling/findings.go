@@ -117,10 +117,12 @@ type trial struct {
 }
 
 // propose chooses, for a budget, the size that the joint law expects the least loss
-// of, and predicts it.
+// of, and predicts it. The law counts samples as if each were new: a size for which a
+// finite set would come round more often than in the grid is none to predict.
 func (f *findings) propose(s *study, p plan) (*trial, error) {
 	var best *trial
-	for _, z := range p.candidates() {
+	sizes := p.candidates()
+	for i, z := range sizes {
 		cost, err := s.cost(z)
 		if err != nil {
 			return nil, err
@@ -130,6 +132,10 @@ func (f *findings) propose(s *study, p plan) (*trial, error) {
 			return nil, err
 		}
 		r := s.run(z, int(math.Ceil(p.beyond*f.most()/cost/batchSize))*batchSize)
+		again := r.Samples() > max(p.samples[len(p.samples)-1], r.Unique)
+		if last := i == len(sizes)-1 && best == nil; again && !last {
+			continue
+		}
 		d := float64(r.Samples())
 		loss := func(j scaling.Joint) float64 { return j.At(float64(n), d) }
 		if best == nil || loss(f.joint.Law) < best.Loss {

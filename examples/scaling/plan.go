@@ -34,7 +34,7 @@ type plan struct {
 	repeats []int   // how often the pictures of a set come, in runs that show what new ones are worth
 }
 
-// full takes about ten minutes on two cores.
+// full takes four to six minutes on two cores.
 var full = plan{
 	sizes:   []size{{16, 1}, {24, 1}, {32, 2}, {48, 2}, {64, 2}, {96, 2}},
 	samples: []int{8192, 16384, 32768, 65536, 131072, 262144},
