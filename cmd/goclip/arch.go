@@ -18,14 +18,7 @@ import (
 
 // model is the one to fine-tune, or a new one.
 func (c *trainCommand) model(s *session, set dataset.Source) (*encoder.Model, error) {
-	switch {
-	case c.LoRARank == 0 && (c.LoRAAlpha != 0 || c.LoRATargets != nil):
-		return nil, wrong("--lora-alpha and --lora-targets need --lora-rank")
-	case c.LoRARank != 0 && c.From == "":
-		return nil, wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
-	case c.From != "" && c.Arch != "":
-		return nil, wrong("--arch %s is of a new model, and --from names one that there is", c.Arch)
-	case c.From == "":
+	if c.From == "" {
 		c.Arch = cmp.Or(c.Arch, "toy")
 		return c.fresh(s, set)
 	}

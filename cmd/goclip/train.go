@@ -107,10 +107,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 	}
 	defer closing(&err, model.Close)
 	settings := c.settings(steps)
-	switch {
-	case c.Teacher == "" && c.Distill != 0:
-		return wrong("--distill %g needs a model to imitate: --teacher", c.Distill)
-	case c.Teacher != "":
+	if c.Teacher != "" {
 		if settings.Teacher, err = encoder.Load(c.Teacher, nil); err != nil {
 			return input(err)
 		}
@@ -131,7 +128,8 @@ func (c *trainCommand) Run(s *session) (err error) {
 	})
 }
 
-// check refuses numbers that the packages cannot judge, or would judge late.
+// check refuses, before anything is read, numbers that the packages cannot judge or
+// would judge late, and flags that do not go together.
 func (c *trainCommand) check() error {
 	switch {
 	case c.BatchSize < 2:
@@ -148,6 +146,18 @@ func (c *trainCommand) check() error {
 		return wrong("--max-bad %d, want 1 or more, or 0 for any number", c.MaxBad)
 	case !(c.CropScale > 0 && c.CropScale <= 1):
 		return wrong("--crop-scale %g, want a part above 0 and at most 1", c.CropScale)
+	case c.TestEvery < 0:
+		return wrong("--test-every %d, want 1 or more", c.TestEvery)
+	case c.TestEvery != 0 && c.Test == "":
+		return wrong("--test-every %d needs a set: --test", c.TestEvery)
+	case c.Distill != 0 && c.Teacher == "":
+		return wrong("--distill %g needs a model to imitate: --teacher", c.Distill)
+	case c.LoRARank == 0 && (c.LoRAAlpha != 0 || c.LoRATargets != nil):
+		return wrong("--lora-alpha and --lora-targets need --lora-rank")
+	case c.LoRARank != 0 && c.From == "":
+		return wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
+	case c.From != "" && c.Arch != "":
+		return wrong("--arch %s is of a new model, and --from names one that there is", c.Arch)
 	}
 	return nil
 }
