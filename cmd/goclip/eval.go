@@ -128,18 +128,16 @@ func readLog(path string) (loss []report.Point, tests []report.Test, err error) 
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
-		var p report.Point
-		var t report.Test
-		err := json.Unmarshal(lines.Bytes(), &p)
-		if err == nil {
-			err = json.Unmarshal(lines.Bytes(), &t)
+		var event struct {
+			report.Point
+			Test map[string]float64 `json:"test"`
 		}
-		if err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
 			return nil, nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
 		}
-		loss = append(loss, p)
-		if t.Shares != nil {
-			tests = append(tests, t)
+		loss = append(loss, event.Point)
+		if event.Test != nil {
+			tests = append(tests, report.Test{Step: event.Step, Shares: event.Test})
 		}
 	}
 	if err := lines.Err(); err != nil {

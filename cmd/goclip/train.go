@@ -215,7 +215,7 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 		if err != nil {
 			return err
 		}
-		defer board.Close()
+		defer closing(&err, board.Close)
 		run.Observers = append(run.Observers, board)
 	}
 	fitErr := trainer.Fit(s, set, run)
