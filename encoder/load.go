@@ -161,25 +161,15 @@ func ConfigByName(name string) (Config, bool) {
 // ConfigNames lists the names that [ConfigByName] knows.
 func ConfigNames() []string { return checkpoint.ConfigNames() }
 
-// maxConfig bounds the size of a configuration in bytes.
-const maxConfig = 1 << 20
-
 // ReadConfig reads the configuration of a model to be trained with a tokenizer,
 // as open_clip writes them: one of its model_configs, or an
 // open_clip_config.json, which says besides how pictures are prepared. Absent
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok text.Tokenizer) (Config, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
-	if err == nil && len(data) > maxConfig {
-		err = fmt.Errorf("more than %d bytes", maxConfig)
-	}
-	if err != nil {
-		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
-	}
 	ids := make([]int32, 16)
 	n, _ := tok.Encode(ids, "")
-	spec, err := checkpoint.Parse(data, tok.VocabSize(), int(ids[max(n-1, 0)]))
+	spec, err := checkpoint.Read(r, tok.VocabSize(), int(ids[max(n-1, 0)]))
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

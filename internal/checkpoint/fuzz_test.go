@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"reflect"
 	"testing"
 
@@ -54,9 +55,9 @@ func FuzzOpenCLIP(f *testing.F) {
 		`{"model_cfg": {"embed_dim": 64, "text_cfg": {"pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": "x", "tokenizer_kwargs": {"clean": "canonicalize"}, "act_kwargs": {"approximate": "tanh"}}}}`)
 }
 
-// FuzzParse: a configuration for a tokenizer of 999 tokens.
-func FuzzParse(f *testing.F) {
-	parse := func(config []byte) (Spec, error) { return Parse(config, 999, 998) }
+// FuzzRead: a configuration for a tokenizer of 999 tokens.
+func FuzzRead(f *testing.F) {
+	parse := func(config []byte) (Spec, error) { return Read(bytes.NewReader(config), 999, 998) }
 	fuzzConfig(f, parse, formatOpenCLIP,
 		`{"embed_dim": 128, "quick_gelu": true, "vision_cfg": {"image_size": 32, "patch_size": 4, "width": 192, "layers": 6}, "text_cfg": {"width": 128, "heads": 2, "layers": 2}}`,
 		`{"embed_dim": 64, "preprocess_cfg": {"mean": 0.5}, "text_cfg": {"pool_type": "mean", "no_causal_mask": true, "pad_mask": true, "layers": 1}}`,

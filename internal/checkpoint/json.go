@@ -21,9 +21,14 @@ func readConfig(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	return readSmall(f, path)
+}
+
+// readSmall reads all of what has no more than maxConfig bytes.
+func readSmall(r io.Reader, name string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
 	if err == nil && len(b) > maxConfig {
-		err = fmt.Errorf("%s has more than %d bytes", path, maxConfig)
+		err = fmt.Errorf("%s has more than %d bytes", name, maxConfig)
 	}
 	return b, err
 }

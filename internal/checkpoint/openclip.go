@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"cmp"
+	"io"
 	"math"
 	"slices"
 
@@ -27,10 +28,14 @@ func parseOpenCLIP(config []byte) (Spec, error) {
 	return s, nil
 }
 
-// Parse reads an open_clip_config.json, or one of open_clip's model_configs,
+// Read reads an open_clip_config.json, or one of open_clip's model_configs,
 // which is its model_cfg alone, for a model that is to be trained: it is given
 // the size of the vocabulary and the end token.
-func Parse(config []byte, vocab, end int) (Spec, error) {
+func Read(r io.Reader, vocab, end int) (Spec, error) {
+	config, err := readSmall(r, "it")
+	if err != nil {
+		return Spec{}, err
+	}
 	root := parseObject(config)
 	model := root
 	if root.has("model_cfg") {
