@@ -18,9 +18,9 @@ type Run struct {
 	Batches dataset.BatchOptions
 	// Checkpoints, where Dir is set, are written and gone on from.
 	Checkpoints Checkpoints
-	// Test, where not nil, measures the model after every TestEvery steps and after
-	// the last, with the averaged weights where there are any. What it returns, by
-	// names such as "top1", is in the [Event] of the step.
+	// Test, where not nil, measures the model after every TestEvery steps and, where
+	// Steps tells which that is, after the last, with the averaged weights where there
+	// are any. What it returns, by names such as "top1", is in the [Event] of the step.
 	Test      func(ctx context.Context) (map[string]float64, error)
 	TestEvery int
 	// Observers are told of every step, in this order.
