@@ -152,6 +152,17 @@ func TestFindsTheLaw(t *testing.T) {
 	if strings.Contains(string(text), "NaN") {
 		t.Error("the page says NaN")
 	}
+	// A set that would come round more often than in the grid is not predicted.
+	most, large := full.samples[len(full.samples)-1], full
+	large.beyond = 5
+	endless, err1 := f.propose(s, large)
+	s.sets.available = 10_000
+	finite, err2 := f.propose(s, large)
+	exampletest.Check(t, errors.Join(err1, err2))
+	if endless.Run.Samples() <= most || finite.Run.Samples() > most {
+		t.Errorf("proposed %d samples, and %d of a set of 10,000, want more and not more than %d", endless.Run.Samples(), finite.Run.Samples(), most)
+	}
+
 	const none = "Where it ends these runs do not show."
 	if strings.Contains(string(text), none) || !strings.Contains(string(text), "stays whatever is spent.") {
 		t.Errorf("the page does not say where a law with E %g ends", f.joint.Law.E)
