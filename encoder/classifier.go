@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/internal/kernel"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // Prediction is one label with its probability.

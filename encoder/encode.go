@@ -8,7 +8,7 @@ import (
 	"image"
 	"slices"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // Embeddings are N vectors of Dim numbers, row-major.
@@ -177,4 +177,12 @@ func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 		from += shape.batch
 	}
 	return out, nil
+}
+
+// Validate reports numbers that do not fit the fields.
+func (e *Embeddings) Validate() error {
+	if e.N < 0 || e.Dim < 1 || len(e.Data)/e.Dim != e.N || len(e.Data)%e.Dim != 0 {
+		return fmt.Errorf("encoder: embeddings hold %d numbers, want N × Dim = %d × %d", len(e.Data), e.N, e.Dim)
+	}
+	return nil
 }

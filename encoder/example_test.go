@@ -12,6 +12,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
@@ -54,7 +55,7 @@ func uniform(c color.RGBA) image.Image {
 func trained() string {
 	ctx := context.Background()
 	captions := []string{"a red picture", "a blue picture", "something red", "something blue"}
-	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 300})
+	tok, err := tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: 300})
 	fatal(err)
 	model, err := encoder.New(encoder.Config{
 		Vision: vision.Config{

@@ -9,7 +9,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/goclip/goclip/internal/checkpoint"
-	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 )
 
 // Load opens a model in any of the supported layouts: a folder, or a file of
@@ -55,7 +55,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.HFTokenizer == "" {
-		bpe, err := text.LoadTokenizer(c.TokenizerFS(), text.BPEOptions{Clean: text.Clean(spec.TextClean)})
+		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: tokenizer.Clean(spec.TextClean)})
 		switch {
 		case err == nil:
 			tok = bpe
@@ -103,7 +103,7 @@ func (m *Model) SaveAs(dir, layout string) error {
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
-	if bpe, ok := m.tok.(*text.BPE); ok {
+	if bpe, ok := m.tok.(*tokenizer.BPE); ok {
 		spec.TextClean = cleanName(bpe.Options().Clean)
 	}
 	files, err := m.tokenizerFiles()
@@ -118,8 +118,8 @@ func (m *Model) SaveAs(dir, layout string) error {
 
 // cleanName is how a layout names a way of cleaning captions; CLIP's own has no
 // name.
-func cleanName(c text.Clean) string {
-	if c == text.CleanLower {
+func cleanName(c tokenizer.Clean) string {
+	if c == tokenizer.CleanLower {
 		return ""
 	}
 	return string(c)
@@ -166,7 +166,7 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 // open_clip_config.json, which says besides how pictures are prepared. Absent
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
-func ReadConfig(r io.Reader, tok text.Tokenizer) (Config, error) {
+func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
 	ids := make([]int32, 16)
 	n, _ := tok.Encode(ids, "")
 	spec, err := checkpoint.Read(r, tok.VocabSize(), int(ids[max(n-1, 0)]))

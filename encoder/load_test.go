@@ -17,6 +17,7 @@ import (
 	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
@@ -26,7 +27,7 @@ var weightsOf = map[string]string{encoder.OpenCLIP: "open_clip_model.safetensors
 // storable is a model that both layouts can express, with a tokenizer of its own.
 func storable(t *testing.T) *encoder.Model {
 	t.Helper()
-	tok, err := text.TrainBPE(slices.Values([]string{"a red cat", "a blue dog", "the red dog"}), text.TrainOptions{VocabSize: 280})
+	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a red cat", "a blue dog", "the red dog"}), tokenizer.TrainOptions{VocabSize: 280})
 	check(t, err)
 	m, err := encoder.New(encoder.Config{
 		Vision: vision.Config{

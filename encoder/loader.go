@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // loader fills batches of pixels, one ahead of the tower: while a batch is in
@@ -27,7 +27,7 @@ func (l *loader) fill(dst []float32, from int) error {
 		b = l.begin(dst, from)
 		close(b.done)
 	}
-	kernel.Parallel(runtime.GOMAXPROCS(0), func(int) { b.work() })
+	parallel.For(runtime.GOMAXPROCS(0), func(int) { b.work() })
 	<-b.done
 	l.ahead = nil
 	if err := errors.Join(b.errs...); err != nil {

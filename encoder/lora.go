@@ -6,7 +6,7 @@ import (
 	"path"
 	"slices"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // LoRA says which linear layers of a model get adapters, updates of low rank

@@ -13,8 +13,9 @@ import (
 	"math"
 
 	"github.com/goclip/goclip/internal/checkpoint"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -65,7 +66,7 @@ type Model struct {
 	text       *text.Tower
 	logitScale *Param
 	logitBias  *Param // nil without
-	tok        text.Tokenizer
+	tok        tokenizer.Tokenizer
 	options    Options
 	images     pool[imageShape]
 	texts      pool[textShape]
@@ -89,7 +90,7 @@ type Options struct {
 	// for training.
 	Trainable bool
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
-	Tokenizer  text.Tokenizer
+	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
 	// ImageSize (height, width) and ContextLength, where not zero, replace the
 	// checkpoint's; position embeddings are resized as open_clip does.
@@ -107,7 +108,7 @@ func (o Options) perPass(tokens int) int {
 
 // New returns a model with random weights drawn from seed. The tokenizer may be
 // nil in a model that never sees text as strings.
-func New(cfg Config, tok text.Tokenizer, seed uint64) (*Model, error) {
+func New(cfg Config, tok tokenizer.Tokenizer, seed uint64) (*Model, error) {
 	m, err := blank(cfg, tok, nil)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func New(cfg Config, tok text.Tokenizer, seed uint64) (*Model, error) {
 }
 
 // blank returns a model whose parameters have no memory yet.
-func blank(cfg Config, tok text.Tokenizer, opts *Options) (*Model, error) {
+func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -157,7 +158,7 @@ func (m *Model) Vision() *vision.Tower { return m.image }
 func (m *Model) Text() *text.Tower { return m.text }
 
 // Tokenizer returns the model's tokenizer, or nil.
-func (m *Model) Tokenizer() text.Tokenizer { return m.tok }
+func (m *Model) Tokenizer() tokenizer.Tokenizer { return m.tok }
 
 // LogitScale returns the learnable temperature, a logarithm: logits are
 // exp(logit_scale) times cosines.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/unitrows"
 )
 
 // Ranked is a candidate and how well it fits.
@@ -24,14 +25,14 @@ func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
 	if len(query) != candidates.Dim {
 		return nil, fmt.Errorf("encoder: rank: a query of %d numbers for candidates of %d", len(query), candidates.Dim)
 	}
-	if err := candidates.check(); err != nil {
+	if err := candidates.Validate(); err != nil {
 		return nil, fmt.Errorf("encoder: rank: %w", err)
 	}
-	if i := skewed(query, len(query)); i >= 0 {
-		return nil, fmt.Errorf("encoder: rank: the query %s", lengthOf(query))
+	if i := unitrows.First(query, len(query)); i >= 0 {
+		return nil, fmt.Errorf("encoder: rank: the query %s", unitrows.Fault(query))
 	}
-	if i := skewed(candidates.Data, candidates.Dim); i >= 0 {
-		return nil, fmt.Errorf("encoder: rank: candidate %d %s", i, lengthOf(candidates.Row(i)))
+	if i := unitrows.First(candidates.Data, candidates.Dim); i >= 0 {
+		return nil, fmt.Errorf("encoder: rank: candidate %d %s", i, unitrows.Fault(candidates.Row(i)))
 	}
 	ranked := make([]Ranked, candidates.N)
 	for i := range ranked {

@@ -16,6 +16,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // Pictures are decoded a few at once, until there are so many of them or of
@@ -64,7 +65,7 @@ func each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]
 // decode makes pairs of the samples that wait.
 func (p *pass) decode() {
 	pairs, errs := make([]dataset.Pair, len(p.waiting)), make([]error, len(p.waiting))
-	kernel.Parallel(len(p.waiting), func(i int) { pairs[i], errs[i] = p.waiting[i].Pair(0) })
+	parallel.For(len(p.waiting), func(i int) { pairs[i], errs[i] = p.waiting[i].Pair(0) })
 	for i, sample := range p.waiting {
 		if errs[i] != nil {
 			*p.skipped = append(*p.skipped, fmt.Errorf("eval: %s: %s: %w", sample.File, sample.Key, errs[i]))

@@ -10,6 +10,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // Retrieval is recall@k both ways over a set of pictures with captions: the
@@ -116,7 +117,7 @@ func similarities(ctx context.Context, queries, answers *encoder.Embeddings, use
 		}
 		rows := min(block, queries.N-from)
 		kernel.Gemm(kernel.NT, rows, n, dim, 1, queries.Data[from*dim:], dim, answers.Data, dim, 0, sims, n)
-		kernel.Parallel(rows, func(i int) { use(from+i, sims[i*n:][:n]) })
+		parallel.For(rows, func(i int) { use(from+i, sims[i*n:][:n]) })
 	}
 	return nil
 }

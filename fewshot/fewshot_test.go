@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 const (

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // Finetune says how [TipAdapterF] trains. The zero value will do.
@@ -103,7 +104,7 @@ func (t *tuner) gradient(batch []int) (cost float64) {
 		a[r*m+i] = 0 // its own key
 	}
 	kernel.Axpy(z, float32(t.Alpha), t.perClass(a, n))
-	kernel.Parallel(n, func(r int) {
+	parallel.For(n, func(r int) {
 		row := z[r*classes:][:classes]
 		kernel.Softmax(row, row)
 	})

@@ -7,7 +7,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/logistic"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // Linear is a head whose logits are x·Wᵀ.

@@ -5,7 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // InfoNCE is CLIP's symmetric cross-entropy (Radford et al., 2021, figure 3): the

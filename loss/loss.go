@@ -7,7 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/internal/kernel"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/internal/parallel"
+	"github.com/goclip/goclip/nn"
 )
 
 // Func is a contrastive objective over B pairs: image and text are embeddings,
@@ -48,7 +49,7 @@ func newContrast(b, d int) *contrast {
 // float32 cosine would be off by 6e-6 as a logit, so both are float64 here.
 func (c *contrast) logits(image, text []float32, scale, bias float32) []float64 {
 	z := make([]float64, c.b*c.b)
-	kernel.Parallel(c.b, func(i int) {
+	parallel.For(c.b, func(i int) {
 		for j := range c.b {
 			var s float64
 			for k := range c.d {

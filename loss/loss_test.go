@@ -10,9 +10,9 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/internal/golden"
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/loss"
+	"github.com/goclip/goclip/nn"
 )
 
 // batch is the input of a loss and, once run, its value and gradients.

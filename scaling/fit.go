@@ -6,9 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/goclip/goclip/internal/parallel"
 	"gonum.org/v1/gonum/stat"
-
-	"github.com/goclip/goclip/internal/kernel"
 )
 
 // Options say how laws are fitted. A nil *Options means the zero value.
@@ -120,7 +119,7 @@ func (f *Fit[L]) judge(y []float64, law func(i int) float64) {
 func (f *Fit[L]) resample(n int, o Options, fit func(pick []int) (L, error)) error {
 	f.Resamples = make([]L, o.Resamples)
 	errs := make([]error, o.Resamples)
-	kernel.Parallel(o.Resamples, func(i int) {
+	parallel.For(o.Resamples, func(i int) {
 		dice := rand.New(rand.NewPCG(o.Seed, uint64(i)))
 		pick := make([]int, n)
 		for range 100 {

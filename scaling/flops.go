@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )

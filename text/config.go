@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // Config says what a text tower computes. The fields marked required have no

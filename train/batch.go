@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // Batch is pairs as the towers take them.
@@ -39,7 +39,7 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		Groups: group(pairs, t.cfg.Groups),
 	}
 	errs, cut, prints := make([]error, b.N), make([]bool, b.N), make([]uint64, b.N)
-	kernel.Parallel(b.N, func(i int) {
+	parallel.For(b.N, func(i int) {
 		if err := cfg.Preprocess.Image(b.Pixels[i*size:(i+1)*size], pairs[i].Image); err != nil {
 			errs[i] = fmt.Errorf("train: %s: %w", pairs[i].Key, err)
 		}

@@ -3,7 +3,7 @@ package train
 import (
 	"slices"
 
-	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // average is the exponential moving average of the trained weights (Polyak and
@@ -29,7 +29,7 @@ func newAverage(decay float64, weights []*weight) average {
 // ExponentialMovingAverage has the same rule.
 func (a *average) update(weights []*weight, n int) {
 	rate := float32(1 - min(a.decay, float64(1+n)/float64(10+n)))
-	kernel.Parallel(len(a.mean), func(i int) {
+	parallel.For(len(a.mean), func(i int) {
 		mean := a.mean[i]
 		for j, v := range weights[i].param.Data {
 			mean[j] += rate * (v - mean[j])

@@ -9,6 +9,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
@@ -26,7 +27,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 400})
+	tok, err := tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: 400})
 	if err != nil {
 		log.Fatal(err)
 	}

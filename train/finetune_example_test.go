@@ -11,6 +11,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
@@ -126,7 +127,7 @@ func pretrained() string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 400})
+	tok, err := tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: 400})
 	if err != nil {
 		log.Fatal(err)
 	}

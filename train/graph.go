@@ -3,8 +3,8 @@ package train
 import (
 	G "gorgonia.org/gorgonia"
 
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/loss"
+	"github.com/goclip/goclip/nn"
 )
 
 // kind is what a pass computes.

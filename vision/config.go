@@ -3,7 +3,7 @@ package vision
 import (
 	"fmt"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // Config says what an image tower computes. The fields marked required have no

@@ -10,7 +10,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 func mapConfig(width int) Config {

@@ -6,8 +6,8 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/internal/golden"
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/torchfile"
+	"github.com/goclip/goclip/nn"
 )
 
 // TestResNetStages compares what every stage of a ModifiedResNet computes with

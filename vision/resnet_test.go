@@ -12,9 +12,9 @@ import (
 
 	"github.com/goclip/goclip/internal/golden"
 	"github.com/goclip/goclip/internal/kernel"
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/nn"
 )
 
 func openTensors(t *testing.T, elem ...string) *safetensors.File {

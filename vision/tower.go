@@ -5,7 +5,7 @@ package vision
 import (
 	G "gorgonia.org/gorgonia"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // Param is a named tensor of weights, shared by all graphs of a tower.

@@ -13,6 +13,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -43,7 +44,7 @@ func (c *trainCommand) fresh(s *session, set dataset.Source) (*encoder.Model, er
 	if err != nil {
 		return nil, input(err)
 	}
-	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: c.Vocab})
+	tok, err := tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: c.Vocab})
 	if err != nil {
 		return nil, wrong("--vocab %d: %w", c.Vocab, err)
 	}
@@ -59,10 +60,10 @@ func (c *trainCommand) fresh(s *session, set dataset.Source) (*encoder.Model, er
 }
 
 // architecture finds what --arch names, which a tokenizer completes.
-func (c *trainCommand) architecture() (func(text.Tokenizer) (encoder.Config, error), error) {
+func (c *trainCommand) architecture() (func(tokenizer.Tokenizer) (encoder.Config, error), error) {
 	if filepath.Ext(c.Arch) == ".json" {
 		file, err := os.ReadFile(c.Arch)
-		return func(tok text.Tokenizer) (encoder.Config, error) {
+		return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
 			return encoder.ReadConfig(bytes.NewReader(file), tok)
 		}, input(err)
 	}
@@ -70,7 +71,7 @@ func (c *trainCommand) architecture() (func(text.Tokenizer) (encoder.Config, err
 	if !slices.Contains(names, c.Arch) {
 		return nil, wrong("no --arch %s%s; there are %v, and files of one's own, .json", c.Arch, nearest(c.Arch, names), names)
 	}
-	return func(tok text.Tokenizer) (encoder.Config, error) {
+	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
 		cfg, published := encoder.ConfigByName(c.Arch)
 		if !published {
 			return compact(c.Arch, tok), nil
@@ -82,7 +83,7 @@ func (c *trainCommand) architecture() (func(text.Tokenizer) (encoder.Config, err
 
 // compact is a model for small machines: what fits pictures of 32 or 64 pixels
 // and captions of a line.
-func compact(arch string, tok text.Tokenizer) encoder.Config {
+func compact(arch string, tok tokenizer.Tokenizer) encoder.Config {
 	side, patch, width, depth, heads := 32, 8, 64, 3, 2
 	if arch == "small" {
 		side, patch, width, depth, heads = 64, 8, 192, 6, 6

@@ -7,6 +7,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/index"
 )
 
 type indexCommand struct {
@@ -38,11 +39,11 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := writable(c.Out); err != nil {
 		return err
 	}
-	index := m.NewIndex()
+	photos := index.Of(m)
 	var failed error
 	f, err := eval.Embed(s, m, s.watch("index", set), func(p dataset.Pair, row *encoder.Embeddings) {
 		if failed == nil {
-			failed = index.Add([]encoder.Entry{{Key: p.Key, Meta: p.Caption}}, row)
+			failed = photos.Add([]index.Entry{{Key: p.Key, Meta: p.Caption}}, row)
 		}
 	})
 	if err != nil {
@@ -52,10 +53,10 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return failed
 	}
 	s.leftOut(f.Skipped)
-	if err := index.Save(c.Out); err != nil {
+	if err := photos.Save(c.Out); err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": index.Len(), "left_out": len(f.Skipped)}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d pictures, %d left out\n", c.Out, index.Len(), len(f.Skipped))
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(f.Skipped)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d pictures, %d left out\n", c.Out, photos.Len(), len(f.Skipped))
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/index"
 )
 
 type infoCommand struct {
@@ -34,11 +35,11 @@ func (c *infoCommand) Run(s *session) error {
 		defer m.Close()
 		return c.model(s, m)
 	}
-	index, err2 := encoder.OpenIndex(c.Path, nil)
+	photos, err2 := index.Open(c.Path, nil)
 	if err2 == nil {
-		defer index.Close()
-		return s.result(map[string]any{"kind": "index", "entries": index.Len(), "dim": index.Dim()}, func(w io.Writer) {
-			fmt.Fprintf(w, "an index of %d pictures, %d numbers each\n", index.Len(), index.Dim())
+		defer photos.Close()
+		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim()}, func(w io.Writer) {
+			fmt.Fprintf(w, "an index of %d pictures, %d numbers each\n", photos.Len(), photos.Dim())
 		})
 	}
 	set, err3 := dataset.Open(c.Path, nil)

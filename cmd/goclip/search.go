@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -46,14 +47,14 @@ func (c *searchCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
-	index, err := encoder.OpenIndex(c.Index, m)
+	photos, err := index.Open(c.Index, m)
 	if err != nil {
 		return input(err)
 	}
-	defer closing(&err, index.Close)
+	defer closing(&err, photos.Close)
 	var all []found
 	look := func(query string, e *encoder.Embeddings) error {
-		hits, err := index.Search(e.Data, c.K, nil)
+		hits, err := photos.Search(e.Data, c.K, nil)
 		f := found{Query: query, Hits: []hit{}}
 		for _, h := range hits {
 			f.Hits = append(f.Hits, hit{h.Key, h.Meta, h.Score})

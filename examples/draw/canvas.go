@@ -7,8 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/goclip/goclip/internal/kernel"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/internal/parallel"
+	"github.com/goclip/goclip/nn"
 )
 
 // view is how a picture is looked at: moved and enlarged a little.
@@ -106,12 +106,12 @@ func (c *canvas) pixels(pictures *G.Node, views []view) *G.Node {
 		Name:  "canvas",
 		Shape: tensor.Shape{n * len(views), 3, c.side, c.side},
 		Forward: func(y []float32, x nn.Inputs) {
-			kernel.Parallel(n*len(views), func(i int) {
+			parallel.For(n*len(views), func(i int) {
 				c.paint(y[i*each:][:each], doubles(x.F32(0)[i/len(views)*p:][:p]), views[i%len(views)])
 			})
 		},
 		Backward: []nn.Pullback{nn.Back(func(dx []float32, x nn.Inputs, _, dy []float32) {
-			kernel.Parallel(n, func(i int) {
+			parallel.For(n, func(i int) {
 				grad, params := make([]float64, p), doubles(x.F32(0)[i*p:][:p])
 				for k, v := range views {
 					c.back(grad, params, v, dy[(i*len(views)+k)*each:][:each])

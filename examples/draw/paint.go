@@ -11,7 +11,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/train"
 )
 

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 )
 
 // sets is what is trained on and what measures the models.
@@ -81,7 +81,7 @@ func files(data, test string, seed uint64) (*sets, error) {
 }
 
 // tokenizer trains a byte-level BPE on captions of the set.
-func (s *sets) tokenizer(ctx context.Context) (*text.BPE, error) {
+func (s *sets) tokenizer(ctx context.Context) (*tokenizer.BPE, error) {
 	src, err := s.pool(min(s.available, 5000))
 	if err != nil {
 		return nil, err
@@ -90,5 +90,5 @@ func (s *sets) tokenizer(ctx context.Context) (*text.BPE, error) {
 	if err != nil {
 		return nil, err
 	}
-	return text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 1000})
+	return tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: 1000})
 }

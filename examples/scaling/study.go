@@ -10,14 +10,14 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/scaling"
-	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 )
 
 // study trains the runs of a plan.
 type study struct {
 	sets     *sets
-	tok      *text.BPE
+	tok      *tokenizer.BPE
 	seed     uint64
 	out      string // folder
 	records  *scaling.Log

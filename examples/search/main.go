@@ -24,6 +24,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/pictures"
 	"github.com/goclip/goclip/examples/internal/sheet"
+	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -69,20 +70,20 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer set.Close()
-	index, err := open(o.index, model)
+	photos, err := open(o.index, model)
 	if err != nil {
 		return err
 	}
-	defer index.Close()
-	if err := update(ctx, model, set, index, o.index); err != nil {
+	defer photos.Close()
+	if err := update(ctx, model, set, photos, o.index); err != nil {
 		return err
 	}
-	if index.Len() == 0 {
+	if photos.Len() == 0 {
 		return errors.New("none of the pictures could be indexed")
 	}
-	page := sheet.New(fmt.Sprintf("The nearest of %d pictures", index.Len()))
+	page := sheet.New(fmt.Sprintf("The nearest of %d pictures", photos.Len()))
 	page.Columns = o.k
-	if err := search(ctx, model, set, index, page, o); err != nil {
+	if err := search(ctx, model, set, photos, page, o); err != nil {
 		return err
 	}
 	if err := page.WritePNG(o.out); err != nil {
@@ -93,51 +94,51 @@ func run(ctx context.Context, o options) error {
 }
 
 // open opens the index, or begins one.
-func open(path string, model *encoder.Model) (*encoder.Index, error) {
+func open(path string, model *encoder.Model) (*index.Index, error) {
 	if path == "" {
-		return model.NewIndex(), nil
+		return index.Of(model), nil
 	}
-	index, err := encoder.OpenIndex(path, model)
+	photos, err := index.Open(path, model)
 	if errors.Is(err, fs.ErrNotExist) {
-		return model.NewIndex(), nil
+		return index.Of(model), nil
 	}
-	return index, err
+	return photos, err
 }
 
 // update brings the index up to date with the set, and saves what has changed,
 // also where embedding was interrupted.
-func update(ctx context.Context, model *encoder.Model, set *pictures.Set, index *encoder.Index, path string) error {
+func update(ctx context.Context, model *encoder.Model, set *pictures.Set, photos *index.Index, path string) error {
 	there, todo := make(map[string]bool, set.Len()), []string(nil)
 	for _, e := range set.Entries() {
 		there[e.Key] = true
-		if known, ok := index.Get(e.Key); !ok || known != e {
+		if known, ok := photos.Get(e.Key); !ok || known != e {
 			todo = append(todo, e.Key)
 		}
 	}
 	changed := false
-	for e := range index.Entries() {
+	for e := range photos.Entries() {
 		if !there[e.Key] {
-			changed = index.Delete(e.Key) > 0 || changed
+			changed = photos.Delete(e.Key) > 0 || changed
 		}
 	}
-	err := set.Embed(ctx, model, todo, func(entries []encoder.Entry, e *encoder.Embeddings) error {
+	err := set.Embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
 		changed = true
-		return index.Add(entries, e)
+		return photos.Add(entries, e)
 	})
 	if changed && path != "" {
-		err = errors.Join(err, index.Save(path))
+		err = errors.Join(err, photos.Save(path))
 	}
 	return err
 }
 
 // search adds a row of results for each query.
-func search(ctx context.Context, model *encoder.Model, set *pictures.Set, index *encoder.Index, page *sheet.Sheet, o options) error {
+func search(ctx context.Context, model *encoder.Model, set *pictures.Set, photos *index.Index, page *sheet.Sheet, o options) error {
 	queries, err := model.EncodeTexts(ctx, o.queries...)
 	if err != nil {
 		return err
 	}
 	for i, words := range o.queries {
-		if err := answer(words, queries.Row(i), set, index, page.Row(words), o); err != nil {
+		if err := answer(words, queries.Row(i), set, photos, page.Row(words), o); err != nil {
 			return err
 		}
 	}
@@ -153,11 +154,11 @@ func search(ctx context.Context, model *encoder.Model, set *pictures.Set, index 
 		return err
 	}
 	page.Row("").Add(sheet.Cell{Picture: img, Note: o.like})
-	return answer("like "+o.like, query.Data, set, index, page.Row("like this:"), o)
+	return answer("like "+o.like, query.Data, set, photos, page.Row("like this:"), o)
 }
 
-func answer(name string, query []float32, set *pictures.Set, index *encoder.Index, row *sheet.Row, o options) error {
-	hits, err := index.Search(query, o.k, func(e encoder.Entry) bool { return strings.Contains(e.Key, o.only) })
+func answer(name string, query []float32, set *pictures.Set, photos *index.Index, row *sheet.Row, o options) error {
+	hits, err := photos.Search(query, o.k, func(e index.Entry) bool { return strings.Contains(e.Key, o.only) })
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/nn"
 )
 
 // Fill gives every parameter its Data from the file, and fails, before it has

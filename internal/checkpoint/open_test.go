@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/internal/checkpoint"
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/nn"
 )
 
 // fillError opens a checkpoint and returns what Fill says.

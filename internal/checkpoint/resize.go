@@ -3,7 +3,7 @@ package checkpoint
 import (
 	"math"
 
-	"github.com/goclip/goclip/internal/nn"
+	"github.com/goclip/goclip/nn"
 )
 
 // resampling returns the shape that a parameter has in the file and, for

@@ -14,8 +14,8 @@ import (
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/golden"
-	"github.com/goclip/goclip/internal/nn"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/vision"
 )
 

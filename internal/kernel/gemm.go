@@ -22,7 +22,7 @@ func Gemm(l Layout, m, n, k int, alpha float32, a []float32, lda int, b []float3
 }
 
 // GemmSerial is [Gemm] on the caller's goroutine alone, for small matrices
-// inside [Parallel]. Its results are Gemm's, bit for bit.
+// inside [parallel.For]. Its results are Gemm's, bit for bit.
 func GemmSerial(l Layout, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, beta, c, ldc)
 	p := product{aT: l == TN, bT: l == NT, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc}

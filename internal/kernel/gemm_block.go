@@ -1,6 +1,10 @@
 package kernel
 
-import "runtime"
+import (
+	"runtime"
+
+	"github.com/goclip/goclip/internal/parallel"
+)
 
 // product is C = alpha·op(A)·op(B) + bias + beta·C.
 type product struct {
@@ -60,7 +64,7 @@ func (p *product) runPacked() {
 				p.packA(i)
 			}
 		} else {
-			Parallel(tasks, p.packA)
+			parallel.For(tasks, p.packA)
 		}
 		p.multiply()
 	}
@@ -116,7 +120,7 @@ func (p *product) multiply() {
 	down := min(blocks(want, across), blocks(p.stripM, blockRows))
 	rows := roundUp(blocks(p.stripM, down), t.rows)
 	down = blocks(p.stripM, rows)
-	Parallel(down*across, func(i int) {
+	parallel.For(down*across, func(i int) {
 		r, j := i%down*rows, i/down*cols
 		p.block(p.strip+r, min(rows, p.stripM-r), j, min(cols, p.n-j))
 	})

@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"unsafe"
+
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // Packed is an op(B), k×n, in the form that the products read fastest: for each
@@ -27,7 +29,7 @@ func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
 	}
 	t := tilingFor(isa)
 	p := &Packed{n: n, k: k, tiling: t, data: aligned(packedLen(t, n, k))}
-	Parallel(p.tasks(), func(i int) { p.fill(i, l == NT, b, ldb) })
+	parallel.For(p.tasks(), func(i int) { p.fill(i, l == NT, b, ldb) })
 	return p
 }
 

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"sync/atomic"
+
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // rowBlock is the number of rows that are added up before their sum joins the
@@ -27,7 +29,7 @@ func ColSum(dst, x []float32, rows, cols int) {
 
 // strips calls f with consecutive ranges of columns, in parallel.
 func strips(cols int, f func(j0, j1 int)) {
-	Parallel(blocks(cols, columnStrip), func(s int) {
+	parallel.For(blocks(cols, columnStrip), func(s int) {
 		f(s*columnStrip, min(cols, s*columnStrip+columnStrip))
 	})
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"math"
+
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // chunk is the length at which element-wise work is cut: into tasks for the
@@ -17,7 +19,7 @@ func chunks(n int, f func(i, j int)) {
 		}
 		return
 	}
-	Parallel(blocks(n, chunk), func(c int) { f(c*chunk, min(n, c*chunk+chunk)) })
+	parallel.For(blocks(n, chunk), func(c int) { f(c*chunk, min(n, c*chunk+chunk)) })
 }
 
 // pieces is chunks on one goroutine, in ascending order.
@@ -101,7 +103,7 @@ func AddRows(dst, x, row []float32, rows, cols int) {
 // enough to do.
 func rowChunks(rows, cols int, f func(i int)) {
 	group := max(1, chunk/max(cols, 1))
-	Parallel(blocks(rows, group), func(g int) {
+	parallel.For(blocks(rows, group), func(g int) {
 		for i := g * group; i < min(rows, g*group+group); i++ {
 			f(i)
 		}

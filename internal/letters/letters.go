@@ -2,7 +2,7 @@
 package letters
 
 // Tokenizer takes each byte for a token, between a begin and an end token. It
-// implements text.Tokenizer.
+// implements tokenizer.Tokenizer.
 type Tokenizer struct{}
 
 // VocabSize is that of the bytes below 128, and the two tokens.

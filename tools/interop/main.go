@@ -24,6 +24,7 @@ import (
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
 )
@@ -63,7 +64,7 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 	if err != nil {
 		return err
 	}
-	tok, err := text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 400})
+	tok, err := tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: 400})
 	if err != nil {
 		return err
 	}

@@ -12,13 +12,14 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
 // Model saves a tiny model with random weights and returns its folder.
 func Model(t *testing.T, seed uint64) string {
 	t.Helper()
-	tok, err := text.TrainBPE(slices.Values([]string{"a red circle", "a blue star"}), text.TrainOptions{VocabSize: 280})
+	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a red circle", "a blue star"}), tokenizer.TrainOptions{VocabSize: 280})
 	Check(t, err)
 	m, err := encoder.New(encoder.Config{
 		Vision: vision.Config{

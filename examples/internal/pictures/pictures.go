@@ -17,6 +17,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -131,8 +132,8 @@ func (s *Set) Len() int { return len(s.samples) }
 
 // Entries returns what is known of each picture without decoding it: its key, and
 // its caption or its file's size and time.
-func (s *Set) Entries() []encoder.Entry {
-	entries := make([]encoder.Entry, len(s.samples))
+func (s *Set) Entries() []index.Entry {
+	entries := make([]index.Entry, len(s.samples))
 	for i, p := range s.samples {
 		entries[i].Key = p.Key
 		if len(p.Captions) > 0 {
@@ -159,7 +160,7 @@ func (s *Set) Picture(key string) image.Image {
 // Embed gives add the embeddings of the pictures of the given keys, some at a
 // time, and reports its progress on standard error. Pictures that cannot be
 // decoded are listed there and left out.
-func (s *Set) Embed(ctx context.Context, model *encoder.Model, keys []string, add func([]encoder.Entry, *encoder.Embeddings) error) error {
+func (s *Set) Embed(ctx context.Context, model *encoder.Model, keys []string, add func([]index.Entry, *encoder.Embeddings) error) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -178,9 +179,9 @@ func (s *Set) Embed(ctx context.Context, model *encoder.Model, keys []string, ad
 		if err != nil {
 			return err
 		}
-		entries, imgs := make([]encoder.Entry, len(batch.Pairs)), make([]image.Image, len(batch.Pairs))
+		entries, imgs := make([]index.Entry, len(batch.Pairs)), make([]image.Image, len(batch.Pairs))
 		for i, p := range batch.Pairs {
-			entries[i], imgs[i] = encoder.Entry{Key: p.Key, Meta: p.Caption}, p.Image
+			entries[i], imgs[i] = index.Entry{Key: p.Key, Meta: p.Caption}, p.Image
 		}
 		e, err := model.EncodeImages(ctx, imgs...)
 		if err != nil {

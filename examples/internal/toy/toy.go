@@ -10,6 +10,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -17,20 +18,20 @@ import (
 const Side = 32
 
 // New returns the model with random weights, for captions of up to so many tokens.
-func New(tok text.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
+func New(tok tokenizer.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
 	return encoder.New(config(tok, context), tok, seed)
 }
 
 // NewForCouples returns one for captions of two figures, whose order of words
 // counts: with a second text layer and a wider embedding.
-func NewForCouples(tok text.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
+func NewForCouples(tok tokenizer.Tokenizer, context int, seed uint64) (*encoder.Model, error) {
 	c := config(tok, context)
 	c.Text.Layers = 2
 	c.Vision.EmbedDim, c.Text.EmbedDim = 128, 128
 	return encoder.New(c, tok, seed)
 }
 
-func config(tok text.Tokenizer, context int) encoder.Config {
+func config(tok tokenizer.Tokenizer, context int) encoder.Config {
 	return encoder.Config{
 		Vision: vision.Config{
 			ImageSize: [2]int{Side, Side}, PatchSize: 8, Width: 64, Layers: 3, Heads: 2, EmbedDim: 64,
@@ -48,10 +49,10 @@ func config(tok text.Tokenizer, context int) encoder.Config {
 }
 
 // Tokenizer trains a byte-level BPE on the captions of the set.
-func Tokenizer(ctx context.Context, src dataset.Source) (*text.BPE, error) {
+func Tokenizer(ctx context.Context, src dataset.Source) (*tokenizer.BPE, error) {
 	captions, err := dataset.Captions(ctx, src, 20_000)
 	if err != nil {
 		return nil, err
 	}
-	return text.TrainBPE(slices.Values(captions), text.TrainOptions{VocabSize: 1000})
+	return tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: 1000})
 }

@@ -1,0 +1,110 @@
+// Search-pgvector keeps the embeddings of pictures in PostgreSQL with the
+// extension pgvector, for sets that several machines fill and search, and finds
+// pictures there by words.
+//
+//	go run ./examples/train                    # makes goclip-toy, in the root of goclip
+//	cd contrib/pgvector
+//	go run . -model ../../goclip-toy -db postgres://me@localhost/pictures "a red circle"
+//	go run . -model ../../goclip-toy -db … -data photos "a dog on a beach"
+//
+// It is a module of its own, so that goclip does without a database driver.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/examples/internal/pictures"
+)
+
+type options struct {
+	model, data, db string
+	k               int
+	queries         []string
+}
+
+func main() {
+	log.SetFlags(0)
+	var o options
+	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
+	flag.StringVar(&o.data, "data", "", "pictures to search in: a folder, a table or a tar; drawn ones where empty")
+	flag.StringVar(&o.db, "db", "", "database as a URL or key=value pairs; PGHOST, PGUSER and the like fill in the rest")
+	flag.IntVar(&o.k, "k", 6, "results per query")
+	flag.Parse()
+	o.queries = flag.Args()
+	if len(o.queries) == 0 {
+		o.queries = []string{"a red circle", "a small yellow star"}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	model, err := encoder.Load(o.model, nil)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	set, err := pictures.Open(o.data)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	t, err := open(ctx, o.db, model)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
+	if err := fill(ctx, t, model, set); err != nil {
+		return err
+	}
+	words, err := model.EncodeTexts(ctx, o.queries...)
+	if err != nil {
+		return err
+	}
+	for i, query := range o.queries {
+		hits, err := t.search(ctx, words.Row(i), o.k)
+		if err != nil {
+			return err
+		}
+		fmt.Println(query)
+		for _, h := range hits {
+			fmt.Printf("  %.3f  %s  %s\n", h.Score, h.Key, h.Meta)
+		}
+	}
+	return nil
+}
+
+// fill embeds what is new in the set or has changed, and deletes what is gone.
+func fill(ctx context.Context, t *table, model *encoder.Model, set *pictures.Set) error {
+	known, err := t.entries(ctx)
+	if err != nil {
+		return err
+	}
+	var todo []string
+	for _, e := range set.Entries() {
+		if meta, ok := known[e.Key]; !ok || meta != e.Meta {
+			todo = append(todo, e.Key)
+		}
+		delete(known, e.Key)
+	}
+	var gone []string
+	for key := range known {
+		gone = append(gone, key)
+	}
+	if err := t.remove(ctx, gone); err != nil {
+		return err
+	}
+	return set.Embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
+		return t.upsert(ctx, entries, e)
+	})
+}

@@ -1,0 +1,217 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/internal/unitrows"
+)
+
+// An index is a safetensors file, which other programs read too, of three
+// tensors:
+//
+//	embeddings  F32 (N, D), normalised rows in the order of their keys
+//	ends        I64 (N, 2), where each row's key and meta end in text
+//	text        U8, all keys and metas
+//
+// Its metadata are those below. Every tensor has a checksum.
+const (
+	indexVersion = "1"
+	maxDim       = 1 << 20 // as for the towers' EmbedDim
+
+	versionKey = "goclip.index"        // indexVersion
+	modelKey   = "goclip.index.model"  // fingerprint, or empty
+	headerKey  = "goclip.index.header" // CRC-32C of the others and the shapes
+)
+
+// headerSum is the checksum of what no tensor's own checksum covers.
+func headerSum(version, model string, embeddings []int) string {
+	line := fmt.Sprintf("%s %s %d", version, model, embeddings)
+	return fmt.Sprintf("%08x", crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// Save writes the index to a file. It replaces an older one only when it is
+// complete, and its bytes depend on the entries alone, not on how they came.
+//
+// Windows replaces no file that is mapped: there, an index that was opened is
+// saved under another name and closed before the files are exchanged.
+func (x *Index) Save(path string) error {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.close == nil {
+		return errClosed
+	}
+	tensors := x.tensors()
+	sums, err := safetensors.Checksums(tensors)
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	err = safetensors.WriteFile(path, tensors, map[string]string{
+		versionKey: indexVersion, modelKey: x.model, headerKey: headerSum(indexVersion, x.model, tensors[0].Shape),
+		safetensors.ChecksumKey: sums,
+	})
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	return nil
+}
+
+func (x *Index) tensors() []safetensors.Tensor {
+	rows := x.sorted()
+	parts, ends, text := make([][]float32, len(rows)), make([]byte, 0, 16*len(rows)), []byte{}
+	for i, row := range rows {
+		parts[i] = x.row(row)
+		for _, s := range []string{x.entries[row].Key, x.entries[row].Meta} {
+			text = append(text, s...)
+			ends = binary.LittleEndian.AppendUint64(ends, uint64(len(text)))
+		}
+	}
+	return []safetensors.Tensor{
+		{Name: "embeddings", Shape: []int{len(rows), x.dim}, Parts: parts},
+		{Name: "ends", DType: tensorfile.I64, Shape: []int{len(rows), 2}, Raw: ends},
+		{Name: "text", DType: tensorfile.U8, Shape: []int{len(text)}, Raw: text},
+	}
+}
+
+// Open opens a file that [Index.Save] wrote, with the embeddings mapped into
+// memory where the system can do that; the file must not be truncated while it
+// is open. The model, where it is not nil, must have the fingerprint of the one
+// that the index was made with. A file of another version, dimension or model is
+// refused, and so is one that is damaged.
+//
+// What is added to the index or deleted from it changes the file only when it is
+// saved. [Index.Close] releases the file.
+func Open(path string, m *encoder.Model) (*Index, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	x, err := read(f, m)
+	if err != nil {
+		return nil, fmt.Errorf("index: %s: %w", path, errors.Join(err, f.Close()))
+	}
+	return x, nil
+}
+
+func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
+	shape, model, err := readHead(f, m)
+	if err != nil {
+		return nil, err
+	}
+	x := New(shape[1])
+	x.model, x.close = model, f.Close
+	if x.entries, err = readEntries(f, shape[0]); err != nil {
+		return nil, err
+	}
+	x.first, x.live, x.gone = shape[0], shape[0], make([]bool, shape[0])
+	mapped := false
+	if x.mapped, mapped = f.View("embeddings"); !mapped {
+		x.mapped = make([]float32, shape[0]*shape[1])
+		if err := f.Float32("embeddings", x.mapped); err != nil {
+			return nil, err
+		}
+	}
+	if i := unitrows.First(x.mapped, x.dim); i >= 0 {
+		return nil, fmt.Errorf("%q %s", x.entries[i].Key, unitrows.Fault(x.row(i)))
+	}
+	return x, nil
+}
+
+// readHead checks all that can be known before the tensors are read.
+func readHead(f *safetensors.File, m *encoder.Model) (shape []int, model string, err error) {
+	meta := f.Metadata()
+	version, ok := meta[versionKey]
+	switch {
+	case !ok:
+		return nil, "", fmt.Errorf("not an index: the metadata lack %s", versionKey)
+	case version != indexVersion:
+		return nil, "", fmt.Errorf("an index of version %q, want %s", version, indexVersion)
+	}
+	keys, names := slices.Sorted(maps.Keys(meta)), slices.Sorted(slices.Values(f.Names()))
+	if want := []string{versionKey, headerKey, modelKey}; !slices.Equal(keys, want) {
+		return nil, "", fmt.Errorf("metadata %q, want %q", keys, want)
+	}
+	if want := []string{"embeddings", "ends", "text"}; !slices.Equal(names, want) {
+		return nil, "", fmt.Errorf("tensors %q, want %q", names, want)
+	}
+	embeddings, _ := f.Info("embeddings")
+	ends, _ := f.Info("ends")
+	text, _ := f.Info("text")
+	shape, model = embeddings.Shape, meta[modelKey]
+	if len(shape) != 2 || shape[1] < 1 || shape[1] > maxDim || embeddings.DType != tensorfile.F32 {
+		return nil, "", fmt.Errorf("embeddings are %s%v, want F32 of entries by 1 to %d", embeddings.DType, shape, maxDim)
+	}
+	if want := []int{shape[0], 2}; !slices.Equal(ends.Shape, want) || ends.DType != tensorfile.I64 {
+		return nil, "", fmt.Errorf("ends are %s%v, want I64%v", ends.DType, ends.Shape, want)
+	}
+	if len(text.Shape) != 1 || text.DType != tensorfile.U8 {
+		return nil, "", fmt.Errorf("text is %s%v, want U8 of one dimension", text.DType, text.Shape)
+	}
+	if got, want := meta[headerKey], headerSum(version, model, shape); got != want {
+		return nil, "", fmt.Errorf("the header is damaged: its checksum is %q, want %s", got, want)
+	}
+	return shape, model, belongs(m, model, shape[1])
+}
+
+// belongs refuses an index of another model than m.
+func belongs(m *encoder.Model, model string, dim int) error {
+	if m == nil {
+		return nil
+	}
+	if want := m.Config().Vision.EmbedDim; dim != want {
+		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
+	}
+	if model == "" {
+		return errors.New("the index does not say which model it was made with")
+	}
+	if want := m.Fingerprint(); model != want {
+		return fmt.Errorf("the index was made with model %.12s…, not with %.12s…", model, want)
+	}
+	return nil
+}
+
+// readEntries reads n keys, which rise, with their metas.
+func readEntries(f *safetensors.File, n int) ([]Entry, error) {
+	ends, err := f.Ints("ends")
+	if err != nil {
+		return nil, err
+	}
+	raw, err := f.Bytes("text")
+	if err != nil {
+		return nil, err
+	}
+	text := string(raw)
+	entries, from := make([]Entry, n), int64(0)
+	next := func(end int64) (string, bool) {
+		if end < from || end > int64(len(text)) {
+			return "", false
+		}
+		s := text[from:end]
+		from = end
+		return s, true
+	}
+	for i := range entries {
+		e := &entries[i]
+		var ok, okMeta bool
+		e.Key, ok = next(ends[2*i])
+		e.Meta, okMeta = next(ends[2*i+1])
+		if !ok || !okMeta {
+			return nil, fmt.Errorf("entry %d ends at %v of %d bytes of text, after one that ends at %d", i, ends[2*i:2*i+2], len(text), from)
+		}
+		if i > 0 && strings.Compare(entries[i-1].Key, e.Key) >= 0 {
+			return nil, fmt.Errorf("key %q after %q: want rising keys", e.Key, entries[i-1].Key)
+		}
+	}
+	if from != int64(len(text)) {
+		return nil, fmt.Errorf("the entries end at byte %d of %d bytes of text", from, len(text))
+	}
+	return entries, nil
+}

@@ -1,0 +1,226 @@
+// Package index searches embeddings by cosine, exactly: in memory, or in a file that
+// is mapped into it.
+package index
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/unitrows"
+)
+
+// Entry is what an index holds beside an embedding.
+type Entry struct {
+	Key  string // names the entry; an index has it once
+	Meta string // whatever the caller wants to have back, JSON say; may be empty
+}
+
+// Index is an exact search by cosine over embeddings, in memory or in a file
+// that is mapped into it. All methods may be called from several goroutines at
+// once.
+type Index struct {
+	mu    sync.RWMutex
+	dim   int
+	model string // fingerprint of the model whose embeddings these are; "" where it is not known
+
+	// Rows are numbered through both parts. The first come from a file, in the
+	// order of their keys, and are never written to.
+	mapped, added []float32
+	first         int            // row of added
+	entries       []Entry        // of each row
+	gone          []bool         // rows that were deleted
+	at            map[string]int // rows of added, by key
+	free          []int          // rows of added that were deleted, to be used again
+	live          int            // rows that were not
+	close         func() error   // nil once the index is closed
+}
+
+// New returns an empty index of embeddings of dim numbers. See [Of] for one that
+// remembers whose embeddings they are.
+func New(dim int) *Index {
+	return &Index{dim: dim, at: make(map[string]int), close: func() error { return nil }}
+}
+
+// Of returns an empty index of a model's embeddings. It carries the model's
+// Fingerprint, which [Open] compares.
+func Of(m *encoder.Model) *Index {
+	x := New(m.Config().Vision.EmbedDim)
+	x.model = m.Fingerprint()
+	return x
+}
+
+// Dim returns the size of the embeddings.
+func (x *Index) Dim() int { return x.dim }
+
+// Len returns the number of entries.
+func (x *Index) Len() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.live
+}
+
+// Get returns the entry of a key.
+func (x *Index) Get(key string) (Entry, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	row, ok := x.find(key)
+	if !ok {
+		return Entry{}, false
+	}
+	return x.entries[row], true
+}
+
+// Entries yields the entries in the order of their keys, as they were when the
+// loop began.
+func (x *Index) Entries() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		x.mu.RLock()
+		rows := x.sorted()
+		entries := make([]Entry, len(rows))
+		for i, row := range rows {
+			entries[i] = x.entries[row]
+		}
+		x.mu.RUnlock()
+		for _, e := range entries {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Add puts normalised embeddings into the index, entries[i] naming row i of e. An
+// entry whose key is there takes the place of the old one. On an error nothing
+// has changed.
+func (x *Index) Add(entries []Entry, e *encoder.Embeddings) error {
+	if err := x.admissible(entries, e); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.close == nil {
+		return errClosed
+	}
+	for i, entry := range entries {
+		if row, ok := x.find(entry.Key); ok {
+			x.remove(row)
+		}
+		x.put(entry, e.Row(i))
+	}
+	return nil
+}
+
+func (x *Index) admissible(entries []Entry, e *encoder.Embeddings) error {
+	switch {
+	case e.Dim != x.dim:
+		return fmt.Errorf("embeddings of %d numbers, want %d", e.Dim, x.dim)
+	case len(entries) != e.N:
+		return fmt.Errorf("%d entries for %d embeddings", len(entries), e.N)
+	}
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	if i := unitrows.First(e.Data, e.Dim); i >= 0 {
+		return fmt.Errorf("%q %s", entries[i].Key, unitrows.Fault(e.Row(i)))
+	}
+	seen := make(map[string]bool, len(entries))
+	for _, entry := range entries {
+		if seen[entry.Key] {
+			return fmt.Errorf("key %q is given twice", entry.Key)
+		}
+		seen[entry.Key] = true
+	}
+	return nil
+}
+
+// Delete removes the entries of the keys and returns how many there were.
+func (x *Index) Delete(keys ...string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for _, key := range keys {
+		if row, ok := x.find(key); ok {
+			x.remove(row)
+			n++
+		}
+	}
+	return n
+}
+
+// Close releases the file of an index that was opened. The index is empty
+// afterwards, and cannot be added to, searched or saved.
+func (x *Index) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.close == nil {
+		return nil
+	}
+	err := x.close()
+	x.mapped, x.added, x.first, x.entries, x.gone, x.free, x.live = nil, nil, 0, nil, nil, nil, 0
+	x.at, x.close = nil, nil
+	return err
+}
+
+var errClosed = errors.New("index: closed")
+
+// find returns the row of a key.
+func (x *Index) find(key string) (int, bool) {
+	if row, ok := x.at[key]; ok {
+		return row, true
+	}
+	row, ok := slices.BinarySearchFunc(x.entries[:x.first], key, func(e Entry, key string) int {
+		return strings.Compare(e.Key, key)
+	})
+	return row, ok && !x.gone[row]
+}
+
+// row returns the embedding of a row.
+func (x *Index) row(i int) []float32 { return x.rows(i, i+1) }
+
+// rows returns the embeddings of rows that lie in one part.
+func (x *Index) rows(from, to int) []float32 {
+	if from >= x.first {
+		return x.added[(from-x.first)*x.dim : (to-x.first)*x.dim]
+	}
+	return x.mapped[from*x.dim : to*x.dim]
+}
+
+func (x *Index) put(entry Entry, embedding []float32) {
+	row := len(x.entries)
+	if n := len(x.free); n > 0 {
+		row, x.free = x.free[n-1], x.free[:n-1]
+	} else {
+		x.entries, x.gone = append(x.entries, Entry{}), append(x.gone, false)
+		x.added = append(x.added, embedding...)
+	}
+	x.entries[row], x.gone[row], x.at[entry.Key] = entry, false, row
+	copy(x.row(row), embedding)
+	x.live++
+}
+
+func (x *Index) remove(row int) {
+	x.gone[row] = true
+	x.live--
+	if row >= x.first { // the file's keys stay, for find
+		delete(x.at, x.entries[row].Key)
+		x.entries[row] = Entry{}
+		x.free = append(x.free, row)
+	}
+}
+
+// sorted returns the rows that are there in the order of their keys.
+func (x *Index) sorted() []int {
+	rows := make([]int, 0, x.live)
+	for row := range x.entries {
+		if !x.gone[row] {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b int) int { return strings.Compare(x.entries[a].Key, x.entries[b].Key) })
+	return rows
+}

@@ -1,0 +1,107 @@
+package nn
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
+)
+
+// ChannelsLast reorders images: (B, C, H, W) → (B, H, W, C).
+func ChannelsLast(x *G.Node) *G.Node {
+	WantShape("channels last", "input", x, -1, -1, -1, -1)
+	s := x.Shape()
+	c, area := s[1], s[2]*s[3]
+	each := func(f func(first, last int)) {
+		parallel.For(s[0], func(b int) {
+			for i := range area {
+				for j := range c {
+					f((b*c+j)*area+i, (b*area+i)*c+j)
+				}
+			}
+		})
+	}
+	return Apply(Op{
+		Name:  "channels last",
+		Shape: tensor.Shape{s[0], s[2], s[3], c}, // (B, H, W, C)
+		Forward: func(y []float32, x Inputs) {
+			in := x.F32(0)
+			each(func(first, last int) { y[last] = in[first] })
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			each(func(first, last int) { dx[first] = dy[last] })
+		})},
+	}, x)
+}
+
+// AvgPool2D averages squares of size×size pixels side by side: (B, H, W, C) →
+// (B, H/size, W/size, C). Pixels beyond the last whole square are dropped.
+func AvgPool2D(x *G.Node, size int) *G.Node {
+	WantShape("average pool", "input", x, -1, -1, -1, -1)
+	s := x.Shape()
+	h, w, c := s[1], s[2], s[3]
+	if size < 1 || h < size || w < size {
+		Fail("average pool", "no whole square of %d×%d in input %v", size, size, s)
+	}
+	oh, ow, share := h/size, w/size, 1/float32(size*size)
+	// each visits the pixels of every square, row by row of the output.
+	each := func(f func(pixel, square int)) {
+		parallel.For(s[0]*oh, func(r int) {
+			b, top := r/oh, r%oh*size
+			for o := range ow {
+				for i := range size * size {
+					f(((b*h+top+i/size)*w+o*size+i%size)*c, (r*ow+o)*c)
+				}
+			}
+		})
+	}
+	return Apply(Op{
+		Name:  "average pool",
+		Shape: tensor.Shape{s[0], oh, ow, c}, // (B, H/size, W/size, C)
+		Forward: func(y []float32, x Inputs) {
+			in := x.F32(0)
+			clear(y)
+			each(func(pixel, square int) { kernel.Axpy(y[square:][:c], share, in[pixel:][:c]) })
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			clear(dx)
+			each(func(pixel, square int) { kernel.Axpy(dx[pixel:][:c], share, dy[square:][:c]) })
+		})},
+	}, x)
+}
+
+// PrependMean makes tokens of pixels, with their mean before them: (B, H, W, C)
+// → (B, 1+H·W, C).
+func PrependMean(x *G.Node) *G.Node {
+	WantShape("mean token", "input", x, -1, -1, -1, -1)
+	s := x.Shape()
+	b, l, c := s[0], s[1]*s[2], s[3]
+	if l == 0 {
+		Fail("mean token", "no pixels in input %v", s)
+	}
+	return Apply(Op{
+		Name:  "mean token",
+		Shape: tensor.Shape{b, 1 + l, c}, // (B, 1+H·W, C)
+		Forward: func(y []float32, x Inputs) {
+			for i := range b {
+				in, out := x.F32(0)[i*l*c:][:l*c], y[i*(1+l)*c:][:(1+l)*c]
+				copy(out[c:], in)
+				kernel.ColSum(out[:c], in, l, c)
+				for j := range c {
+					out[j] /= float32(l)
+				}
+			}
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			for i := range b {
+				d := dy[i*(1+l)*c:][:(1+l)*c]
+				for t := range l {
+					row := dx[(i*l+t)*c:][:c]
+					copy(row, d[(1+t)*c:])
+					kernel.Axpy(row, 1/float32(l), d[:c])
+				}
+			}
+		})},
+	}, x)
+}

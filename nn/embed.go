@@ -1,0 +1,167 @@
+package nn
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
+)
+
+// Embedding looks up rows: ids (B, L) int32 in table (V, W) → (B, L, W). An id
+// outside [0, V) is an error of the run.
+func Embedding(ids, table *G.Node) *G.Node {
+	WantShape("token embedding", "ids", ids, -1, -1)
+	WantShape("token embedding", "table", table, -1, -1)
+	b, l := ids.Shape()[0], ids.Shape()[1]
+	v, w := table.Shape()[0], table.Shape()[1]
+	return Apply(Op{
+		Name:  "token embedding",
+		Shape: tensor.Shape{b, l, w}, // (B, L, W)
+		Forward: func(y []float32, x Inputs) {
+			table := x.F32(1)
+			for i, id := range x.I32(0) {
+				if id < 0 || int(id) >= v {
+					Fail("token embedding", "id %d of sample %d at position %d is outside the vocabulary of %d", id, i/l, i%l, v)
+				}
+				copy(y[i*w:][:w], table[int(id)*w:])
+			}
+		},
+		Backward: []Pullback{{}, Back(func(dt []float32, x Inputs, _, dy []float32) {
+			clear(dt)
+			for i, id := range x.I32(0) {
+				kernel.Axpy(dt[int(id)*w:][:w], 1, dy[i*w:][:w])
+			}
+		})},
+	}, ids, table)
+}
+
+// AddPositions adds row i of pos to token i: (B, L, W) + (≥L, W) → (B, L, W).
+func AddPositions(x, pos *G.Node) *G.Node {
+	WantShape("positional embedding", "input", x, -1, -1, -1)
+	s := x.Shape()
+	b, l, w := s[0], s[1], s[2]
+	WantShape("positional embedding", "table", pos, -1, w)
+	rows := pos.Shape()[0]
+	if rows < l {
+		Fail("positional embedding", "%d tokens, but %d positions", l, rows)
+	}
+	return Apply(Op{
+		Name:  "positional embedding",
+		Shape: s,
+		Forward: func(y []float32, x Inputs) {
+			kernel.AddRows(y, x.F32(0), x.F32(1)[:l*w], b, l*w)
+		},
+		Backward: []Pullback{Through(), Back(func(dpos []float32, _ Inputs, _, dy []float32) {
+			kernel.ColSum(dpos[:l*w], dy, b, l*w)
+			clear(dpos[l*w:])
+		})},
+	}, x, pos)
+}
+
+// Prepend puts the vector cls, (W), before each sample's tokens: (B, P, W) →
+// (B, 1+P, W).
+func Prepend(cls, x *G.Node) *G.Node {
+	WantShape("class token", "input", x, -1, -1, -1)
+	b, p, w := x.Shape()[0], x.Shape()[1], x.Shape()[2]
+	WantShape("class token", "class embedding", cls, w)
+	return Apply(Op{
+		Name:  "class token",
+		Shape: tensor.Shape{b, 1 + p, w}, // (B, 1+P, W)
+		Forward: func(y []float32, x Inputs) {
+			for i := range b {
+				row := y[i*(1+p)*w:]
+				copy(row[:w], x.F32(0))
+				copy(row[w:][:p*w], x.F32(1)[i*p*w:])
+			}
+		},
+		Backward: []Pullback{
+			Back(func(dcls []float32, _ Inputs, _, dy []float32) {
+				clear(dcls)
+				for i := range b {
+					kernel.Axpy(dcls, 1, dy[i*(1+p)*w:][:w])
+				}
+			}),
+			Back(func(dx []float32, _ Inputs, _, dy []float32) {
+				for i := range b {
+					copy(dx[i*p*w:][:p*w], dy[(i*(1+p)+1)*w:])
+				}
+			}),
+		},
+	}, cls, x)
+}
+
+// PatchEmbed cuts images into square patches and projects each, a convolution
+// whose stride is its kernel's size: pixels (B, 3, H, W), weight
+// (width, 3, patch, patch) → (B, P, width), patches in row-major order. Rows and
+// columns of pixels beyond the last whole patch are dropped.
+func PatchEmbed(pixels *G.Node, weight *Param) *G.Node {
+	return patchEmbed(pixels, weight.Node(pixels.Graph()), weight)
+}
+
+func patchEmbed(pixels, weight *G.Node, param *Param) *G.Node {
+	WantShape("patch embedding", "pixels", pixels, -1, -1, -1, -1)
+	WantShape("patch embedding", "weight", weight, -1, pixels.Shape()[1], -1, -1)
+	s, ws := pixels.Shape(), weight.Shape()
+	p := patches{b: s[0], c: s[1], h: s[2], w: s[3], size: ws[2]}
+	if ws[3] != p.size || p.size < 1 || p.h < p.size || p.w < p.size {
+		Fail("patch embedding", "weight %v does not cut pixels %v into square patches", ws, s)
+	}
+	n, k, width := p.count(), p.c*p.size*p.size, ws[0]
+	var cols []float32 // the patches as rows, (B·P, c·size·size)
+	return Apply(Op{
+		Name:  "patch embedding",
+		Shape: tensor.Shape{p.b, n, width}, // (B, P, width)
+		Forward: func(y []float32, x Inputs) {
+			if cols == nil {
+				cols = make([]float32, p.b*n*k)
+			}
+			p.cut(cols, x.F32(0))
+			if w := param.pack(kernel.NT, width, k); w != nil {
+				kernel.GemmPacked(p.b*n, 1, cols, k, w, nil, 0, y, width)
+				return
+			}
+			kernel.Gemm(kernel.NT, p.b*n, width, k, 1, cols, k, x.F32(1), k, 0, y, width)
+		},
+		Backward: []Pullback{
+			Back(func(dx []float32, x Inputs, _, dy []float32) {
+				d := make([]float32, p.b*n*k)
+				kernel.Gemm(kernel.NN, p.b*n, k, width, 1, dy, width, x.F32(1), k, 0, d, k)
+				p.paste(dx, d)
+			}),
+			Back(func(dw []float32, _ Inputs, _, dy []float32) {
+				kernel.Gemm(kernel.TN, width, k, p.b*n, 1, dy, width, cols, k, 0, dw, k)
+			}),
+		},
+	}, pixels, weight)
+}
+
+// patches is the geometry of cutting (b, c, h, w) into squares.
+type patches struct{ b, c, h, w, size int }
+
+func (p patches) count() int { return (p.h / p.size) * (p.w / p.size) }
+
+func (p patches) cut(rows, pixels []float32) {
+	p.each(func(row, image int) { copy(rows[row:][:p.size], pixels[image:]) })
+}
+
+func (p patches) paste(pixels, rows []float32) {
+	clear(pixels)
+	p.each(func(row, image int) { copy(pixels[image:][:p.size], rows[row:]) })
+}
+
+// each visits the runs of size pixels that lie together in a patch and in the
+// image, with the offset of each in the two.
+func (p patches) each(f func(row, image int)) {
+	s, gw := p.size, p.w/p.size
+	parallel.For(p.b, func(b int) {
+		for i := range p.count() {
+			top, left := i/gw*s, i%gw*s
+			for c := range p.c {
+				for y := range s {
+					f((((b*p.count()+i)*p.c+c)*s+y)*s, ((b*p.c+c)*p.h+top+y)*p.w+left)
+				}
+			}
+		}
+	})
+}

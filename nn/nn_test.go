@@ -1,0 +1,367 @@
+package nn_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/nn"
+)
+
+// layer is one op under test: how to add it to a graph, and what it computes.
+type layer struct {
+	name   string
+	shapes [][]int // of the differentiable inputs
+	build  func(g *G.ExprGraph, x []*G.Node) *G.Node
+	ref    func(x [][]float64) []float64
+}
+
+func ints(g *G.ExprGraph, name string, v []int32, shape ...int) *G.Node {
+	return G.NewTensor(g, tensor.Int32, len(shape), G.WithName(name), G.WithShape(shape...),
+		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
+}
+
+func layers() []layer {
+	const b, l, w, heads = 2, 5, 12, 3
+	last := []int32{2, 4}
+	act := func(name string, a kernel.Activation, f func(float64) float64) layer {
+		return layer{name, [][]int{{3, 37}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Activate(a, x[0]) },
+			func(x [][]float64) []float64 { return each(x[0], f) }}
+	}
+	attention := func(name string, m nn.Mask, seen func(n, i, j int) bool) layer {
+		return layer{name, [][]int{{b, l, 3 * w}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node {
+				var at *G.Node
+				if m == nn.Padding {
+					at = ints(g, "last", last, b)
+				}
+				return nn.Attention(x[0], heads, m, at)
+			},
+			func(x [][]float64) []float64 { return refAttention(x[0], b, l, w, heads, seen) }}
+	}
+	return []layer{
+		{"linear", [][]int{{b, l, w}, {7, w}, {7}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LinearOf(x[0], x[1], x[2]) },
+			func(x [][]float64) []float64 { return refLinear(x[0], x[1], x[2], w, 7) }},
+		{"linear without bias", [][]int{{b, w}, {7, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LinearOf(x[0], x[1], nil) },
+			func(x [][]float64) []float64 { return refLinear(x[0], x[1], nil, w, 7) }},
+		{"low rank", [][]int{{b, l, w}, {3, w}, {7, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LowRankOf(x[0], x[1], x[2], 0.5) },
+			func(x [][]float64) []float64 {
+				h := each(refLinear(x[0], x[1], nil, w, 3), func(v float64) float64 { return v / 2 })
+				return refLinear(h, x[2], nil, 3, 7)
+			}},
+		{"matmul", [][]int{{b, l, w}, {w, 7}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.MatMul(x[0], x[1]) },
+			func(x [][]float64) []float64 { return refLinear(x[0], transpose(x[1], w, 7), nil, w, 7) }},
+		{"layer norm", [][]int{{b, l, w}, {w}, {w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LayerNormOf(x[0], x[1], x[2], 1e-5) },
+			func(x [][]float64) []float64 { return refLayerNorm(x[0], x[1], x[2], 1e-5) }},
+		{"l2 normalize", [][]int{{b, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.L2Normalize(x[0]) },
+			func(x [][]float64) []float64 { return refNormalize(x[0], w) }},
+		act("gelu", kernel.GELU, refGELU),
+		act("gelu_tanh", kernel.GELUTanh, refGELUTanh),
+		act("quick_gelu", kernel.QuickGELU, refQuickGELU),
+		{"exp", [][]int{{3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Exp(x[0]) },
+			func(x [][]float64) []float64 { return each(x[0], math.Exp) }},
+		{"add", [][]int{{b, l, w}, {b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Add(x[0], x[1]) },
+			func(x [][]float64) []float64 { return plus(x[0], x[1]) }},
+		attention("attention", nn.NoMask, func(_, _, _ int) bool { return true }),
+		attention("causal attention", nn.Causal, func(_, i, j int) bool { return j <= i }),
+		attention("padded attention", nn.Padding, func(n, _, j int) bool { return j <= int(last[n]) }),
+		{"token embedding", [][]int{{9, w}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node {
+				return nn.Embedding(ints(g, "ids", []int32{0, 8, 3, 3, 3, 1}, 2, 3), x[0])
+			},
+			func(x [][]float64) []float64 {
+				var y []float64
+				for _, id := range []int{0, 8, 3, 3, 3, 1} {
+					y = append(y, x[0][id*w:][:w]...)
+				}
+				return y
+			}},
+		{"positional embedding", [][]int{{b, l, w}, {l + 2, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AddPositions(x[0], x[1]) },
+			func(x [][]float64) []float64 {
+				pos := x[1][:l*w]
+				return plus(x[0], append(append([]float64{}, pos...), pos...))
+			}},
+		{"class token", [][]int{{w}, {b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Prepend(x[0], x[1]) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for n := range b {
+					y = append(append(y, x[0]...), x[1][n*l*w:][:l*w]...)
+				}
+				return y
+			}},
+		{"patch embedding", [][]int{{b, 3, 9, 7}, {5, 3, 3, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbedOf(x[0], x[1]) },
+			func(x [][]float64) []float64 { return refPatchEmbed(x[0], x[1], b, 3, 9, 7, 3, 5) }},
+		{"token", [][]int{{b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Token(x[0], 1) },
+			func(x [][]float64) []float64 {
+				return append(append([]float64{}, x[0][w:2*w]...), x[0][(l+1)*w:][:w]...)
+			}},
+		{"token at", [][]int{{b, l, w}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node { return nn.TokenAt(x[0], ints(g, "at", last, b)) },
+			func(x [][]float64) []float64 {
+				return append(append([]float64{}, x[0][2*w:3*w]...), x[0][(l+4)*w:][:w]...)
+			}},
+		{"keep", [][]int{{b, l, w}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node {
+				return nn.Keep(x[0], ints(g, "at", []int32{0, 2, 3, 3}, b, 2), 1)
+			},
+			func(x [][]float64) []float64 {
+				var y []float64
+				for _, row := range []int{0, 1, 3, l, l + 4, l + 4} {
+					y = append(y, x[0][row*w:][:w]...)
+				}
+				return y
+			}},
+		{"mean", [][]int{{b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Mean(x[0], 1) },
+			func(x [][]float64) []float64 { return refMean(x[0], b, l, w, func(int) (int, int) { return 1, l }) }},
+		{"mean through", [][]int{{b, l, w}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node { return nn.MeanThrough(x[0], ints(g, "last", last, b)) },
+			func(x [][]float64) []float64 {
+				return refMean(x[0], b, l, w, func(n int) (int, int) { return 0, int(last[n]) + 1 })
+			}},
+	}
+}
+
+func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
+	y := make([]float64, b*w)
+	for n := range b {
+		from, to := span(n)
+		for t := from; t < to; t++ {
+			for j := range w {
+				y[n*w+j] += x[(n*l+t)*w+j] / float64(to-from)
+			}
+		}
+	}
+	return y
+}
+
+// TestGradients holds each layer between stock gorgonia nodes,
+//
+//	cost = Σ weight ∘ layer(mask ∘ x)
+//
+// and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
+// a Machine and on a bare tape machine, with central differences in float64.
+func TestGradients(t *testing.T) {
+	for _, l := range slices.Concat(layers(), convLayers()) {
+		t.Run(l.name, func(t *testing.T) {
+			c := newCase(l)
+			want := c.differences()
+			for _, how := range []string{"ours", "stock", "lisp"} {
+				cost, grads := c.run(t, how)
+				if diff := math.Abs(cost - c.cost(c.x)); !(diff <= 1e-5*(1+math.Abs(cost))) {
+					t.Errorf("%s: cost %g, want %g", how, cost, c.cost(c.x))
+				}
+				for i := range want {
+					compare(t, fmt.Sprintf("%s: gradient of input %d", how, i), grads[i], want[i])
+				}
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, what string, got []float32, want []float64) {
+	t.Helper()
+	var top float64
+	for _, v := range want {
+		top = math.Max(top, math.Abs(v))
+	}
+	tol := 1e-5*top + 1e-6
+	for i := range want {
+		if diff := math.Abs(float64(got[i]) - want[i]); !(diff <= tol) {
+			t.Fatalf("%s: element %d is %g, want %g, tolerance %g", what, i, got[i], want[i], tol)
+		}
+	}
+}
+
+type gradCase struct {
+	layer
+	x, mask [][]float64
+	weight  []float64
+}
+
+func newCase(l layer) *gradCase {
+	rng := rand.New(rand.NewPCG(7, uint64(len(l.name))))
+	draw := func(n int) []float64 {
+		v := make([]float64, n)
+		for i := range v {
+			v[i] = float64(float32(rng.NormFloat64()))
+		}
+		return v
+	}
+	c := &gradCase{layer: l}
+	for _, s := range l.shapes {
+		n := tensor.Shape(s).TotalSize()
+		c.x, c.mask = append(c.x, draw(n)), append(c.mask, draw(n))
+	}
+	c.weight = draw(len(l.ref(c.x)))
+	return c
+}
+
+func (c *gradCase) cost(x [][]float64) float64 {
+	masked := make([][]float64, len(x))
+	for i := range x {
+		masked[i] = make([]float64, len(x[i]))
+		for j := range x[i] {
+			masked[i][j] = x[i][j] * c.mask[i][j]
+		}
+	}
+	var sum float64
+	for i, y := range c.ref(masked) {
+		sum += y * c.weight[i]
+	}
+	return sum
+}
+
+func (c *gradCase) differences() [][]float64 {
+	const h = 1e-5
+	grads := make([][]float64, len(c.x))
+	for i, x := range c.x {
+		grads[i] = make([]float64, len(x))
+		for j, v := range x {
+			x[j] = v + h
+			up := c.cost(c.x)
+			x[j] = v - h
+			grads[i][j] = (up - c.cost(c.x)) / (2 * h)
+			x[j] = v
+		}
+	}
+	return grads
+}
+
+func leaf(g *G.ExprGraph, name string, v []float64, shape []int) *G.Node {
+	data := make([]float32, len(v))
+	for i := range v {
+		data[i] = float32(v[i])
+	}
+	return G.NewTensor(g, tensor.Float32, len(shape), G.WithName(name), G.WithShape(shape...),
+		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))))
+}
+
+func (c *gradCase) run(t *testing.T, how string) (float64, [][]float32) {
+	t.Helper()
+	g := G.NewGraph()
+	var xs, in []*G.Node
+	for i, s := range c.shapes {
+		x := leaf(g, fmt.Sprint("x", i), c.x[i], s)
+		xs = append(xs, x)
+		in = append(in, G.Must(G.HadamardProd(x, leaf(g, fmt.Sprint("mask", i), c.mask[i], s))))
+	}
+	y := c.build(g, in)
+	cost := G.Must(G.Sum(G.Must(G.HadamardProd(y, leaf(g, "weight", c.weight, y.Shape())))))
+	grads := make([][]float32, len(xs))
+	switch how {
+	case "ours":
+		nodes, err := nn.Grad(cost, xs...)
+		must(t, err)
+		m, err := nn.NewMachine(g, append(nodes, cost)...)
+		must(t, err)
+		must(t, m.Run())
+		must(t, m.Run()) // buffers that went round once more hold the same
+		for i, n := range nodes {
+			grads[i] = n.Value().Data().([]float32)
+		}
+	case "stock":
+		nodes, err := G.Grad(cost, xs...)
+		must(t, err)
+		vm := G.NewTapeMachine(g)
+		must(t, vm.RunAll())
+		for i, n := range nodes {
+			grads[i] = n.Value().Data().([]float32)
+		}
+	case "lisp":
+		must(t, G.NewLispMachine(g).RunAll())
+		for i, x := range xs {
+			v, err := x.Grad()
+			must(t, err)
+			grads[i] = v.Data().([]float32)
+		}
+	}
+	return float64(cost.Value().Data().(float32)), grads
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestShapeErrors names the layer and the shapes of what does not fit.
+func TestShapeErrors(t *testing.T) {
+	g := G.NewGraph()
+	m := func(name string, shape ...int) *G.Node {
+		return leaf(g, name, make([]float64, tensor.Shape(shape).TotalSize()), shape)
+	}
+	for _, c := range []struct {
+		want  string
+		build func()
+	}{
+		{"linear: input (2, 3) ends in 3, weight (4, 5) takes 5", func() { nn.LinearOf(m("a", 2, 3), m("w", 4, 5), nil) }},
+		{"attention: qkv (1, 2, 9) does not split into q, k and v of 2 heads", func() { nn.Attention(m("q", 1, 2, 9), 2, nn.NoMask, nil) }},
+		{"attention: a padding mask without last tokens", func() { nn.Attention(m("q6", 1, 2, 6), 2, nn.Padding, nil) }},
+		{"add: shapes (2, 3) and (3, 2) differ", func() { nn.Add(m("c", 2, 3), m("d", 3, 2)) }},
+		{"mean: no tokens from -1 of 2 on", func() { nn.Mean(m("t", 1, 2, 3), -1) }},
+		{"positional embedding: 4 tokens, but 3 positions", func() { nn.AddPositions(m("e", 1, 4, 2), m("f", 3, 2)) }},
+		{"keep: the first 5 and 1 others of 4 tokens", func() { nn.Keep(m("k", 1, 4, 2), m("at", 1, 1), 5) }},
+		{"keep: positions has shape (2, 1), want (1, any)", func() { nn.Keep(m("k2", 1, 4, 2), m("at2", 2, 1), 1) }},
+		{"token: position 4 of 4", func() { nn.Token(m("h", 1, 4, 2), 4) }},
+	} {
+		var err error
+		func() {
+			defer nn.Catch(&err, "test")
+			c.build()
+		}()
+		if err == nil || err.Error() != "test: "+c.want {
+			t.Errorf("got error %v, want test: %s", err, c.want)
+		}
+	}
+}
+
+// TestRunErrors turns a panic inside an op into an error of the run.
+func TestRunErrors(t *testing.T) {
+	g := G.NewGraph()
+	nn.Embedding(ints(g, "ids", []int32{0, 1, 9, 2}, 2, 2), leaf(g, "table", make([]float64, 6), []int{3, 2}))
+	m, err := nn.NewMachine(g)
+	must(t, err)
+	err = m.Run()
+	want := "id 9 of sample 1 at position 0 is outside the vocabulary of 3"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want …%s", err, want)
+	}
+}
+
+// TestMachineMemory runs a deep chain: its buffers are those of a few layers.
+func TestMachineMemory(t *testing.T) {
+	g := G.NewGraph()
+	x := leaf(g, "x", make([]float64, 1000), []int{10, 100})
+	y := x
+	for range 50 {
+		y = nn.Activate(kernel.GELU, y)
+	}
+	m, err := nn.NewMachine(g, y)
+	must(t, err)
+	must(t, m.Run())
+	if got := m.Buffers(); got > 3 {
+		t.Errorf("a chain of 50 layers borrowed %d buffers, want at most 3", got)
+	}
+}

@@ -1,0 +1,77 @@
+package tokenizer
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Save writes the vocabulary into dir as vocab.json and merges.txt, from which
+// [Load] makes a tokenizer of the same ids. How captions are cleaned
+// is not in these files.
+func (b *BPE) Save(dir string) error {
+	for _, file := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{{vocabFile, b.writeVocab}, {mergesFile, b.writeMerges}} {
+		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
+			return fmt.Errorf("tokenizer: %w", err)
+		}
+	}
+	return nil
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	err = write(w)
+	if flushed := w.Flush(); err == nil {
+		err = flushed
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// writeVocab writes a JSON object in the order of the ids.
+func (b *BPE) writeVocab(w io.Writer) error {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	for id, symbol := range b.symbols {
+		out.Reset()
+		if err := e.Encode(symbol); err != nil {
+			return err
+		}
+		separator := ","
+		if id == 0 {
+			separator = "{"
+		}
+		key := strings.TrimSuffix(out.String(), "\n")
+		if _, err := fmt.Fprintf(w, "%s%s:%d", separator, key, id); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, "}\n")
+	return err
+}
+
+func (b *BPE) writeMerges(w io.Writer) error {
+	if _, err := io.WriteString(w, "#version: 0.2\n"); err != nil {
+		return err
+	}
+	for _, m := range b.merges {
+		if _, err := fmt.Fprintf(w, "%s %s\n", b.symbols[m.left], b.symbols[m.right]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

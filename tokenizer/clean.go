@@ -1,0 +1,58 @@
+package tokenizer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goclip/goclip/internal/textclean"
+)
+
+// Clean says what is done to a caption before it is split into words. In every
+// mode mojibake is repaired and plain forms replace typographic ones (by ftfy's
+// rules), HTML's character references are resolved, and runs of white space
+// become one space. What a letter, a number or a space is, is up to the Unicode
+// version of the Go release, 15.0 for Go 1.26. The zero value is CleanLower.
+type Clean string
+
+const (
+	// CleanLower also lower-cases. All of OpenAI's models use it.
+	CleanLower Clean = "lower"
+	// CleanWhitespace does no more.
+	CleanWhitespace Clean = "whitespace"
+	// CleanCanonicalize also lower-cases, turns "_" into a space and removes
+	// the rest of ASCII's punctuation.
+	CleanCanonicalize Clean = "canonicalize"
+)
+
+func (c Clean) validate() error {
+	switch c {
+	case "", CleanLower, CleanWhitespace, CleanCanonicalize:
+		return nil
+	}
+	return fmt.Errorf("tokenizer: clean is %q, want %q, %q or %q", string(c), CleanLower, CleanWhitespace, CleanCanonicalize)
+}
+
+// Text returns s cleaned. Bytes that are not UTF-8 are read as U+FFFD, one for
+// each character cut short and for each other stray byte.
+func (c Clean) Text(s string) string {
+	s = textclean.Fix(s)
+	s = textclean.UnescapeHTML(textclean.UnescapeHTML(s))
+	switch c {
+	case CleanWhitespace:
+		return textclean.CollapseSpace(s)
+	case CleanCanonicalize:
+		s = textclean.Lower(strings.Map(dropPunctuation, s))
+		return textclean.CollapseSpace(s)
+	}
+	return textclean.Lower(textclean.CollapseSpace(s))
+}
+
+func dropPunctuation(r rune) rune {
+	switch {
+	case r == '_':
+		return ' '
+	case '!' <= r && r <= '/', ':' <= r && r <= '@', '[' <= r && r <= '`', '{' <= r && r <= '~':
+		return -1
+	}
+	return r
+}

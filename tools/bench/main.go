@@ -1,0 +1,65 @@
+// Bench times goclip beside PyTorch and ONNX Runtime: each work is done by one
+// and then by the other, in processes of their own, several times over, and the
+// best of each counts. It prints a table and exits with 1 where a ratio is under
+// its bar.
+//
+//	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
+//
+// The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
+// checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"regexp"
+)
+
+// options are where things are and how often they are done.
+type options struct {
+	peers, checkpoint, data, vocab string
+	scripts                        string // folder of our own scripts for the peers
+	rounds                         int
+	only                           *regexp.Regexp
+}
+
+func main() {
+	log.SetFlags(0)
+	var o options
+	flag.StringVar(&o.peers, "peers", "", "folder of the peers' programs")
+	flag.StringVar(&o.checkpoint, "checkpoint", "", "folder of a ViT-B/32 in Hugging Face's layout with image.onnx and text.onnx")
+	flag.StringVar(&o.data, "data", "", "folder with photos/*.jpg and captions/test.csv")
+	flag.StringVar(&o.vocab, "vocab", "", "folder of CLIP's vocabulary")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
+	only := flag.String("only", "", "regular expression of the works to do; all where empty")
+	ours := flag.String("ours", "", "do our side of one work and print what it took; the program calls itself so")
+	flag.Parse()
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		log.Fatalf("bench: -only: %v", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if *ours != "" {
+		if err := o.measure(ctx, *ours); err != nil {
+			log.Fatalf("bench: %s: %v", *ours, err)
+		}
+		return
+	}
+	if flag.NArg() > 0 || o.peers == "" || o.checkpoint == "" || o.data == "" || o.vocab == "" || o.rounds < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	results, err := o.run(ctx)
+	if err != nil {
+		log.Fatalf("bench: %v", err)
+	}
+	if !report(os.Stdout, results) {
+		fmt.Println("a ratio is under its bar")
+		os.Exit(1)
+	}
+}
