@@ -25,7 +25,7 @@ func ConfigByName(name string) (Spec, bool) {
 // allPublished are the families' configurations, by name.
 func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
-	for _, family := range []map[string]func() Spec{publishedCLIP()} {
+	for _, family := range []map[string]func() Spec{publishedCLIP(), publishedSigLIP()} {
 		maps.Copy(all, family)
 	}
 	return all

@@ -58,6 +58,7 @@ func FuzzOpenCLIP(f *testing.F) {
 		`{"model_cfg": {"embed_dim": 512}}`,
 		`{"model_cfg": {"embed_dim": 48, "quick_gelu": true, "vision_cfg": {"image_size": [32, 48], "layers": [1, 1, 1, 1], "width": 8, "patch_size": null}, "text_cfg": {"heads": 4}}, "preprocess_cfg": {"mean": 0.5}}`,
 		`{"model_cfg": {"embed_dim": 64, "init_logit_bias": -10, "custom_text": true, "vision_cfg": {"pool_type": "avg", "layers": 1, "final_ln_after_pool": true, "mlp_ratio": 4.3637}, "text_cfg": {"no_causal_mask": true, "proj_bias": true, "pool_type": "last", "norm_kwargs": {"eps": 1e-06}}}}`,
+		`{"model_cfg": {"embed_dim": 64, "custom_text": true, "init_logit_bias": -10, "vision_cfg": {"image_size": 32, "timm_model_name": "vit_so400m_patch14_siglip_224", "timm_pool": "map", "timm_proj": "none", "timm_model_kwargs": {"img_size": 32, "embed_dim": 64, "depth": 1, "num_heads": 2}}, "text_cfg": {"proj_type": "none", "width": 64, "heads": 2, "pool_type": "last"}}}`,
 		`{"model_cfg": {"embed_dim": 64, "text_cfg": {"pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": "x", "tokenizer_kwargs": {"clean": "canonicalize"}, "act_kwargs": {"approximate": "tanh"}}}}`)
 }
 
@@ -85,7 +86,8 @@ func FuzzHuggingFace(f *testing.F) {
 	fuzzConfig(f, parse, format,
 		`{}`,
 		`{"model_type": "clip", "projection_dim": 32, "text_config": {"eos_token_id": 2, "intermediate_size": 160, "hidden_size": 64}, "vision_config": {"hidden_act": "gelu", "image_size": 36, "patch_size": 8, "num_hidden_layers": 1}}`,
-		`{"text_config_dict": {"layer_norm_eps": 1e-6}, "vision_config": null, "logit_scale_init_value": 0}`)
+		`{"text_config_dict": {"layer_norm_eps": 1e-6}, "vision_config": null, "logit_scale_init_value": 0}`,
+		`{"model_type": "siglip", "text_config": {"projection_size": 48, "hidden_size": 64}, "vision_config": {"hidden_act": "gelu", "image_size": 36, "patch_size": 8, "hidden_size": 48, "num_attention_heads": 4}}`)
 }
 
 func FuzzPreprocessor(f *testing.F) {
@@ -93,15 +95,15 @@ func FuzzPreprocessor(f *testing.F) {
 	f.Add([]byte(`{"size": {"height": 1}, "do_center_crop": false}`)) // once divided by a width of 0
 	f.Add([]byte(`{"size": {"height": 3, "width": 5}, "do_center_crop": false, "rescale_factor": 0.00392156862745098}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
-		p, err := parsePreprocessor(config, hfCLIP())
+		p, err := parsePreprocessor(config, hfSigLIP())
 		if err != nil || p.Validate() != nil {
 			return
 		}
-		b, err := formatPreprocessor(p, hfCLIP())
+		b, err := formatPreprocessor(p, hfSigLIP())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := parsePreprocessor(b, hfCLIP()); err != nil || !reflect.DeepEqual(back, p) {
+		if back, err := parsePreprocessor(b, hfSigLIP()); err != nil || !reflect.DeepEqual(back, p) {
 			t.Fatalf("error %v\n%+v became\n%+v", err, p, back)
 		}
 	})

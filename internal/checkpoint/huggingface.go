@@ -41,7 +41,7 @@ type hfClass struct {
 	write     func(s *Spec) ([]byte, error) // refuses what the class does not compute
 }
 
-func hfClasses() []hfClass { return []hfClass{hfCLIP()} }
+func hfClasses() []hfClass { return []hfClass{hfCLIP(), hfSigLIP()} }
 
 func readHuggingFace(f *files) (Spec, naming, error) {
 	var class hfClass

@@ -123,7 +123,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `{`, `[{`, "open_clip_config.json: unexpected end of JSON input"},
 		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "vision: EmbedDim is 0"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
-		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip`},
+		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
 		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a token's id"},
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},

@@ -25,7 +25,7 @@ type Families struct {
 // builtIn are this module's own families.
 func builtIn() Families {
 	return Families{
-		Vision: []vision.Config{vision.ViT{}, vision.ResNet{}},
+		Vision: []vision.Config{vision.ViT{}, vision.ResNet{}, vision.SigLIP{}},
 		Text:   []text.Config{text.Transformer{}},
 	}
 }
