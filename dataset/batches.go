@@ -26,7 +26,7 @@ type BatchOptions struct {
 
 	// Augment, where set, changes each decoded picture. It is called from
 	// several goroutines; what it draws depends on the seed, the epoch and
-	// the sample only.
+	// the sample only. A sample that it panics on cannot be used.
 	Augment Augment
 
 	// Ledger takes the samples that cannot be used. Where it is nil, the first

@@ -7,6 +7,8 @@ import (
 	"image"
 	"iter"
 	"unicode/utf8"
+
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Pair is one decoded picture with one caption, ready for a training step.
@@ -33,7 +35,7 @@ type Sample struct {
 	Fault error
 
 	// Decode reads the picture. It may be called from any goroutine and more
-	// than once. An error makes this one sample bad, not its source.
+	// than once. An error or a panic makes this one sample bad, not its source.
 	Decode func() (image.Image, error)
 
 	size int64 // bytes that Decode holds on to
@@ -55,7 +57,11 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 	case caption == "":
 		return Pair{}, errors.New("the caption is empty")
 	}
-	img, err := s.Decode()
+	var img image.Image
+	err := guard.Call(func() (err error) {
+		img, err = s.Decode()
+		return err
+	})
 	if err != nil {
 		return Pair{}, err
 	}

@@ -1,17 +1,11 @@
-// Package eval measures models: zero-shot classification, retrieval, linear
-// probes, nearest neighbours and calibration.
-//
-// [Classify] goes through a set without keeping it; [Embed] keeps the embeddings
-// and lets them be measured in every way. All of it is deterministic: one model
-// and one set give the same figures on any number of cores.
-package eval
+// Package sweep takes the pictures of a set through a model once.
+package sweep
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"image"
-	"iter"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -40,13 +34,14 @@ type pass struct {
 	pixels  int
 }
 
-// each encodes the pictures of a set and hands them out one by one, in order.
-func each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]error,
+// Each encodes the pictures of a set and hands them out one by one, in order. What
+// cannot be used is added to skipped. Use is called from one goroutine.
+func Each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]error,
 	use func(dataset.Sample, dataset.Pair, *encoder.Embeddings)) error {
 	p := &pass{ctx: ctx, model: m, skipped: skipped, use: use}
 	for sample, err := range src.Samples(ctx, dataset.Order{}) {
 		if err != nil {
-			return fmt.Errorf("eval: %w", err)
+			return err
 		}
 		if p.waiting = append(p.waiting, sample); len(p.waiting) < ahead {
 			continue
@@ -68,7 +63,7 @@ func (p *pass) decode() {
 	parallel.For(len(p.waiting), func(i int) { pairs[i], errs[i] = p.waiting[i].Pair(0) })
 	for i, sample := range p.waiting {
 		if errs[i] != nil {
-			*p.skipped = append(*p.skipped, fmt.Errorf("eval: %s: %s: %w", sample.File, sample.Key, errs[i]))
+			*p.skipped = append(*p.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, errs[i]))
 			continue
 		}
 		p.samples, p.pairs = append(p.samples, sample), append(p.pairs, pairs[i])
@@ -85,11 +80,11 @@ func (p *pass) encode() error {
 	}
 	e, err := p.model.EncodeImages(p.ctx, imgs...)
 	if err != nil {
-		return fmt.Errorf("eval: %w", err)
+		return err
 	}
 	for i, pair := range p.pairs {
 		if !kernel.AllFinite(e.Row(i)) {
-			return fmt.Errorf("eval: %s: the picture's embedding is not finite", pair.Key)
+			return fmt.Errorf("%s: the picture's embedding is not finite", pair.Key)
 		}
 		p.use(p.samples[i], pair, &encoder.Embeddings{N: 1, Dim: e.Dim, Data: e.Row(i)})
 	}
@@ -99,36 +94,10 @@ func (p *pass) encode() error {
 	return nil
 }
 
-// nothing is the error of a set without a picture that can be used.
-func nothing(skipped []error) error {
+// Nothing is the error of a set without a picture that can be used.
+func Nothing(skipped []error) error {
 	if len(skipped) == 0 {
-		return errors.New("eval: the set is empty")
+		return errors.New("the set is empty")
 	}
-	return fmt.Errorf("eval: none of %d pictures can be used; the first: %w", len(skipped), skipped[0])
-}
-
-// Watch returns src with a hook for progress: tell is called for every sample
-// that is taken, with the number taken so far and src.Len.
-func Watch(src dataset.Source, tell func(done, total int)) dataset.Source {
-	return watched{src, tell}
-}
-
-type watched struct {
-	dataset.Source
-	tell func(done, total int)
-}
-
-func (w watched) Samples(ctx context.Context, order dataset.Order) iter.Seq2[dataset.Sample, error] {
-	return func(yield func(dataset.Sample, error) bool) {
-		done := order.Skip
-		for sample, err := range w.Source.Samples(ctx, order) {
-			if err == nil {
-				done++
-				w.tell(done, w.Len())
-			}
-			if !yield(sample, err) {
-				return
-			}
-		}
-	}
+	return fmt.Errorf("none of %d pictures can be used; the first: %w", len(skipped), skipped[0])
 }
