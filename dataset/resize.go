@@ -5,13 +5,13 @@ import (
 	"image/draw"
 	"math"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // toNRGBA returns the picture's pixels from its corner (0, 0) on; img itself
 // where it is so already.
 func toNRGBA(img image.Image) *image.NRGBA {
-	if keyed, ok := img.(*imagefile.Keyed); ok {
+	if keyed, ok := img.(*pillow.Keyed); ok {
 		img = keyed.Opaque
 	}
 	b := img.Bounds()

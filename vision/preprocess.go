@@ -68,7 +68,7 @@ func CLIPPreprocess(size int) *Preprocess {
 }
 
 // maxSide bounds the sides of pictures and results, and so the memory that the
-// filter's coefficients take; maxPixels bounds pictures, as in imagefile.
+// filter's coefficients take; maxPixels bounds pictures, as in pillow.
 const (
 	maxSide   = 1 << 20
 	maxPixels = 178_956_970

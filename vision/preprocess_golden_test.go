@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/internal/golden"
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 	"github.com/goclip/goclip/internal/safetensors"
 )
 
@@ -144,7 +144,7 @@ func TestReferenceExact(t *testing.T) {
 	cases := 0
 	for _, pic := range r.Images {
 		sources := map[string]image.Image{}
-		img, err := imagefile.DecodeFile(filepath.Join(r.dir, "images", pic.File), imagefile.Limits{})
+		img, err := pillow.DecodeFile(filepath.Join(r.dir, "images", pic.File), pillow.Limits{})
 		if err != nil {
 			t.Error(err)
 			continue

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // pictures returns one picture of each type that is treated in its own way,
@@ -41,7 +41,7 @@ func pictures(width, height int, seed uint64) map[string]image.Image {
 	return map[string]image.Image{
 		"rgba": rgba, "nrgba": nrgba, "cmyk": cmyk, "gray": gray, "gray16": wide, "nrgba64": deep,
 		"paletted": paletted, "ycbcr": ycc, "opaque": opaque,
-		"keyed": &imagefile.Keyed{Image: nrgba, Opaque: opaque},
+		"keyed": &pillow.Keyed{Image: nrgba, Opaque: opaque},
 	}
 }
 
@@ -126,11 +126,11 @@ func TestMirror(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mirrored, err := p.RGB(imagefile.Orient(img, 2))
+		mirrored, err := p.RGB(pillow.Orient(img, 2))
 		if err != nil {
 			t.Fatal(err)
 		}
-		back := imagefile.Orient(mirrored, 2).(*image.RGBA)
+		back := pillow.Orient(mirrored, 2).(*image.RGBA)
 		for i := range got.Pix {
 			if got.Pix[i] != back.Pix[i] {
 				t.Fatalf("%s: byte %d is %d, want %d", kind, i, back.Pix[i], got.Pix[i])
@@ -157,7 +157,7 @@ func TestSubImage(t *testing.T) {
 		if kind == "ycbcr" || kind == "nrgba64" {
 			continue // begins inside a chroma sample; copies to 8 bits: must merely work
 		}
-		copied := imagefile.Orient(imagefile.Orient(sub.SubImage(part), 2), 2)
+		copied := pillow.Orient(pillow.Orient(sub.SubImage(part), 2), 2)
 		want, err := p.RGB(copied)
 		if err != nil {
 			t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"image"
 	"image/color"
 
-	"github.com/goclip/goclip/internal/imagefile"
-	"github.com/goclip/goclip/internal/imagefile/jpeg"
+	"github.com/goclip/goclip/internal/pillow"
+	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
 // mode is what a raster's bytes mean, after Pillow's modes.
@@ -37,7 +37,7 @@ type raster struct {
 // raster returns img ready to be resized, laid on p.Ground where it is
 // transparent.
 func (p *Preprocess) raster(img image.Image) (*raster, error) {
-	if keyed, ok := img.(*imagefile.Keyed); ok {
+	if keyed, ok := img.(*pillow.Keyed); ok {
 		if img = keyed.Image; p.Ground == nil {
 			img = keyed.Opaque
 		}

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -242,7 +242,7 @@ func samples(img image.Image) (all []byte) {
 			all = append(all, pix[y*stride:][:img.Bounds().Dx()*channels]...)
 		}
 	}
-	if keyed, ok := img.(*imagefile.Keyed); ok {
+	if keyed, ok := img.(*pillow.Keyed); ok {
 		img = keyed.Opaque
 	}
 	switch img := img.(type) {

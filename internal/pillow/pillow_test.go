@@ -1,4 +1,4 @@
-package imagefile
+package pillow
 
 import (
 	"bytes"
@@ -91,30 +91,30 @@ func TestDecodeRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "imagefile: not a picture: empty"},
-		{"html", []byte("<html><body>404"), `imagefile: not a picture: starts with "<html`},
-		{"short", []byte("GI"), `imagefile: not a picture: starts with "GI"`},
-		{"png bomb", pngFile("IHDR", ihdr(100_000, 100_000, 8, 6)), "imagefile: png: size 100000×100000 is more than the limit of 178956970 pixels"},
-		{"png empty", pngFile("IHDR", ihdr(0, 5, 8, 6)), "imagefile: png: size 0×5 has no pixels"},
-		{"png out of range", pngFile("IHDR", ihdr(1<<31, 1, 8, 0)), "imagefile: png: size 2147483648×1"},
+		{"empty", nil, "pillow: not a picture: empty"},
+		{"html", []byte("<html><body>404"), `pillow: not a picture: starts with "<html`},
+		{"short", []byte("GI"), `pillow: not a picture: starts with "GI"`},
+		{"png bomb", pngFile("IHDR", ihdr(100_000, 100_000, 8, 6)), "pillow: png: size 100000×100000 is more than the limit of 178956970 pixels"},
+		{"png empty", pngFile("IHDR", ihdr(0, 5, 8, 6)), "pillow: png: size 0×5 has no pixels"},
+		{"png out of range", pngFile("IHDR", ihdr(1<<31, 1, 8, 0)), "pillow: png: size 2147483648×1"},
 		{"png hollow", pngFile("IHDR", ihdr(13_000, 13_000, 8, 6), "IDAT", "", "IEND", ""), "cannot hold 13000×13000 pixels"},
-		{"png headless", pngFile("IDAT", "0123456789abcdefgh"), "imagefile: png: no IHDR"},
-		{"png truncated", cut("png", 30), "imagefile: png: "},
-		{"gif bomb", hugeGIF, "imagefile: gif: size 65535×65535"},
-		{"gif empty", []byte("GIF89a\x00\x00\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00;"), "imagefile: gif: size 0×0"},
-		{"gif without frame", []byte("GIF89a\x05\x00\x05\x00\x00\x00\x00;"), "imagefile: gif: no frame"},
-		{"gif truncated", cut("gif", 20), "imagefile: gif: row"},
-		{"bmp bomb", hugeBMP, "imagefile: bmp: size 1048576×1048576"},
-		{"bmp truncated", cut("bmp", 1), "imagefile: bmp: "},
-		{"jpeg bomb", hugeJPEG, "imagefile: jpeg: size 65535×65535"},
-		{"jpeg truncated", cut("jpeg", 100), "imagefile: jpeg: "},
-		{"tiff truncated", cut("tiff", 60), "imagefile: tiff: "},
-		{"tiff no directory", []byte("II*\x00\xff\xff\xff\x7f"), "imagefile: tiff: no image file directory"},
-		{"webp bomb", vp8x, "imagefile: webp: size 16777216×16777216"},
-		{"webp empty", []byte("RIFF\x04\x00\x00\x00WEBP"), "imagefile: webp: no VP8"},
+		{"png headless", pngFile("IDAT", "0123456789abcdefgh"), "pillow: png: no IHDR"},
+		{"png truncated", cut("png", 30), "pillow: png: "},
+		{"gif bomb", hugeGIF, "pillow: gif: size 65535×65535"},
+		{"gif empty", []byte("GIF89a\x00\x00\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00;"), "pillow: gif: size 0×0"},
+		{"gif without frame", []byte("GIF89a\x05\x00\x05\x00\x00\x00\x00;"), "pillow: gif: no frame"},
+		{"gif truncated", cut("gif", 20), "pillow: gif: row"},
+		{"bmp bomb", hugeBMP, "pillow: bmp: size 1048576×1048576"},
+		{"bmp truncated", cut("bmp", 1), "pillow: bmp: "},
+		{"jpeg bomb", hugeJPEG, "pillow: jpeg: size 65535×65535"},
+		{"jpeg truncated", cut("jpeg", 100), "pillow: jpeg: "},
+		{"tiff truncated", cut("tiff", 60), "pillow: tiff: "},
+		{"tiff no directory", []byte("II*\x00\xff\xff\xff\x7f"), "pillow: tiff: no image file directory"},
+		{"webp bomb", vp8x, "pillow: webp: size 16777216×16777216"},
+		{"webp empty", []byte("RIFF\x04\x00\x00\x00WEBP"), "pillow: webp: no VP8"},
 	} {
 		img, err := Decode(bytes.NewReader(c.data), Limits{})
-		if err == nil || !strings.HasPrefix(err.Error(), "imagefile: ") || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "pillow: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v and error %v, want one with %q", c.name, img != nil, err, c.want)
 		}
 	}

@@ -1,9 +1,9 @@
-package imagefile
+package pillow
 
 import (
 	"image"
 
-	"github.com/goclip/goclip/internal/imagefile/jpeg"
+	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
 func readJPEG(data []byte, check checkSize) (image.Image, error) {

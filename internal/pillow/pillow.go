@@ -1,4 +1,4 @@
-// Package imagefile reads pictures of untrusted origin: PNG, JPEG, GIF, BMP,
+// Package pillow reads pictures of untrusted origin: PNG, JPEG, GIF, BMP,
 // TIFF and WebP, told apart by content.
 //
 // What it returns keeps the distinctions that CLIP's reference preprocessing
@@ -14,7 +14,7 @@
 //
 // Colours of 16 bits a channel are reduced to their high byte, as Pillow does.
 // All functions are safe for concurrent use.
-package imagefile
+package pillow
 
 import (
 	"errors"
@@ -72,7 +72,7 @@ func formats() []format {
 func DecodeFile(path string, limit Limits) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("imagefile: %w", err)
+		return nil, fmt.Errorf("pillow: %w", err)
 	}
 	defer f.Close()
 	img, err := Decode(f, limit)
@@ -115,23 +115,23 @@ func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
 func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 	limit = limit.orDefaults()
 	if int64(len(data)) > limit.MaxBytes {
-		return nil, fmt.Errorf("imagefile: %d bytes, more than the limit of %d", len(data), limit.MaxBytes)
+		return nil, fmt.Errorf("pillow: %d bytes, more than the limit of %d", len(data), limit.MaxBytes)
 	}
 	f := sniff(data)
 	if f == nil {
 		if len(data) == 0 {
-			return nil, errors.New("imagefile: not a picture: empty")
+			return nil, errors.New("pillow: not a picture: empty")
 		}
-		return nil, fmt.Errorf("imagefile: not a picture: starts with %.16q", data[:min(len(data), 16)])
+		return nil, fmt.Errorf("pillow: not a picture: starts with %.16q", data[:min(len(data), 16)])
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			img, err = nil, fmt.Errorf("imagefile: %s: decoder failed: %v", f.name, p)
+			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
 	img, err = f.read(data, limit.check)
 	if err != nil {
-		return nil, fmt.Errorf("imagefile: %s: %w", f.name, err)
+		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
 	return img, nil
 }
@@ -191,7 +191,7 @@ func readAll(r io.Reader, maxBytes int64) ([]byte, error) {
 		}
 	}
 	if size > maxBytes {
-		return nil, fmt.Errorf("imagefile: %d bytes, more than the limit of %d", size, maxBytes)
+		return nil, fmt.Errorf("pillow: %d bytes, more than the limit of %d", size, maxBytes)
 	}
 	if maxBytes < math.MaxInt64 {
 		r = io.LimitReader(r, maxBytes+1)
@@ -201,13 +201,13 @@ func readAll(r io.Reader, maxBytes int64) ([]byte, error) {
 		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		if int64(len(data)) > maxBytes {
-			return nil, fmt.Errorf("imagefile: more than the limit of %d bytes", maxBytes)
+			return nil, fmt.Errorf("pillow: more than the limit of %d bytes", maxBytes)
 		}
 		if err == io.EOF {
 			return data, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("imagefile: reading: %w", err)
+			return nil, fmt.Errorf("pillow: reading: %w", err)
 		}
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]

@@ -1,4 +1,4 @@
-package imagefile
+package pillow
 
 import (
 	"encoding/binary"
