@@ -6,6 +6,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/vision"
 )
 
 // TestFingerprintStays: what changes no embedding changes no fingerprint: a
@@ -64,7 +65,7 @@ func TestFingerprintDiffers(t *testing.T) {
 	try("another mask", with(func(c *encoder.Config) { c.Text.Mask = "none" }))
 	try("another ratio", with(func(c *encoder.Config) { c.Text.MLPRatio = 3 }))
 	try("another mean", with(func(c *encoder.Config) { c.Preprocess.Mean[1] = 0.25 }))
-	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = "shortest" }))
+	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = vision.ResizeShortest }))
 	try("a ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.White }))
 	try("another ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.Black }))
 	m := with(func(*encoder.Config) {})

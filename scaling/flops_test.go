@@ -24,7 +24,7 @@ func small() encoder.Config {
 			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{32, 48}, Resize: "squash", Interpolation: "bicubic", Std: [3]float32{1, 1, 1},
+			Size: [2]int{32, 48}, Resize: vision.ResizeSquash, Interpolation: vision.Bicubic, Std: [3]float32{1, 1, 1},
 		},
 	}
 }

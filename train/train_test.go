@@ -34,7 +34,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{32, 32}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{32, 32}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
 		},
 	}, letters.Tokenizer{}, seed)

@@ -18,8 +18,8 @@ import (
 // variant holds the arguments of open_clip's image_transform.
 type variant struct {
 	ImageSize     json.RawMessage `json:"image_size"`
-	ResizeMode    string          `json:"resize_mode"`
-	Interpolation string          `json:"interpolation"`
+	ResizeMode    Resize          `json:"resize_mode"`
+	Interpolation Interpolation   `json:"interpolation"`
 	FillColor     uint8           `json:"fill_color"`
 }
 

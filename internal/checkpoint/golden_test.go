@@ -277,12 +277,8 @@ func TestGoldenSpecs(t *testing.T) {
 		}
 		s := c.Spec()
 		p := s.Preprocess
-		resize, inter := p.Resize, p.Interpolation
-		if resize == "" {
-			resize, inter = "shortest", "bicubic"
-		}
 		got := fmt.Sprintf("%s %s %s %s %d heads %d %d image %v %s %s %v", s.Layout, s.Vision.Activation, s.Text.Activation,
-			s.Text.Pool, s.Text.EOSTokenID, s.Vision.Heads, s.Text.Heads, p.Size, resize, inter, p.Mean[0])
+			s.Text.Pool, s.Text.EOSTokenID, s.Vision.Heads, s.Text.Heads, p.Size, p.Resize, p.Interpolation, p.Mean[0])
 		if got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}

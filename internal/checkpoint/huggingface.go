@@ -117,9 +117,9 @@ func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 	}
 	switch r := value(o, "resample", 3); r {
 	case 2:
-		p.Interpolation = "bilinear"
+		p.Interpolation = vision.Bilinear
 	case 3:
-		p.Interpolation = "bicubic"
+		p.Interpolation = vision.Bicubic
 	default:
 		o.fail("resample is %d, want 2 (bilinear) or 3 (bicubic)", r)
 	}
@@ -127,9 +127,9 @@ func parsePreprocessor(config []byte) (*vision.Preprocess, error) {
 	size, shortest := o.edges("size")
 	crop := value(o, "do_center_crop", true)
 	cut, _ := o.edges("crop_size")
-	p.Size, p.Resize = cut, "shortest"
+	p.Size, p.Resize = cut, vision.ResizeShortest
 	if !shortest {
-		p.Size, p.Resize = size, "squash"
+		p.Size, p.Resize = size, vision.ResizeSquash
 	}
 	switch {
 	case shortest && !crop:
@@ -277,7 +277,7 @@ func formatPreprocessor(p *vision.Preprocess) ([]byte, error) {
 		Type: "CLIPImageProcessor", RGB: true, Normalize: true, Rescale: true, Resize: true,
 		Mean: decimals(p.Mean), Std: decimals(p.Std), Resample: 3, Factor: 1 / 255.0, Size: box,
 	}
-	if p.Interpolation == "bilinear" {
+	if p.Interpolation == vision.Bilinear {
 		c.Resample = 2
 	}
 	if p.Ground != nil {
@@ -288,9 +288,9 @@ func formatPreprocessor(p *vision.Preprocess) ([]byte, error) {
 		c.Ground = &ground
 	}
 	switch {
-	case p.Resize == "longest":
+	case p.Resize == vision.ResizeLongest:
 		return nil, unwritable(HuggingFace, "preprocessing that pads pictures")
-	case p.Resize != "squash":
+	case p.Resize != vision.ResizeSquash:
 		c.Crop, c.CropSize, c.Size = true, box, map[string]int{"shortest_edge": min(p.Size[0], p.Size[1])}
 	}
 	return marshal(c)

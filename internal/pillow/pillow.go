@@ -1,7 +1,8 @@
-// Package pillow reads pictures of untrusted origin: PNG, JPEG, GIF, BMP,
-// TIFF and WebP, told apart by content.
+// Package pillow handles pictures as Pillow does. It reads files of untrusted
+// origin: PNG, JPEG, GIF, BMP, TIFF and WebP, told apart by content. [Fit] and
+// [ResizedCrop] resize what was read.
 //
-// What it returns keeps the distinctions that CLIP's reference preprocessing
+// What [Decode] returns keeps the distinctions that CLIP's reference preprocessing
 // (Pillow 9.4) makes before it resizes, in types of the standard library:
 //
 //	*image.Paletted  palette and 1-bit pictures, which Pillow resizes by nearest neighbour

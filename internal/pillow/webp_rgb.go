@@ -39,10 +39,3 @@ func quadRow(out, near, far []byte) {
 		out[2*i] = uint8(((sum+2*(n0+f1))>>3 + n1) >> 1)
 	}
 }
-
-func clip8(v int32) uint8 {
-	if uint32(v) > 255 {
-		return uint8(^(v >> 31))
-	}
-	return uint8(v)
-}

@@ -1,4 +1,4 @@
-package vision
+package pillow
 
 import (
 	"fmt"
@@ -18,16 +18,16 @@ type axis struct {
 func (a axis) scales() bool { return a.scaled != a.in }
 
 // place returns where a picture of the given size lands.
-func (p *Preprocess) place(height, width int) (rows, cols axis, err error) {
-	rows, cols = axis{in: height, size: p.Size[0]}, axis{in: width, size: p.Size[1]}
+func (f Fit) place(height, width int) (rows, cols axis, err error) {
+	rows, cols = axis{in: height, size: f.Size[0]}, axis{in: width, size: f.Size[1]}
 	switch {
-	case p.Resize == "squash":
+	case f.Resize == Squash:
 		rows.scaled, cols.scaled = rows.size, cols.size
-	case p.Resize == "longest":
+	case f.Resize == Longest:
 		keepRatio(&rows, &cols, math.Max)
-	case p.Size[0] == p.Size[1]:
+	case f.Size[0] == f.Size[1]:
 		// torchvision's Resize of an int.
-		short := p.Size[0]
+		short := f.Size[0]
 		long := int(float64(short*max(height, width)) / float64(min(height, width)))
 		rows.scaled, cols.scaled = short, long
 		if width <= height {
@@ -38,7 +38,7 @@ func (p *Preprocess) place(height, width int) (rows, cols axis, err error) {
 	}
 	if rows.scaled < 1 || cols.scaled < 1 {
 		return rows, cols, fmt.Errorf("a picture of %d×%d pixels scaled to fit in %d×%d has a side of 0",
-			width, height, p.Size[1], p.Size[0])
+			width, height, f.Size[1], f.Size[0])
 	}
 	rows.centre()
 	cols.centre()

@@ -1,4 +1,4 @@
-package vision
+package pillow
 
 import (
 	"encoding/binary"
@@ -39,7 +39,7 @@ func (a axis) positions(xs []int) {
 
 // resampleWide scales 16-bit grey as Pillow scales mode I, in float64 with a
 // rounding to int32 between the passes, and clips it to bytes.
-func (r *raster) resampleWide(s *scratch, out window, rows, cols axis, f filter) {
+func (r *raster) resampleWide(s *scratch, out window, rows, cols axis, f Filter) {
 	s.set(rows, cols, f)
 	g := newRing(&s.wide, &s.rows, cols.count)
 	first := func(row []int32, y int) {

@@ -1,24 +1,21 @@
-package vision
+package pillow
 
 import "math"
 
-// filter is an interpolation kernel, zero beyond support.
-type filter struct {
+// kernel is an interpolation filter as a function, zero beyond support.
+type kernel struct {
 	support float64
 	at      func(x float64) float64
 }
 
-// filter returns the one that p.Interpolation names where it is read. Here and
-// below, the conversions to float64 forbid fused multiply-add, so that every
-// architecture gets Pillow's coefficients.
-func (p *Preprocess) filter() filter {
-	// open_clip passes the interpolation on to every way of resizing but one
-	// (transform.py at 89fb801, image_transform).
-	read := p.Size[0] == p.Size[1] || p.Resize == "longest" || p.Resize == "squash"
-	if read && p.Interpolation == "bilinear" {
-		return filter{1, func(x float64) float64 { return max(1-math.Abs(x), 0) }}
+// kernel returns the function that f names. Here and below, the conversions to
+// float64 forbid fused multiply-add, so that every architecture gets Pillow's
+// coefficients.
+func (f Filter) kernel() kernel {
+	if f == Bilinear {
+		return kernel{1, func(x float64) float64 { return max(1-math.Abs(x), 0) }}
 	}
-	return filter{2, func(x float64) float64 {
+	return kernel{2, func(x float64) float64 {
 		const a = -0.5
 		switch x = math.Abs(x); {
 		case x < 1:
@@ -39,9 +36,8 @@ type coefficients struct {
 }
 
 // set computes the coefficients of a as Pillow's precompute_coeffs does; the
-// order of the operations matters.
-// Where nothing is scaled, each pixel is itself.
-func (c *coefficients) set(a axis, f filter) {
+// order of the operations matters. Where nothing is scaled, each pixel is itself.
+func (c *coefficients) set(a axis, k kernel) {
 	c.from, c.offset, c.weights = c.from[:0], append(c.offset[:0], 0), c.weights[:0]
 	if !a.scales() {
 		for i := range a.count {
@@ -51,7 +47,7 @@ func (c *coefficients) set(a axis, f filter) {
 	}
 	scale := float64(a.in) / float64(a.scaled)
 	stretch := max(scale, 1)
-	support := float64(f.support * stretch)
+	support := float64(k.support * stretch)
 	inverse := 1 / stretch
 	for i := a.first; i < a.first+a.count; i++ {
 		centre := float64((float64(i) + 0.5) * scale)
@@ -59,7 +55,7 @@ func (c *coefficients) set(a axis, f filter) {
 		to := min(int(centre+support+0.5), a.in)
 		sum, start := 0.0, len(c.weights)
 		for x := from; x < to; x++ {
-			w := f.at(float64((float64(x) - centre + 0.5) * inverse))
+			w := k.at(float64((float64(x) - centre + 0.5) * inverse))
 			c.weights = append(c.weights, w)
 			sum += w
 		}
@@ -86,9 +82,10 @@ func fixed(w float64) int32 {
 
 // set computes the coefficients of both directions, and returns the columns of
 // the source that are seen.
-func (s *scratch) set(rows, cols axis, f filter) (firstCol, lastCol int) {
-	s.rows.set(rows, f)
-	s.cols.set(cols, f)
+func (s *scratch) set(rows, cols axis, f Filter) (firstCol, lastCol int) {
+	k := f.kernel()
+	s.rows.set(rows, k)
+	s.cols.set(cols, k)
 	_, last := s.cols.span(cols.count - 1)
 	return s.cols.from[0], last
 }

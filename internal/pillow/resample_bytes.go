@@ -1,4 +1,4 @@
-package vision
+package pillow
 
 import "encoding/binary"
 
@@ -12,8 +12,8 @@ const (
 )
 
 // resample scales r as Pillow does, first along rows, then along columns, with
-// a rounding to bytes between, and writes RGB to out.
-func (r *raster) resample(s *scratch, out window, rows, cols axis, f filter) {
+// a rounding to bytes between, and writes RGB, or RGBA where out keeps alpha.
+func (r *raster) resample(s *scratch, out window, rows, cols axis, f Filter) {
 	if !rows.scales() && !cols.scales() && r.mode == modeRGBA {
 		same := *r
 		same.mode = modeRGB // Pillow does not premultiply for a mere copy
@@ -44,7 +44,7 @@ func (r *raster) resample(s *scratch, out window, rows, cols axis, f filter) {
 			mixed = s.mixed
 			mix(mixed, s.taps, w)
 		}
-		r.store(out.row(i, cols.count), mixed)
+		r.store(out.row(i, cols.count), mixed, out.alpha)
 	}
 }
 
@@ -76,8 +76,8 @@ func (r *raster) bytes(s *scratch, y, from, to int) []uint8 {
 	return s.row
 }
 
-// store writes finished pixels as opaque RGB.
-func (r *raster) store(dst, pixels []uint8) {
+// store writes finished pixels as RGB, with their alpha or opaque.
+func (r *raster) store(dst, pixels []uint8, alpha bool) {
 	var finish func(px [4]uint8) [4]uint8
 	switch r.mode {
 	case modeRGBA:
@@ -92,7 +92,9 @@ func (r *raster) store(dst, pixels []uint8) {
 	}
 	for i := 0; i+4 <= len(dst); i += 4 {
 		px := finish([4]uint8(pixels[i:]))
-		px[3] = 255
+		if !alpha {
+			px[3] = 255
+		}
 		copy(dst[i:], px[:])
 	}
 }

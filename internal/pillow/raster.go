@@ -1,4 +1,4 @@
-package vision
+package pillow
 
 import (
 	"encoding/binary"
@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 
-	"github.com/goclip/goclip/internal/pillow"
 	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
@@ -34,11 +33,11 @@ type raster struct {
 	palette       [256][3]uint8
 }
 
-// raster returns img ready to be resized, laid on p.Ground where it is
-// transparent.
-func (p *Preprocess) raster(img image.Image) (*raster, error) {
-	if keyed, ok := img.(*pillow.Keyed); ok {
-		if img = keyed.Image; p.Ground == nil {
+// newRaster returns img ready to be resized, laid on ground where it is
+// transparent. A ground of nil means none.
+func newRaster(img image.Image, ground color.Color) (*raster, error) {
+	if keyed, ok := img.(*Keyed); ok {
+		if img = keyed.Image; ground == nil {
 			img = keyed.Opaque
 		}
 	}
@@ -46,18 +45,18 @@ func (p *Preprocess) raster(img image.Image) (*raster, error) {
 	if b.Empty() {
 		return nil, fmt.Errorf("the picture %v has no pixels", b)
 	}
-	if b.Dx() > maxSide || b.Dy() > maxSide || b.Dx() > maxPixels/b.Dy() {
+	if b.Dx() > MaxSide || b.Dy() > MaxSide || b.Dx() > DefaultMaxPixels/b.Dy() {
 		return nil, fmt.Errorf("a picture of %d×%d pixels is too large", b.Dx(), b.Dy())
 	}
 	r := &raster{width: b.Dx(), height: b.Dy()}
-	if err := r.take(img, p.Ground != nil); err != nil {
+	if err := r.take(img, ground != nil); err != nil {
 		return nil, err
 	}
 	if r.mode == modeRGBA && r.opaque() {
 		r.mode = modeRGB
 	}
-	if r.mode == modeRGBA && p.Ground != nil {
-		r.layOn(color.NRGBAModel.Convert(p.Ground).(color.NRGBA))
+	if r.mode == modeRGBA && ground != nil {
+		r.layOn(color.NRGBAModel.Convert(ground).(color.NRGBA))
 	}
 	return r, nil
 }

@@ -1,6 +1,6 @@
 //go:build !amd64 || noasm
 
-package vision
+package pillow
 
 const hasAVX2 = false
 
