@@ -4,6 +4,8 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // Chain applies augmentations one after the other.
@@ -19,14 +21,16 @@ func Chain(steps ...Augment) Augment {
 // RandomResizedCrop cuts out a rectangle of a random share of the area, between
 // scale[0] and scale[1], and a random aspect ratio, width to height, between
 // ratio[0] and ratio[1] on a logarithmic scale, and resizes it to width ×
-// height with an anti-aliased bilinear filter. Where ten draws do not fit in
-// the picture, it takes the middle, as wide or as high as the ratios allow. It
+// height with Pillow's bilinear filter, to its bytes. Where ten draws do not fit
+// in the picture, it takes the middle, as wide or as high as the ratios allow. It
 // follows the RandomResizedCrop of torchvision; CLIP's training used scales of
 // 0.9 to 1, and 0.08 to 1 is usual for classifiers, with ratios of 3/4 to 4/3.
 // A width or height below 1 counts as 1.
 func RandomResizedCrop(width, height int, scale, ratio [2]float64) Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
-		return resize(img, randomRect(r, img.Bounds(), scale, ratio), max(width, 1), max(height, 1))
+		b := img.Bounds()
+		box := randomRect(r, b, scale, ratio).Sub(b.Min)
+		return pillow.ResizedCrop(toNRGBA(img), box, max(width, 1), max(height, 1), pillow.Bilinear)
 	}
 }
 

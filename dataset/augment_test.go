@@ -3,10 +3,13 @@ package dataset
 import (
 	"image"
 	"image/color"
+	"image/draw"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 func seeded(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, 1)) }
@@ -156,41 +159,32 @@ func TestRandomRectStaysInside(t *testing.T) {
 	}
 }
 
-// TestResizeKeepsLinearGradients: away from the edge a triangle filter gives a
-// linear picture back, and everywhere a plain one.
-func TestResizeKeepsLinearGradients(t *testing.T) {
-	const from = 256
-	src := image.NewNRGBA(image.Rect(0, 0, from, 4))
-	for x := range from {
-		for y := range 4 {
-			src.SetNRGBA(x, y, color.NRGBA{uint8(x), 77, 200, 128})
-		}
+// TestRandomResizedCropIsPillows: the picture is a crop with Pillow's bilinear
+// filter of the rectangle that was drawn, whatever type it has.
+func TestRandomResizedCropIsPillows(t *testing.T) {
+	scale, ratio := [2]float64{0.2, 1}, [2]float64{0.75, 4. / 3}
+	whole := gradient(61, 47)
+	for i := range whole.Pix {
+		whole.Pix[i] ^= uint8(i * i >> 3) // alpha, too
 	}
-	for _, to := range []int{31, 64, 100, 256, 300} {
-		out := resize(src, src.Rect, to, 3)
-		scale := float64(from) / float64(to)
-		for x := range to {
-			want := (float64(x)+0.5)*scale - 0.5
-			got := out.NRGBAAt(x, 1)
-			if edge := math.Max(scale, 1); float64(x) > edge && float64(x) < float64(to)-1-edge {
-				if d := math.Abs(float64(got.R) - want); !(d <= 0.51) {
-					t.Errorf("to %d: pixel %d is %d, want %.2f within 0.51", to, x, got.R, want)
+	opaque := image.NewRGBA(whole.Rect)
+	draw.Draw(opaque, opaque.Rect, gradient(61, 47), image.Point{}, draw.Src)
+	part := image.Rect(9, 4, 60, 40)
+	for name, img := range map[string]image.Image{"whole": whole, "part": whole.SubImage(part), "opaque": opaque.SubImage(part)} {
+		for seed := range uint64(20) {
+			got := RandomResizedCrop(24, 20, scale, ratio)(seeded(seed), img).(*image.NRGBA)
+			copied := image.NewNRGBA(img.Bounds())
+			for y := copied.Rect.Min.Y; y < copied.Rect.Max.Y; y++ {
+				for x := copied.Rect.Min.X; x < copied.Rect.Max.X; x++ {
+					copied.Set(x, y, img.At(x, y))
 				}
 			}
-			if got.G != 77 || got.B != 200 || got.A != 128 {
-				t.Fatalf("to %d: pixel %d is %v, want green 77, blue 200, alpha 128", to, x, got)
+			box := randomRect(seeded(seed), img.Bounds(), scale, ratio)
+			want := pillow.ResizedCrop(copied, box, 24, 20, pillow.Bilinear)
+			if got.Rect != want.Rect || !slices.Equal(got.Pix, want.Pix) {
+				t.Errorf("%s, seed %d: the crop of %v is not Pillow's", name, seed, box)
 			}
 		}
-	}
-}
-
-// TestResizeWeighsByAlpha: what cannot be seen gives no colour to its neighbours.
-func TestResizeWeighsByAlpha(t *testing.T) {
-	src := image.NewNRGBA(image.Rect(0, 0, 2, 1))
-	src.SetNRGBA(0, 0, color.NRGBA{255, 0, 0, 255})
-	src.SetNRGBA(1, 0, color.NRGBA{0, 255, 0, 0})
-	if got, want := resize(src, src.Rect, 1, 1).NRGBAAt(0, 0), (color.NRGBA{255, 0, 0, 128}); got != want {
-		t.Errorf("red beside clear green became %v, want %v", got, want)
 	}
 }
 
