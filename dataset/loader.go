@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/goclip/goclip/internal/dice"
 )
 
 // loader is the goroutines behind one sequence: one goes through the source and
@@ -113,13 +115,13 @@ func (l *loader) do(j *job) {
 	}
 	// Epoch after epoch, the captions of a sample take turns from a first one
 	// that is drawn.
-	first := newDice(l.o.Seed, saltCaption, j.sample.ID)
-	j.pair, j.fault = j.sample.Pair(first.pcg.Uint64()>>1 + uint64(j.epoch))
+	first := dice.New(l.o.Seed, dice.Caption, j.sample.ID)
+	j.pair, j.fault = j.sample.Pair(first.Uint64()>>1 + uint64(j.epoch))
 	if j.fault != nil || l.o.Augment == nil {
 		return
 	}
-	d := newDice(l.o.Seed, saltAugment, mix(uint64(j.epoch))+j.sample.ID)
-	j.pair.Image = l.o.Augment(rand.New(&d.pcg), j.pair.Image)
+	d := dice.New(l.o.Seed, dice.Augment, dice.Mix(uint64(j.epoch))+j.sample.ID)
+	j.pair.Image = l.o.Augment(rand.New(&d), j.pair.Image)
 	if j.pair.Image == nil || j.pair.Image.Bounds().Empty() {
 		j.err = fmt.Errorf("dataset: batches: Augment made nothing of %s: %s", j.sample.File, j.sample.Key)
 	}

@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/text"
@@ -45,7 +46,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 // pairs are n drawn pictures from number from on.
 func pairs(t testing.TB, from, n int) []dataset.Pair {
 	t.Helper()
-	src, err := dataset.Shapes{Seed: 1}.Train(from + n)
+	src, err := shapes.Set{Seed: 1}.Train(from + n)
 	check(t, err)
 	out := make([]dataset.Pair, n)
 	for i := range out {

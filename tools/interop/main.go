@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
@@ -56,7 +57,7 @@ func main() {
 
 func trainAndSave(ctx context.Context, out string, steps int) error {
 	const size = 32
-	pictures, err := dataset.Shapes{Seed: 1}.Train(steps * size)
+	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func features(ctx context.Context, model *encoder.Model) ([]safetensors.Tensor, 
 	const n = 16
 	cfg := model.Config()
 	h, w, length := cfg.Vision.ImageSize[0], cfg.Vision.ImageSize[1], cfg.Text.ContextLength
-	pictures, err := dataset.Shapes{Seed: 2}.Unseen(n)
+	pictures, err := shapes.Set{Seed: 2}.Unseen(n)
 	if err != nil {
 		return nil, err
 	}

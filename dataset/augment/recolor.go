@@ -1,13 +1,15 @@
-package dataset
+package augment
 
 import (
 	"image"
 	"math"
 	"math/rand/v2"
+
+	"github.com/goclip/goclip/dataset"
 )
 
 // Grey takes the colour away with probability p (ITU-R 601 luma).
-func Grey(p float64) Augment {
+func Grey(p float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		if r.Float64() >= p {
 			return img
@@ -22,7 +24,7 @@ func Grey(p float64) Augment {
 // ColorJitter changes brightness, contrast and saturation by factors drawn from
 // 1-x to 1+x, and turns the hue by up to ± hue of the colour circle, in this
 // order. A value of 0 leaves its property as it is.
-func ColorJitter(brightness, contrast, saturation, hue float64) Augment {
+func ColorJitter(brightness, contrast, saturation, hue float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		bright := between(r, max(0, 1-brightness), 1+brightness)
 		strong := between(r, max(0, 1-contrast), 1+contrast)

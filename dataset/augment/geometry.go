@@ -1,22 +1,13 @@
-package dataset
+package augment
 
 import (
 	"image"
 	"math"
 	"math/rand/v2"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/pillow"
 )
-
-// Chain applies augmentations one after the other.
-func Chain(steps ...Augment) Augment {
-	return func(r *rand.Rand, img image.Image) image.Image {
-		for _, step := range steps {
-			img = step(r, img)
-		}
-		return img
-	}
-}
 
 // RandomResizedCrop cuts out a rectangle of a random share of the area, between
 // scale[0] and scale[1], and a random aspect ratio, width to height, between
@@ -26,7 +17,7 @@ func Chain(steps ...Augment) Augment {
 // follows the RandomResizedCrop of torchvision; CLIP's training used scales of
 // 0.9 to 1, and 0.08 to 1 is usual for classifiers, with ratios of 3/4 to 4/3.
 // A width or height below 1 counts as 1.
-func RandomResizedCrop(width, height int, scale, ratio [2]float64) Augment {
+func RandomResizedCrop(width, height int, scale, ratio [2]float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		b := img.Bounds()
 		box := randomRect(r, b, scale, ratio).Sub(b.Min)
@@ -57,11 +48,9 @@ func randomRect(r *rand.Rand, b image.Rectangle, scale, ratio [2]float64) image.
 	return image.Rect(x, y, x+w, y+h).Add(b.Min)
 }
 
-func between(r *rand.Rand, a, b float64) float64 { return a + (b-a)*r.Float64() }
-
 // PadAndCrop moves the picture by up to pad pixels each way and repeats its
 // edge in the gap; the size stays the same. A pad below 0 counts as 0.
-func PadAndCrop(pad int) Augment {
+func PadAndCrop(pad int) dataset.Augment {
 	pad = max(pad, 0)
 	return func(r *rand.Rand, img image.Image) image.Image {
 		dx, dy := r.IntN(2*pad+1)-pad, r.IntN(2*pad+1)-pad
@@ -81,7 +70,7 @@ func PadAndCrop(pad int) Augment {
 }
 
 // Flip mirrors left and right with probability p.
-func Flip(p float64) Augment {
+func Flip(p float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		if r.Float64() >= p {
 			return img

@@ -1,4 +1,4 @@
-package dataset
+package shapes
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"image/draw"
 
 	"golang.org/x/image/vector"
+
+	"github.com/goclip/goclip/internal/dice"
 )
 
 // Color is one of the eight colours of the drawn set. They lie far apart from
@@ -23,10 +25,10 @@ const (
 	Pink
 	Cyan
 	Brown
-	colors
+	colorCount
 )
 
-var colorTable = [colors]struct {
+var colorTable = [colorCount]struct {
 	name  string
 	paint color.NRGBA
 }{
@@ -42,14 +44,14 @@ var colorTable = [colors]struct {
 
 // String returns the name as captions have it.
 func (c Color) String() string {
-	if c < colors {
+	if c < colorCount {
 		return colorTable[c].name
 	}
 	return fmt.Sprintf("Color(%d)", uint8(c))
 }
 
 // Paint returns the colour in sRGB.
-func (c Color) Paint() color.NRGBA { return colorTable[c%colors].paint }
+func (c Color) Paint() color.NRGBA { return colorTable[c%colorCount].paint }
 
 // Ground is what lies behind the objects: a plain colour, or a gradient From one
 // corner or side To the opposite one, with noise over either.
@@ -80,7 +82,7 @@ type Scene struct {
 // than a side from the picture, or whose radius is not in (0, 1], are errors.
 func (s Scene) Draw(size int) (*image.RGBA, error) {
 	if size < 1 || size > maxSide {
-		return nil, fmt.Errorf("dataset: scene of %d pixels a side, want 1 to %d", size, maxSide)
+		return nil, fmt.Errorf("shapes: scene of %d pixels a side, want 1 to %d", size, maxSide)
 	}
 	img := image.NewRGBA(image.Rect(0, 0, size, size))
 	s.Ground.paint(img)
@@ -88,7 +90,7 @@ func (s Scene) Draw(size int) (*image.RGBA, error) {
 	mask := image.NewAlpha(img.Rect)
 	for i, o := range s.Objects {
 		if err := o.validate(); err != nil {
-			return nil, fmt.Errorf("dataset: scene: object %d: %w", i, err)
+			return nil, fmt.Errorf("shapes: scene: object %d: %w", i, err)
 		}
 		canvas.Reset(size, size)
 		canvas.DrawOp = draw.Src
@@ -105,9 +107,9 @@ const maxSide = 512
 
 func (o Object) validate() error {
 	switch {
-	case o.Color >= colors:
+	case o.Color >= colorCount:
 		return fmt.Errorf("no colour number %d", o.Color)
-	case o.Shape >= shapes:
+	case o.Shape >= shapeCount:
 		return fmt.Errorf("no shape number %d", o.Shape)
 	case !(o.X >= -1 && o.X <= 2 && o.Y >= -1 && o.Y <= 2):
 		return fmt.Errorf("centre (%g, %g) is not within -1 … 2", o.X, o.Y)
@@ -168,14 +170,14 @@ func abs(x int) int { return max(x, -x) }
 
 // noise cuts each number of its generator into four 16-bit draws.
 type noise struct {
-	dice  dice
+	dice  dice.Dice
 	width int // number of levels; 1 is none
 	word  uint64
 	left  int
 }
 
 func newNoise(g Ground) *noise {
-	return &noise{dice: newDice(g.Seed, 0, 0), width: 2*int(g.Noise) + 1}
+	return &noise{dice: dice.New(g.Seed, dice.Noise, 0), width: 2*int(g.Noise) + 1}
 }
 
 func (n *noise) next() int {
@@ -183,7 +185,7 @@ func (n *noise) next() int {
 		return 0
 	}
 	if n.left == 0 {
-		n.word, n.left = n.dice.pcg.Uint64(), 4
+		n.word, n.left = n.dice.Uint64(), 4
 	}
 	v := int(n.word&0xffff) * n.width >> 16
 	n.word >>= 16

@@ -1,4 +1,4 @@
-package dataset
+package shapes
 
 import (
 	"image/color"
@@ -37,7 +37,7 @@ func TestSceneAreas(t *testing.T) {
 }
 
 func TestSceneAntiAliased(t *testing.T) {
-	for shape := range shapes {
+	for shape := range shapeCount {
 		img, err := plainScene(Object{Red, shape, 0.51, 0.49, 0.33}).Draw(32)
 		if err != nil {
 			t.Fatal(err)
@@ -57,10 +57,10 @@ func TestSceneBadObject(t *testing.T) {
 		o    Object
 		want string
 	}{
-		{Object{Color: 8, Radius: 1}, "dataset: scene: object 0: no colour number 8"},
-		{Object{Shape: 200, Radius: 1}, "dataset: scene: object 0: no shape number 200"},
-		{Object{X: math.NaN(), Radius: 1}, "dataset: scene: object 0: centre (NaN, 0) is not within -1 … 2"},
-		{Object{Radius: 0}, "dataset: scene: object 0: radius 0 is not within 0 … 1"},
+		{Object{Color: 8, Radius: 1}, "shapes: scene: object 0: no colour number 8"},
+		{Object{Shape: 200, Radius: 1}, "shapes: scene: object 0: no shape number 200"},
+		{Object{X: math.NaN(), Radius: 1}, "shapes: scene: object 0: centre (NaN, 0) is not within -1 … 2"},
+		{Object{Radius: 0}, "shapes: scene: object 0: radius 0 is not within 0 … 1"},
 	} {
 		if _, err := plainScene(c.o).Draw(32); err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)

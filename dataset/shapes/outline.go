@@ -1,4 +1,4 @@
-package dataset
+package shapes
 
 import (
 	"fmt"
@@ -19,14 +19,14 @@ const (
 	Ring
 	Heart
 	Diamond
-	shapes
+	shapeCount
 )
 
-var shapeNames = [shapes]string{"circle", "square", "triangle", "star", "cross", "ring", "heart", "diamond"}
+var shapeNames = [shapeCount]string{"circle", "square", "triangle", "star", "cross", "ring", "heart", "diamond"}
 
 // String returns the name as captions have it.
 func (s Shape) String() string {
-	if s < shapes {
+	if s < shapeCount {
 		return shapeNames[s]
 	}
 	return fmt.Sprintf("Shape(%d)", uint8(s))
@@ -35,7 +35,7 @@ func (s Shape) String() string {
 // Corners of the figures with straight sides, in a square of -1 … 1 with y
 // downwards, going clockwise. The star's are sines and cosines of multiples of
 // 36°, its inner radius 0.45.
-var corners = [shapes][][2]float64{
+var corners = [shapeCount][][2]float64{
 	Square:   {{-0.84, -0.84}, {0.84, -0.84}, {0.84, 0.84}, {-0.84, 0.84}},
 	Triangle: {{0, -0.95}, {1, 0.85}, {-1, 0.85}},
 	Star: {

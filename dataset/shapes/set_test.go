@@ -1,10 +1,8 @@
-package dataset
+package shapes
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -12,16 +10,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goclip/goclip/dataset"
 )
 
-func mustShapes(t testing.TB, _ *Indexed, err error) {
+func mustMake(t testing.TB, _ *dataset.Indexed, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func mustPair(t testing.TB, s Sample) (Pair, *image.RGBA) {
+func mustPair(t testing.TB, s dataset.Sample) (dataset.Pair, *image.RGBA) {
 	t.Helper()
 	p, err := s.Pair(0)
 	if err != nil {
@@ -30,19 +30,19 @@ func mustPair(t testing.TB, s Sample) (Pair, *image.RGBA) {
 	return p, p.Image.(*image.RGBA)
 }
 
-// TestShapesGolden holds captions and pixels to what the drawn set has been
+// TestSetGolden holds captions and pixels to what the drawn set has been
 // since its first version, with two figures since they come in fours, on
 // whatever machine this runs.
-func TestShapesGolden(t *testing.T) {
+func TestSetGolden(t *testing.T) {
 	for relations, want := range map[float64]string{
 		0:   "dee231e347ea9cafa02adae28b0409e64a519b80bcdc749920be20f267eeaa58",
 		0.3: "1ad128c54ebe600aac606ee4442eee939fc0f6321f7b8e7208586f959862a5aa",
 	} {
 		sum := sha256.New()
 		for _, size := range []int{32, 64} {
-			set := Shapes{Size: size, Seed: 7, Relations: relations}
+			set := Set{Size: size, Seed: 7, Relations: relations}
 			train, err := set.Train(200)
-			mustShapes(t, train, err)
+			mustMake(t, train, err)
 			for i := range train.Len() {
 				p, img := mustPair(t, train.At(i))
 				fmt.Fprintln(sum, p.Key, p.Caption, p.Label)
@@ -55,12 +55,12 @@ func TestShapesGolden(t *testing.T) {
 	}
 }
 
-func TestShapesSampleIsFunctionOfItsNumber(t *testing.T) {
-	set := Shapes{Seed: 3, Relations: 0.5}
+func TestSetSampleIsFunctionOfItsNumber(t *testing.T) {
+	set := Set{Seed: 3, Relations: 0.5}
 	short, err := set.Train(50)
-	mustShapes(t, short, err)
+	mustMake(t, short, err)
 	long, err := set.Train(5000)
-	mustShapes(t, long, err)
+	mustMake(t, long, err)
 	for i := 49; i >= 0; i-- {
 		a, aImg := mustPair(t, short.At(i))
 		b, bImg := mustPair(t, long.At(i))
@@ -68,8 +68,8 @@ func TestShapesSampleIsFunctionOfItsNumber(t *testing.T) {
 			t.Fatalf("sample %d differs between a set of 50 and one of 5000: %q, %q", i, a.Caption, b.Caption)
 		}
 	}
-	other, err := Shapes{Seed: 4, Relations: 0.5}.Train(50)
-	mustShapes(t, other, err)
+	other, err := Set{Seed: 4, Relations: 0.5}.Train(50)
+	mustMake(t, other, err)
 	same := 0
 	for i := range 50 {
 		if short.At(i).Captions[0] == other.At(i).Captions[0] {
@@ -81,8 +81,8 @@ func TestShapesSampleIsFunctionOfItsNumber(t *testing.T) {
 	}
 }
 
-func TestShapesHeldOut(t *testing.T) {
-	set := Shapes{Seed: 1, Relations: 0.5}
+func TestSetHeldOut(t *testing.T) {
+	set := Set{Seed: 1, Relations: 0.5}
 	held, classes := set.HeldOut(), set.Classes()
 	if len(held) != 8 || len(classes) != 64 {
 		t.Fatalf("%d classes held out of %d, want 8 of 64", len(held), len(classes))
@@ -103,7 +103,7 @@ func TestShapesHeldOut(t *testing.T) {
 	}
 
 	src, err := set.Train(20000)
-	mustShapes(t, src, err)
+	mustMake(t, src, err)
 	seen, couples := map[string]int{}, 0
 	for i := range src.Len() {
 		s := src.At(i)
@@ -125,11 +125,11 @@ func TestShapesHeldOut(t *testing.T) {
 	}
 }
 
-// TestShapesFours: of four training samples of two figures, the colours, the
+// TestSetFours: of four training samples of two figures, the colours, the
 // shapes and the axis are the same, and each is another scene.
-func TestShapesFours(t *testing.T) {
-	train, err := Shapes{Seed: 2, Relations: 0.5}.Train(2000)
-	mustShapes(t, train, err)
+func TestSetFours(t *testing.T) {
+	train, err := Set{Seed: 2, Relations: 0.5}.Train(2000)
+	mustMake(t, train, err)
 	fours := 0
 	for i := 0; i < train.Len(); i += 4 {
 		scenes, bags := map[string]bool{}, map[string]bool{}
@@ -179,7 +179,7 @@ func meaning(t *testing.T, caption string) (scene, bag string) {
 
 // named returns the first combination that words name.
 func named(words string) string {
-	for _, name := range (Shapes{}).Classes() {
+	for _, name := range (Set{}).Classes() {
 		if strings.Contains(words, name) {
 			return name
 		}
@@ -187,10 +187,10 @@ func named(words string) string {
 	return ""
 }
 
-func TestShapesCouples(t *testing.T) {
-	set := Shapes{Seed: 1}
+func TestSetCouples(t *testing.T) {
+	set := Set{Seed: 1}
 	couples, err := set.Couples(400)
-	mustShapes(t, couples, err)
+	mustMake(t, couples, err)
 	seen := map[string]int{}
 	for i := range couples.Len() {
 		s := couples.At(i)
@@ -213,16 +213,16 @@ func TestShapesCouples(t *testing.T) {
 	}
 }
 
-func TestShapesTestSetsAreBalanced(t *testing.T) {
-	set := Shapes{Seed: 1}
+func TestSetTestSetsAreBalanced(t *testing.T) {
+	set := Set{Seed: 1}
 	known, err := set.Known(560)
-	mustShapes(t, known, err)
+	mustMake(t, known, err)
 	unseen, err := set.Unseen(80)
-	mustShapes(t, unseen, err)
+	mustMake(t, unseen, err)
 	held := set.HeldOut()
 	for _, c := range []struct {
 		name    string
-		src     *Indexed
+		src     *dataset.Indexed
 		classes int
 		held    bool
 	}{{"known", known, 56, false}, {"unseen", unseen, 8, true}} {
@@ -241,15 +241,15 @@ func TestShapesTestSetsAreBalanced(t *testing.T) {
 	}
 }
 
-// TestShapesShowTheirColour counts pixels of the very colour that the label
+// TestSetShowTheirColour counts pixels of the very colour that the label
 // names, and of the others.
-func TestShapesShowTheirColour(t *testing.T) {
+func TestSetShowTheirColour(t *testing.T) {
 	for _, size := range []int{32, 64} {
-		known, err := Shapes{Size: size, Seed: 5}.Known(560)
-		mustShapes(t, known, err)
+		known, err := Set{Size: size, Seed: 5}.Known(560)
+		mustMake(t, known, err)
 		for i := range known.Len() {
 			p, img := mustPair(t, known.At(i))
-			for c := range colors {
+			for c := range colorCount {
 				n, limit := 0, size*size/100
 				for k := 0; k < len(img.Pix); k += 4 {
 					paint := c.Paint()
@@ -265,16 +265,16 @@ func TestShapesShowTheirColour(t *testing.T) {
 	}
 }
 
-// TestShapesColoursAreApart measures CIELAB distances (76); about 2.3 is just
+// TestSetColoursAreApart measures CIELAB distances (76); about 2.3 is just
 // noticeable, and JPEG or noise moves a colour by less than 20.
-func TestShapesColoursAreApart(t *testing.T) {
+func TestSetColoursAreApart(t *testing.T) {
 	var grounds []color.NRGBA
-	d := newDice(1, 99, 0)
+	d := newComposer(1, 99, 0)
 	for range 2000 {
 		g, _ := d.ground()
 		grounds = append(grounds, g.From, g.To)
 	}
-	for a := range colors {
+	for a := range colorCount {
 		for b := range a {
 			if d := labDistance(a.Paint(), b.Paint()); !(d >= 30) {
 				t.Errorf("%v and %v are %.0f apart, want 30", a, b, d)
@@ -314,11 +314,11 @@ func lab(c color.NRGBA) [3]float64 {
 	return [3]float64{116*y - 16, 500 * (x - y), 200 * (y - z)}
 }
 
-// TestShapesCaptionsAreTrue checks the words for place, tone and relation
+// TestSetCaptionsAreTrue checks the words for place, tone and relation
 // against the centre of the coloured pixels.
-func TestShapesCaptionsAreTrue(t *testing.T) {
-	train, err := Shapes{Seed: 11, Relations: 0.3}.Train(3000)
-	mustShapes(t, train, err)
+func TestSetCaptionsAreTrue(t *testing.T) {
+	train, err := Set{Seed: 11, Relations: 0.3}.Train(3000)
+	mustMake(t, train, err)
 	checked := map[string]int{}
 	check := func(word string, caption string, ok bool) {
 		if strings.Contains(caption, word) {
@@ -363,7 +363,7 @@ func TestShapesCaptionsAreTrue(t *testing.T) {
 // centre returns the mean place of the pixels of the colour that words name.
 func centre(img *image.RGBA, words string) (x, y float64) {
 	n := 0.0
-	for c := range colors {
+	for c := range colorCount {
 		if !strings.Contains(words, c.String()+" ") {
 			continue
 		}
@@ -378,17 +378,17 @@ func centre(img *image.RGBA, words string) (x, y float64) {
 	return x / n, y / n
 }
 
-func TestShapesBadConfig(t *testing.T) {
+func TestSetBadConfig(t *testing.T) {
 	for _, c := range []struct {
-		set  Shapes
+		set  Set
 		n    int
 		want string
 	}{
-		{Shapes{}, 0, "dataset: shapes: 0 samples, want 1 or more"},
-		{Shapes{Size: 8}, 1, "dataset: shapes: Size 8, want 16 to 512"},
-		{Shapes{Size: 1 << 20}, 1, "dataset: shapes: Size 1048576, want 16 to 512"},
-		{Shapes{Relations: 1.5}, 1, "dataset: shapes: Relations 1.5, want 0 to 1"},
-		{Shapes{Relations: math.NaN()}, 1, "dataset: shapes: Relations NaN, want 0 to 1"},
+		{Set{}, 0, "shapes: 0 samples, want 1 or more"},
+		{Set{Size: 8}, 1, "shapes: Size 8, want 16 to 512"},
+		{Set{Size: 1 << 20}, 1, "shapes: Size 1048576, want 16 to 512"},
+		{Set{Relations: 1.5}, 1, "shapes: Relations 1.5, want 0 to 1"},
+		{Set{Relations: math.NaN()}, 1, "shapes: Relations NaN, want 0 to 1"},
 	} {
 		if _, err := c.set.Train(c.n); err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
@@ -396,11 +396,11 @@ func TestShapesBadConfig(t *testing.T) {
 	}
 }
 
-func BenchmarkShapes(b *testing.B) {
+func BenchmarkSet(b *testing.B) {
 	for _, size := range []int{32, 64} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			src, err := Shapes{Size: size}.Train(1 << 20)
-			mustShapes(b, src, err)
+			src, err := Set{Size: size}.Train(1 << 20)
+			mustMake(b, src, err)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				if _, err := src.At(i % src.Len()).Pair(0); err != nil {
@@ -409,21 +409,5 @@ func BenchmarkShapes(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pictures/s")
 		})
-	}
-}
-
-// TestCaptions are those of the first samples, or of all, up to an error.
-func TestCaptions(t *testing.T) {
-	src := NewIndexed(4, func(i int) Sample { return Sample{Captions: []string{fmt.Sprint(i), fmt.Sprint(10 * i)}} })
-	for n, want := range map[int]string{0: "[0 0 1 10 2 20 3 30]", 2: "[0 0 1 10]", 9: "[0 0 1 10 2 20 3 30]"} {
-		got, err := Captions(t.Context(), src, n)
-		if err != nil || fmt.Sprint(got) != want {
-			t.Errorf("%d samples: got %v, error %v, want %s", n, got, err, want)
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Captions(ctx, src, 0); !errors.Is(err, context.Canceled) {
-		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
 }

@@ -1,4 +1,4 @@
-package dataset
+package augment
 
 import (
 	"image"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/pillow"
 )
 
@@ -34,8 +35,8 @@ func pix(t *testing.T, img image.Image) []uint8 {
 	return out.Pix
 }
 
-func allAugmentations() map[string]Augment {
-	return map[string]Augment{
+func allAugmentations() map[string]dataset.Augment {
+	return map[string]dataset.Augment{
 		"crop":   RandomResizedCrop(24, 20, [2]float64{0.2, 1}, [2]float64{0.75, 4. / 3}),
 		"pad":    PadAndCrop(4),
 		"flip":   Flip(1),
@@ -76,7 +77,7 @@ func TestAugmentSeededAndReadOnly(t *testing.T) {
 
 func TestAugmentIdentities(t *testing.T) {
 	img := gradient(33, 21)
-	for name, augment := range map[string]Augment{
+	for name, augment := range map[string]dataset.Augment{
 		"no jitter":   ColorJitter(0, 0, 0, 0),
 		"no pad":      PadAndCrop(0),
 		"never flip":  Flip(0),
