@@ -22,7 +22,7 @@ type Features struct {
 // and listed; a set of which none is left is an error. Each picture and its
 // embedding go to see, which may be nil.
 func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(dataset.Pair, *encoder.Embeddings)) (*Features, error) {
-	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().Vision.EmbedDim}}
+	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().Vision.Dims().EmbedDim}}
 	err := each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		f.Images.N++
 		f.Images.Data = append(f.Images.Data, row.Data...)

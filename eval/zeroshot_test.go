@@ -14,6 +14,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -21,13 +22,13 @@ import (
 func model(t *testing.T) *encoder.Model {
 	t.Helper()
 	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8,
-			Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.GELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 12, VocabSize: 130, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(16),
 	}, letters.Tokenizer{}, 3)
@@ -69,7 +70,7 @@ func decoded(t *testing.T, samples []dataset.Sample) []image.Image {
 }
 
 // spoil writes a NaN into every weight.
-func spoil(ps []*encoder.Param) {
+func spoil(ps []*nn.Param) {
 	for _, p := range ps {
 		p.Data[0] = float32(math.NaN())
 	}

@@ -39,7 +39,7 @@ func (t *Trainer) identity() identity {
 		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(t.cfg.LR(step - 1))
 	}
 	if tok := t.model.Tokenizer(); tok != nil {
-		ids := make([]int32, t.model.Config().Text.ContextLength)
+		ids := make([]int32, t.model.Config().Text.Dims().ContextLength)
 		tok.Encode(ids, "a photo of the quick brown fox, 1234567890")
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/train"
 )
 
@@ -180,7 +181,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("only %d children left a checkpoint", resumed)
 	}
 	for name, want := range map[string][]float32{"trained": trained, "averaged": averaged} {
-		m, err := encoder.Load(filepath.Join(dir, name), &encoder.Options{Trainable: true})
+		m, err := encoder.Load(filepath.Join(dir, name), &encoder.Options{Trainable: true, Tokenizer: letters.Tokenizer{}})
 		check(t, err)
 		sameBits(t, name, weights(m), want)
 		check(t, m.Close())

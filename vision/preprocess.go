@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"sync"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/pillow"
 )
 
@@ -71,11 +72,11 @@ func (p *Preprocess) Validate() error {
 	if h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w {
 		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, pillow.DefaultMaxPixels)
 	}
-	if _, err := p.Resize.MarshalText(); err != nil {
-		return err
+	if p.Resize > ResizeSquash {
+		return fmt.Errorf("vision: preprocess: Resize %w", enum.Valid(p.Resize, resizeNames()))
 	}
-	if _, err := p.Interpolation.MarshalText(); err != nil {
-		return err
+	if p.Interpolation > Bilinear {
+		return fmt.Errorf("vision: preprocess: Interpolation %w", enum.Valid(p.Interpolation, interpolationNames()))
 	}
 	if p.Ground != nil {
 		if _, _, _, a := p.Ground.RGBA(); a != 0xffff {

@@ -3,6 +3,7 @@ package vision
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -62,8 +63,8 @@ func TestPreprocessRefuses(t *testing.T) {
 		{"no size", "Size 0×0", func(p *Preprocess) { p.Size = [2]int{} }, ok},
 		{"negative size", "Size -8×8", func(p *Preprocess) { p.Size[0] = -8 }, ok},
 		{"huge size", "Size 1048576×1048576", func(p *Preprocess) { p.Size = [2]int{1 << 20, 1 << 20} }, ok},
-		{"resize", "Resize(3), want shortest, longest or squash", func(p *Preprocess) { p.Resize = 3 }, ok},
-		{"interpolation", "Interpolation(200), want bicubic or bilinear", func(p *Preprocess) { p.Interpolation = 200 }, ok},
+		{"resize", "Resize is 3, want shortest, longest or squash", func(p *Preprocess) { p.Resize = 3 }, ok},
+		{"interpolation", "Interpolation is 200, want bicubic or bilinear", func(p *Preprocess) { p.Interpolation = 200 }, ok},
 		{"zero std", "Std[1] is 0", func(p *Preprocess) { p.Std[1] = 0 }, ok},
 		{"infinite std", "Std[2] is +Inf", func(p *Preprocess) { p.Std[2] = inf }, ok},
 		{"NaN mean", "Mean[0] is NaN", func(p *Preprocess) { p.Mean[0] = inf - inf }, ok},
@@ -152,15 +153,15 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"Resize":"crop"}`:           `vision: Resize "crop", want shortest, longest or squash`,
-		`{"Interpolation":"Bicubic"}`: `vision: Interpolation "Bicubic", want bicubic or bilinear`,
+		`{"Resize":"crop"}`:           `vision: Resize is "crop", want shortest, longest or squash`,
+		`{"Interpolation":"Bicubic"}`: `vision: Interpolation is "Bicubic", want bicubic or bilinear`,
 	} {
 		got := settings{ResizeSquash, Bilinear}
 		if err := json.Unmarshal([]byte(text), &got); err == nil || err.Error() != want || got != (settings{ResizeSquash, Bilinear}) {
 			t.Errorf("%s: got %v, error %v, want the error %s", text, got, err, want)
 		}
 	}
-	if got := Resize(7).String(); got != "Resize(7)" {
-		t.Errorf("got %s, want Resize(7)", got)
+	if got, want := fmt.Sprint(Resize(7), Bilinear), "7 (unknown) bilinear"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -2,9 +2,8 @@ package vision
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/pillow"
 )
 
@@ -19,21 +18,22 @@ const (
 	ResizeSquash   = Resize(pillow.Squash)   // stretched to the size, whatever its shape
 )
 
-var resizeWords = []string{ResizeShortest: "shortest", ResizeLongest: "longest", ResizeSquash: "squash"}
+func resizeNames() map[Resize]string {
+	return map[Resize]string{ResizeShortest: "shortest", ResizeLongest: "longest", ResizeSquash: "squash"}
+}
 
-// String returns the word for r.
-func (r Resize) String() string { return word("Resize", int(r), resizeWords) }
+// String returns the name of r.
+func (r Resize) String() string { return enum.String(r, resizeNames()) }
 
-// MarshalText returns the word for r.
-func (r Resize) MarshalText() ([]byte, error) { return marshalWord("Resize", int(r), resizeWords) }
+// MarshalText returns the name of r.
+func (r Resize) MarshalText() ([]byte, error) { return enum.Marshal(r, resizeNames()) }
 
-// UnmarshalText reads a word. One that it does not know leaves r as it is.
+// UnmarshalText takes a name. One that it does not know leaves r as it is.
 func (r *Resize) UnmarshalText(text []byte) error {
-	i, err := unmarshalWord("Resize", text, resizeWords)
-	if err == nil {
-		*r = Resize(i)
+	if err := enum.Unmarshal(r, text, resizeNames()); err != nil {
+		return fmt.Errorf("vision: Resize %w", err)
 	}
-	return err
+	return nil
 }
 
 // Interpolation is the filter that resizes, with Pillow's anti-aliasing. As text
@@ -46,48 +46,20 @@ const (
 	Bilinear = Interpolation(pillow.Bilinear)
 )
 
-var interpolationWords = []string{Bicubic: "bicubic", Bilinear: "bilinear"}
-
-// String returns the word for i.
-func (i Interpolation) String() string { return word("Interpolation", int(i), interpolationWords) }
-
-// MarshalText returns the word for i.
-func (i Interpolation) MarshalText() ([]byte, error) {
-	return marshalWord("Interpolation", int(i), interpolationWords)
+func interpolationNames() map[Interpolation]string {
+	return map[Interpolation]string{Bicubic: "bicubic", Bilinear: "bilinear"}
 }
 
-// UnmarshalText reads a word. One that it does not know leaves i as it is.
+// String returns the name of i.
+func (i Interpolation) String() string { return enum.String(i, interpolationNames()) }
+
+// MarshalText returns the name of i.
+func (i Interpolation) MarshalText() ([]byte, error) { return enum.Marshal(i, interpolationNames()) }
+
+// UnmarshalText takes a name. One that it does not know leaves i as it is.
 func (i *Interpolation) UnmarshalText(text []byte) error {
-	n, err := unmarshalWord("Interpolation", text, interpolationWords)
-	if err == nil {
-		*i = Interpolation(n)
+	if err := enum.Unmarshal(i, text, interpolationNames()); err != nil {
+		return fmt.Errorf("vision: Interpolation %w", err)
 	}
-	return err
-}
-
-// word returns words[i], or the number where it has no word.
-func word(kind string, i int, words []string) string {
-	if i < len(words) {
-		return words[i]
-	}
-	return fmt.Sprintf("%s(%d)", kind, i)
-}
-
-func marshalWord(kind string, i int, words []string) ([]byte, error) {
-	if i < len(words) {
-		return []byte(words[i]), nil
-	}
-	return nil, unknownWord(kind, word(kind, i, words), words)
-}
-
-func unmarshalWord(kind string, text []byte, words []string) (int, error) {
-	if i := slices.Index(words, string(text)); i >= 0 {
-		return i, nil
-	}
-	return 0, unknownWord(kind, fmt.Sprintf("%q", text), words)
-}
-
-func unknownWord(kind, got string, words []string) error {
-	last := len(words) - 1
-	return fmt.Errorf("vision: %s %s, want %s or %s", kind, got, strings.Join(words[:last], ", "), words[last])
+	return nil
 }

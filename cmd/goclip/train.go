@@ -122,7 +122,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 		Steps: steps, Test: exam.of(model), TestEvery: c.testEvery(set.Len(), steps),
 		Batches: dataset.BatchOptions{
 			Size: c.BatchSize, Shuffle: true, Seed: c.Seed,
-			Augment: c.augment(model.Config().Vision.ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
+			Augment: c.augment(model.Config().Vision.Dims().ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
 		},
 		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
 		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},

@@ -1,10 +1,12 @@
 package checkpoint
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -27,12 +29,12 @@ func TestPublishedSizes(t *testing.T) {
 			t.Errorf("%s is not known", name)
 			continue
 		}
-		v, err := vision.Blank(s.Vision)
+		v, err := s.Vision.New()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		x, err := text.Blank(s.Text)
+		x, err := s.Text.New()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -59,8 +61,8 @@ func isStatistic(name string) bool {
 // being written and read in open_clip's form.
 func TestPublishedRoundTrip(t *testing.T) {
 	names := ConfigNames()
-	if len(names) != 54 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
-		t.Errorf("got %d names, want 54 different ones in order: %v", len(names), names)
+	if len(names) != 80 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("got %d names, want 80 different ones in order: %v", len(names), names)
 	}
 	for _, name := range names {
 		s, ok := ConfigByName(name)
@@ -71,12 +73,13 @@ func TestPublishedRoundTrip(t *testing.T) {
 		if err := s.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		b, err := formatOpenCLIP(&s)
+		b, err := openCLIPConfigOf(&s)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		got, err := parseOpenCLIP(b)
+		got.Layout = OpenCLIP // as Open says
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -86,39 +89,40 @@ func TestPublishedRoundTrip(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, s)
 		}
 	}
-	if _, ok := ConfigByName("ViT-B-16-SigLIP"); ok {
-		t.Error("a configuration with a timm tower is known")
+	if _, ok := ConfigByName("convnext_base"); ok {
+		t.Error("a configuration with an unknown tower is known")
 	}
 }
 
 // spellOut replaces zero values by what they stand for.
 func spellOut(s *Spec) {
-	if s.Vision.MLPRatio == 0 && s.Vision.Stages == nil {
-		s.Vision.MLPRatio = 4
+	if v, ok := s.Vision.(vision.ViT); ok {
+		v.MLPRatio = cmp.Or(v.MLPRatio, 4)
+		s.Vision = v
 	}
-	if s.Text.MLPRatio == 0 {
-		s.Text.MLPRatio = 4
-	}
+	t := s.Text.(text.Transformer)
+	t.MLPRatio = cmp.Or(t.MLPRatio, 4)
+	s.Text = t
 }
 
 // TestDefaults: a configuration that says as little as it may has the
 // reference's defaults.
 func TestDefaults(t *testing.T) {
-	clip := text.Config{ContextLength: 77, VocabSize: 49408, Width: 512, Layers: 12, Heads: 8, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Mask: "causal"}
-	vit := vision.Config{ImageSize: [2]int{224, 224}, PatchSize: 32, Width: 768, Layers: 12, Heads: 12, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Pool: "tok"}
+	clip := text.Transformer{ContextLength: 77, VocabSize: 49408, Width: 512, Layers: 12, Heads: 8, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Mask: text.MaskCausal}
+	vit := vision.ViT{ImageSize: [2]int{224, 224}, PatchSize: 32, Width: 768, Layers: 12, Heads: 12, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Pool: vision.PoolClass}
 
-	hf := Spec{Layout: HuggingFace, InitLogitScale: 2.6592, Vision: vit, Text: clip}
-	hf.Vision.Activation, hf.Text.Activation, hf.Text.Pool, hf.Text.EOSTokenID = "quick_gelu", "quick_gelu", "eos", 49407
-	oc := Spec{Layout: OpenCLIP, InitLogitScale: clipLogitScale, Vision: vit, Text: clip, Preprocess: vision.CLIPPreprocess(224)}
-	oc.Vision.PatchSize, oc.Vision.Activation, oc.Text.Activation, oc.Text.Pool = 16, "gelu", "gelu", "argmax"
+	vit.Activation, clip.Activation, clip.Pool, clip.EOSTokenID = nn.QuickGELU, nn.QuickGELU, text.PoolEOS, 49407
+	hf := Spec{InitLogitScale: 2.6592, Vision: vit, Text: clip}
+	vit.PatchSize, vit.Activation, clip.Activation, clip.Pool, clip.EOSTokenID = 16, nn.GELU, nn.GELU, text.PoolArgmax, 0
+	oc := Spec{InitLogitScale: clipLogitScale, Vision: vit, Text: clip, Preprocess: vision.CLIPPreprocess(224)}
 	spellOut(&oc)
 
-	got, err := parseHuggingFace([]byte(`{}`))
+	got, _, err := parseHuggingFace([]byte(`{}`))
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
 	// The old form of a tower's configuration overrides the new one.
-	got, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`))
+	got, _, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`))
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json with text_config_dict:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
@@ -126,12 +130,13 @@ func TestDefaults(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, oc) {
 		t.Errorf("open_clip_config.json:\n got %+v %+v, error %v\nwant %+v", got, got.Preprocess, err, oc)
 	}
-	oc.Vision.Pool, oc.Vision.PoolQueries, oc.Vision.PoolHeads = "map", 256, 8
+	vit.Pool, vit.PoolQueries, vit.PoolHeads = vision.PoolMap, 256, 8
+	oc.Vision = vit
 	got, err = parseOpenCLIP([]byte(`{"model_cfg": {"embed_dim": 512, "vision_cfg": {"attentional_pool": true}}}`))
 	if err != nil || !reflect.DeepEqual(got, oc) {
 		t.Errorf("attentional_pool:\n got %+v, error %v\nwant %+v", got.Vision, err, oc.Vision)
 	}
-	p, err := parsePreprocessor([]byte(`{}`))
+	p, err := parsePreprocessor([]byte(`{}`), hfCLIP())
 	if err != nil || !reflect.DeepEqual(p, oc.Preprocess) {
 		t.Errorf("preprocessor_config.json: got %+v, error %v, want %+v", p, err, oc.Preprocess)
 	}
@@ -151,7 +156,7 @@ func TestProcessorGenerations(t *testing.T) {
 			clip := vision.CLIPPreprocess(224)
 			want.Mean, want.Std = clip.Mean, clip.Std
 		}
-		got, err := parsePreprocessor([]byte(config))
+		got, err := parsePreprocessor([]byte(config), hfCLIP())
 		if err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s:\n got %+v, error %v\nwant %+v", config, got, err, want)
 		}
