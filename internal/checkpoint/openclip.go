@@ -144,9 +144,6 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if !ok {
 		return nil, false, unwritable(OpenCLIP, "a text tower of family %s", s.Text.Family())
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, false, unwritable(OpenCLIP, "a tokenizer of one's own")
-	}
 	var c openCLIPConfig
 	m := &c.Model
 	m.EmbedDim = t.EmbedDim
@@ -157,6 +154,9 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	m.QuickGELU = t.Activation == nn.QuickGELU
 	if m.Vision, customText, err = formatVision(s.Vision, m.QuickGELU); err != nil {
 		return nil, false, err
+	}
+	if s.Tokenizer == TokenizerCustom {
+		return nil, false, unwritable(OpenCLIP, "a tokenizer of one's own")
 	}
 	m.CustomText = s.CustomText || customText
 	m.Text = s.formatText(t)
