@@ -40,7 +40,7 @@ type BatchOptions struct {
 }
 
 // Augment makes a picture to train on from a picture of the set, which it does
-// not write to.
+// not write to. The package augment below this one has the usual ones.
 type Augment func(r *rand.Rand, img image.Image) image.Image
 
 // Cursor is a place in the sequence of batches. The zero value is its beginning.

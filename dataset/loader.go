@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/goclip/goclip/internal/dice"
 	"github.com/goclip/goclip/internal/guard"
 )
 
@@ -122,14 +123,14 @@ func (l *loader) do(j *job) {
 	}
 	// Epoch after epoch, the captions of a sample take turns from a first one
 	// that is drawn.
-	first := newDice(l.o.Seed, saltCaption, j.sample.ID)
-	j.pair, j.fault = j.sample.Pair(first.pcg.Uint64()>>1 + uint64(j.epoch))
+	first := dice.New(l.o.Seed, dice.Caption, j.sample.ID)
+	j.pair, j.fault = j.sample.Pair(first.Uint64()>>1 + uint64(j.epoch))
 	if j.fault != nil || l.o.Augment == nil {
 		return
 	}
-	d := newDice(l.o.Seed, saltAugment, mix(uint64(j.epoch))+j.sample.ID)
+	d := dice.New(l.o.Seed, dice.Augment, dice.Mix(uint64(j.epoch))+j.sample.ID)
 	j.fault = guard.Call(func() error {
-		j.pair.Image = l.o.Augment(rand.New(&d.pcg), j.pair.Image)
+		j.pair.Image = l.o.Augment(rand.New(&d), j.pair.Image)
 		return nil
 	})
 	if j.fault != nil {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"unicode/utf8"
 
+	"github.com/goclip/goclip/internal/dice"
 	"github.com/goclip/goclip/internal/guard"
 )
 
@@ -79,6 +80,12 @@ type Order struct {
 	Skip    int // samples left out at the start, as a resumed run needs
 }
 
+// permutation is the order of an epoch over n samples.
+func (o Order) permutation(n int) []uint32 {
+	d := dice.New(o.Seed, dice.Order, uint64(o.Epoch))
+	return d.Permutation(n)
+}
+
 // Source is a set of pictures with captions. All methods may be called from
 // several goroutines.
 type Source interface {
@@ -137,7 +144,7 @@ func (x *Indexed) Samples(ctx context.Context, order Order) iter.Seq2[Sample, er
 	return func(yield func(Sample, error) bool) {
 		var perm []uint32
 		if order.Shuffle {
-			perm = permutation(x.n, order.Seed, order.Epoch)
+			perm = order.permutation(x.n)
 		}
 		for i := order.Skip; i < x.n; i++ {
 			if err := ctx.Err(); err != nil {

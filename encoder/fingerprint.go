@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/internal/identity"
-	"github.com/goclip/goclip/vision"
 )
 
 // Fingerprint returns the identity of all that the model's embeddings depend on: the
@@ -28,23 +27,12 @@ func (m *Model) Fingerprint() string {
 	defer end()
 	var about []string
 	if m.cfg.Vision != nil {
-		about = append(about, "vision "+m.cfg.Vision.Family()+" "+identity.Describe(m.cfg.Vision), "preprocess "+identity.Describe(canonical(*m.cfg.Preprocess)))
+		about = append(about, "vision "+m.cfg.Vision.Family()+" "+identity.Describe(m.cfg.Vision), "preprocess "+identity.Describe(m.cfg.Preprocess))
 	}
 	if m.cfg.Text != nil {
 		about = append(about, "text "+m.cfg.Text.Family()+" "+identity.Describe(m.cfg.Text))
 	}
 	return m.digest(strings.Join(about, "\n"))
-}
-
-// canonical has no words for defaults.
-func canonical(p vision.Preprocess) vision.Preprocess {
-	if p.Resize == "shortest" {
-		p.Resize = ""
-	}
-	if p.Interpolation == "bicubic" {
-		p.Interpolation = ""
-	}
-	return p
 }
 
 // digest is the SHA-256 of a description and the weights.

@@ -98,5 +98,5 @@ func preprocessFacts1(p *vision.Preprocess) string {
 		r, g, b, a := p.Ground.RGBA()
 		ground = fmt.Sprint(r, g, b, a)
 	}
-	return fmt.Sprint(p.Size, cmp.Or(p.Resize, "shortest"), cmp.Or(p.Interpolation, "bicubic"), p.Mean, p.Std, p.Fill, ground)
+	return fmt.Sprint(p.Size, p.Resize.String(), p.Interpolation.String(), p.Mean, p.Std, p.Fill, ground)
 }

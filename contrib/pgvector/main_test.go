@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/exampletest"
 	"github.com/goclip/goclip/examples/internal/pictures"
@@ -114,7 +114,7 @@ func TestFollowsTheFolder(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	db, path := server(t), exampletest.Model(t, 2)
 	fresh(t, load(t, path))
-	set, err := dataset.Shapes{}.Known(3)
+	set, err := shapes.Set{}.Known(3)
 	exampletest.Check(t, err)
 	write := func(name string, i int) {
 		p, err := set.At(i).Pair(0)

@@ -24,9 +24,9 @@ const module = "github.com/goclip/goclip"
 // for all packages below it that have no line of their own.
 var floors = [][]string{
 	// What floor 0 stands on.
-	{"internal/tensorfile", "internal/imagefile/jpeg", "internal/parallel", "internal/enum", "internal/guard", "internal/identity"},
+	{"internal/tensorfile", "internal/pillow/jpeg", "internal/parallel", "internal/enum", "internal/guard", "internal/identity"},
 	// 0: float32 primitives and files; no graph, no model.
-	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/imagefile", "internal/textclean",
+	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/pillow", "internal/dice", "internal/textclean",
 		"internal/logistic", "internal/golden", "internal/letters", "internal/structure", "examples/internal/sheet"},
 	// What the floors above share of the kernels.
 	{"internal/unitrows"},
@@ -35,7 +35,7 @@ var floors = [][]string{
 	// 2: towers, objectives and data, which know nothing of each other.
 	{"vision", "text", "loss", "dataset"},
 	// 3: what draws pictures, what changes them; layouts of published checkpoints.
-	{"internal/checkpoint"},
+	{"dataset/shapes", "dataset/augment", "internal/checkpoint"},
 	// 4: the model that joins two towers.
 	{"encoder"},
 	// What floor 5 has in common: a set's pictures through a model.
