@@ -23,7 +23,7 @@ race: ## the race detector over what runs concurrently
 arm64: ## the kernels' tests on an emulated arm64
 	@.ci/run arm64
 
-cross: ## build for Linux, macOS and Windows on amd64 and arm64
+cross: ## build and vet for Linux, macOS and Windows, 32 bits and WebAssembly
 	@.ci/run cross
 
 fuzz: ## each fuzz test for FUZZTIME, 10s unless told
