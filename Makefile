@@ -32,7 +32,7 @@ fuzz: ## each fuzz test for FUZZTIME, 10s unless told
 bench: ## the benchmarks whose names match BENCH, all unless told
 	@.ci/run bench
 
-pgvector: ## the example in a module of its own, with a real PostgreSQL where there is one
+pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where there is one
 	@.ci/run pgvector
 
 bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md

@@ -9,6 +9,7 @@ import (
 	pgxvector "github.com/pgvector/pgvector-go/pgx"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/index"
 )
 
 // table holds the embeddings of one model. Its name ends in the beginning of the
