@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/identity"
 )
 
@@ -33,6 +34,22 @@ func (m *Model) Fingerprint() string {
 		about = append(about, "text "+m.cfg.Text.Family()+" "+identity.Describe(m.cfg.Text))
 	}
 	return m.digest(strings.Join(about, "\n"))
+}
+
+// FirstFingerprint is what the first version of this module had for
+// [Model.Fingerprint], as indexes of that time hold it; empty for a model that it did
+// not know.
+func (m *Model) FirstFingerprint() string {
+	end, err := m.begin()
+	if err != nil {
+		return ""
+	}
+	defer end()
+	facts, ok := checkpoint.FirstFacts(m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess)
+	if !ok {
+		return ""
+	}
+	return m.digest(facts)
 }
 
 // digest is the SHA-256 of a description and the weights.

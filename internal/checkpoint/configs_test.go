@@ -39,10 +39,10 @@ func TestPublishedSizes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		n := 1 // logit_scale
+		n := int64(1) // logit_scale
 		for _, p := range append(v.Params(), x.Params()...) {
 			if !isStatistic(p.Name) {
-				n += p.Size()
+				n += int64(p.Size())
 			}
 		}
 		if got := float64(n) / 1e6; !(got >= want-0.0051 && got <= want+0.0051) {

@@ -3,16 +3,9 @@
 package structure
 
 import (
-	"fmt"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -114,69 +107,6 @@ func objection(pkg, imported string) string {
 		return imported + " is not among the libraries of the module"
 	}
 	return ""
-}
-
-// source is one Go file, without test files.
-type source struct {
-	file    string // relative to the root, with slashes
-	name    string // of its package
-	lines   int
-	made    bool // by a generator
-	imports []string
-}
-
-func (s source) dir() string { return path.Dir(s.file) }
-
-// sources reads all Go files, whatever their build tags and operating systems
-// are, which go list would leave out.
-func sources(t *testing.T) []source {
-	t.Helper()
-	root := os.DirFS(filepath.Join("..", ".."))
-	var all []source
-	err := fs.WalkDir(root, ".", func(file string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		base := path.Base(file)
-		if e.IsDir() {
-			if file != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata") {
-				return fs.SkipDir
-			}
-			if _, err := fs.Stat(root, path.Join(file, "go.mod")); err == nil && file != "." {
-				return fs.SkipDir // a module of its own
-			}
-			return nil
-		}
-		if !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go") {
-			return nil
-		}
-		text, err := fs.ReadFile(root, file)
-		if err != nil {
-			return err
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		s := source{file: file, name: f.Name.Name, lines: strings.Count(string(text), "\n"),
-			made: strings.HasPrefix(string(text), "// Code generated ")}
-		for _, spec := range f.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			s.imports = append(s.imports, imported)
-		}
-		all = append(all, s)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) < 10 {
-		t.Fatalf("found %d Go files, want the whole module", len(all))
-	}
-	return all
 }
 
 func TestImportsGoDown(t *testing.T) {

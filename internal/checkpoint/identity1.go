@@ -1,4 +1,4 @@
-package encoder
+package checkpoint
 
 import (
 	"cmp"
@@ -46,21 +46,15 @@ type text1 struct {
 	ProjBias      bool
 }
 
-// FirstFingerprint is what the first version of this module had for
-// [Model.Fingerprint], as indexes of that time hold it; empty for a model that it did
-// not know.
-func (m *Model) FirstFingerprint() string {
-	end, err := m.begin()
-	if err != nil {
-		return ""
-	}
-	defer end()
-	image, ok := visionFacts1(m.cfg.Vision)
-	caption, known := textFacts1(m.cfg.Text)
+// FirstFacts is what the first version's fingerprint said of a model before its
+// weights; false for one that it did not know.
+func FirstFacts(v vision.Config, t text.Config, p *vision.Preprocess) (facts string, ok bool) {
+	image, ok := visionFacts1(v)
+	caption, known := textFacts1(t)
 	if !ok || !known {
-		return ""
+		return "", false
 	}
-	return m.digest(fmt.Sprintf("%s\n%s\n%s", image, caption, preprocessFacts1(m.cfg.Preprocess)))
+	return fmt.Sprintf("%s\n%s\n%s", image, caption, preprocessFacts1(p)), true
 }
 
 func visionFacts1(c vision.Config) (string, bool) {

@@ -1,4 +1,4 @@
-package encoder
+package checkpoint
 
 import (
 	"image/color"
