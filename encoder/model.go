@@ -137,10 +137,12 @@ type Options struct {
 	// The rest is read by [Load] only.
 
 	// Trainable gives every parameter memory of its own to write to; it is needed
-	// for training. It also reads the file whole, where else it may be mapped into
-	// memory: what is done to a mapped file while the model is open shows in its
-	// weights, and cutting it short ends the process.
+	// for training.
 	Trainable bool
+	// Copy reads the weights into memory, where else their file may be mapped: what is
+	// done to a mapped file while the model is open shows in its weights, and cutting it
+	// short ends the process. Trainable implies it.
+	Copy bool
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess

@@ -84,7 +84,7 @@ func (x *Index) tensors() []safetensors.Tensor {
 
 // Open opens a file that [Index.Save] wrote, with the embeddings mapped into
 // memory where the system can do that; the file must not be truncated while it
-// is open. The model, where it is not nil, must have the fingerprint of the one
+// is open, which [Read] does not mind. The model, where it is not nil, must have the fingerprint of the one
 // that the index was made with. A file of another version, dimension or model is
 // refused, and so is one that is damaged.
 //
@@ -100,6 +100,18 @@ func Open(path string, m *encoder.Model) (*Index, error) {
 		return nil, fmt.Errorf("index: %s: %w", path, errors.Join(err, f.Close()))
 	}
 	return x, nil
+}
+
+// Read is [Open] into memory: the file may be changed, cut short or removed afterwards.
+func Read(path string, m *encoder.Model) (*Index, error) {
+	x, err := Open(path, m)
+	if err != nil {
+		return nil, err
+	}
+	x.mapped = slices.Clone(x.mapped)
+	err = x.close()
+	x.close = func() error { return nil }
+	return x, err
 }
 
 func read(f *safetensors.File, m *encoder.Model) (*Index, error) {

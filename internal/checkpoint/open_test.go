@@ -243,13 +243,13 @@ func TestOpenPrefers(t *testing.T) {
 // TestPrefixes: the names of a training checkpoint and of CustomTextCLIP lose
 // their prefixes.
 func TestPrefixes(t *testing.T) {
-	for _, custom := range []bool{false, true} {
+	for prefix, custom := range map[string]bool{"module.": false, "_orig_mod.module.": true, "model.clip.": false} {
 		s := tinySpec()
 		s.CustomText = custom
 		dir := saved(t, checkpoint.OpenCLIP, s)
 		rewrite(t, filepath.Join(dir, "open_clip_model.safetensors"), func(ts []safetensors.Tensor) []safetensors.Tensor {
 			for i := range ts {
-				ts[i].Name = "module." + ts[i].Name
+				ts[i].Name = prefix + ts[i].Name
 			}
 			return ts
 		})
