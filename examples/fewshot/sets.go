@@ -165,7 +165,7 @@ func (s *sets) model(ctx context.Context, o options) (*encoder.Model, error) {
 		return nil, err
 	}
 	trainer, err := train.New(model, train.Config{
-		LR: train.Cosine(s.lr, o.steps/20, o.steps), WeightDecay: 0.1, ClipNorm: 1, Groups: "label",
+		LR: train.Cosine(s.lr, o.steps/20, o.steps), WeightDecay: 0.1, ClipNorm: 1, Groups: train.GroupByLabel,
 	})
 	if err != nil {
 		return nil, err

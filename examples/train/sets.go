@@ -7,6 +7,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/examples/internal/toy"
+	"github.com/goclip/goclip/train"
 )
 
 const batchSize = 128
@@ -18,7 +19,7 @@ type sets struct {
 	couples   dataset.Source // pictures of two figures, nil where training shows none
 	classes   []string       // nil where pictures have captions only
 	templates []string
-	groups    string
+	groups    train.Groups
 	context   int // length in tokens
 	lr        float64
 	augment   dataset.Augment
@@ -57,7 +58,7 @@ func drawn(steps int, relations float64, seed uint64) (*sets, error) {
 	unseen, err3 := shapes.Unseen(560)
 	s := &sets{
 		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
-		classes: shapes.Classes(), templates: shapes.Templates(), groups: "label", context: 24, lr: 2e-3,
+		classes: shapes.Classes(), templates: shapes.Templates(), groups: train.GroupByLabel, context: 24, lr: 2e-3,
 	}
 	var err4 error
 	if relations > 0 {
@@ -75,7 +76,7 @@ func files(data, testData string) (*sets, error) {
 	}
 	s := &sets{
 		train: training, classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: "label", context: 32, lr: 1e-3, augment: dataset.Flip(0.5), close: []*dataset.Set{training},
+		groups: train.GroupByLabel, context: 32, lr: 1e-3, augment: dataset.Flip(0.5), close: []*dataset.Set{training},
 	}
 	if testData != "" {
 		set, err := dataset.Open(testData, nil)
