@@ -31,7 +31,7 @@ func config() encoder.Config {
 			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{20, 28}, Resize: "squash", Interpolation: "bilinear",
+			Size: [2]int{20, 28}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
 		},
 	}

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/identity"
-	"github.com/goclip/goclip/vision"
 )
 
 // Fingerprint returns the identity of all that the model's embeddings depend on: the
@@ -28,7 +28,7 @@ func (m *Model) Fingerprint() string {
 	defer end()
 	var about []string
 	if m.cfg.Vision != nil {
-		about = append(about, "vision "+m.cfg.Vision.Family()+" "+identity.Describe(m.cfg.Vision), "preprocess "+identity.Describe(canonical(*m.cfg.Preprocess)))
+		about = append(about, "vision "+m.cfg.Vision.Family()+" "+identity.Describe(m.cfg.Vision), "preprocess "+identity.Describe(m.cfg.Preprocess))
 	}
 	if m.cfg.Text != nil {
 		about = append(about, "text "+m.cfg.Text.Family()+" "+identity.Describe(m.cfg.Text))
@@ -36,15 +36,20 @@ func (m *Model) Fingerprint() string {
 	return m.digest(strings.Join(about, "\n"))
 }
 
-// canonical has no words for defaults.
-func canonical(p vision.Preprocess) vision.Preprocess {
-	if p.Resize == "shortest" {
-		p.Resize = ""
+// FirstFingerprint is what the first version of this module had for
+// [Model.Fingerprint], as indexes of that time hold it; empty for a model that it did
+// not know.
+func (m *Model) FirstFingerprint() string {
+	end, err := m.begin()
+	if err != nil {
+		return ""
 	}
-	if p.Interpolation == "bicubic" {
-		p.Interpolation = ""
+	defer end()
+	facts, ok := checkpoint.FirstFacts(m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess)
+	if !ok {
+		return ""
 	}
-	return p
+	return m.digest(facts)
 }
 
 // digest is the SHA-256 of a description and the weights.

@@ -67,7 +67,7 @@ func TestFingerprintDiffers(t *testing.T) {
 	try("another mask", with(func(c *encoder.Config) { transformer(c, func(c *text.Transformer) { c.Mask = text.MaskNone }) }))
 	try("another ratio", with(func(c *encoder.Config) { transformer(c, func(c *text.Transformer) { c.MLPRatio = 3 }) }))
 	try("another mean", with(func(c *encoder.Config) { c.Preprocess.Mean[1] = 0.25 }))
-	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = "shortest" }))
+	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = vision.ResizeShortest }))
 	try("a ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.White }))
 	try("another ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.Black }))
 	m := with(func(*encoder.Config) {})

@@ -24,6 +24,11 @@ type LoRA struct {
 // trained. Training such a model trains the adapters alone, and its weights may
 // then be mapped from a file. No other method may run meanwhile.
 func (m *Model) AddLoRA(cfg LoRA, seed uint64) error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	if err := m.adapt(cfg); err != nil {
 		return fmt.Errorf("encoder: %w", err)
 	}
@@ -96,14 +101,14 @@ func (m *Model) Adapters() []*nn.Param {
 // rounding, and removes them. No other method may run meanwhile, and a trainer
 // of the model must not be used any more.
 func (m *Model) MergeLoRA() error {
-	if m.lora == nil {
-		return errNoAdapters
-	}
 	end, err := m.begin()
 	if err != nil {
 		return err
 	}
 	defer end()
+	if m.lora == nil {
+		return errNoAdapters
+	}
 	for _, p := range m.adaptable() {
 		if p.Adapter() != nil {
 			p.MergeAdapter()

@@ -25,7 +25,7 @@ func small() encoder.Config {
 			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{32, 48}, Resize: "squash", Interpolation: "bicubic", Std: [3]float32{1, 1, 1},
+			Size: [2]int{32, 48}, Resize: vision.ResizeSquash, Interpolation: vision.Bicubic, Std: [3]float32{1, 1, 1},
 		},
 	}
 }

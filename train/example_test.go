@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
@@ -20,7 +21,7 @@ import (
 func Example() {
 	ctx := context.Background()
 	const steps, size = 150, 32
-	pictures, err := dataset.Shapes{Seed: 1}.Train(steps * size)
+	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		log.Fatal(err)
 	}

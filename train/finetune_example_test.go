@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
@@ -105,7 +106,7 @@ func Example_lockedTower() {
 
 // someShapes are 64 pairs of the drawn set.
 func someShapes() []dataset.Pair {
-	src, err := dataset.Shapes{Seed: 1}.Train(64)
+	src, err := shapes.Set{Seed: 1}.Train(64)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -120,7 +121,7 @@ func someShapes() []dataset.Pair {
 
 // pretrained is a folder with a small model, for the examples to tune.
 func pretrained() string {
-	src, err := dataset.Shapes{Seed: 1}.Train(64)
+	src, err := shapes.Set{Seed: 1}.Train(64)
 	if err != nil {
 		log.Fatal(err)
 	}

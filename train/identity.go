@@ -120,9 +120,19 @@ func isSet(is bool) string {
 	return "not set"
 }
 
+// unsaid are settings that the first version printed as nothing where a default
+// had not been spelt out.
+var unsaid = map[string]string{"model.Preprocess.Resize": "shortest", "model.Preprocess.Interpolation": "bicubic"}
+
 // differences lists what is otherwise in this run than in a saved one; of the
 // schedule only the first step at which it is.
 func (id identity) differences(saved identity) []string {
+	saved = maps.Clone(saved)
+	for name, word := range unsaid {
+		if v, ok := saved[name]; ok && v == "" {
+			saved[name] = word
+		}
+	}
 	all := maps.Clone(saved)
 	maps.Copy(all, id)
 	var list []string

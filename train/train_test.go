@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/loss"
@@ -36,7 +37,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{32, 32}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{32, 32}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
 		},
 	}, letters.Tokenizer{}, seed)
@@ -47,7 +48,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 // pairs are n drawn pictures from number from on.
 func pairs(t testing.TB, from, n int) []dataset.Pair {
 	t.Helper()
-	src, err := dataset.Shapes{Seed: 1}.Train(from + n)
+	src, err := shapes.Set{Seed: 1}.Train(from + n)
 	check(t, err)
 	out := make([]dataset.Pair, n)
 	for i := range out {

@@ -142,7 +142,7 @@ func (s *study) config(z size) encoder.Config {
 			Activation: nn.QuickGELU, Mask: text.MaskPadding, Pool: text.PoolMean, EOSTokenID: int32(s.tok.VocabSize() - 1), NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{side, side}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{side, side}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
 		},
 	}

@@ -277,10 +277,6 @@ func TestGoldenSpecs(t *testing.T) {
 		}
 		s := c.Spec()
 		p := s.Preprocess
-		resize, inter := p.Resize, p.Interpolation
-		if resize == "" {
-			resize, inter = "shortest", "bicubic"
-		}
 		act, heads := "", 0
 		switch v := s.Vision.(type) {
 		case vision.ViT:
@@ -290,7 +286,7 @@ func TestGoldenSpecs(t *testing.T) {
 		}
 		x := s.Text.(text.Transformer)
 		got := fmt.Sprintf("%s %s %s %s %d heads %d %d image %v %s %s %v", s.Layout, act, x.Activation,
-			x.Pool, x.EOSTokenID, heads, x.Heads, p.Size, resize, inter, p.Mean[0])
+			x.Pool, x.EOSTokenID, heads, x.Heads, p.Size, p.Resize, p.Interpolation, p.Mean[0])
 		if got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}

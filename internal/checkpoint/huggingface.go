@@ -87,9 +87,6 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if s.Vision == nil || s.Text == nil {
 		return nil, nil, unwritable(HuggingFace, "a model of one tower")
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, nil, unwritable(HuggingFace, "a tokenizer of one's own")
-	}
 	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.family == s.Vision.Family() })
 	if at < 0 {
 		return nil, nil, unwritable(HuggingFace, "an image tower of family %s", s.Vision.Family())
@@ -98,6 +95,9 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	config, err := class.write(s)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.Tokenizer == TokenizerCustom {
+		return nil, nil, unwritable(HuggingFace, "a tokenizer of one's own")
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {

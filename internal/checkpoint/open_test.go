@@ -125,7 +125,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
 		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
-		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a token's id"},
+		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a"}, // token's id, or an integer where int has 32 bits
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
 		{hf, `"hidden_size": 8`, `"hidden_size": 8.5`, "text_config.hidden_size is 8.5, want an integer"},
 		{hf, `"image_size": 16`, `"image_size": 24`, "pictures are prepared at 16×16 pixels, but the image tower reads 24×24"},

@@ -109,9 +109,10 @@ func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
 	o.only("mode", `"RGB"`)
 	p.Mean = o.triple("mean", p.Mean)
 	p.Std = o.triple("std", p.Std)
-	// At inference "random" is bicubic.
-	p.Interpolation = o.oneOf("interpolation", "bicubic", "bicubic", "bicubic", "bilinear", "bilinear", "random", "bicubic")
-	p.Resize = o.oneOf("resize_mode", "shortest", "shortest", "shortest", "longest", "longest", "squash", "squash")
+	// At inference "random" is bicubic. oneOf has reported the words that
+	// UnmarshalText does not know.
+	_ = p.Interpolation.UnmarshalText([]byte(o.oneOf("interpolation", "bicubic", "bicubic", "bicubic", "bilinear", "bilinear", "random", "bicubic")))
+	_ = p.Resize.UnmarshalText([]byte(o.oneOf("resize_mode", "shortest", "shortest", "shortest", "longest", "longest", "squash", "squash")))
 	fill := value(o, "fill_color", 0)
 	if fill < 0 || fill > 255 {
 		o.fail("%s is %d, want 0 to 255", o.name("fill_color"), fill)
@@ -143,9 +144,6 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if !ok {
 		return nil, false, unwritable(OpenCLIP, "a text tower of family %s", s.Text.Family())
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, false, unwritable(OpenCLIP, "a tokenizer of one's own")
-	}
 	var c openCLIPConfig
 	m := &c.Model
 	m.EmbedDim = t.EmbedDim
@@ -157,6 +155,9 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if m.Vision, customText, err = formatVision(s.Vision, m.QuickGELU); err != nil {
 		return nil, false, err
 	}
+	if s.Tokenizer == TokenizerCustom {
+		return nil, false, unwritable(OpenCLIP, "a tokenizer of one's own")
+	}
 	m.CustomText = s.CustomText || customText
 	m.Text = s.formatText(t)
 	p := s.Preprocess
@@ -165,7 +166,7 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	}
 	c.Preprocess = map[string]any{
 		"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),
-		"interpolation": or(p.Interpolation, "bicubic"), "resize_mode": or(p.Resize, "shortest"), "fill_color": p.Fill,
+		"interpolation": p.Interpolation, "resize_mode": p.Resize, "fill_color": p.Fill,
 	}
 	if p.Ground != nil {
 		ground, err := formatGround(OpenCLIP, p.Ground)
@@ -190,11 +191,4 @@ func side(s [2]int) any {
 		return s[0]
 	}
 	return slices.Clone(s[:])
-}
-
-func or(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
 }

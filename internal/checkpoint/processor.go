@@ -33,22 +33,22 @@ func parsePreprocessor(config []byte, class hfClass) (*vision.Preprocess, error)
 	}
 	switch r := value(o, "resample", 3); r {
 	case 2:
-		p.Interpolation = "bilinear"
+		p.Interpolation = vision.Bilinear
 	case 3:
-		p.Interpolation = "bicubic"
+		p.Interpolation = vision.Bicubic
 	default:
 		o.fail("resample is %d, want 2 (bilinear) or 3 (bicubic)", r)
 	}
 	p.Ground = o.ground()
-	size, shortest := o.edges("size", p.Resize != "squash")
+	size, shortest := o.edges("size", p.Resize != vision.ResizeSquash)
 	if o.isNull("do_center_crop") { // no crop, as the class has it; not the default
 		crops = false
 	}
 	crop := value(o, "do_center_crop", crops)
 	cut, _ := o.edges("crop_size", true)
-	p.Size, p.Resize = cut, "shortest"
+	p.Size, p.Resize = cut, vision.ResizeShortest
 	if !shortest {
-		p.Size, p.Resize = size, "squash"
+		p.Size, p.Resize = size, vision.ResizeSquash
 	}
 	switch {
 	case shortest && !crop:
@@ -145,7 +145,7 @@ func formatPreprocessor(p *vision.Preprocess, class hfClass) ([]byte, error) {
 		Type: class.processor.name, RGB: true, Normalize: true, Rescale: true, Resize: true,
 		Mean: decimals(p.Mean), Std: decimals(p.Std), Resample: 3, Factor: 1 / 255.0, Size: box,
 	}
-	if p.Interpolation == "bilinear" {
+	if p.Interpolation == vision.Bilinear {
 		c.Resample = 2
 	}
 	if p.Ground != nil {
@@ -156,9 +156,9 @@ func formatPreprocessor(p *vision.Preprocess, class hfClass) ([]byte, error) {
 		c.Ground = &ground
 	}
 	switch {
-	case p.Resize == "longest":
+	case p.Resize == vision.ResizeLongest:
 		return nil, unwritable(HuggingFace, "preprocessing that pads pictures")
-	case p.Resize != "squash":
+	case p.Resize != vision.ResizeSquash:
 		c.Crop, c.CropSize, c.Size = true, box, map[string]int{"shortest_edge": min(p.Size[0], p.Size[1])}
 	}
 	return marshal(c)

@@ -37,15 +37,17 @@ func TestSaveOpenIdentity(t *testing.T) {
 			vit(s, func(c *vision.ViT) { c.Activation = nn.GELU })
 			transformer(s, func(c *text.Transformer) { c.Activation = nn.GELUTanh })
 		}},
-		"hf no processor":  {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess = nil }},
-		"hf squash":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Interpolation = "squash", "bilinear" }},
+		"hf no processor": {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess = nil }},
+		"hf squash": {checkpoint.HuggingFace, func(s *checkpoint.Spec) {
+			s.Preprocess.Resize, s.Preprocess.Interpolation = vision.ResizeSquash, vision.Bilinear
+		}},
 		"hf ground":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.RGBA{0, 128, 255, 255} }},
 		"hf thirds":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.MLPRatio = 7.0 / 12 }) }},
 		"open_clip":        {checkpoint.OpenCLIP, func(*checkpoint.Spec) {}},
 		"open_clip bias":   {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.LogitBias, s.InitLogitBias = true, -10 }},
 		"open_clip thirds": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.MLPRatio = 7.0 / 12 }) }},
 		"open_clip ground": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.RGBA{250, 128, 1, 255} }},
-		"open_clip pad":    {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Fill = "longest", 7 }},
+		"open_clip pad":    {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Fill = vision.ResizeLongest, 7 }},
 		"open_clip gelus": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			vit(s, func(c *vision.ViT) { c.Activation = nn.GELUTanh })
 			transformer(s, func(c *text.Transformer) { c.Activation = nn.GELU })
@@ -246,7 +248,7 @@ func TestSaveRefuses(t *testing.T) {
 		{hf, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.EOSTokenID = 2 }) }, "the end token's id 2"},
 		{hf, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.Pool = vision.PoolMean }) }, "an image tower without class token, its pooling or ln_pre"},
 		{hf, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.NoLnPre = true }) }, "ln_pre"},
-		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = "longest" }, "preprocessing that pads pictures"},
+		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = vision.ResizeLongest }, "preprocessing that pads pictures"},
 		{hf, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout huggingface has no place for a ground of 16-bit colour"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout open_clip has no place for a ground of 16-bit colour"},
 		{hf, func(s *checkpoint.Spec) { s.HFTokenizer = "x" }, "another tokenizer than CLIP's"},

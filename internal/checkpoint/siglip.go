@@ -297,7 +297,7 @@ func sigPublications() []sigPublication {
 // sigPreprocess is how SigLIP prepares pictures.
 func sigPreprocess(side int) vision.Preprocess {
 	half := [3]float32{0.5, 0.5, 0.5}
-	return vision.Preprocess{Size: [2]int{side, side}, Resize: "squash", Mean: half, Std: half}
+	return vision.Preprocess{Size: [2]int{side, side}, Resize: vision.ResizeSquash, Mean: half, Std: half}
 }
 
 func (p *sigPublication) spec() Spec {

@@ -30,7 +30,7 @@ func siglipSpec() checkpoint.Spec {
 			ContextLength: 6, VocabSize: 20, Width: 8, Layers: 1, Heads: 2, EmbedDim: 12,
 			MLPRatio: 4, Activation: nn.GELU, NormEps: 1e-6, Mask: text.MaskNone, Pool: text.PoolLast, Proj: text.ProjLinear,
 		},
-		Preprocess: &vision.Preprocess{Size: [2]int{18, 18}, Resize: "squash", Interpolation: "bilinear", Mean: half, Std: half},
+		Preprocess: &vision.Preprocess{Size: [2]int{18, 18}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear, Mean: half, Std: half},
 		LogitBias:  true, InitLogitBias: -10, InitLogitScale: 2.302585092994046,
 	}
 }

@@ -26,7 +26,7 @@ func tinySpec() checkpoint.Spec {
 			MLPRatio: 4, Activation: nn.QuickGELU, NormEps: 1e-6, Mask: text.MaskCausal, Pool: text.PoolEOS, EOSTokenID: 19,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{16, 16}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{16, 16}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.48145466, 0.4578275, 0.40821073}, Std: [3]float32{0.26862954, 0.26130258, 0.27577711},
 		},
 		InitLogitScale: 2.6592,

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
@@ -57,7 +58,7 @@ func main() {
 
 func trainAndSave(ctx context.Context, out string, steps int) error {
 	const size = 32
-	pictures, err := dataset.Shapes{Seed: 1}.Train(steps * size)
+	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func features(ctx context.Context, model *encoder.Model) ([]safetensors.Tensor, 
 	cfg := model.Config()
 	size, length := cfg.Vision.Dims().ImageSize, cfg.Text.Dims().ContextLength
 	h, w := size[0], size[1]
-	pictures, err := dataset.Shapes{Seed: 2}.Unseen(n)
+	pictures, err := shapes.Set{Seed: 2}.Unseen(n)
 	if err != nil {
 		return nil, err
 	}

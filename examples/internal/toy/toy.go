@@ -40,7 +40,7 @@ func newModel(tok tokenizer.Tokenizer, context, textLayers, dim int, seed uint64
 			Activation: nn.QuickGELU, Mask: text.MaskPadding, Pool: text.PoolMean, EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{Side, Side}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{Side, Side}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
 		},
 	}, tok, seed)
