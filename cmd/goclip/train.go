@@ -15,6 +15,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/observe"
 )
 
 type trainCommand struct {
@@ -126,7 +127,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 			Augment: c.augment(model.Config().Vision.Dims().ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
 		},
 		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
-		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},
+		Observers:   []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
 	})
 }
 
@@ -215,7 +216,7 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 	if err := os.MkdirAll(c.Out, 0o777); err != nil {
 		return err
 	}
-	log, err := train.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
+	log, err := observe.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 	var last train.Event
 	run.Observers = append(run.Observers, log, train.ObserverFunc(func(e train.Event) error { last = e; return nil }))
 	if c.TensorBoard != "" {
-		board, err := train.OpenTensorBoard(c.TensorBoard)
+		board, err := observe.OpenTensorBoard(c.TensorBoard)
 		if err != nil {
 			return err
 		}
