@@ -19,15 +19,17 @@ import (
 // they differ.
 type identity map[string]string
 
-// identity describes the model, its tokenizer and the configuration. Functions
+// identify describes the model, its tokenizer and the configuration. Functions
 // cannot be compared: the schedule is described by some of its values, another
-// by its being set.
-func (t *Trainer) identity() identity {
-	id := identity{}
+// by its being set. A loss goes by its name.
+func identify(t *Trainer) (identity, error) {
+	id, cfg := identity{}, t.cfg
 	id.add("model", reflect.ValueOf(t.model.Config()))
-	id.add("train", reflect.ValueOf(t.cfg))
-	if t.cfg.Teacher != nil {
-		id["train.Teacher"] = t.cfg.Teacher.Fingerprint()
+	cfg.Loss = nil
+	id.add("train", reflect.ValueOf(cfg))
+	id["train.Loss"] = t.objective.name
+	if cfg.Teacher != nil {
+		id["train.Teacher"] = cfg.Teacher.Fingerprint()
 	}
 	if lora, ok := t.model.LoRA(); ok {
 		id.add("lora", reflect.ValueOf(lora))
@@ -36,14 +38,17 @@ func (t *Trainer) identity() identity {
 		id["weights of the model"] = checksum(t.model)
 	}
 	for step := 1; step < 1<<24; step *= 2 {
-		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(t.cfg.LR(step - 1))
+		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(cfg.LR(step - 1))
 	}
 	if tok := t.model.Tokenizer(); tok != nil {
-		ids := make([]int32, t.model.Config().Text.Dims().ContextLength)
-		tok.Encode(ids, "a photo of the quick brown fox, 1234567890")
+		_, length := sizes(t.model)
+		ids := make([]int32, length)
+		if _, err := tokenize(t.model, ids, "a photo of the quick brown fox, 1234567890"); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
 	}
-	return id
+	return id, nil
 }
 
 func checksum(m *encoder.Model) string {

@@ -13,7 +13,9 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/observe"
 )
 
 type trainCommand struct {
@@ -23,32 +25,32 @@ type trainCommand struct {
 	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
 	Arch string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
 
-	Epochs         int      `default:"10" help:"How often to go through the set."`
-	Steps          int      `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
-	BatchSize      int      `default:"128" help:"Pairs in a step. Contrast learns from large ones."`
-	MicroBatch     int      `placeholder:"N" help:"Pairs in memory at once, with the gradients of the whole batch."`
-	LR             float64  `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; fine-tuning wants 1e-5 or so."`
-	Warmup         int      `default:"-1" placeholder:"N" help:"Steps in which the rate rises. Default: a twentieth of all."`
-	Schedule       string   `enum:"cosine,linear,constant" default:"cosine" help:"How the rate falls afterwards: ${enum}."`
-	WeightDecay    float64  `default:"0.1" help:"Decoupled weight decay of matrices."`
-	ClipNorm       float64  `default:"1" help:"Limit of the gradient norm; 0 is none."`
-	Loss           string   `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: what the model was made for."`
-	Groups         string   `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
-	LabelSmoothing float64  `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
-	LayerDecay     float64  `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
-	PatchDropout   float64  `placeholder:"X" help:"Part of each picture's patches that a step leaves out."`
-	EMA            float64  `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
-	Lock           []string `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
-	Freeze         []string `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
-	LoRARank       int      `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
-	LoRAAlpha      float64  `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
-	LoRATargets    []string `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
-	Teacher        string   `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
-	Distill        float64  `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
-	Augment        []string `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
-	CropScale      float64  `default:"0.5" placeholder:"X" help:"Least part of a picture's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
-	Vocab          int      `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
-	Seed           uint64   `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
+	Epochs         int          `default:"10" help:"How often to go through the set."`
+	Steps          int          `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
+	BatchSize      int          `default:"128" help:"Pairs in a step. Contrast learns from large ones."`
+	MicroBatch     int          `placeholder:"N" help:"Pairs in memory at once, with the gradients of the whole batch."`
+	LR             float64      `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; fine-tuning wants 1e-5 or so."`
+	Warmup         int          `default:"-1" placeholder:"N" help:"Steps in which the rate rises. Default: a twentieth of all."`
+	Schedule       string       `enum:"cosine,linear,constant" default:"cosine" help:"How the rate falls afterwards: ${enum}."`
+	WeightDecay    float64      `default:"0.1" help:"Decoupled weight decay of matrices."`
+	ClipNorm       float64      `default:"1" help:"Limit of the gradient norm; 0 is none."`
+	Loss           string       `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: what the model was made for."`
+	Groups         train.Groups `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
+	LabelSmoothing float64      `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
+	LayerDecay     float64      `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
+	PatchDropout   float64      `placeholder:"X" help:"Part of each picture's patches that a step leaves out."`
+	EMA            float64      `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
+	Lock           []string     `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
+	Freeze         []string     `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
+	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
+	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
+	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
+	Teacher        string       `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
+	Distill        float64      `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
+	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
+	CropScale      float64      `default:"0.5" placeholder:"X" help:"Least part of a picture's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
+	Vocab          int          `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
+	Seed           uint64       `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
 
 	Test      string `placeholder:"SET" help:"Set to measure the model on as it learns: zero-shot accuracy where pictures have labels, or else recall. The results are in events.jsonl, too."`
 	TestEvery int    `placeholder:"N" help:"Steps between measurements. Default: one each epoch."`
@@ -125,7 +127,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 			Augment: c.augment(model.Config().Vision.Dims().ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
 		},
 		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
-		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},
+		Observers:   []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
 	})
 }
 
@@ -182,7 +184,7 @@ func (c *trainCommand) settings(steps int) train.Config {
 		warmup = steps / 20
 	}
 	cfg := train.Config{
-		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.Loss, Groups: c.Groups,
+		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
 		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
 	}
@@ -199,12 +201,22 @@ func (c *trainCommand) settings(steps int) train.Config {
 	return cfg
 }
 
+// loss is the one that was asked for, nil where none was.
+func (c *trainCommand) loss() loss.Loss {
+	for _, l := range []loss.Loss{loss.InfoNCE{}, loss.Sigmoid{}} {
+		if l.Name() == c.Loss {
+			return l
+		}
+	}
+	return nil
+}
+
 // fit runs the training and saves what comes of it, an interrupted one too.
 func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Model, set dataset.Source, run train.Run) (err error) {
 	if err := os.MkdirAll(c.Out, 0o777); err != nil {
 		return err
 	}
-	log, err := train.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
+	log, err := observe.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
 	if err != nil {
 		return err
 	}
@@ -212,7 +224,7 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 	var last train.Event
 	run.Observers = append(run.Observers, log, train.ObserverFunc(func(e train.Event) error { last = e; return nil }))
 	if c.TensorBoard != "" {
-		board, err := train.OpenTensorBoard(c.TensorBoard)
+		board, err := observe.OpenTensorBoard(c.TensorBoard)
 		if err != nil {
 			return err
 		}

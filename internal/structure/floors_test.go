@@ -36,7 +36,7 @@ var floors = [][]string{
 	// 5: what is done with a model.
 	{"index", "train", "eval"},
 	// 6: what is learnt and shown of it.
-	{"report", "scaling", "fewshot"},
+	{"report", "scaling", "fewshot", "train/observe"},
 	// 7: programs.
 	{"examples/...", "cmd/...", "tools/..."},
 }
@@ -54,6 +54,10 @@ var libraries = []string{
 
 // pictorial are for examples only: what draws plots is heavy, and no library needs it.
 var pictorial = []string{"gonum.org/v1/plot"}
+
+// confined are foreign packages that one package alone may import, so that who does
+// without it does without them.
+var confined = map[string]string{"google.golang.org/protobuf": "train/observe"}
 
 // banned are standard packages that have no place below the programs.
 var banned = []string{"C", "database/sql", "flag", "log", "log/slog", "net", "net/http", "os/exec", "plugin", "testing"}
@@ -106,6 +110,11 @@ func objection(pkg, imported string) string {
 	if foreign && !slices.ContainsFunc(allowed, func(l string) bool { return imported == l || strings.HasPrefix(imported, l+"/") }) {
 		return imported + " is not among the libraries of the module"
 	}
+	for library, home := range confined {
+		if pkg != home && (imported == library || strings.HasPrefix(imported, library+"/")) {
+			return library + " is for " + home + " alone"
+		}
+	}
 	return ""
 }
 
@@ -143,6 +152,7 @@ func TestRulesAreStrict(t *testing.T) {
 		{"examples/scaling", "gonum.org/v1/plot/vg/draw", true},
 		{"cmd/goclip", module + "/cmd/internal/table", true},
 		{"internal/golden", "testing", true},
+		{"train/observe", "google.golang.org/protobuf/encoding/protowire", true},
 
 		{"internal/kernel", module + "/nn", false},
 		{"internal/safetensors", module + "/internal/torchfile", false},
@@ -158,6 +168,7 @@ func TestRulesAreStrict(t *testing.T) {
 		{"dataset", "database/sql", false},
 		{"dataset", "modernc.org/sqlite", false},
 		{"train", "gonum.org/v1/plot", false},
+		{"train", "google.golang.org/protobuf/encoding/protowire", false},
 		{"cmd/goclip", "gonum.org/v1/plot", false},
 		{"vision", "golang.org/x/imagemagick", false},
 	} {

@@ -107,7 +107,7 @@ type towers struct {
 func newTowers(g *G.ExprGraph, m *encoder.Model, want *tensors) (*towers, error) {
 	t := &towers{g, m, make(map[string]*nn.Param)}
 	if want.has("pixel_values") {
-		x := leaf(g, "pixels", want.floats("pixel_values"), want.shape("pixel_values")...)
+		x := nn.Leaf(g, "pixels", want.floats("pixel_values"), want.shape("pixel_values")...)
 		if _, err := m.Vision().Forward(vision.Input{Pixels: x}); err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ func newTowers(g *G.ExprGraph, m *encoder.Model, want *tensors) (*towers, error)
 		for row := range slices.Chunk(ids, shape[1]) {
 			last = append(last, int32(cfg.Row(row).Pooled))
 		}
-		if _, err := m.Text().Forward(text.Input{Tokens: leaf(g, "tokens", ids, shape...), Pooled: leaf(g, "pooled", last, len(last))}); err != nil {
+		if _, err := m.Text().Forward(text.Input{Tokens: nn.Leaf(g, "tokens", ids, shape...), Pooled: nn.Leaf(g, "pooled", last, len(last))}); err != nil {
 			return nil, err
 		}
 		t.add(m.Text().Params())

@@ -1,11 +1,19 @@
-package train_test
+package observe_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/observe"
 )
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestProgressTells of warnings when they come and of the end, with what was
 // left out.
@@ -23,7 +31,7 @@ func TestProgressTells(t *testing.T) {
 		{0, false, []string{"step 2: look\n"}},
 	} {
 		var out strings.Builder
-		p := train.NewProgress(&out, c.steps, c.terminal)
+		p := observe.NewProgress(&out, c.steps, c.terminal)
 		for step := range 3 {
 			e := event(step)
 			if step == 1 {
@@ -39,5 +47,25 @@ func TestProgressTells(t *testing.T) {
 		if lines := strings.Count(out.String(), "\n"); lines > 2 {
 			t.Errorf("%d steps: %d lines, want a warning and an end", c.steps, lines)
 		}
+	}
+}
+
+// TestChanceUnknown: of a loss that does not know its chance none is told.
+func TestChanceUnknown(t *testing.T) {
+	var out strings.Builder
+	p := observe.NewProgress(&out, 1, false)
+	check(t, p.Observe(train.Event{Stats: train.Stats{Loss: 2, Pairs: 8}}))
+	if got := out.String(); !strings.HasPrefix(got, "step 1/1  loss 2.000  scale") {
+		t.Errorf("got %q, want no word of chance", got)
+	}
+}
+
+// TestProgressTellsOfTests in a line of their own.
+func TestProgressTellsOfTests(t *testing.T) {
+	var out strings.Builder
+	p := observe.NewProgress(&out, 100, false)
+	check(t, p.Observe(train.Event{Stats: train.Stats{Step: 4}, Test: map[string]float64{"top5": 0.91, "top1": 0.5}}))
+	if want := "step 5: top1 0.5  top5 0.91\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

@@ -1,4 +1,4 @@
-package train
+package observe
 
 import (
 	"bufio"
@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/goclip/goclip/train"
 )
 
-// JSONLines is an [Observer] that writes each event as a line of JSON. In a run
+// JSONLines is an [train.Observer] that writes each event as a line of JSON. In a run
 // that goes on from a checkpoint the file goes on as well: what it says of later
 // steps is cut off, so that it ends as that of a run which never stopped.
 type JSONLines struct {
@@ -21,16 +23,16 @@ type JSONLines struct {
 func OpenJSONLines(path string) (*JSONLines, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("observe: %w", err)
 	}
 	return &JSONLines{f: f}, nil
 }
 
-// Observe implements [Observer].
-func (l *JSONLines) Observe(e Event) error {
+// Observe implements [train.Observer].
+func (l *JSONLines) Observe(e train.Event) error {
 	if !l.started {
 		if err := l.rewind(e.Step); err != nil {
-			return fmt.Errorf("train: %s: %w", l.f.Name(), err)
+			return fmt.Errorf("observe: %s: %w", l.f.Name(), err)
 		}
 		l.started = true
 	}
@@ -39,7 +41,7 @@ func (l *JSONLines) Observe(e Event) error {
 		_, err = l.f.Write(append(line, '\n'))
 	}
 	if err != nil {
-		return fmt.Errorf("train: %s: %w", l.f.Name(), err)
+		return fmt.Errorf("observe: %s: %w", l.f.Name(), err)
 	}
 	return nil
 }

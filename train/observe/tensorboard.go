@@ -1,4 +1,4 @@
-package train
+package observe
 
 import (
 	"encoding/binary"
@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/goclip/goclip/train"
 )
 
-// TensorBoard is an [Observer] that writes the numbers of each event as scalars
+// TensorBoard is an [train.Observer] that writes the numbers of each event as scalars
 // to an event file of TensorBoard. Each process writes a file of its own, and in
 // a run that goes on from a checkpoint TensorBoard takes from older files the
 // steps before it only.
@@ -27,21 +29,20 @@ type TensorBoard struct {
 // missing. Show it with tensorboard --logdir.
 func OpenTensorBoard(dir string) (*TensorBoard, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("observe: %w", err)
 	}
 	name := fmt.Sprintf("events.out.tfevents.%010d.goclip.%d", time.Now().Unix(), os.Getpid())
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("observe: %w", err)
 	}
 	return &TensorBoard{f: f}, nil
 }
 
-// Observe implements [Observer].
-func (b *TensorBoard) Observe(e Event) error {
+// Observe implements [train.Observer].
+func (b *TensorBoard) Observe(e train.Event) error {
 	values := map[string]float64{
 		"train/loss":         e.Loss,
-		"train/chance":       e.Chance,
 		"train/grad_norm":    e.GradNorm,
 		"train/lr":           e.LR,
 		"train/logit_scale":  e.LogitScale,
@@ -51,6 +52,9 @@ func (b *TensorBoard) Observe(e Event) error {
 		"data/left_out":      float64(e.Bad),
 		"data/truncated":     float64(e.Truncated),
 		"data/repeated":      float64(e.Repeated),
+	}
+	if e.Chance != 0 { // known
+		values["train/chance"] = e.Chance
 	}
 	for name, v := range e.Test {
 		values["test/"+name] = v
@@ -70,7 +74,7 @@ func (b *TensorBoard) Scalars(step int, values map[string]float64) error {
 	}
 	records = appendRecord(records, event(step, summary, scalars(values)))
 	if _, err := b.f.Write(records); err != nil {
-		return fmt.Errorf("train: %s: %w", b.f.Name(), err)
+		return fmt.Errorf("observe: %s: %w", b.f.Name(), err)
 	}
 	return nil
 }

@@ -1,4 +1,6 @@
-package train
+// Package observe tells of a training while it runs: a line for a terminal, a log of
+// JSON, TensorBoard's events. Each is a [train.Observer].
+package observe
 
 import (
 	"fmt"
@@ -7,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goclip/goclip/train"
 )
 
-// Progress is an [Observer] that writes one line about the training, over itself
+// Progress is an [train.Observer] that writes one line about the training, over itself
 // on a terminal and now and then in a log: loss beside chance, bad samples, rate
 // and time left. Warnings and tests get lines of their own.
 type Progress struct {
@@ -38,7 +42,7 @@ func NewProgress(w io.Writer, steps int, terminal bool) *Progress {
 
 // Observe takes in a step and writes a line when it is time. It never fails: a
 // training does not end for want of a terminal.
-func (p *Progress) Observe(s Event) error {
+func (p *Progress) Observe(s train.Event) error {
 	now := time.Now()
 	if p.start.IsZero() {
 		// The first step compiles: its time is not counted, so neither are its pairs.
@@ -61,15 +65,18 @@ func (p *Progress) Observe(s Event) error {
 	if last {
 		end = p.clear + "\n"
 	}
-	of, bad := "", ""
+	of, bad, chance := "", "", ""
 	if p.steps > 0 {
 		of = fmt.Sprintf("/%d", p.steps)
 	}
 	if s.Bad > 0 {
 		bad = fmt.Sprintf("%d left out  ", s.Bad)
 	}
-	fmt.Fprintf(p.w, "step %d%s  loss %.3f (chance %.3f)  scale %.1f  %s%.0f pairs/s%s%s",
-		s.Step+1, of, p.smoothed, s.Chance, s.LogitScale, bad, p.rate(now), p.left(s, now), end)
+	if s.Chance != 0 { // known
+		chance = fmt.Sprintf(" (chance %.3f)", s.Chance)
+	}
+	fmt.Fprintf(p.w, "step %d%s  loss %.3f%s  scale %.1f  %s%.0f pairs/s%s%s",
+		s.Step+1, of, p.smoothed, chance, s.LogitScale, bad, p.rate(now), p.left(s, now), end)
 	return nil
 }
 
@@ -86,7 +93,7 @@ func (p *Progress) rate(now time.Time) float64 {
 	return float64(p.pairs) / max(now.Sub(p.start).Seconds(), 1e-9)
 }
 
-func (p *Progress) left(s Event, now time.Time) string {
+func (p *Progress) left(s train.Event, now time.Time) string {
 	past, done := now.Sub(p.start), s.Step+1-p.first
 	switch {
 	case s.Step+1 == p.steps:
