@@ -220,9 +220,11 @@ func TestFileInUse(t *testing.T) {
 		return s.Write("other", func(w io.Writer) error { _, err := io.WriteString(w, "more"); return err })
 	}))
 	wantState(t, dir, 3)
-	if more, err := fs.ReadFile(journal.Open(dir), "other"); string(more) != "more" {
+	v := journal.Open(dir)
+	if more, err := fs.ReadFile(v, "other"); string(more) != "more" {
 		t.Errorf("got %q, %v", more, err)
 	}
+	check(t, v.Close())
 	check(t, journal.Write(dir, nil, func(s *journal.Stage) error { return s.Remove("other") }))
 	wantPlain(t, dir, 3)
 }

@@ -82,14 +82,17 @@ func (v *View) Open(name string) (fs.File, error) {
 		}
 		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := openShared(path, os.O_RDONLY)
 	if e := v.Check(); e != nil {
 		if err == nil {
 			_ = f.Close()
 		}
 		return nil, e
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // Check fails with [ErrChanged] unless all that was found in the folder is still
