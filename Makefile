@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench bench-peers generate cross pgvector conform arm64
+.PHONY: help check ci test test-noasm race fuzz bench bench-peers generate cross pgvector conform arm64 386 slow
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -23,8 +23,11 @@ race: ## the race detector over what runs concurrently
 arm64: ## the kernels' tests on an emulated arm64
 	@.ci/run arm64
 
-cross: ## build for Linux, macOS and Windows on amd64 and arm64
+cross: ## build and vet for Linux, macOS and Windows, 32 bits and WebAssembly
 	@.ci/run cross
+
+386: ## the tests of what reads files, where int has 32 bits
+	@.ci/run 386
 
 fuzz: ## each fuzz test for FUZZTIME, 10s unless told
 	@.ci/run fuzz
@@ -32,7 +35,7 @@ fuzz: ## each fuzz test for FUZZTIME, 10s unless told
 bench: ## the benchmarks whose names match BENCH, all unless told
 	@.ci/run bench
 
-pgvector: ## the example in a module of its own, with a real PostgreSQL where there is one
+pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where there is one
 	@.ci/run pgvector
 
 bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md
@@ -44,3 +47,6 @@ conform: ## every case of the reference implementations below GOCLIP_FIXTURES
 generate: ## write the kernels' assembly again, and show what changed
 	cd internal/kernel/_gen && go run .
 	git diff --stat -- internal/kernel
+
+slow: ## what takes hours: see .ci/slow -h
+	@.ci/slow

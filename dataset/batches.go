@@ -26,7 +26,7 @@ type BatchOptions struct {
 
 	// Augment, where set, changes each decoded picture. It is called from
 	// several goroutines; what it draws depends on the seed, the epoch and
-	// the sample only.
+	// the sample only. A sample that it panics on cannot be used.
 	Augment Augment
 
 	// Ledger takes the samples that cannot be used. Where it is nil, the first
@@ -40,7 +40,7 @@ type BatchOptions struct {
 }
 
 // Augment makes a picture to train on from a picture of the set, which it does
-// not write to.
+// not write to. The package augment below this one has the usual ones.
 type Augment func(r *rand.Rand, img image.Image) image.Image
 
 // Cursor is a place in the sequence of batches. The zero value is its beginning.

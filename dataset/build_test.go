@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"maps"
@@ -129,7 +130,9 @@ func contents(t testing.TB, src Source, order Order) []string {
 			continue
 		}
 		h := fnv.New64a()
-		img := toNRGBA(p.Image)
+		b := p.Image.Bounds()
+		img := image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+		draw.Draw(img, img.Rect, p.Image, b.Min, draw.Src)
 		h.Write(img.Pix)
 		lines = append(lines, fmt.Sprintf("%s: %q %q %v %x", s.Key, s.Captions, s.Label, img.Rect.Max, h.Sum64()))
 	}

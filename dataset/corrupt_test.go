@@ -18,7 +18,7 @@ var corruptions = []struct {
 	name, reason string
 	files        func(i int) []member
 }{
-	{"truncated JPEG", "imagefile: jpeg: ", func(i int) []member {
+	{"truncated JPEG", "pillow: jpeg: ", func(i int) []member {
 		whole := jpegOf(i)
 		return []member{{"jpg", whole[:len(whole)*3/4]}, {"txt", "truncated"}}
 	}},

@@ -1,9 +1,9 @@
 // Package dataset gives pairs of a picture and a caption to train and test on.
 //
-// A [Source] is a set whose pictures are decoded when they are needed. [Shapes]
-// makes one by drawing it; [Open] reads tables, folders, tars and WebDataset
-// shards; [NewIndexed] makes one of any function. [Batches] goes through a
-// source, epoch after epoch, decoding and augmenting ahead in the background:
+// A [Source] is a set whose pictures are decoded when they are needed. [Open]
+// reads tables, folders, tars and WebDataset shards; [NewIndexed] makes one of any
+// function; the package shapes below this one draws its own. [Batches] goes through
+// a source, epoch after epoch, decoding and augmenting ahead in the background:
 //
 //	set, err := dataset.Open("train.csv", nil)
 //	...

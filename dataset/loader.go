@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/goclip/goclip/internal/dice"
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // loader is the goroutines behind one sequence: one goes through the source and
@@ -51,7 +54,9 @@ func startLoader(ctx context.Context, src Source, o *BatchOptions) *loader {
 		defer l.done.Done()
 		defer close(l.line)
 		defer close(l.work)
-		l.produce(src)
+		if err := guard.Call(func() error { l.produce(src); return nil }); err != nil {
+			l.put(&job{err: fmt.Errorf("dataset: batches: the source: %w", err), ready: closedChannel()})
+		}
 	}()
 	for range o.Workers {
 		go func() {
@@ -71,8 +76,7 @@ func (l *loader) stop() {
 
 // produce goes through the source, epoch after epoch.
 func (l *loader) produce(src Source) {
-	closed := make(chan struct{})
-	close(closed)
+	closed := closedChannel()
 	skip := l.o.Start.Position
 	for epoch := l.o.Start.Epoch; l.o.Epochs == 0 || epoch < l.o.Epochs; epoch++ {
 		order := Order{Shuffle: l.o.Shuffle, Seed: l.o.Seed, Epoch: epoch, Skip: skip}
@@ -96,6 +100,12 @@ func (l *loader) produce(src Source) {
 	}
 }
 
+func closedChannel() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
 func (l *loader) put(j *job) bool {
 	select {
 	case l.line <- j:
@@ -113,13 +123,19 @@ func (l *loader) do(j *job) {
 	}
 	// Epoch after epoch, the captions of a sample take turns from a first one
 	// that is drawn.
-	first := newDice(l.o.Seed, saltCaption, j.sample.ID)
-	j.pair, j.fault = j.sample.Pair(first.pcg.Uint64()>>1 + uint64(j.epoch))
+	first := dice.New(l.o.Seed, dice.Caption, j.sample.ID)
+	j.pair, j.fault = j.sample.Pair(first.Uint64()>>1 + uint64(j.epoch))
 	if j.fault != nil || l.o.Augment == nil {
 		return
 	}
-	d := newDice(l.o.Seed, saltAugment, mix(uint64(j.epoch))+j.sample.ID)
-	j.pair.Image = l.o.Augment(rand.New(&d.pcg), j.pair.Image)
+	d := dice.New(l.o.Seed, dice.Augment, dice.Mix(uint64(j.epoch))+j.sample.ID)
+	j.fault = guard.Call(func() error {
+		j.pair.Image = l.o.Augment(rand.New(&d), j.pair.Image)
+		return nil
+	})
+	if j.fault != nil {
+		return
+	}
 	if j.pair.Image == nil || j.pair.Image.Bounds().Empty() {
 		j.err = fmt.Errorf("dataset: batches: Augment made nothing of %s: %s", j.sample.File, j.sample.Key)
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // Options says how [Open] reads a set. The zero value, and nil, will do for most.
@@ -78,7 +78,7 @@ func (o *Options) ready() (*Options, error) {
 		c.BufferBytes = 256 << 20
 	}
 	if c.MaxPixels == 0 {
-		c.MaxPixels = imagefile.DefaultMaxPixels
+		c.MaxPixels = pillow.DefaultMaxPixels
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = 64 << 20
@@ -105,7 +105,7 @@ func keys(chosen string, usual ...string) []string {
 
 // decode reads a picture within the limits.
 func (o *Options) decode(r io.Reader) (image.Image, error) {
-	return imagefile.Decode(r, imagefile.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
+	return pillow.Decode(r, pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
 }
 
 // captions returns the templates filled with a label.

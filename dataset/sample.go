@@ -7,6 +7,9 @@ import (
 	"image"
 	"iter"
 	"unicode/utf8"
+
+	"github.com/goclip/goclip/internal/dice"
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Pair is one decoded picture with one caption, ready for a training step.
@@ -33,7 +36,7 @@ type Sample struct {
 	Fault error
 
 	// Decode reads the picture. It may be called from any goroutine and more
-	// than once. An error makes this one sample bad, not its source.
+	// than once. An error or a panic makes this one sample bad, not its source.
 	Decode func() (image.Image, error)
 
 	size int64 // bytes that Decode holds on to
@@ -55,7 +58,11 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 	case caption == "":
 		return Pair{}, errors.New("the caption is empty")
 	}
-	img, err := s.Decode()
+	var img image.Image
+	err := guard.Call(func() (err error) {
+		img, err = s.Decode()
+		return err
+	})
 	if err != nil {
 		return Pair{}, err
 	}
@@ -71,6 +78,12 @@ type Order struct {
 	Seed    uint64
 	Epoch   int
 	Skip    int // samples left out at the start, as a resumed run needs
+}
+
+// permutation is the order of an epoch over n samples.
+func (o Order) permutation(n int) []uint32 {
+	d := dice.New(o.Seed, dice.Order, uint64(o.Epoch))
+	return d.Permutation(n)
 }
 
 // Source is a set of pictures with captions. All methods may be called from
@@ -131,7 +144,7 @@ func (x *Indexed) Samples(ctx context.Context, order Order) iter.Seq2[Sample, er
 	return func(yield func(Sample, error) bool) {
 		var perm []uint32
 		if order.Shuffle {
-			perm = permutation(x.n, order.Seed, order.Epoch)
+			perm = order.permutation(x.n)
 		}
 		for i := order.Skip; i < x.n; i++ {
 			if err := ctx.Err(); err != nil {

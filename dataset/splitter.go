@@ -5,7 +5,7 @@ import (
 	"image"
 	"slices"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // splitter cuts the files of a tar into samples.
@@ -136,6 +136,6 @@ func (s *Sample) attach(data []byte, err error, o *Options) {
 		return
 	}
 	s.size = int64(len(data))
-	limits := imagefile.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes}
-	s.Decode = func() (image.Image, error) { return imagefile.DecodeBytes(data, limits) }
+	limits := pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes}
+	s.Decode = func() (image.Image, error) { return pillow.DecodeBytes(data, limits) }
 }

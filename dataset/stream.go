@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
+
+	"github.com/goclip/goclip/internal/dice"
 )
 
 // stream is tars that are read from front to back.
@@ -119,8 +121,8 @@ func (s *stream) Samples(ctx context.Context, order Order) iter.Seq2[Sample, err
 		}
 		mixer := mixer{maxBytes: s.o.BufferBytes} // without a buffer each sample comes straight out
 		if order.Shuffle {
-			shards = permutation(len(s.shards), order.Seed, order.Epoch)
-			mixer.max, mixer.dice = s.o.Buffer, newDice(order.Seed, saltBuffer, uint64(order.Epoch))
+			shards = order.permutation(len(s.shards))
+			mixer.max, mixer.dice = s.o.Buffer, dice.New(order.Seed, dice.Buffer, uint64(order.Epoch))
 		}
 		for _, k := range shards {
 			for sample := range s.shard(ctx, int(k)) {
@@ -150,7 +152,7 @@ type mixer struct {
 	bytes    int64
 	max      int
 	maxBytes int64
-	dice     dice
+	dice     dice.Dice
 }
 
 func (m *mixer) push(s Sample) {
@@ -163,7 +165,7 @@ func (m *mixer) full() bool {
 }
 
 func (m *mixer) pop() Sample {
-	i, last := m.dice.below(len(m.held)), len(m.held)-1
+	i, last := m.dice.Below(len(m.held)), len(m.held)-1
 	s := m.held[i]
 	m.held[i], m.held[last] = m.held[last], Sample{}
 	m.held = m.held[:last]

@@ -171,7 +171,7 @@ func TestStreamBatchesResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := BatchOptions{Size: 16, Epochs: 2, Shuffle: true, Seed: 3, Augment: Flip(0.5)}
+	o := BatchOptions{Size: 16, Epochs: 2, Shuffle: true, Seed: 3, Augment: speckle}
 	want, cursors := transcript(t, set, o, -1)
 	if len(want) != 14 {
 		t.Fatalf("%d batches, want 14", len(want))

@@ -8,7 +8,9 @@ import (
 	"image"
 	"slices"
 
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
 )
 
 // Embeddings are N vectors of Dim numbers, row-major.
@@ -32,8 +34,8 @@ func (e *Embeddings) normalize() *Embeddings {
 }
 
 // EncodeImages preprocesses pictures and returns their embeddings, L2-normalised
-// rows of Config().Vision.EmbedDim. A picture that cannot be used is an error
-// that gives its number.
+// rows. A picture that cannot be used, or whose methods panic, is an error that gives
+// its number.
 func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddings, error) {
 	return m.EncodeImagesFunc(ctx, len(imgs), func(i int) (image.Image, error) { return imgs[i], nil })
 }
@@ -43,12 +45,19 @@ func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddi
 // goroutines, and while a batch is in the tower the next is opened, so no more
 // than two batches are in memory.
 func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (image.Image, error)) (*Embeddings, error) {
+	end, err := m.beginImages()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	l := loader{n: n, size: m.pixelsPerImage(), batch: m.imagesPerPass(), load: func(dst []float32, i int) error {
-		img, err := open(i)
-		if err != nil {
-			return err
-		}
-		return m.cfg.Preprocess.Image(dst, img)
+		return guard.Call(func() error {
+			img, err := open(i)
+			if err != nil {
+				return err
+			}
+			return m.cfg.Preprocess.Image(dst, img)
+		})
 	}}
 	defer l.stop()
 	e, err := m.forward(ctx, n, l.fill)
@@ -61,9 +70,15 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 // ImageFeatures returns the image tower's output, before normalisation, for
 // pixels as Preprocess makes them: N × (3, H, W).
 func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embeddings, error) {
+	end, err := m.beginImages()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	n := m.pixelsPerImage()
 	if len(pixels)%n != 0 {
-		return nil, fmt.Errorf("encoder: %d pixel values are not a multiple of 3 × %d × %d", len(pixels), m.cfg.Vision.ImageSize[0], m.cfg.Vision.ImageSize[1])
+		size := m.cfg.Vision.Dims().ImageSize
+		return nil, fmt.Errorf("encoder: %d pixel values are not a multiple of 3 × %d × %d", len(pixels), size[0], size[1])
 	}
 	return m.forward(ctx, len(pixels)/n, func(dst []float32, from int) error {
 		copy(dst, pixels[from*n:])
@@ -71,16 +86,35 @@ func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embedding
 	})
 }
 
-func (m *Model) pixelsPerImage() int {
-	return 3 * m.cfg.Vision.ImageSize[0] * m.cfg.Vision.ImageSize[1]
+// beginImages is begin for what needs the image tower.
+func (m *Model) beginImages() (end func(), err error) {
+	if end, err = m.begin(); err == nil && m.image == nil {
+		end()
+		return nil, errors.New("encoder: the model has no image tower")
+	}
+	return end, err
 }
 
-func (m *Model) imagesPerPass() int { return m.options.perPass(m.cfg.Vision.Tokens()) }
+// beginTexts is begin for what needs the text tower.
+func (m *Model) beginTexts() (end func(), err error) {
+	if end, err = m.begin(); err == nil && m.text == nil {
+		end()
+		return nil, errors.New("encoder: the model has no text tower")
+	}
+	return end, err
+}
+
+func (m *Model) pixelsPerImage() int {
+	size := m.cfg.Vision.Dims().ImageSize
+	return 3 * size[0] * size[1]
+}
+
+func (m *Model) imagesPerPass() int { return m.options.perPass(m.cfg.Vision.Dims().Tokens) }
 
 // forward runs the image tower on n pictures, a batch at a time. The function
 // fill writes the pixels of a batch from the given picture on.
 func (m *Model) forward(ctx context.Context, n int, fill func(dst []float32, from int) error) (*Embeddings, error) {
-	dim, each := m.cfg.Vision.EmbedDim, m.imagesPerPass()
+	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass()
 	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
 	for from := 0; from < n; from += each {
 		if err := ctx.Err(); err != nil {
@@ -106,20 +140,31 @@ func (m *Model) forward(ctx context.Context, n int, fill func(dst []float32, fro
 }
 
 // EncodeTexts tokenizes captions and returns their embeddings, L2-normalised
-// rows of Config().Text.EmbedDim. Captions longer than the context length are
+// rows. Captions longer than the context length are
 // cut, keeping the end token, and counted in Truncated.
 func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, error) {
+	end, err := m.beginTexts()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	if m.tok == nil {
 		return nil, errors.New("encoder: the model has no tokenizer")
 	}
-	length := m.cfg.Text.ContextLength
+	length := m.cfg.Text.Dims().ContextLength
 	ids, cut := make([]int32, len(texts)*length), 0
 	for i, s := range texts {
-		if _, truncated := m.tok.Encode(ids[i*length:(i+1)*length], s); truncated {
-			cut++
+		err := guarded(fmt.Sprintf("encoder: text %d: tokenizer", i), func() error {
+			if _, truncated := m.tok.Encode(ids[i*length:(i+1)*length], s); truncated {
+				cut++
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	e, err := m.TextFeatures(ctx, ids)
+	e, err := m.textFeatures(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -130,24 +175,34 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 // TextFeatures returns the text tower's output, before normalisation, for token
 // ids padded to the context length: N × ContextLength.
 func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
+	end, err := m.beginTexts()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return m.textFeatures(ctx, ids)
+}
+
+func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
 	cfg := m.cfg.Text
-	length := cfg.ContextLength
+	length, dim := cfg.Dims().ContextLength, cfg.Dims().EmbedDim
 	if len(ids)%length != 0 {
 		return nil, fmt.Errorf("encoder: %d token ids are not a multiple of the context length %d", len(ids), length)
 	}
 	n := len(ids) / length
 	row := func(i int) []int32 { return ids[i*length:][:length] }
-	last, order := make([]int, n), make([]int, n)
+	rows, order := make([]text.Row, n), make([]int, n)
 	for i := range n {
-		last[i], order[i] = cfg.Last(row(i)), i
+		r, err := m.textRow(row(i))
+		if err != nil {
+			return nil, fmt.Errorf("encoder: text %d: %w", i, err)
+		}
+		rows[i], order[i] = r, i
 	}
 	// Captions of one length share a pass: no padding is computed.
-	tokens := func(i int) int { return length }
-	if cfg.Trims() {
-		tokens = func(i int) int { return last[i] + 1 }
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(last[a], last[b]) })
-	}
-	out := &Embeddings{N: n, Dim: cfg.EmbedDim, Data: make([]float32, n*cfg.EmbedDim)}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rows[a].Length, rows[b].Length) })
+	tokens := func(i int) int { return rows[i].Length }
+	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
 	for from := 0; from < n; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -164,7 +219,7 @@ func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 		}
 		for j, i := range batch {
 			copy(s.tokens[j*shape.tokens:][:shape.tokens], row(i))
-			s.last[j] = int32(last[i])
+			s.pooled[j] = int32(rows[i].Pooled)
 		}
 		features, err := s.run()
 		if err != nil {
@@ -177,6 +232,18 @@ func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 		from += shape.batch
 	}
 	return out, nil
+}
+
+// textRow asks the tower's configuration what it reads of a caption, and checks it.
+func (m *Model) textRow(ids []int32) (r text.Row, err error) {
+	err = guarded("tower", func() error {
+		r = m.cfg.Text.Row(ids)
+		return nil
+	})
+	if err == nil && (r.Length < 1 || r.Length > len(ids) || r.Pooled < 0 || r.Pooled >= r.Length) {
+		err = fmt.Errorf("the text tower reads %+v of %d tokens", r, len(ids))
+	}
+	return r, err
 }
 
 // Validate reports numbers that do not fit the fields.

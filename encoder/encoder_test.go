@@ -15,25 +15,39 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
 
 func config() encoder.Config {
 	return encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{20, 28}, PatchSize: 8, Width: 24, Layers: 2, Heads: 3, EmbedDim: 16,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 12, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{20, 28}, Resize: "squash", Interpolation: "bilinear",
+			Size: [2]int{20, 28}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
 		},
 	}
+}
+
+// vit and transformer change a tower of a configuration.
+func vit(cfg *encoder.Config, change func(c *vision.ViT)) {
+	c := cfg.Vision.(vision.ViT)
+	change(&c)
+	cfg.Vision = c
+}
+
+func transformer(cfg *encoder.Config, change func(c *text.Transformer)) {
+	c := cfg.Text.(text.Transformer)
+	change(&c)
+	cfg.Text = c
 }
 
 func model(t *testing.T, cfg encoder.Config) *encoder.Model {
@@ -79,12 +93,12 @@ func same(t *testing.T, what string, got, want []float32) {
 // one core and on all.
 func TestBatchInvariance(t *testing.T) {
 	ctx := context.Background()
-	for _, mask := range []string{"causal", "padding", "none"} {
-		t.Run(mask, func(t *testing.T) {
+	for _, mask := range []text.Mask{text.MaskCausal, text.MaskPadding, text.MaskNone} {
+		t.Run(mask.String(), func(t *testing.T) {
 			cfg := config()
-			cfg.Text.Mask = mask
-			if mask != "causal" {
-				cfg.Text.Pool, cfg.Text.EOSTokenID = "mean", 129
+			transformer(&cfg, func(c *text.Transformer) { c.Mask = mask })
+			if mask != text.MaskCausal {
+				transformer(&cfg, func(c *text.Transformer) { c.Pool, c.EOSTokenID = text.PoolMean, 129 })
 			}
 			m := model(t, cfg)
 			imgs, texts := pictures(64), captions(64)
@@ -248,17 +262,17 @@ func TestBadInput(t *testing.T) {
 	_, err = m.NewClassifier(ctx, []string{"a"}, "a photo")
 	fails(t, `template "a photo" has no {}`, err)
 	cfg := config()
-	cfg.Text.EmbedDim = 8
+	transformer(&cfg, func(c *text.Transformer) { c.EmbedDim = 8 })
 	_, err = encoder.New(cfg, letters.Tokenizer{}, 1)
 	fails(t, "Vision.EmbedDim is 16, but Text.EmbedDim is 8", err)
 	cfg = config()
-	cfg.Text.VocabSize = 100
+	transformer(&cfg, func(c *text.Transformer) { c.VocabSize = 100 })
 	_, err = encoder.New(cfg, letters.Tokenizer{}, 1)
 	fails(t, "the tokenizer has 130 tokens, but Text.VocabSize is 100", err)
 	cfg = config()
-	cfg.Vision.Activation = "relu"
+	vit(&cfg, func(c *vision.ViT) { c.Activation = 7 })
 	_, err = encoder.New(cfg, letters.Tokenizer{}, 1)
-	fails(t, `vision: Activation is "relu"`, err)
+	fails(t, "vision: Activation is 7", err)
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err = m.EncodeImages(canceled, pictures(1)...); !errors.Is(err, context.Canceled) {

@@ -1,65 +1,69 @@
 package encoder
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
-	"github.com/goclip/goclip/nn"
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
+	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/identity"
 )
 
-// Fingerprint returns 64 hexadecimal digits, the SHA-256 of all that the model's
-// embeddings depend on: the towers' configurations and weights, adapters too, and
-// how pictures are preprocessed. Models of one fingerprint give the same embeddings, whatever
+// Fingerprint returns the identity of all that the model's embeddings depend on: the
+// SHA-256, in 64 hexadecimal digits, of a description of the towers, whose settings
+// count where they are not zero, of how pictures are preprocessed, and of all weights,
+// adapters too. Models of one fingerprint give the same embeddings, whatever
 // layout they were loaded from; the temperature and the tokenizer are not part of
-// it. It reads every weight, so a large model takes a moment.
+// it. It reads every weight, so a large model takes a moment. Of a closed model it is
+// empty.
 func (m *Model) Fingerprint() string {
+	end, err := m.begin()
+	if err != nil {
+		return ""
+	}
+	defer end()
+	var about []string
+	if m.cfg.Vision != nil {
+		about = append(about, "vision "+m.cfg.Vision.Family()+" "+identity.Describe(m.cfg.Vision), "preprocess "+identity.Describe(m.cfg.Preprocess))
+	}
+	if m.cfg.Text != nil {
+		about = append(about, "text "+m.cfg.Text.Family()+" "+identity.Describe(m.cfg.Text))
+	}
+	return m.digest(strings.Join(about, "\n"))
+}
+
+// FirstFingerprint is what the first version of this module had for
+// [Model.Fingerprint], as indexes of that time hold it; empty for a model that it did
+// not know.
+func (m *Model) FirstFingerprint() string {
+	end, err := m.begin()
+	if err != nil {
+		return ""
+	}
+	defer end()
+	facts, ok := checkpoint.FirstFacts(m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess)
+	if !ok {
+		return ""
+	}
+	return m.digest(facts)
+}
+
+// digest is the SHA-256 of a description and the weights.
+func (m *Model) digest(about string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n", visionFacts(m.cfg.Vision), textFacts(m.cfg.Text), preprocessFacts(*m.cfg.Preprocess))
+	fmt.Fprintf(h, "%s\n", about)
 	if m.lora != nil {
 		fmt.Fprintf(h, "LoRA %g\n", m.lora.Alpha/float64(m.lora.Rank))
 	}
-	for _, p := range slices.Concat(m.text.Params(), m.image.Params(), m.Adapters()) {
+	for _, p := range slices.Concat(m.textParams(), m.imageParams(), m.Adapters()) {
 		fmt.Fprintf(h, "%s %d\n", p.Name, p.Shape)
 		writeFloats(h, p.Data)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// visionFacts is the configuration with its defaults, and without the fields that
-// do not count.
-func visionFacts(c vision.Config) string {
-	if c.Stages != nil {
-		heads := cmp.Or(c.Heads, c.Width/2)
-		return fmt.Sprint("resnet ", c.ImageSize, c.Width, heads, c.EmbedDim, c.Stages)
-	}
-	mlp := nn.MLPWidth(c.Width, c.MLPRatio)
-	c.MLPRatio = 0
-	return fmt.Sprintf("vit %+v %d", c, mlp)
-}
-
-func textFacts(c text.Config) string {
-	mlp := nn.MLPWidth(c.Width, c.MLPRatio)
-	c.MLPRatio = 0
-	if c.Pool != "eos" && c.Pool != "mean" && c.Mask != "padding" {
-		c.EOSTokenID = 0
-	}
-	return fmt.Sprintf("%+v %d", c, mlp)
-}
-
-func preprocessFacts(p vision.Preprocess) string {
-	ground := "none"
-	if p.Ground != nil {
-		r, g, b, a := p.Ground.RGBA()
-		ground = fmt.Sprint(r, g, b, a)
-	}
-	return fmt.Sprint(p.Size, cmp.Or(p.Resize, "shortest"), cmp.Or(p.Interpolation, "bicubic"), p.Mean, p.Std, p.Fill, ground)
 }
 
 func writeFloats(w io.Writer, x []float32) {

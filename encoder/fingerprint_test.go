@@ -6,6 +6,9 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // TestFingerprintStays: what changes no embedding changes no fingerprint: a
@@ -29,8 +32,8 @@ func TestFingerprintStays(t *testing.T) {
 		t.Error("the temperature counts")
 	}
 	resnet, _ := encoder.ConfigByName("RN50")
-	resnet.Vision.Width, resnet.Vision.EmbedDim, resnet.Vision.Stages, resnet.Vision.Heads = 8, 16, []int{1, 1, 1, 1}, 0
-	resnet.Text.Width, resnet.Text.Heads, resnet.Text.Layers, resnet.Text.EmbedDim, resnet.Text.VocabSize = 16, 2, 1, 16, 300
+	resnet.Vision = vision.ResNet{ImageSize: [2]int{224, 224}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}
+	transformer(&resnet, func(c *text.Transformer) { c.Width, c.Heads, c.Layers, c.EmbedDim, c.VocabSize = 16, 2, 1, 16, 300 })
 	m, err := encoder.New(resnet, nil, 1)
 	check(t, err)
 	again, err := encoder.Load(saved(t, m, encoder.OpenCLIP), &encoder.Options{Tokenizer: letters.Tokenizer{}})
@@ -60,15 +63,15 @@ func TestFingerprintDiffers(t *testing.T) {
 		return model(t, cfg)
 	}
 	try("the model", with(func(*encoder.Config) {}))
-	try("another activation", with(func(c *encoder.Config) { c.Vision.Activation = "gelu" }))
-	try("another mask", with(func(c *encoder.Config) { c.Text.Mask = "none" }))
-	try("another ratio", with(func(c *encoder.Config) { c.Text.MLPRatio = 3 }))
+	try("another activation", with(func(c *encoder.Config) { vit(c, func(c *vision.ViT) { c.Activation = nn.GELU }) }))
+	try("another mask", with(func(c *encoder.Config) { transformer(c, func(c *text.Transformer) { c.Mask = text.MaskNone }) }))
+	try("another ratio", with(func(c *encoder.Config) { transformer(c, func(c *text.Transformer) { c.MLPRatio = 3 }) }))
 	try("another mean", with(func(c *encoder.Config) { c.Preprocess.Mean[1] = 0.25 }))
-	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = "shortest" }))
+	try("another way to resize", with(func(c *encoder.Config) { c.Preprocess.Resize = vision.ResizeShortest }))
 	try("a ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.White }))
 	try("another ground", with(func(c *encoder.Config) { c.Preprocess.Ground = color.Black }))
 	m := with(func(*encoder.Config) {})
-	for _, params := range [][]*encoder.Param{m.Vision().Params(), m.Text().Params()} {
+	for _, params := range [][]*nn.Param{m.Vision().Params(), m.Text().Params()} {
 		for _, p := range params {
 			p.Data[len(p.Data)-1]++
 			try(p.Name, m)

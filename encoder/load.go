@@ -15,11 +15,13 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel: config.json, model.safetensors or its shards,
+//   - Hugging Face's CLIPModel or SiglipModel: config.json, model.safetensors or its shards,
 //     preprocessor_config.json;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
-//   - OpenAI's .pt, a TorchScript archive or a state dict.
+//   - OpenAI's .pt, a TorchScript archive or a state dict;
+//   - goclip's own, goclip_config.json with goclip_model.safetensors, which
+//     [Model.Save] writes of what the others have no place for.
 //
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry
 // checksums, and a damaged tensor is an error that names it. The tokenizer comes from the same
@@ -34,7 +36,7 @@ func Load(path string, opts *Options) (*Model, error) {
 	if opts != nil {
 		o = *opts
 	}
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable})
+	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable, Families: o.Families})
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -50,11 +52,14 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if o.Preprocess != nil {
 		spec.Preprocess = o.Preprocess
 	}
-	if spec.Preprocess == nil {
+	if spec.Preprocess == nil && spec.Vision != nil {
 		return nil, errors.New("the checkpoint does not say how pictures are preprocessed: set Options.Preprocess")
 	}
 	tok := o.Tokenizer
-	if tok == nil && spec.HFTokenizer == "" {
+	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
+		return nil, errors.New("the model was saved with a tokenizer of its program's own: set Options.Tokenizer")
+	}
+	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
 		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: tokenizer.Clean(spec.TextClean)})
 		switch {
 		case err == nil:
@@ -68,7 +73,8 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		return nil, err
 	}
 	m.spec, m.mapped, m.close = spec, !o.Trainable, c.Close
-	return m, c.Fill(m.Params())
+	err = guarded("towers", func() error { return c.Fill(m.Params()) })
+	return m, err
 }
 
 func fromSpec(s checkpoint.Spec) Config {
@@ -83,28 +89,60 @@ func fromSpec(s checkpoint.Spec) Config {
 const (
 	OpenCLIP    = checkpoint.OpenCLIP    // open_clip_config.json, open_clip_model.safetensors
 	HuggingFace = checkpoint.HuggingFace // config.json, model.safetensors, preprocessor_config.json
+	Own         = checkpoint.Own         // goclip_config.json, goclip_model.safetensors
 )
 
-// Save writes the model to a folder in open_clip's layout, with the tokenizer
-// beside it. Load gives it back bit for bit. An older model in the folder is
-// replaced only when the new one is complete. A model with LoRA adapters is
-// refused: see [Model.SaveLoRA] and [Model.MergeLoRA].
-func (m *Model) Save(dir string) error { return m.SaveAs(dir, OpenCLIP) }
+// Save writes the model to a folder in open_clip's layout, or where that has no place
+// for it in goclip's own, with the tokenizer beside it. Load gives it back bit for
+// bit. An older model in the folder is replaced only when the new one is complete. A
+// model with LoRA adapters is refused: see [Model.SaveLoRA] and [Model.MergeLoRA].
+func (m *Model) Save(dir string) error {
+	layout, err := m.savedAs()
+	if err != nil {
+		return fmt.Errorf("encoder: save %s: %w", dir, err)
+	}
+	return m.SaveAs(dir, layout)
+}
 
-// SaveAs is [Model.Save] in the layout given, OpenCLIP or HuggingFace. What a
+// CanSave reports why [Model.Save] would refuse the model; nil if it would not.
+func (m *Model) CanSave() error {
+	if _, err := m.savedAs(); err != nil {
+		return fmt.Errorf("encoder: the model cannot be saved: %w", err)
+	}
+	return nil
+}
+
+// savedAs returns the layout that Save chooses.
+func (m *Model) savedAs() (string, error) {
+	spec, err := m.toSpec()
+	if err != nil {
+		return "", err
+	}
+	var errs []error
+	for _, layout := range []string{OpenCLIP, Own} {
+		err := checkpoint.Writable(layout, spec)
+		if err == nil {
+			return layout, nil
+		}
+		errs = append(errs, err)
+	}
+	return "", errors.Join(errs...)
+}
+
+// SaveAs is [Model.Save] in the layout given, OpenCLIP, HuggingFace or Own. What a
 // layout cannot express is an error that names it.
 func (m *Model) SaveAs(dir, layout string) error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	if m.lora != nil {
 		return fmt.Errorf("encoder: save %s: the model has adapters: SaveLoRA writes them, MergeLoRA makes them part of the weights", dir)
 	}
-	spec := m.spec
-	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
-	spec.InitLogitScale = m.cfg.LogitScale
-	if m.cfg.LogitBias != nil {
-		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
-	}
-	if bpe, ok := m.tok.(*tokenizer.BPE); ok {
-		spec.TextClean = cleanName(bpe.Options().Clean)
+	spec, err := m.toSpec()
+	if err != nil {
+		return fmt.Errorf("encoder: save %s: %w", dir, err)
 	}
 	files, err := m.tokenizerFiles()
 	if err != nil {
@@ -114,6 +152,30 @@ func (m *Model) SaveAs(dir, layout string) error {
 		return fmt.Errorf("encoder: %w", err)
 	}
 	return nil
+}
+
+// saver is a tokenizer that writes files of its own.
+type saver interface{ Save(dir string) error }
+
+// toSpec is what a checkpoint says about the model. A tokenizer that cannot be saved is
+// an error.
+func (m *Model) toSpec() (checkpoint.Spec, error) {
+	spec := m.spec
+	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
+	spec.InitLogitScale = m.cfg.LogitScale
+	if m.cfg.LogitBias != nil {
+		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
+	}
+	switch tok := m.tok.(type) {
+	case nil:
+	case *tokenizer.BPE:
+		spec.Tokenizer, spec.TextClean = checkpoint.TokenizerFiles, cleanName(tok.Options().Clean)
+	case saver:
+		spec.Tokenizer = checkpoint.TokenizerCustom
+	default:
+		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", tok)
+	}
+	return spec, nil
 }
 
 // cleanName is how a layout names a way of cleaning captions; CLIP's own has no
@@ -128,7 +190,7 @@ func cleanName(c tokenizer.Clean) string {
 // tokenizerFiles returns what the tokenizer saves of itself, for it to be
 // written with the rest.
 func (m *Model) tokenizerFiles() (files []checkpoint.File, err error) {
-	tok, ok := m.tok.(interface{ Save(dir string) error })
+	tok, ok := m.tok.(saver)
 	if !ok {
 		return nil, nil
 	}
@@ -137,7 +199,7 @@ func (m *Model) tokenizerFiles() (files []checkpoint.File, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(tmp)
-	if err := tok.Save(tmp); err != nil {
+	if err := guarded("tokenizer", func() error { return tok.Save(tmp) }); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(tmp)
@@ -158,6 +220,23 @@ func ConfigByName(name string) (Config, bool) {
 	return fromSpec(spec), ok
 }
 
+// ConfigFor is [ConfigByName] for a model that is to be trained with a tokenizer of
+// its own: the size of the vocabulary and the end token are tok's.
+func ConfigFor(name string, tok tokenizer.Tokenizer) (Config, bool) {
+	spec, ok := checkpoint.ConfigByName(name)
+	if ok {
+		spec.SetVocabulary(tok.VocabSize(), endToken(tok))
+	}
+	return fromSpec(spec), ok
+}
+
+// endToken is the id that a tokenizer ends captions with.
+func endToken(tok tokenizer.Tokenizer) int32 {
+	ids := make([]int32, 16)
+	n, _ := tok.Encode(ids, "")
+	return ids[max(n-1, 0)]
+}
+
 // ConfigNames lists the names that [ConfigByName] knows.
 func ConfigNames() []string { return checkpoint.ConfigNames() }
 
@@ -167,9 +246,7 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
-	ids := make([]int32, 16)
-	n, _ := tok.Encode(ids, "")
-	spec, err := checkpoint.Read(r, tok.VocabSize(), int(ids[max(n-1, 0)]))
+	spec, err := checkpoint.Read(r, tok.VocabSize(), int(endToken(tok)))
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
@@ -30,13 +31,13 @@ func storable(t *testing.T) *encoder.Model {
 	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a red cat", "a blue dog", "the red dog"}), tokenizer.TrainOptions{VocabSize: 280})
 	check(t, err)
 	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 12, Layers: 2, Heads: 3, EmbedDim: 10,
-			Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.GELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 10, VocabSize: tok.VocabSize(), Width: 8, Layers: 1, Heads: 2, EmbedDim: 10,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(16),
 	}, tok, 5)
@@ -201,9 +202,9 @@ func TestLoadRefuses(t *testing.T) {
 			for _, f := range []string{config, "open_clip_model.safetensors"} {
 				check(t, os.Remove(filepath.Join(dir, f)))
 			}
-		}, []string{"no checkpoint is here; looked for open_clip_config.json, config.json"}},
+		}, []string{"no checkpoint is here; looked for goclip_config.json, open_clip_config.json, config.json"}},
 		"no weights": {func(dir string) { check(t, os.Remove(filepath.Join(dir, "open_clip_model.safetensors"))) },
-			[]string{"no checkpoint is here; looked for open_clip_model.safetensors"}},
+			[]string{"no checkpoint is here; looked for goclip_config.json, open_clip_model.safetensors"}},
 		"no JSON": {func(dir string) { check(t, os.WriteFile(filepath.Join(dir, config), []byte("{"), 0o666)) },
 			[]string{config}},
 		"other sizes": {func(dir string) {
@@ -315,25 +316,24 @@ func edit(t *testing.T, dir, name, old, replacement string) {
 func TestReadConfig(t *testing.T) {
 	const towers = `"embed_dim": 16, "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 24, "head_width": 12, "layers": 2},
 		"text_cfg": {"context_length": 10, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1, "pool_type": "eos"}`
-	for name, text := range map[string]string{
+	for name, form := range map[string]string{
 		"model_configs":         "{" + towers + "}",
 		"open_clip_config.json": `{"model_cfg": {` + towers + `}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5]}}`,
 	} {
-		cfg, err := encoder.ReadConfig(strings.NewReader(text), letters.Tokenizer{})
+		cfg, err := encoder.ReadConfig(strings.NewReader(form), letters.Tokenizer{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if v, w := cfg.Vision, cfg.Text; v.PatchSize != 8 || v.Heads != 2 || v.EmbedDim != 16 || w.VocabSize != (letters.Tokenizer{}).VocabSize() || w.Layers != 1 {
+		if v, w := cfg.Vision.(vision.ViT), cfg.Text.(text.Transformer); v.PatchSize != 8 || v.Heads != 2 || v.EmbedDim != 16 || w.VocabSize != (letters.Tokenizer{}).VocabSize() || w.Layers != 1 {
 			t.Errorf("%s: got %+v", name, cfg)
 		}
 		ids := make([]int32, 10)
 		n, _ := (letters.Tokenizer{}).Encode(ids, "cat")
-		if got := cfg.Text.EOSTokenID; got != ids[n-1] {
+		if got := cfg.Text.(text.Transformer).EOSTokenID; got != ids[n-1] {
 			t.Errorf("%s: the end token is %d, want the tokenizer's %d", name, got, ids[n-1])
 		}
 		want := *vision.CLIPPreprocess(32)
-		want.Resize, want.Interpolation = "shortest", "bicubic" // their defaults by name
 		if name != "model_configs" {
 			want.Mean = [3]float32{0.5, 0.5, 0.5}
 		}

@@ -24,6 +24,11 @@ type LoRA struct {
 // trained. Training such a model trains the adapters alone, and its weights may
 // then be mapped from a file. No other method may run meanwhile.
 func (m *Model) AddLoRA(cfg LoRA, seed uint64) error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	if err := m.adapt(cfg); err != nil {
 		return fmt.Errorf("encoder: %w", err)
 	}
@@ -47,12 +52,12 @@ func (m *Model) adapt(cfg LoRA) error {
 	if cfg.Rank < 1 || cfg.Rank > 1<<16 || !(cfg.Alpha > 0 && cfg.Alpha < 1e9) {
 		return fmt.Errorf("LoRA: Rank is %d and Alpha %g, want 1 to %d and a positive number", cfg.Rank, cfg.Alpha, 1<<16)
 	}
-	linears := m.linears()
-	var targets []*nn.Linear
+	linears := m.adaptable()
+	var targets []*nn.Param
 	for _, pattern := range cfg.Targets {
 		matched := false
 		for _, l := range linears {
-			ok, err := path.Match(pattern, l.Weight.Name)
+			ok, err := path.Match(pattern, l.Name)
 			if err != nil {
 				return fmt.Errorf("LoRA: %q is a malformed pattern", pattern)
 			}
@@ -82,11 +87,11 @@ func (m *Model) LoRA() (cfg LoRA, ok bool) {
 
 // Adapters lists the parameters of the adapters, in a fixed order. They are not
 // among Params.
-func (m *Model) Adapters() []*Param {
-	var ps []*Param
-	for _, l := range m.linears() {
-		if l.LoRA != nil {
-			ps = append(ps, l.LoRA.Params()...)
+func (m *Model) Adapters() []*nn.Param {
+	var ps []*nn.Param
+	for _, p := range m.adaptable() {
+		if a := p.Adapter(); a != nil {
+			ps = append(ps, a.Params()...)
 		}
 	}
 	return ps
@@ -96,12 +101,17 @@ func (m *Model) Adapters() []*Param {
 // rounding, and removes them. No other method may run meanwhile, and a trainer
 // of the model must not be used any more.
 func (m *Model) MergeLoRA() error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	if m.lora == nil {
 		return errNoAdapters
 	}
-	for _, l := range m.linears() {
-		if l.LoRA != nil {
-			l.Merge()
+	for _, p := range m.adaptable() {
+		if p.Adapter() != nil {
+			p.MergeAdapter()
 		}
 	}
 	m.RemoveLoRA()
@@ -114,15 +124,16 @@ var errNoAdapters = errors.New("encoder: LoRA: the model has no adapters")
 // other method may run meanwhile, and a trainer of the model must not be used
 // any more.
 func (m *Model) RemoveLoRA() {
-	for _, l := range m.linears() {
-		l.LoRA = nil
+	for _, p := range m.adaptable() {
+		p.RemoveAdapter()
 	}
 	m.lora = nil
 	m.changed()
 }
 
-func (m *Model) linears() []*nn.Linear {
-	return append(m.text.Linears(), m.image.Linears()...)
+// adaptable lists the weights of the towers' linear layers.
+func (m *Model) adaptable() []*nn.Param {
+	return slices.DeleteFunc(slices.Concat(m.textParams(), m.imageParams()), func(p *nn.Param) bool { return !p.Adaptable() })
 }
 
 // changed forgets the compiled passes of what the model was.

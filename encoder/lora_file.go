@@ -26,6 +26,11 @@ type loraConfig struct {
 // rank, alpha and targets as JSON in its metadata. An older file is replaced only
 // when the new one is complete.
 func (m *Model) SaveLoRA(path string) error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	if m.lora == nil {
 		return errNoAdapters
 	}
@@ -52,6 +57,11 @@ func (m *Model) SaveLoRA(path string) error {
 // the same shape. They may be trained further. On an error the model is as it
 // was. No other method may run meanwhile.
 func (m *Model) LoadLoRA(path string) error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return fmt.Errorf("encoder: %w", err)

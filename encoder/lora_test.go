@@ -10,6 +10,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -28,12 +29,12 @@ func adapted(t *testing.T, cfg encoder.Config, lora encoder.LoRA) *encoder.Model
 
 func poolings() map[string]encoder.Config {
 	resnet, mapped, biased := config(), config(), config()
-	resnet.Vision = vision.Config{ImageSize: [2]int{32, 32}, Width: 2, Heads: 1, EmbedDim: 16, Stages: []int{1, 1, 1, 1}}
+	resnet.Vision = vision.ResNet{ImageSize: [2]int{32, 32}, Width: 2, Heads: 1, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}
 	preprocess := *resnet.Preprocess
-	preprocess.Size = resnet.Vision.ImageSize
+	preprocess.Size = resnet.Vision.Dims().ImageSize
 	resnet.Preprocess = &preprocess
-	mapped.Vision.Pool, mapped.Vision.PoolQueries, mapped.Vision.PoolHeads = "map", 2, 2
-	biased.Text.ProjBias = true
+	vit(&mapped, func(c *vision.ViT) { c.Pool, c.PoolQueries, c.PoolHeads = vision.PoolMap, 2, 2 })
+	transformer(&biased, func(c *text.Transformer) { c.Proj = text.ProjLinear })
 	return map[string]encoder.Config{"vit": config(), "resnet": resnet, "attention pool": mapped, "projection with bias": biased}
 }
 
@@ -180,7 +181,7 @@ func TestLoRARefuses(t *testing.T) {
 		}
 	}
 	wider := config()
-	wider.Text.Width = 32
+	transformer(&wider, func(c *text.Transformer) { c.Width = 32 })
 	fails(t, "transformer.resblocks.0.attn.in_proj.lora_A.weight is F32[2 16], want F32[2 32]", model(t, wider).LoadLoRA(file("good")))
 	same(t, "after all refusals", embeddings(t, plain), want)
 }

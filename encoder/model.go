@@ -1,6 +1,6 @@
 // Package encoder is CLIP: an image tower and a text tower whose embeddings a
 // contrastive loss has aligned, with what one does with them: encoding pictures
-// and captions, zero-shot classification and search.
+// and captions, zero-shot classification and ranking.
 //
 // An embedding is the same to the last bit whether its picture or caption was
 // encoded alone or in any batch, on any number of cores, as long as the
@@ -11,22 +11,26 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
-// Param is a named tensor of weights.
-type Param = nn.Param
-
 // Config says what a model computes.
 type Config struct {
-	Vision     vision.Config
-	Text       text.Config
-	Preprocess *vision.Preprocess // of the pictures; required
+	// Vision and Text are the configurations of its towers. One of them may be nil:
+	// a model of one tower embeds what that tower reads.
+	Vision vision.Config
+	Text   text.Config
+
+	Preprocess *vision.Preprocess // of the pictures; required beside Vision
 
 	// LogitScale is the initial temperature as a logarithm, exp(LogitScale) being
 	// the factor of the cosines. Zero means CLIP's ln(1/0.07).
@@ -37,14 +41,39 @@ type Config struct {
 
 // Validate reports the first field that is missing or does not fit.
 func (c *Config) Validate() error {
+	if c.Vision == nil && c.Text == nil {
+		return errors.New("encoder: Vision and Text are missing, want at least one")
+	}
+	return guarded("encoder: configuration", func() error {
+		if err := c.validateVision(); err != nil {
+			return err
+		}
+		if c.Text == nil {
+			return nil
+		}
+		if err := c.Text.Validate(); err != nil {
+			return err
+		}
+		if d := c.Text.Dims(); d.ContextLength < 1 || d.VocabSize < 1 || d.EmbedDim < 1 {
+			return fmt.Errorf("encoder: Text.Dims() is %+v, want positive numbers", d)
+		}
+		if d := c.Text.Dims().EmbedDim; c.Vision != nil && c.Vision.Dims().EmbedDim != d {
+			return fmt.Errorf("encoder: Vision.EmbedDim is %d, but Text.EmbedDim is %d", c.Vision.Dims().EmbedDim, d)
+		}
+		return nil
+	})
+}
+
+func (c *Config) validateVision() error {
+	if c.Vision == nil {
+		return nil
+	}
 	if err := c.Vision.Validate(); err != nil {
 		return err
 	}
-	if err := c.Text.Validate(); err != nil {
-		return err
-	}
-	if c.Vision.EmbedDim != c.Text.EmbedDim {
-		return fmt.Errorf("encoder: Vision.EmbedDim is %d, but Text.EmbedDim is %d", c.Vision.EmbedDim, c.Text.EmbedDim)
+	d := c.Vision.Dims()
+	if d.ImageSize[0] < 1 || d.ImageSize[1] < 1 || d.EmbedDim < 1 || d.Tokens < 1 {
+		return fmt.Errorf("encoder: Vision.Dims() is %+v, want positive numbers", d)
 	}
 	if c.Preprocess == nil {
 		return errors.New("encoder: Preprocess is missing")
@@ -52,20 +81,38 @@ func (c *Config) Validate() error {
 	if err := c.Preprocess.Validate(); err != nil {
 		return err
 	}
-	if c.Preprocess.Size != c.Vision.ImageSize {
-		return fmt.Errorf("encoder: Preprocess.Size is %v, but Vision.ImageSize is %v", c.Preprocess.Size, c.Vision.ImageSize)
+	if c.Preprocess.Size != d.ImageSize {
+		return fmt.Errorf("encoder: Preprocess.Size is %v, but Vision.ImageSize is %v", c.Preprocess.Size, d.ImageSize)
 	}
 	return nil
+}
+
+// EmbedDim is the size of the model's embeddings.
+func (c *Config) EmbedDim() int {
+	if c.Vision != nil {
+		return c.Vision.Dims().EmbedDim
+	}
+	return c.Text.Dims().EmbedDim
+}
+
+// guarded runs a caller's code, whose panic becomes an error that says what ran.
+func guarded(what string, f func() error) error {
+	err := guard.Call(f)
+	var p *guard.Panic
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return err
 }
 
 // Model is a CLIP model. All methods may be called from several goroutines at
 // once, except while its parameters are written to, by a training step say.
 type Model struct {
 	cfg        Config
-	image      *vision.Tower
-	text       *text.Tower
-	logitScale *Param
-	logitBias  *Param // nil without
+	image      vision.Tower // nil without
+	text       text.Tower   // nil without
+	logitScale *nn.Param
+	logitBias  *nn.Param // nil without
 	tok        tokenizer.Tokenizer
 	options    Options
 	images     pool[imageShape]
@@ -73,7 +120,10 @@ type Model struct {
 	lora       *LoRA           // nil without adapters
 	spec       checkpoint.Spec // what a layout knows beyond cfg
 	mapped     bool            // weights may be views of a read-only file
-	close      func() error
+
+	use    sync.RWMutex // held for reading while weights are read, for writing by Close
+	closed bool
+	close  func() error
 }
 
 // Options say how a model is run, not what it computes. A nil *Options means the
@@ -87,16 +137,26 @@ type Options struct {
 	// The rest is read by [Load] only.
 
 	// Trainable gives every parameter memory of its own to write to; it is needed
-	// for training.
+	// for training. It also reads the file whole, where else it may be mapped into
+	// memory: what is done to a mapped file while the model is open shows in its
+	// weights, and cutting it short ends the process.
 	Trainable bool
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
 	// ImageSize (height, width) and ContextLength, where not zero, replace the
-	// checkpoint's; position embeddings are resized as open_clip does.
+	// checkpoint's; position embeddings are resized as the layout's reference does.
 	ImageSize     [2]int
 	ContextLength int
+	// Families are configurations of towers of the caller's own that a model saved by
+	// [Model.Save] may have.
+	Families Families
 }
+
+// Families are configurations of towers that are not this module's: of each type one,
+// whose values do not count. What was saved of a tower of the same Family is decoded
+// into that type.
+type Families = checkpoint.Families
 
 // perPass is how many sequences of so many tokens share a pass.
 func (o Options) perPass(tokens int) int {
@@ -124,8 +184,8 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if tok != nil && tok.VocabSize() > cfg.Text.VocabSize {
-		return nil, fmt.Errorf("encoder: the tokenizer has %d tokens, but Text.VocabSize is %d", tok.VocabSize(), cfg.Text.VocabSize)
+	if tok != nil && cfg.Text != nil && tok.VocabSize() > cfg.Text.Dims().VocabSize {
+		return nil, fmt.Errorf("encoder: the tokenizer has %d tokens, but Text.VocabSize is %d", tok.VocabSize(), cfg.Text.Dims().VocabSize)
 	}
 	if cfg.LogitScale == 0 {
 		cfg.LogitScale = math.Log(1 / 0.07)
@@ -134,57 +194,160 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if opts != nil {
 		m.options = *opts
 	}
-	var err error
-	if m.image, err = vision.Blank(cfg.Vision); err != nil {
-		return nil, err
-	}
-	if m.text, err = text.Blank(cfg.Text); err != nil {
+	err := guarded("encoder: towers", func() (err error) {
+		if cfg.Vision != nil {
+			if m.image, err = cfg.Vision.New(); err != nil {
+				return err
+			}
+		}
+		if cfg.Text != nil {
+			m.text, err = cfg.Text.New()
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	m.logitScale = nn.NewParam("logit_scale").Fill(float32(m.cfg.LogitScale))
 	if cfg.LogitBias != nil {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
-	return m, nil
+	return m, m.checkNames()
+}
+
+// checkNames refuses parameters whose names would be taken for others.
+func (m *Model) checkNames() error {
+	seen := map[string]bool{}
+	for _, p := range m.Params() {
+		if seen[p.Name] {
+			return fmt.Errorf("encoder: two parameters are named %s", p.Name)
+		}
+		seen[p.Name] = true
+	}
+	for _, p := range m.imageParams() {
+		if !isImage(p.Name) {
+			return fmt.Errorf("encoder: the image tower's parameter %s, want a name that begins with visual.", p.Name)
+		}
+	}
+	for _, p := range m.textParams() {
+		if isImage(p.Name) || isHead(p.Name) {
+			return fmt.Errorf("encoder: the text tower's parameter %s, want a name that does not begin with visual. or logit_", p.Name)
+		}
+	}
+	return nil
+}
+
+// Join returns a model of the image tower of one model and the text tower of another,
+// with the temperature and the tokenizer of the latter: for checkpoints whose towers
+// lie apart. It shares the weights of both, and closing it closes both.
+func Join(image, text *Model) (*Model, error) {
+	if image == nil || text == nil || image.image == nil || text.text == nil {
+		return nil, errors.New("encoder: join: want a model with an image tower and one with a text tower")
+	}
+	m := &Model{
+		cfg:   Config{Vision: image.cfg.Vision, Preprocess: image.cfg.Preprocess, Text: text.cfg.Text, LogitScale: text.cfg.LogitScale, LogitBias: text.cfg.LogitBias},
+		image: image.image, text: text.text, tok: text.tok,
+		logitScale: text.logitScale, logitBias: text.logitBias,
+		options: image.options, mapped: image.mapped || text.mapped,
+		close: func() error { return errors.Join(image.Close(), text.Close()) },
+	}
+	if image.lora != nil || text.lora != nil {
+		return nil, errors.New("encoder: join: a model has adapters: MergeLoRA or RemoveLoRA comes first")
+	}
+	if err := m.cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return m, m.checkNames()
 }
 
 // Config returns the model's configuration.
 func (m *Model) Config() Config { return m.cfg }
 
-// Vision returns the image tower.
-func (m *Model) Vision() *vision.Tower { return m.image }
+// Vision returns the image tower, or nil.
+func (m *Model) Vision() vision.Tower { return m.image }
 
-// Text returns the text tower.
-func (m *Model) Text() *text.Tower { return m.text }
+// Text returns the text tower, or nil.
+func (m *Model) Text() text.Tower { return m.text }
 
 // Tokenizer returns the model's tokenizer, or nil.
 func (m *Model) Tokenizer() tokenizer.Tokenizer { return m.tok }
 
 // LogitScale returns the learnable temperature, a logarithm: logits are
 // exp(logit_scale) times cosines.
-func (m *Model) LogitScale() *Param { return m.logitScale }
+func (m *Model) LogitScale() *nn.Param { return m.logitScale }
 
 // LogitBias returns SigLIP's learnable bias, or nil.
-func (m *Model) LogitBias() *Param { return m.logitBias }
+func (m *Model) LogitBias() *nn.Param { return m.logitBias }
 
 // Params lists all parameters under open_clip's names, in a fixed order.
-func (m *Model) Params() []*Param {
-	ps := []*Param{m.logitScale}
+func (m *Model) Params() []*nn.Param {
+	ps := []*nn.Param{m.logitScale}
 	if m.logitBias != nil {
 		ps = append(ps, m.logitBias)
 	}
-	return append(append(ps, m.text.Params()...), m.image.Params()...)
+	return slices.Concat(ps, m.textParams(), m.imageParams())
+}
+
+func (m *Model) imageParams() []*nn.Param {
+	if m.image == nil {
+		return nil
+	}
+	return m.image.Params()
+}
+
+func (m *Model) textParams() []*nn.Param {
+	if m.text == nil {
+		return nil
+	}
+	return m.text.Params()
 }
 
 // Trainable reports whether the parameters may be written to: not those of a
 // model loaded without Options.Trainable.
 func (m *Model) Trainable() bool { return !m.mapped }
 
-// Close releases the files that a loaded model's weights are mapped from. The
-// model must not be used afterwards.
+// ErrClosed is what the methods of a closed model return.
+var ErrClosed = errors.New("encoder: the model is closed")
+
+// begin claims the weights for reading until the function it returns is called.
+func (m *Model) begin() (end func(), err error) {
+	if m == nil {
+		return nil, errors.New("encoder: the model is nil")
+	}
+	m.use.RLock()
+	if m.closed {
+		m.use.RUnlock()
+		return nil, ErrClosed
+	}
+	return m.use.RUnlock, nil
+}
+
+// Close waits for what is being computed and releases the files that a loaded model's
+// weights are mapped from. Methods that need the weights return [ErrClosed]
+// afterwards; the parameters themselves must not be read any more. Closing again does
+// nothing.
 func (m *Model) Close() error {
+	if m == nil {
+		return nil
+	}
+	m.use.Lock()
+	defer m.use.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	m.changed()
+	if m.mapped {
+		// Whoever reads them all the same meets a nil slice, not memory that is gone.
+		for _, p := range slices.Concat(m.textParams(), m.imageParams()) {
+			p.Data = nil
+		}
+	}
 	if m.close == nil {
 		return nil
 	}
 	return m.close()
 }
+
+func isImage(name string) bool { return strings.HasPrefix(name, "visual.") }
+func isHead(name string) bool  { return strings.HasPrefix(name, "logit_") }

@@ -1,14 +1,14 @@
 package encoder
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // imageShape and textShape are what the shape of a compiled pass depends on.
@@ -21,7 +21,7 @@ type session struct {
 	machine  *nn.Machine
 	pixels   []float32
 	tokens   []int32
-	last     []int32
+	pooled   []int32
 	features *G.Node
 }
 
@@ -79,40 +79,40 @@ func (p *pool[K]) reset() {
 
 func (m *Model) imageSession(shape imageShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
-		size := m.cfg.Vision.ImageSize
+		size := m.cfg.Vision.Dims().ImageSize
 		s.pixels = make([]float32, shape.batch*3*size[0]*size[1])
 		pixels := leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
-		s.features, err = m.image.Forward(pixels)
-		return err
+		return guarded("encoder: image tower", func() error {
+			s.features, err = m.image.Forward(vision.Input{Pixels: pixels})
+			return err
+		})
 	})
 }
 
 func (m *Model) textSession(shape textShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
-		s.tokens, s.last = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
-		tokens := leaf(g, "tokens", s.tokens, shape.batch, shape.tokens)
-		s.features, err = m.text.Forward(tokens, leaf(g, "last", s.last, shape.batch))
-		return err
+		s.tokens, s.pooled = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
+		in := text.Input{Tokens: leaf(g, "tokens", s.tokens, shape.batch, shape.tokens), Pooled: leaf(g, "pooled", s.pooled, shape.batch)}
+		return guarded("encoder: text tower", func() error {
+			s.features, err = m.text.Forward(in)
+			return err
+		})
 	})
 }
 
-// compile builds a graph, again if two of its nodes were taken for one another.
+// compile builds a pass.
 func compile(build func(*G.ExprGraph, *session) error) (*session, error) {
-	for {
-		g, s := G.NewGraph(), &session{}
-		if err := build(g, s); err != nil {
-			return nil, err
-		}
-		machine, err := nn.NewMachine(g, s.features)
-		if errors.Is(err, nn.ErrCollision) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("encoder: %w", err)
-		}
-		s.machine = machine
-		return s, nil
+	var s *session
+	machine, err := nn.Build(func(g *G.ExprGraph) ([]*G.Node, error) {
+		s = &session{}
+		err := build(g, s)
+		return []*G.Node{s.features}, err
+	})
+	if err != nil {
+		return nil, err
 	}
+	s.machine = machine
+	return s, nil
 }
 
 // leaf makes an input whose memory the caller keeps writing to.

@@ -3,6 +3,8 @@ package eval
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/goclip/goclip/internal/sweep"
 )
 
 // Classification is the outcome of classifying a labelled set, by whatever
@@ -66,7 +68,7 @@ func (c *Classification) addProbabilities(truth int, p []float64) {
 // finish refuses a set of which nothing was left.
 func (c *Classification) finish() (*Classification, error) {
 	if c.N() == 0 {
-		return nil, nothing(c.Skipped)
+		return nil, fmt.Errorf("eval: %w", sweep.Nothing(c.Skipped))
 	}
 	return c, nil
 }

@@ -2,9 +2,11 @@ package eval
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/sweep"
 )
 
 // Features are the embeddings of a set's pictures with what is known of them, to
@@ -22,8 +24,8 @@ type Features struct {
 // and listed; a set of which none is left is an error. Each picture and its
 // embedding go to see, which may be nil.
 func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(dataset.Pair, *encoder.Embeddings)) (*Features, error) {
-	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().Vision.EmbedDim}}
-	err := each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
+	f := &Features{Images: &encoder.Embeddings{Dim: dim(m)}}
+	err := sweep.Each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		f.Images.N++
 		f.Images.Data = append(f.Images.Data, row.Data...)
 		f.Keys = append(f.Keys, pair.Key)
@@ -33,11 +35,11 @@ func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(d
 			see(pair, row)
 		}
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && f.Images.N == 0 {
+		err = sweep.Nothing(f.Skipped)
 	}
-	if f.Images.N == 0 {
-		return nil, nothing(f.Skipped)
+	if err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
 	}
 	return f, nil
 }
@@ -55,4 +57,9 @@ func (f *Features) classification(classes []string) (*Classification, error) {
 	}
 	c.Skipped = append(c.Skipped, f.Skipped...)
 	return c, nil
+}
+
+func dim(m *encoder.Model) int {
+	cfg := m.Config()
+	return cfg.EmbedDim()
 }

@@ -190,11 +190,11 @@ func TestRetrieve(t *testing.T) {
 	if r.Images != 8 || r.Captions != len(texts) || r.Different != different || r.Truncated != 1 {
 		t.Errorf("%d pictures, %d captions, %d different, %d truncated, want 8, %d, %d, 1", r.Images, r.Captions, r.Different, r.Truncated, len(texts), different)
 	}
-	if len(r.Skipped) != 1 || r.Skipped[0].Error() != "eval: set: picture 4: broken" {
+	if len(r.Skipped) != 1 || r.Skipped[0].Error() != "set: picture 4: broken" {
 		t.Errorf("skipped %v, want picture 4", r.Skipped)
 	}
 	fails(t, "eval: the set is empty", func() error { _, err := Retrieve(ctx, m, set(), 1); return err })
-	fails(t, "eval: none of 2 pictures can be used; the first: eval: set: x: broken", func() error {
+	fails(t, "eval: none of 2 pictures can be used; the first: set: x: broken", func() error {
 		_, err := Retrieve(ctx, m, set(broken("x"), broken("y")), 1)
 		return err
 	})

@@ -2,10 +2,12 @@ package eval
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/sweep"
 )
 
 // Classify runs a zero-shot classifier over a labelled set, in memory that does
@@ -19,7 +21,7 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, m, src, &z.Skipped, func(_ dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
+	err = sweep.Each(ctx, m, src, &z.Skipped, func(_ dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		truth, ok := z.truth(pair.Key, pair.Label)
 		if !ok {
 			return
@@ -31,7 +33,7 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("eval: %w", err)
 	}
 	return z.finish()
 }

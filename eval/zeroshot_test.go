@@ -14,6 +14,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -21,13 +22,13 @@ import (
 func model(t *testing.T) *encoder.Model {
 	t.Helper()
 	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8,
-			Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.GELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 12, VocabSize: 130, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(16),
 	}, letters.Tokenizer{}, 3)
@@ -69,7 +70,7 @@ func decoded(t *testing.T, samples []dataset.Sample) []image.Image {
 }
 
 // spoil writes a NaN into every weight.
-func spoil(ps []*encoder.Param) {
+func spoil(ps []*nn.Param) {
 	for _, p := range ps {
 		p.Data[0] = float32(math.NaN())
 	}
@@ -97,7 +98,7 @@ func TestClassify(t *testing.T) {
 	classes := strings.Fields("cat dog owl bee cow fox absent")
 	c, err := m.NewClassifier(ctx, classes, "a {}")
 	check(t, err)
-	const n = 2*batch + 9
+	const n = 2*64 + 9 // two batches and a rest
 	var samples []dataset.Sample
 	var keys []string
 	confusion := make([][]int, len(classes))
@@ -165,7 +166,7 @@ func TestClassify(t *testing.T) {
 		skipped = append(skipped, err.Error())
 	}
 	slices.Sort(skipped)
-	if got, want := strings.Join(slices.Compact(skipped), "\n"), "eval: set: unreadable: broken\neval: stranger: label \"dragon\" is not a class"; got != want || len(skipped) != 6 {
+	if got, want := strings.Join(slices.Compact(skipped), "\n"), "eval: stranger: label \"dragon\" is not a class\nset: unreadable: broken"; got != want || len(skipped) != 6 {
 		t.Errorf("skipped %d:\n%s\nwant 6:\n%s", len(skipped), got, want)
 	}
 }
@@ -189,7 +190,7 @@ func TestClassifyRefuses(t *testing.T) {
 	}
 	c := classifier("cat", "dog")
 	fails(t, "eval: the set is empty", run(c))
-	fails(t, "eval: none of 1 pictures can be used; the first: eval: set: x: broken", run(c, broken("x")))
+	fails(t, "eval: none of 1 pictures can be used; the first: set: x: broken", run(c, broken("x")))
 	fails(t, `eval: none of 2 pictures can be used; the first: eval: y: label "owl" is not a class`,
 		run(c, sample("y", 1, "owl"), sample("z", 1, "fox")))
 	fails(t, `eval: classes 0 and 2 are both "cat"`, run(classifier("cat", "dog", "cat"), sample("x", 1, "cat")))
@@ -210,7 +211,7 @@ func TestLargePictures(t *testing.T) {
 	check(t, err)
 	large := sample("large", 0, "cat")
 	large.Decode = func() (image.Image, error) {
-		return image.NewGray(image.Rect(0, 0, 1<<13, batchPixels>>13)), nil
+		return image.NewGray(image.Rect(0, 0, 1<<13, (1<<24)>>13)), nil
 	}
 	z, err := Classify(ctx, m, c, set(sample("a", 1, "cat"), large, sample("b", 2, "cat")), nil)
 	check(t, err)

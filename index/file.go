@@ -24,10 +24,11 @@ import (
 //
 // Its metadata are those below. Every tensor has a checksum.
 const (
-	indexVersion = "1"
+	indexVersion = "2"
+	firstVersion = "1"     // in which modelKey is the model's FirstFingerprint
 	maxDim       = 1 << 20 // as for the towers' EmbedDim
 
-	versionKey = "goclip.index"        // indexVersion
+	versionKey = "goclip.index"        // indexVersion, or firstVersion
 	modelKey   = "goclip.index.model"  // fingerprint, or empty
 	headerKey  = "goclip.index.header" // CRC-32C of the others and the shapes
 )
@@ -55,7 +56,7 @@ func (x *Index) Save(path string) error {
 		return fmt.Errorf("index: %w", err)
 	}
 	err = safetensors.WriteFile(path, tensors, map[string]string{
-		versionKey: indexVersion, modelKey: x.model, headerKey: headerSum(indexVersion, x.model, tensors[0].Shape),
+		versionKey: x.version, modelKey: x.model, headerKey: headerSum(x.version, x.model, tensors[0].Shape),
 		safetensors.ChecksumKey: sums,
 	})
 	if err != nil {
@@ -102,12 +103,12 @@ func Open(path string, m *encoder.Model) (*Index, error) {
 }
 
 func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
-	shape, model, err := readHead(f, m)
+	shape, version, model, err := readHead(f, m)
 	if err != nil {
 		return nil, err
 	}
 	x := New(shape[1])
-	x.model, x.close = model, f.Close
+	x.version, x.model, x.close = version, model, f.Close
 	if x.entries, err = readEntries(f, shape[0]); err != nil {
 		return nil, err
 	}
@@ -126,56 +127,66 @@ func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
 }
 
 // readHead checks all that can be known before the tensors are read.
-func readHead(f *safetensors.File, m *encoder.Model) (shape []int, model string, err error) {
+func readHead(f *safetensors.File, m *encoder.Model) (shape []int, version, model string, err error) {
 	meta := f.Metadata()
-	version, ok := meta[versionKey]
+	var ok bool
+	version, ok = meta[versionKey]
 	switch {
 	case !ok:
-		return nil, "", fmt.Errorf("not an index: the metadata lack %s", versionKey)
-	case version != indexVersion:
-		return nil, "", fmt.Errorf("an index of version %q, want %s", version, indexVersion)
+		return nil, "", "", fmt.Errorf("not an index: the metadata lack %s", versionKey)
+	case version != indexVersion && version != firstVersion:
+		return nil, "", "", fmt.Errorf("an index of version %q, want %s or %s", version, firstVersion, indexVersion)
 	}
 	keys, names := slices.Sorted(maps.Keys(meta)), slices.Sorted(slices.Values(f.Names()))
 	if want := []string{versionKey, headerKey, modelKey}; !slices.Equal(keys, want) {
-		return nil, "", fmt.Errorf("metadata %q, want %q", keys, want)
+		return nil, "", "", fmt.Errorf("metadata %q, want %q", keys, want)
 	}
 	if want := []string{"embeddings", "ends", "text"}; !slices.Equal(names, want) {
-		return nil, "", fmt.Errorf("tensors %q, want %q", names, want)
+		return nil, "", "", fmt.Errorf("tensors %q, want %q", names, want)
 	}
 	embeddings, _ := f.Info("embeddings")
 	ends, _ := f.Info("ends")
 	text, _ := f.Info("text")
 	shape, model = embeddings.Shape, meta[modelKey]
 	if len(shape) != 2 || shape[1] < 1 || shape[1] > maxDim || embeddings.DType != tensorfile.F32 {
-		return nil, "", fmt.Errorf("embeddings are %s%v, want F32 of entries by 1 to %d", embeddings.DType, shape, maxDim)
+		return nil, "", "", fmt.Errorf("embeddings are %s%v, want F32 of entries by 1 to %d", embeddings.DType, shape, maxDim)
 	}
 	if want := []int{shape[0], 2}; !slices.Equal(ends.Shape, want) || ends.DType != tensorfile.I64 {
-		return nil, "", fmt.Errorf("ends are %s%v, want I64%v", ends.DType, ends.Shape, want)
+		return nil, "", "", fmt.Errorf("ends are %s%v, want I64%v", ends.DType, ends.Shape, want)
 	}
 	if len(text.Shape) != 1 || text.DType != tensorfile.U8 {
-		return nil, "", fmt.Errorf("text is %s%v, want U8 of one dimension", text.DType, text.Shape)
+		return nil, "", "", fmt.Errorf("text is %s%v, want U8 of one dimension", text.DType, text.Shape)
 	}
 	if got, want := meta[headerKey], headerSum(version, model, shape); got != want {
-		return nil, "", fmt.Errorf("the header is damaged: its checksum is %q, want %s", got, want)
+		return nil, "", "", fmt.Errorf("the header is damaged: its checksum is %q, want %s", got, want)
 	}
-	return shape, model, belongs(m, model, shape[1])
+	return shape, version, model, belongs(m, version, model, shape[1])
 }
 
 // belongs refuses an index of another model than m.
-func belongs(m *encoder.Model, model string, dim int) error {
+func belongs(m *encoder.Model, version, model string, dim int) error {
 	if m == nil {
 		return nil
 	}
-	if want := m.Config().Vision.EmbedDim; dim != want {
+	if want := embedDim(m); dim != want {
 		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
 	}
 	if model == "" {
 		return errors.New("the index does not say which model it was made with")
 	}
-	if want := m.Fingerprint(); model != want {
+	want := m.Fingerprint()
+	if version == firstVersion {
+		want = m.FirstFingerprint()
+	}
+	if model != want {
 		return fmt.Errorf("the index was made with model %.12s…, not with %.12s…", model, want)
 	}
 	return nil
+}
+
+func embedDim(m *encoder.Model) int {
+	cfg := m.Config()
+	return cfg.EmbedDim()
 }
 
 // readEntries reads n keys, which rise, with their metas.

@@ -27,6 +27,8 @@ type Index struct {
 	mu    sync.RWMutex
 	dim   int
 	model string // fingerprint of the model whose embeddings these are; "" where it is not known
+	// version is that of the file, which says how the fingerprint was made.
+	version string
 
 	// Rows are numbered through both parts. The first come from a file, in the
 	// order of their keys, and are never written to.
@@ -43,13 +45,13 @@ type Index struct {
 // New returns an empty index of embeddings of dim numbers. See [Of] for one that
 // remembers whose embeddings they are.
 func New(dim int) *Index {
-	return &Index{dim: dim, at: make(map[string]int), close: func() error { return nil }}
+	return &Index{dim: dim, version: indexVersion, at: make(map[string]int), close: func() error { return nil }}
 }
 
 // Of returns an empty index of a model's embeddings. It carries the model's
 // Fingerprint, which [Open] compares.
 func Of(m *encoder.Model) *Index {
-	x := New(m.Config().Vision.EmbedDim)
+	x := New(embedDim(m))
 	x.model = m.Fingerprint()
 	return x
 }

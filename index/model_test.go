@@ -9,6 +9,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -17,13 +18,13 @@ import (
 func model(t *testing.T, dim int) *encoder.Model {
 	t.Helper()
 	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 12, Layers: 2, Heads: 3, EmbedDim: dim,
-			Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.GELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 10, VocabSize: 130, Width: 8, Layers: 1, Heads: 2, EmbedDim: dim,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(16),
 	}, letters.Tokenizer{}, 5)

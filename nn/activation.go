@@ -1,35 +1,62 @@
 package nn
 
 import (
-	"fmt"
-
 	G "gorgonia.org/gorgonia"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// ParseActivation resolves an activation by name: "gelu" (erf), "gelu_tanh" or
-// "quick_gelu", x·sigmoid(1.702x), OpenAI's choice.
-func ParseActivation(name string) (kernel.Activation, error) {
-	switch name {
-	case "gelu":
-		return kernel.GELU, nil
-	case "gelu_tanh":
-		return kernel.GELUTanh, nil
-	case "quick_gelu":
-		return kernel.QuickGELU, nil
+// Activation is the nonlinearity of an MLP. The zero value is none of them:
+// checkpoints of one shape differ in it, so it has no default.
+type Activation uint8
+
+const (
+	GELU      Activation = iota + 1 // x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel, 2016)
+	GELUTanh                        // its approximation by tanh
+	QuickGELU                       // x·sigmoid(1.702x), OpenAI's choice
+)
+
+func activationNames() map[Activation]string {
+	return map[Activation]string{GELU: "gelu", GELUTanh: "gelu_tanh", QuickGELU: "quick_gelu"}
+}
+
+// String returns the name that configurations have for it.
+func (a Activation) String() string { return enum.String(a, activationNames()) }
+
+// MarshalText returns the name; an Activation that is none is an error.
+func (a Activation) MarshalText() ([]byte, error) { return enum.Marshal(a, activationNames()) }
+
+// UnmarshalText takes a name.
+func (a *Activation) UnmarshalText(text []byte) error {
+	return enum.Unmarshal(a, text, activationNames())
+}
+
+// Valid reports what is wrong with a value that is no Activation.
+func (a Activation) Valid() error { return enum.Valid(a, activationNames()) }
+
+func (a Activation) kernel() kernel.Activation {
+	switch a {
+	case GELU:
+		return kernel.GELU
+	case GELUTanh:
+		return kernel.GELUTanh
+	case QuickGELU:
+		return kernel.QuickGELU
 	}
-	return 0, fmt.Errorf("unknown activation %q, want gelu, gelu_tanh or quick_gelu", name)
+	Fail("activation", "%v, want one of nn's", a)
+	return 0
 }
 
 // Activate applies act elementwise.
-func Activate(act kernel.Activation, x *G.Node) *G.Node {
+func Activate(act Activation, x *G.Node) *G.Node {
+	k := act.kernel()
 	return Apply(Op{
 		Name:    "activation",
 		Shape:   x.Shape(),
-		Forward: func(y []float32, x Inputs) { kernel.Activate(act, y, x.F32(0)) },
+		Forward: func(y []float32, x Inputs) { kernel.Activate(k, y, x.F32(0)) },
 		Backward: []Pullback{Back(func(dx []float32, x Inputs, _, dy []float32) {
-			kernel.ActivateBackward(act, dx, x.F32(0), dy)
+			kernel.ActivateBackward(k, dx, x.F32(0), dy)
 		})},
 	}, x)
 }

@@ -14,9 +14,9 @@ import (
 type Mask uint8
 
 const (
-	NoMask  Mask = iota
-	Causal       // itself and those before it
-	Padding      // those below the sample's length
+	NoMask  Mask = iota // all of them
+	Causal              // itself and those before it
+	Padding             // those below the sample's length
 )
 
 // Attention is multi-head scaled dot-product attention, softmax(q·kᵀ/√d)·v

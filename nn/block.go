@@ -5,8 +5,6 @@ import (
 	"math"
 
 	G "gorgonia.org/gorgonia"
-
-	"github.com/goclip/goclip/internal/kernel"
 )
 
 // Block is a pre-norm residual attention block, the unit of both towers:
@@ -21,7 +19,7 @@ type Block struct {
 	FC     *Linear // (M, W)
 	Proj   *Linear // (W, M)
 	Heads  int
-	Act    kernel.Activation
+	Act    Activation
 }
 
 // Forward maps (B, L, W) to (B, L, W). Last is read by the padding mask only.
@@ -52,34 +50,47 @@ func (b *Block) Params() []*Param {
 // TransformerConfig is what the two towers' stacks of blocks have in common.
 type TransformerConfig struct {
 	Width, Layers, Heads, MLPWidth int
-	Activation                     kernel.Activation
+	Activation                     Activation
 	NormEps                        float64
+	Names                          BlockNames
+}
+
+// BlockNames are what a family calls the parts of its blocks. QKV stands before
+// "weight" and "bias" and so ends in a separator.
+type BlockNames struct{ Blocks, LN1, QKV, Out, LN2, FC, Proj string }
+
+// CLIPNames are the names of openai/CLIP and open_clip.
+func CLIPNames() BlockNames {
+	return BlockNames{"resblocks", "ln_1", "attn.in_proj_", "attn.out_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"}
+}
+
+// TimmNames are the names of timm's Vision Transformers.
+func TimmNames() BlockNames {
+	return BlockNames{"blocks", "norm1", "attn.qkv.", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"}
 }
 
 // Transformer is a stack of blocks.
 type Transformer struct{ Blocks []*Block }
 
-// NewTransformer returns blocks named prefix.resblocks.0 and so on, initialised
+// NewTransformer returns blocks named as in prefix.resblocks.0.ln_1, initialised
 // as CLIP's are: projections into the residual stream shrink with depth.
 func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 	t := &Transformer{}
 	attn, fc := isqrt(c.Width), isqrt(2*c.Width)
 	proj := isqrt(c.Width) / math.Sqrt(2*float64(c.Layers))
 	for i := range c.Layers {
-		name := fmt.Sprintf("%s.resblocks.%d", prefix, i)
+		name := fmt.Sprintf("%s.%s.%d.", prefix, c.Names.Blocks, i)
 		b := &Block{
-			LN1: NewLayerNorm(name+".ln_1", c.Width, c.NormEps),
-			InProj: &Linear{
-				Weight: NewParam(name+".attn.in_proj_weight", 3*c.Width, c.Width).Normal(attn),
-				Bias:   NewParam(name+".attn.in_proj_bias", 3*c.Width),
-			},
-			Out:   NewLinear(name+".attn.out_proj", c.Width, c.Width),
-			LN2:   NewLayerNorm(name+".ln_2", c.Width, c.NormEps),
-			FC:    NewLinear(name+".mlp.c_fc", c.Width, c.MLPWidth),
-			Proj:  NewLinear(name+".mlp.c_proj", c.MLPWidth, c.Width),
-			Heads: c.Heads,
-			Act:   c.Activation,
+			LN1:    NewLayerNorm(name+c.Names.LN1, c.Width, c.NormEps),
+			InProj: namedLinear(name+c.Names.QKV, c.Width, 3*c.Width),
+			Out:    NewLinear(name+c.Names.Out, c.Width, c.Width),
+			LN2:    NewLayerNorm(name+c.Names.LN2, c.Width, c.NormEps),
+			FC:     NewLinear(name+c.Names.FC, c.Width, c.MLPWidth),
+			Proj:   NewLinear(name+c.Names.Proj, c.MLPWidth, c.Width),
+			Heads:  c.Heads,
+			Act:    c.Activation,
 		}
+		b.InProj.Weight.Normal(attn)
 		b.Out.Weight.Normal(proj)
 		b.FC.Weight.Normal(fc)
 		b.Proj.Weight.Normal(proj)
@@ -109,13 +120,12 @@ func (t *Transformer) Params() []*Param {
 	return ps
 }
 
-// Linears lists the linear layers of all blocks.
-func (t *Transformer) Linears() []*Linear {
-	var ls []*Linear
-	for _, b := range t.Blocks {
-		ls = append(ls, b.InProj, b.Out, b.FC, b.Proj)
-	}
-	return ls
+// MultiplyAdds counts those of the blocks' matrix products for so many tokens:
+// 4·W² a token for queries, keys, values and output, 2·W·MLPWidth for the MLP, and
+// 2·L·W for the scores and their weighted sum.
+func (c *TransformerConfig) MultiplyAdds(tokens int) float64 {
+	l, w := float64(tokens), float64(c.Width)
+	return float64(c.Layers) * l * (4*w*w + 2*w*float64(c.MLPWidth) + 2*l*w)
 }
 
 // MLPWidth is the hidden width of an MLP, truncated as open_clip does; a ratio

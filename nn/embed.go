@@ -36,13 +36,18 @@ func Embedding(ids, table *G.Node) *G.Node {
 	}, ids, table)
 }
 
-// AddPositions adds row i of pos to token i: (B, L, W) + (≥L, W) → (B, L, W).
+// AddPositions adds row i of pos to token i: (B, L, W) + (≥L, W) → (B, L, W). The
+// table may have a dimension of 1 in front, as timm's have.
 func AddPositions(x, pos *G.Node) *G.Node {
 	WantShape("positional embedding", "input", x, -1, -1, -1)
 	s := x.Shape()
 	b, l, w := s[0], s[1], s[2]
-	WantShape("positional embedding", "table", pos, -1, w)
-	rows := pos.Shape()[0]
+	if t := pos.Shape(); len(t) == 3 {
+		WantShape("positional embedding", "table", pos, 1, -1, w)
+	} else {
+		WantShape("positional embedding", "table", pos, -1, w)
+	}
+	rows := size(pos.Shape()) / w
 	if rows < l {
 		Fail("positional embedding", "%d tokens, but %d positions", l, rows)
 	}
@@ -93,13 +98,18 @@ func Prepend(cls, x *G.Node) *G.Node {
 
 // PatchEmbed cuts images into square patches and projects each, a convolution
 // whose stride is its kernel's size: pixels (B, 3, H, W), weight
-// (width, 3, patch, patch) → (B, P, width), patches in row-major order. Rows and
-// columns of pixels beyond the last whole patch are dropped.
-func PatchEmbed(pixels *G.Node, weight *Param) *G.Node {
-	return patchEmbed(pixels, weight.Node(pixels.Graph()), weight)
+// (width, 3, patch, patch), bias (width) or nil → (B, P, width), patches in row-major
+// order. Rows and columns of pixels beyond the last whole patch are dropped.
+func PatchEmbed(pixels *G.Node, weight, bias *Param) *G.Node {
+	in := []*G.Node{pixels, weight.Node(pixels.Graph())}
+	if bias != nil {
+		in = append(in, bias.Node(pixels.Graph()))
+	}
+	return patchEmbed(weight, in...)
 }
 
-func patchEmbed(pixels, weight *G.Node, param *Param) *G.Node {
+func patchEmbed(param *Param, in ...*G.Node) *G.Node {
+	pixels, weight := in[0], in[1]
 	WantShape("patch embedding", "pixels", pixels, -1, -1, -1, -1)
 	WantShape("patch embedding", "weight", weight, -1, pixels.Shape()[1], -1, -1)
 	s, ws := pixels.Shape(), weight.Shape()
@@ -108,8 +118,11 @@ func patchEmbed(pixels, weight *G.Node, param *Param) *G.Node {
 		Fail("patch embedding", "weight %v does not cut pixels %v into square patches", ws, s)
 	}
 	n, k, width := p.count(), p.c*p.size*p.size, ws[0]
+	if len(in) == 3 {
+		WantShape("patch embedding", "bias", in[2], width)
+	}
 	var cols []float32 // the patches as rows, (B·P, c·size·size)
-	return Apply(Op{
+	op := Op{
 		Name:  "patch embedding",
 		Shape: tensor.Shape{p.b, n, width}, // (B, P, width)
 		Forward: func(y []float32, x Inputs) {
@@ -117,11 +130,15 @@ func patchEmbed(pixels, weight *G.Node, param *Param) *G.Node {
 				cols = make([]float32, p.b*n*k)
 			}
 			p.cut(cols, x.F32(0))
+			var bias []float32
+			if len(x) == 3 {
+				bias = x.F32(2)
+			}
 			if w := param.pack(kernel.NT, width, k); w != nil {
-				kernel.GemmPacked(p.b*n, 1, cols, k, w, nil, 0, y, width)
+				kernel.GemmPacked(p.b*n, 1, cols, k, w, bias, 0, y, width)
 				return
 			}
-			kernel.Gemm(kernel.NT, p.b*n, width, k, 1, cols, k, x.F32(1), k, 0, y, width)
+			kernel.GemmBias(kernel.NT, p.b*n, width, k, cols, k, x.F32(1), k, bias, y, width)
 		},
 		Backward: []Pullback{
 			Back(func(dx []float32, x Inputs, _, dy []float32) {
@@ -133,7 +150,13 @@ func patchEmbed(pixels, weight *G.Node, param *Param) *G.Node {
 				kernel.Gemm(kernel.TN, width, k, p.b*n, 1, dy, width, cols, k, 0, dw, k)
 			}),
 		},
-	}, pixels, weight)
+	}
+	if len(in) == 3 {
+		op.Backward = append(op.Backward, Back(func(db []float32, _ Inputs, _, dy []float32) {
+			kernel.ColSum(db, dy, p.b*n, width)
+		}).Reads())
+	}
+	return Apply(op, in...)
 }
 
 // patches is the geometry of cutting (b, c, h, w) into squares.

@@ -14,7 +14,7 @@ func LinearOf(x, w, b *G.Node) *G.Node {
 	return Project(x, w, b)
 }
 
-func PatchEmbedOf(pixels, weight *G.Node) *G.Node { return patchEmbed(pixels, weight, nil) }
+func PatchEmbedOf(in ...*G.Node) *G.Node { return patchEmbed(nil, in...) }
 
 func LayerNormOf(x, gamma, beta *G.Node, eps float64) *G.Node { return layerNorm(x, gamma, beta, eps) }
 

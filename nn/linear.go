@@ -11,15 +11,20 @@ import (
 type Linear struct {
 	Weight *Param // (out, in)
 	Bias   *Param // (out); nil for none
-	LoRA   *LoRA  // an update beside the weight; nil for none
 }
 
 // NewLinear returns a linear layer of zeros named name.weight and name.bias.
-func NewLinear(name string, in, out int) *Linear {
-	return &Linear{Weight: NewParam(name+".weight", out, in), Bias: NewParam(name+".bias", out)}
+func NewLinear(name string, in, out int) *Linear { return namedLinear(name+".", in, out) }
+
+// namedLinear takes the dot before "weight" and "bias" from the caller: PyTorch's
+// packed projections are called in_proj_weight.
+func namedLinear(prefix string, in, out int) *Linear {
+	l := &Linear{Weight: NewParam(prefix+"weight", out, in), Bias: NewParam(prefix+"bias", out)}
+	l.Weight.matrix = true
+	return l
 }
 
-// Params lists the layer's parameters, without those of LoRA.
+// Params lists the layer's parameters, without those of an adapter.
 func (l *Linear) Params() []*Param {
 	if l.Bias == nil {
 		return []*Param{l.Weight}
@@ -35,8 +40,8 @@ func (l *Linear) Forward(x *G.Node) *G.Node {
 		in = append(in, l.Bias.Node(g))
 	}
 	y := project("linear", kernel.NT, l.Weight, in...)
-	if l.LoRA != nil {
-		y = Add(y, l.LoRA.Forward(x))
+	if a := l.Weight.adapter; a != nil {
+		y = Add(y, a.forward(x))
 	}
 	return y
 }

@@ -8,20 +8,31 @@ import (
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// LoRA is an update of low rank R that a linear layer adds to its output,
-// Scale·x·Aᵀ·Bᵀ (Hu et al., 2022). Its weight stays as it is and needs no gradient.
+// LoRA is an update of low rank R beside the weight of a linear layer, which adds
+// Scale·x·Aᵀ·Bᵀ to its output (Hu et al., 2022). The weight stays as it is and needs
+// no gradient.
 type LoRA struct {
 	A, B  *Param // (R, in) and (out, R)
 	Scale float32
 }
 
-// Adapt gives the layer an update that is zero at first. A is initialised as
-// PEFT does, B to zeros; both are without memory yet.
-func (l *Linear) Adapt(rank int, scale float64) {
-	out, in := l.Weight.Shape[0], l.Weight.Shape[1]
-	module := strings.TrimSuffix(strings.TrimSuffix(l.Weight.Name, "weight"), "_")
+// Adaptable reports whether p is the weight of a [Linear], which takes an adapter.
+func (p *Param) Adaptable() bool { return p.matrix }
+
+// Adapter returns the adapter of p, or nil.
+func (p *Param) Adapter() *LoRA { return p.adapter }
+
+// RemoveAdapter takes the adapter of p off, if it has one.
+func (p *Param) RemoveAdapter() { p.adapter = nil }
+
+// Adapt gives an adaptable p an adapter that changes nothing at first. A is
+// initialised as PEFT does, B to zeros; both are without memory yet. Graphs that
+// were built before do not have it.
+func (p *Param) Adapt(rank int, scale float64) {
+	out, in := p.Shape[0], p.Shape[1]
+	module := strings.TrimSuffix(strings.TrimSuffix(p.Name, "weight"), "_")
 	module = strings.TrimSuffix(module, ".")
-	l.LoRA = &LoRA{
+	p.adapter = &LoRA{
 		A:     NewParam(module+".lora_A.weight", rank, in).Uniform(isqrt(in)),
 		B:     NewParam(module+".lora_B.weight", out, rank),
 		Scale: float32(scale),
@@ -31,19 +42,19 @@ func (l *Linear) Adapt(rank int, scale float64) {
 // Params lists A and B.
 func (a *LoRA) Params() []*Param { return []*Param{a.A, a.B} }
 
-// Merge adds the update to the weight, W + Scale·B·A, and takes it off.
-func (l *Linear) Merge() {
-	a := l.LoRA
+// MergeAdapter adds the update to the weight, W + Scale·B·A, and takes it off.
+func (p *Param) MergeAdapter() {
+	a := p.adapter
 	out, in, rank := a.B.Shape[0], a.A.Shape[1], a.A.Shape[0]
 	w := make([]float32, out*in)
-	copy(w, l.Weight.Data)
+	copy(w, p.Data)
 	kernel.Gemm(kernel.NN, out, in, rank, a.Scale, a.B.Data, rank, a.A.Data, in, 1, w, in)
-	l.Weight.set(w)
-	l.LoRA = nil
+	p.set(w)
+	p.adapter = nil
 }
 
-// Forward maps (…, in) to the update, (…, out).
-func (a *LoRA) Forward(x *G.Node) *G.Node {
+// forward maps (…, in) to the update, (…, out).
+func (a *LoRA) forward(x *G.Node) *G.Node {
 	return lowRank(x, a.A.Node(x.Graph()), a.B.Node(x.Graph()), a.Scale)
 }
 

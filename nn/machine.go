@@ -46,6 +46,28 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	return &Machine{vm: G.NewTapeMachine(g), arena: a}, nil
 }
 
+// Build makes a graph and compiles it: build adds to g and returns the nodes whose
+// values are wanted, as for [NewMachine]. Where two nodes have one hash it is called
+// again with another graph, a few times; that all of those fail has a probability of
+// about 10⁻³².
+func Build(build func(g *G.ExprGraph) (keep []*G.Node, err error)) (*Machine, error) {
+	var tried []*G.ExprGraph // kept, so that no later one has the address of an earlier
+	for {
+		g := G.NewGraph()
+		tried = append(tried, g)
+		keep, err := build(g)
+		if err != nil {
+			return nil, err
+		}
+		m, err := NewMachine(g, keep...)
+		if !errors.Is(err, ErrCollision) || len(tried) == maxBuilds {
+			return m, err
+		}
+	}
+}
+
+const maxBuilds = 8
+
 // Run computes every node of the graph from the values bound to its leaves.
 func (m *Machine) Run() error {
 	m.arena.reset()

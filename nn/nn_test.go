@@ -11,7 +11,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -31,7 +30,7 @@ func ints(g *G.ExprGraph, name string, v []int32, shape ...int) *G.Node {
 func layers() []layer {
 	const b, l, w, heads = 2, 5, 12, 3
 	last := []int32{2, 4}
-	act := func(name string, a kernel.Activation, f func(float64) float64) layer {
+	act := func(name string, a nn.Activation, f func(float64) float64) layer {
 		return layer{name, [][]int{{3, 37}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Activate(a, x[0]) },
 			func(x [][]float64) []float64 { return each(x[0], f) }}
@@ -69,9 +68,9 @@ func layers() []layer {
 		{"l2 normalize", [][]int{{b, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.L2Normalize(x[0]) },
 			func(x [][]float64) []float64 { return refNormalize(x[0], w) }},
-		act("gelu", kernel.GELU, refGELU),
-		act("gelu_tanh", kernel.GELUTanh, refGELUTanh),
-		act("quick_gelu", kernel.QuickGELU, refQuickGELU),
+		act("gelu", nn.GELU, refGELU),
+		act("gelu_tanh", nn.GELUTanh, refGELUTanh),
+		act("quick_gelu", nn.QuickGELU, refQuickGELU),
 		{"exp", [][]int{{3}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Exp(x[0]) },
 			func(x [][]float64) []float64 { return each(x[0], math.Exp) }},
@@ -110,6 +109,36 @@ func layers() []layer {
 		{"patch embedding", [][]int{{b, 3, 9, 7}, {5, 3, 3, 3}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbedOf(x[0], x[1]) },
 			func(x [][]float64) []float64 { return refPatchEmbed(x[0], x[1], b, 3, 9, 7, 3, 5) }},
+		{"patch embedding with bias", [][]int{{b, 3, 9, 7}, {5, 3, 3, 3}, {5}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbedOf(x[0], x[1], x[2]) },
+			func(x [][]float64) []float64 {
+				y := refPatchEmbed(x[0], x[1], b, 3, 9, 7, 3, 5)
+				for i := range y {
+					y[i] += x[2][i%5]
+				}
+				return y
+			}},
+		{"spatial mean", [][]int{{b, 2, 3, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SpatialMean(x[0]) },
+			func(x [][]float64) []float64 {
+				y := make([]float64, b*w)
+				for i, v := range x[0] {
+					y[i/(6*w)*w+i%w] += v / 6
+				}
+				return y
+			}},
+		{"columns", [][]int{{b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Columns(x[0], 1, 2) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for i := range b * l {
+					y = append(y, x[0][i*w+1:][:2]...)
+				}
+				return y
+			}},
+		{"positional embedding of three dimensions", [][]int{{b, l, w}, {1, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AddPositions(x[0], x[1]) },
+			func(x [][]float64) []float64 { return plus(x[0], append(append([]float64{}, x[1]...), x[1]...)) }},
 		{"token", [][]int{{b, l, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Token(x[0], 1) },
 			func(x [][]float64) []float64 {
@@ -356,7 +385,7 @@ func TestMachineMemory(t *testing.T) {
 	x := leaf(g, "x", make([]float64, 1000), []int{10, 100})
 	y := x
 	for range 50 {
-		y = nn.Activate(kernel.GELU, y)
+		y = nn.Activate(nn.GELU, y)
 	}
 	m, err := nn.NewMachine(g, y)
 	must(t, err)

@@ -26,7 +26,10 @@ type Param struct {
 
 	init func(data []float32, rng *rand.Rand)
 
-	fixed   bool // Data never changes again
+	matrix  bool  // of a linear layer, which takes an adapter
+	adapter *LoRA // nil without
+
+	mapped  bool // Data is never written to
 	release func()
 	packing sync.Once
 	packed  *kernel.Packed
@@ -71,14 +74,17 @@ func (p *Param) Init(seed uint64) {
 	p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
 }
 
-// Fix says that Data is never written to again, so that products may read the
-// weights from a packed copy, made at the first use. Release, where not nil, is
-// called when it is made, for a Data that is a view of a file to leave memory.
-func (p *Param) Fix(release func()) { p.fixed, p.release = true, release }
+// Map gives p values that are never written to, such as a view of a mapped file.
+// Products then read the weights from a packed copy, which is made at their first
+// use; release, where not nil, is called when it is there, so that the view may
+// leave memory. Data must have p's number of elements.
+func (p *Param) Map(data []float32, release func()) {
+	p.Data, p.mapped, p.release = data, true, release
+}
 
 // pack returns Data, an op(B) of k×n, packed; nil where p is nil or may change.
 func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
-	if p == nil || !p.fixed {
+	if p == nil || !p.mapped {
 		return nil
 	}
 	p.packing.Do(func() {
@@ -94,10 +100,10 @@ func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
 	return p.packed
 }
 
-// set replaces the values; those of a fixed parameter, which may be a view of a
-// file, by other memory.
+// set replaces the values; mapped ones, which may be a view of a file, by other
+// memory.
 func (p *Param) set(data []float32) {
-	if !p.fixed {
+	if !p.mapped {
 		copy(p.Data, data)
 		return
 	}
@@ -117,10 +123,11 @@ func (p *Param) Node(g *G.ExprGraph) *G.Node {
 	if len(shape) == 0 {
 		shape = tensor.Shape{1}
 	}
-	// Leaves of one name and type merge in gorgonia: the address keeps apart the
-	// parameters of two models in one graph.
+	// Leaves of one name and type merge in gorgonia: the parameter's address keeps apart
+	// those of two models in one graph, and the graph's makes the hash another when it
+	// is built again.
 	return G.NewTensor(g, tensor.Float32, len(shape),
-		G.WithName(fmt.Sprintf("%s@%p", p.Name, p)),
+		G.WithName(fmt.Sprintf("%s@%p.%p", p.Name, p, g)),
 		G.WithShape(shape...),
 		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.Data))))
 }

@@ -35,7 +35,7 @@ func TestFixedParams(t *testing.T) {
 	}
 	want := run(layer())
 	fixed, released := layer(), 0
-	fixed.Weight.Fix(func() { released++ })
+	fixed.Weight.Map(fixed.Weight.Data, func() { released++ })
 	for range 2 {
 		for i, v := range run(fixed) {
 			if math.Float32bits(v) != math.Float32bits(want[i]) {

@@ -107,3 +107,30 @@ func tokens(layer string, x *G.Node) (b, l, w int) {
 	s := x.Shape()
 	return s[0], s[1], s[2]
 }
+
+// SpatialMean averages the pixels of each sample: (B, H, W, C) → (B, C).
+func SpatialMean(x *G.Node) *G.Node {
+	WantShape("spatial mean", "input", x, -1, -1, -1, -1)
+	s := x.Shape()
+	b, area, c := s[0], s[1]*s[2], s[3]
+	share := 1 / float32(area)
+	return Apply(Op{
+		Name:  "spatial mean",
+		Shape: tensor.Shape{b, c}, // (B, C)
+		Forward: func(y []float32, x Inputs) {
+			for i := range b {
+				row := y[i*c:][:c]
+				kernel.ColSum(row, x.F32(0)[i*area*c:][:area*c], area, c)
+				for j := range row {
+					row[j] *= share
+				}
+			}
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			clear(dx)
+			for i := range b * area {
+				kernel.Axpy(dx[i*c:][:c], share, dy[i/area*c:][:c])
+			}
+		}).Reads()},
+	}, x)
+}

@@ -6,7 +6,6 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
-	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -22,7 +21,7 @@ func TestVJP(t *testing.T) {
 		x, w := leaf(g, "x", values[0], []int{3, 4}), leaf(g, "w", values[1], []int{5, 4})
 		u, v := leaf(g, "u", values[2], []int{3, 5}), leaf(g, "v", values[3], []int{3, 5})
 		a := nn.LinearOf(x, w, nil) // (3, 5)
-		nodes := grads(x, w, u, v, a, nn.Activate(kernel.GELU, a))
+		nodes := grads(x, w, u, v, a, nn.Activate(nn.GELU, a))
 		m, err := nn.NewMachine(g, nodes...)
 		must(t, err)
 		must(t, m.Run())
@@ -55,7 +54,7 @@ func TestVJP(t *testing.T) {
 func TestVJPErrors(t *testing.T) {
 	g := G.NewGraph()
 	x, other := leaf(g, "x", make([]float64, 4), []int{2, 2}), leaf(g, "other", make([]float64, 4), []int{2, 2})
-	y := nn.Activate(kernel.GELU, x)
+	y := nn.Activate(nn.GELU, x)
 	for want, do := range map[string]func() error{
 		"output: shape (2, 2), but its gradient has (2, 3)": func() error {
 			_, err := nn.VJP(G.Nodes{y}, G.Nodes{leaf(g, "u", make([]float64, 6), []int{2, 3})}, x)

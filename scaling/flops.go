@@ -1,20 +1,21 @@
 package scaling
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
 )
 
 // TrainingFLOPs counts the floating-point operations of training a model on one
 // pair: two for each multiplication with its addition, three passes, since the
 // gradients by inputs and by weights cost as much as the forward pass each. Only
 // matrix products count, those of attention's scores included, over every token of
-// the context; the loss, norms and activations do not. ResNets are refused.
+// the context; the loss, norms and activations do not. A family whose configuration is
+// no [nn.Coster], such as ResNets, is refused.
 func TrainingFLOPs(cfg encoder.Config) (float64, error) {
 	image, caption, err := MultiplyAdds(cfg)
 	return 6 * (image + caption), err
@@ -26,34 +27,22 @@ func MultiplyAdds(cfg encoder.Config) (image, caption float64, err error) {
 	if err := cfg.Validate(); err != nil {
 		return 0, 0, err
 	}
-	if cfg.Vision.Stages != nil {
-		return 0, 0, fmt.Errorf("scaling: the image tower is a ResNet of stages %v, want a ViT", cfg.Vision.Stages)
+	if cfg.Vision == nil || cfg.Text == nil {
+		return 0, 0, errors.New("scaling: a model of one tower, want two")
 	}
-	return visionMultiplyAdds(cfg.Vision), textMultiplyAdds(cfg.Text), nil
-}
-
-func visionMultiplyAdds(c vision.Config) float64 {
-	grid, width, dim := c.Grid(), float64(c.Width), float64(c.EmbedDim)
-	tokens := float64(c.Tokens())
-	patches := float64(grid[0]*grid[1]) * float64(3*c.PatchSize*c.PatchSize) * width
-	n := patches + blocks(c.Layers, tokens, width, nn.MLPWidth(c.Width, c.MLPRatio))
-	if c.Pool == "map" {
-		// Keys and values of each token, and one query, which alone gives a feature.
-		n += 2*tokens*width*dim + dim*dim + 2*tokens*dim + dim*dim
-		width = dim
+	if image, err = multiplyAdds("image", cfg.Vision.Family(), cfg.Vision); err != nil {
+		return 0, 0, err
 	}
-	return n + width*dim
+	caption, err = multiplyAdds("text", cfg.Text.Family(), cfg.Text)
+	return image, caption, err
 }
 
-func textMultiplyAdds(c text.Config) float64 {
-	width := float64(c.Width)
-	return blocks(c.Layers, float64(c.ContextLength), width, nn.MLPWidth(c.Width, c.MLPRatio)) + width*float64(c.EmbedDim)
-}
-
-// blocks are those of a transformer: 4·W² a token for queries, keys, values and
-// output, 2·W·hidden for the MLP, and 2·L·W for scores and their weighted sum.
-func blocks(layers int, tokens, width float64, hidden int) float64 {
-	return float64(layers) * tokens * (4*width*width + 2*width*float64(hidden) + 2*tokens*width)
+func multiplyAdds(tower, family string, cfg any) (float64, error) {
+	c, ok := cfg.(nn.Coster)
+	if !ok {
+		return 0, fmt.Errorf("scaling: the %s tower's family, %s, does not count its operations", tower, family)
+	}
+	return c.MultiplyAdds(), nil
 }
 
 // Params counts a model's parameters without its embeddings: not the tables of
@@ -61,8 +50,7 @@ func blocks(layers int, tokens, width float64, hidden int) float64 {
 func Params(m *encoder.Model) int {
 	n := 0
 	for _, p := range m.Params() {
-		if p.Buffer || strings.HasSuffix(p.Name, "positional_embedding") ||
-			strings.HasSuffix(p.Name, "class_embedding") || p.Name == "token_embedding.weight" {
+		if p.Buffer || isEmbedding(p.Name) {
 			continue
 		}
 		size := 1
@@ -72,4 +60,9 @@ func Params(m *encoder.Model) int {
 		n += size
 	}
 	return n
+}
+
+func isEmbedding(name string) bool {
+	return slices.ContainsFunc([]string{"positional_embedding", "class_embedding", "pos_embed", "token_embedding.weight"},
+		func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }

@@ -9,22 +9,23 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
 
 func small() encoder.Config {
 	return encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 48}, PatchSize: 8, Width: 24, Layers: 3, Heads: 2, EmbedDim: 20, MLPRatio: 3,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 10, VocabSize: 50, Width: 16, Layers: 2, Heads: 2, EmbedDim: 20,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{32, 48}, Resize: "squash", Interpolation: "bicubic", Std: [3]float32{1, 1, 1},
+			Size: [2]int{32, 48}, Resize: vision.ResizeSquash, Interpolation: vision.Bicubic, Std: [3]float32{1, 1, 1},
 		},
 	}
 }
@@ -35,13 +36,13 @@ func small() encoder.Config {
 // factors of each product cost as much again, and a multiplication with its
 // addition is two operations.
 func TestCountFollowsFromWeights(t *testing.T) {
-	for _, pool := range []string{"tok", "avg", "map"} {
+	for _, pool := range []vision.Pool{vision.PoolClass, vision.PoolMean, vision.PoolMap} {
 		cfg := small()
-		cfg.Vision.Pool = pool
+		vit(&cfg, func(c *vision.ViT) { c.Pool = pool })
 		const patches, imageTokens, textTokens = 4 * 6, 4*6 + 1, 10
 		var want float64
-		if pool == "map" {
-			cfg.Vision.PoolQueries, cfg.Vision.PoolHeads = 1, 2
+		if pool == vision.PoolMap {
+			vit(&cfg, func(c *vision.ViT) { c.PoolQueries, c.PoolHeads = 1, 2 })
 			want += 2 * imageTokens * 20
 		}
 		m := must(encoder.New(cfg, nil, 1))(t)
@@ -65,7 +66,7 @@ func TestCountFollowsFromWeights(t *testing.T) {
 			}
 		}
 		want += 3*2*imageTokens*imageTokens*24 + 2*2*textTokens*textTokens*16
-		near(t, pool, must(TrainingFLOPs(cfg))(t), 6*want, 0)
+		near(t, pool.String(), must(TrainingFLOPs(cfg))(t), 6*want, 0)
 	}
 }
 
@@ -106,14 +107,21 @@ func TestParamsLeaveOutEmbeddings(t *testing.T) {
 
 func TestFLOPsRefuse(t *testing.T) {
 	cfg := small()
-	cfg.Vision.Heads = 5
+	vit(&cfg, func(c *vision.ViT) { c.Heads = 5 })
 	if _, err := TrainingFLOPs(cfg); err == nil || !strings.Contains(err.Error(), "Heads is 5") {
 		t.Errorf("got error %v, want one about Heads", err)
 	}
 	cfg = small()
-	cfg.Vision.ImageSize, cfg.Preprocess.Size = [2]int{64, 64}, [2]int{64, 64}
-	cfg.Vision.Stages = []int{1, 1, 1, 1}
-	if _, err := TrainingFLOPs(cfg); err == nil || !strings.Contains(err.Error(), "ResNet") {
+	cfg.Vision = vision.ResNet{ImageSize: [2]int{64, 64}, Width: 4, EmbedDim: 20, Stages: [4]int{1, 1, 1, 1}}
+	cfg.Preprocess.Size = [2]int{64, 64}
+	if _, err := TrainingFLOPs(cfg); err == nil || !strings.Contains(err.Error(), "resnet, does not count") {
 		t.Errorf("got error %v, want one about ResNets", err)
 	}
+}
+
+// vit and transformer change a tower of a configuration.
+func vit(cfg *encoder.Config, change func(c *vision.ViT)) {
+	c := cfg.Vision.(vision.ViT)
+	change(&c)
+	cfg.Vision = c
 }

@@ -40,7 +40,7 @@ type Record struct {
 // Validate reports the first field that no run could have.
 func (r Record) Validate() error {
 	whole := func(name string, v int) error {
-		if v < 1 || v > 1<<40 {
+		if v < 1 || int64(v) > 1<<40 {
 			return fmt.Errorf("scaling: %s is %d, want 1 or more", name, v)
 		}
 		return nil

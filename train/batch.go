@@ -7,6 +7,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/parallel"
+	"github.com/goclip/goclip/vision"
 )
 
 // Batch is pairs as the towers take them.
@@ -31,7 +32,7 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		return nil, errors.New("train: the model has no tokenizer")
 	}
 	cfg := t.model.Config()
-	length, size := cfg.Text.ContextLength, 3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1]
+	length, size := cfg.Text.Dims().ContextLength, pixelsOf(cfg.Vision)
 	b := &Batch{
 		N:      len(pairs),
 		Pixels: make([]float32, len(pairs)*size),
@@ -80,7 +81,7 @@ func group(pairs []dataset.Pair, by string) []int32 {
 // check reports what of a prepared batch does not fit the model.
 func (t *Trainer) check(b *Batch) error {
 	cfg := t.model.Config()
-	length, size := cfg.Text.ContextLength, 3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1]
+	length, size := cfg.Text.Dims().ContextLength, pixelsOf(cfg.Vision)
 	switch {
 	case b.N < 2:
 		return fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", b.N)
@@ -97,13 +98,16 @@ func (t *Trainer) check(b *Batch) error {
 // length is how many tokens of the captions are computed, enough for the longest.
 func (t *Trainer) length(b *Batch) int {
 	cfg := t.model.Config().Text
-	if !cfg.Trims() {
-		return cfg.ContextLength
-	}
-	longest := 0
-	for ids := range slices.Chunk(b.Tokens, cfg.ContextLength) {
-		longest = max(longest, cfg.Last(ids)+1)
+	context, longest := cfg.Dims().ContextLength, 0
+	for ids := range slices.Chunk(b.Tokens, context) {
+		longest = max(longest, cfg.Row(ids).Length)
 	}
 	// Only a few lengths, so that only a few passes are compiled.
-	return min(cfg.ContextLength, (longest+7)/8*8)
+	return min(context, (longest+7)/8*8)
+}
+
+// pixelsOf is how many numbers a picture has.
+func pixelsOf(cfg vision.Config) int {
+	size := cfg.Dims().ImageSize
+	return 3 * size[0] * size[1]
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
@@ -14,13 +15,13 @@ import (
 // tower, 65 and 32 tokens, 128 pairs.
 func BenchmarkToyStep(b *testing.B) {
 	benchmarkStep(b, 128, encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 32}, PatchSize: 4, Width: 192, Layers: 6, Heads: 3, EmbedDim: 128,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 32, VocabSize: 1000, Width: 192, Layers: 6, Heads: 3, EmbedDim: 128,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(32),
 	})
@@ -40,15 +41,15 @@ func benchmarkStep(b *testing.B, n int, cfg encoder.Config) {
 	check(b, err)
 	tr, err := train.New(m, train.Config{LR: train.Constant(1e-4, 1), WeightDecay: 0.1})
 	check(b, err)
-	size, length := cfg.Vision.ImageSize, cfg.Text.ContextLength
+	size, length := cfg.Vision.Dims().ImageSize, cfg.Text.Dims().ContextLength
 	batch := &train.Batch{N: n, Pixels: make([]float32, n*3*size[0]*size[1]), Tokens: make([]int32, n*length)}
 	for i := range batch.Pixels {
 		batch.Pixels[i] = float32(i%251)/125 - 1
 	}
 	for i := range batch.Tokens {
-		batch.Tokens[i] = int32(1 + i*7919%(cfg.Text.VocabSize-2))
+		batch.Tokens[i] = int32(1 + i*7919%(cfg.Text.Dims().VocabSize-2))
 		if i%length == length-1 {
-			batch.Tokens[i] = int32(cfg.Text.VocabSize - 1)
+			batch.Tokens[i] = int32(cfg.Text.Dims().VocabSize - 1)
 		}
 	}
 	step := func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/vision"
 )
 
 // Config says how a model is trained. The zero value of every field but LR has a
@@ -86,6 +87,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	if c.Teacher != nil {
 		c.Distill = cmp.Or(c.Distill, 0.5)
 	}
+	_, dropsPatches := m.Vision().(vision.PatchDropper)
 	switch {
 	case c.LR == nil:
 		return c, errors.New("train: LR is missing")
@@ -113,8 +115,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: LayerDecay is %g, want a factor above 0 and at most 1", c.LayerDecay)
 	case !(c.PatchDropout >= 0 && c.PatchDropout < 1):
 		return c, fmt.Errorf("train: PatchDropout is %g, want 0 to below 1", c.PatchDropout)
-	case c.PatchDropout > 0 && m.Config().Vision.Stages != nil:
-		return c, errors.New("train: PatchDropout needs an image tower of patches, and the model's is a ResNet")
+	case c.PatchDropout > 0 && !dropsPatches:
+		return c, fmt.Errorf("train: PatchDropout needs an image tower of patches, and the model's is of family %s", m.Config().Vision.Family())
 	case c.MicroBatch < 0:
 		return c, fmt.Errorf("train: MicroBatch is %d, want 0 or more", c.MicroBatch)
 	case !(c.EMA >= 0 && c.EMA < 1):

@@ -1,33 +1,21 @@
 package train
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 )
 
-// depth is how many layers lie between a parameter and the features: 0 for what
-// follows the last block, 1 for that block, and one more than there are blocks
-// for what precedes the first. A ResNet's stages count as blocks.
+// depth is how many layers lie between a parameter and the features, as its tower
+// says; 0 for what belongs to none, or to one that does not know.
 func depth(m *encoder.Model, name string) int {
-	cfg := m.Config()
-	layers := cfg.Text.Layers
-	rest, visual := strings.CutPrefix(name, "visual.")
-	if visual {
-		layers = max(cfg.Vision.Layers, len(cfg.Vision.Stages))
+	var tower any = m.Text()
+	if strings.HasPrefix(name, "visual.") {
+		tower = m.Vision()
 	}
-	var i int
-	if n, _ := fmt.Sscanf(rest, "transformer.resblocks.%d.", &i); n == 1 {
-		return layers - i
-	}
-	if n, _ := fmt.Sscanf(rest, "layer%d.", &i); n == 1 {
-		return layers - i + 1
-	}
-	inputs := []string{"token_embedding.", "positional_embedding", "class_embedding", "conv", "bn", "ln_pre."}
-	if slices.ContainsFunc(inputs, func(prefix string) bool { return strings.HasPrefix(rest, prefix) }) {
-		return layers + 1
+	if l, ok := tower.(nn.Layered); ok {
+		return l.Depth(name)
 	}
 	return 0
 }

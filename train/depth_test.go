@@ -16,7 +16,7 @@ import (
 // the factor for each block between a parameter and the features.
 func TestLayerDecay(t *testing.T) {
 	resnet := model(t, 1).Config()
-	resnet.Vision = vision.Config{ImageSize: [2]int{32, 32}, Width: 2, Heads: 1, EmbedDim: 16, Stages: []int{1, 1, 1, 1}}
+	resnet.Vision = vision.ResNet{ImageSize: [2]int{32, 32}, Width: 2, Heads: 1, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}
 	for _, c := range []struct {
 		name   string
 		cfg    encoder.Config

@@ -9,7 +9,9 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/vision"
 )
 
 // teacher is a model unlike the small one: other weights, another size of the
@@ -17,10 +19,11 @@ import (
 func teacher(t testing.TB) *encoder.Model {
 	t.Helper()
 	cfg := model(t, 1).Config()
-	cfg.Vision.EmbedDim, cfg.Text.EmbedDim = 24, 24
-	cfg.Vision.ImageSize = [2]int{24, 24}
+	vit(&cfg, func(c *vision.ViT) { c.EmbedDim = 24 })
+	transformer(&cfg, func(c *text.Transformer) { c.EmbedDim = 24 })
+	vit(&cfg, func(c *vision.ViT) { c.ImageSize = [2]int{24, 24} })
 	preprocess := *cfg.Preprocess
-	preprocess.Size = cfg.Vision.ImageSize
+	preprocess.Size = cfg.Vision.Dims().ImageSize
 	cfg.Preprocess = &preprocess
 	m, err := encoder.New(cfg, letters.Tokenizer{}, 7)
 	check(t, err)
@@ -149,4 +152,17 @@ func TestDistillRefuses(t *testing.T) {
 	if _, err := tr.Step(context.Background(), pairs(t, 0, 2)); err == nil || !strings.Contains(err.Error(), "train: teacher: encoder: the model has no tokenizer") {
 		t.Errorf("got error %v", err)
 	}
+}
+
+// vit and transformer change a tower of a configuration.
+func vit(cfg *encoder.Config, change func(c *vision.ViT)) {
+	c := cfg.Vision.(vision.ViT)
+	change(&c)
+	cfg.Vision = c
+}
+
+func transformer(cfg *encoder.Config, change func(c *text.Transformer)) {
+	c := cfg.Text.(text.Transformer)
+	change(&c)
+	cfg.Text = c
 }

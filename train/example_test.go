@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
@@ -19,7 +21,7 @@ import (
 func Example() {
 	ctx := context.Background()
 	const steps, size = 150, 32
-	pictures, err := dataset.Shapes{Seed: 1}.Train(steps * size)
+	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -32,13 +34,13 @@ func Example() {
 		log.Fatal(err)
 	}
 	model, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 32}, PatchSize: 8, Width: 32, Layers: 2, Heads: 2, EmbedDim: 32,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 24, VocabSize: tok.VocabSize(), Width: 32, Layers: 1, Heads: 2, EmbedDim: 32,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(32),
 	}, tok, 1)

@@ -9,7 +9,9 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
@@ -104,7 +106,7 @@ func Example_lockedTower() {
 
 // someShapes are 64 pairs of the drawn set.
 func someShapes() []dataset.Pair {
-	src, err := dataset.Shapes{Seed: 1}.Train(64)
+	src, err := shapes.Set{Seed: 1}.Train(64)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func someShapes() []dataset.Pair {
 
 // pretrained is a folder with a small model, for the examples to tune.
 func pretrained() string {
-	src, err := dataset.Shapes{Seed: 1}.Train(64)
+	src, err := shapes.Set{Seed: 1}.Train(64)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -132,13 +134,13 @@ func pretrained() string {
 		log.Fatal(err)
 	}
 	model, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 32}, PatchSize: 8, Width: 32, Layers: 2, Heads: 2, EmbedDim: 32,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 24, VocabSize: tok.VocabSize(), Width: 32, Layers: 2, Heads: 2, EmbedDim: 32,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(32),
 	}, tok, 1)

@@ -28,7 +28,7 @@ func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, em
 // for these to flow back. The loss sees the towers through the embeddings only,
 // so the sum over the micro-batches is the gradient of the batch.
 func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float64, embeddings [2][]float32, err error) {
-	dim := t.model.Config().Vision.EmbedDim
+	dim := t.model.Config().Vision.Dims().EmbedDim
 	c, err := t.load(shape{kind: contrast, batch: b.N, teacherDim: b.teacherDim()}, b, 0)
 	if err != nil {
 		return 0, embeddings, err

@@ -19,7 +19,8 @@ import (
 func noise(m *encoder.Model, n int) *train.Batch {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	cfg := m.Config()
-	length, size := cfg.Text.ContextLength, 3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1]
+	side := cfg.Vision.Dims().ImageSize
+	length, size := cfg.Text.Dims().ContextLength, 3*side[0]*side[1]
 	b := &train.Batch{N: n, Pixels: make([]float32, n*size), Tokens: make([]int32, n*length)}
 	for i := range b.Pixels {
 		b.Pixels[i] = float32(rng.NormFloat64())

@@ -5,6 +5,8 @@ import (
 
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/nn"
+	captions "github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // kind is what a pass computes.
@@ -84,26 +86,26 @@ func (t *Trainer) towers(p *pass, which ...part) error {
 }
 
 func (t *Trainer) imageTower(p *pass) (*G.Node, error) {
-	size := t.model.Config().Vision.ImageSize
+	size := t.model.Config().Vision.Dims().ImageSize
 	p.pixels = make([]float32, p.batch*3*size[0]*size[1])
 	pixels := leaf(p.graph, "pixels", p.pixels, p.batch, 3, size[0], size[1])
 	if t.cfg.PatchDropout == 0 {
-		return t.model.Vision().Forward(pixels)
+		return t.model.Vision().Forward(vision.Input{Pixels: pixels})
 	}
 	n := t.keptPatches()
 	p.kept = make([]int32, p.batch*n)
-	return t.model.Vision().ForwardPatches(pixels, leaf(p.graph, "kept", p.kept, p.batch, n))
+	return t.model.Vision().Forward(vision.Input{Pixels: pixels, Keep: leaf(p.graph, "kept", p.kept, p.batch, n)})
 }
 
 func (t *Trainer) textTower(p *pass) (*G.Node, error) {
-	p.tokens, p.last = make([]int32, p.batch*p.length), make([]int32, p.batch)
+	p.tokens, p.pooled = make([]int32, p.batch*p.length), make([]int32, p.batch)
 	tokens := leaf(p.graph, "tokens", p.tokens, p.batch, p.length)
-	return t.model.Text().Forward(tokens, leaf(p.graph, "last", p.last, p.batch))
+	return t.model.Text().Forward(captions.Input{Tokens: tokens, Pooled: leaf(p.graph, "pooled", p.pooled, p.batch)})
 }
 
 // given adds an input of the shape of a tower's embeddings, (B, D).
 func (t *Trainer) given(p *pass, tower part) *G.Node {
-	dim := t.model.Config().Vision.EmbedDim
+	dim := t.model.Config().Vision.Dims().EmbedDim
 	p.given[tower] = make([]float32, p.batch*dim)
 	return leaf(p.graph, []string{"image", "text"}[tower], p.given[tower], p.batch, dim)
 }

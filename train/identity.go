@@ -39,7 +39,7 @@ func (t *Trainer) identity() identity {
 		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(t.cfg.LR(step - 1))
 	}
 	if tok := t.model.Tokenizer(); tok != nil {
-		ids := make([]int32, t.model.Config().Text.ContextLength)
+		ids := make([]int32, t.model.Config().Text.Dims().ContextLength)
 		tok.Encode(ids, "a photo of the quick brown fox, 1234567890")
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
 	}
@@ -115,9 +115,19 @@ func isSet(is bool) string {
 	return "not set"
 }
 
+// unsaid are settings that the first version printed as nothing where a default
+// had not been spelt out.
+var unsaid = map[string]string{"model.Preprocess.Resize": "shortest", "model.Preprocess.Interpolation": "bicubic"}
+
 // differences lists what is otherwise in this run than in a saved one; of the
 // schedule only the first step at which it is.
 func (id identity) differences(saved identity) []string {
+	saved = maps.Clone(saved)
+	for name, word := range unsaid {
+		if v, ok := saved[name]; ok && v == "" {
+			saved[name] = word
+		}
+	}
 	all := maps.Clone(saved)
 	maps.Copy(all, id)
 	var list []string

@@ -27,7 +27,7 @@ type pass struct {
 	pixels []float32
 	kept   []int32 // patches
 	tokens []int32
-	last   []int32
+	pooled []int32
 	groups []int32
 	given  [2][]float32 // for each tower its embeddings, or gradients by them
 
@@ -83,9 +83,10 @@ func (t *Trainer) load(s shape, b *Batch, from int) (*pass, error) {
 		drawPatches(p.kept[i*t.keptPatches():][:t.keptPatches()], t.patches(), t.cfg.Seed, t.step, from+i)
 	}
 	cfg := t.model.Config().Text
-	for i := range p.last {
-		ids := b.Tokens[(from+i)*cfg.ContextLength:][:cfg.ContextLength]
-		p.last[i] = int32(cfg.Last(ids))
+	context := cfg.Dims().ContextLength
+	for i := range p.pooled {
+		ids := b.Tokens[(from+i)*context:][:context]
+		p.pooled[i] = int32(cfg.Row(ids).Pooled)
 		copy(p.tokens[i*p.length:][:p.length], ids)
 	}
 	for i := range p.groups {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"math/rand/v2"
+
+	"github.com/goclip/goclip/vision"
 )
 
 // keptPatches is how many patches of a picture remain, at least one.
@@ -12,8 +14,10 @@ func (t *Trainer) keptPatches() int {
 }
 
 func (t *Trainer) patches() int {
-	cfg := t.model.Config().Vision
-	return cfg.Grid()[0] * cfg.Grid()[1]
+	if d, ok := t.model.Vision().(vision.PatchDropper); ok {
+		return d.Patches()
+	}
+	return 0
 }
 
 // drawPatches fills kept with numbers below n, ascending, each set as likely as

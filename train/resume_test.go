@@ -14,7 +14,10 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/train"
 )
 
@@ -23,7 +26,7 @@ const runSeed = 5
 // drawn is n pictures of the drawn set, some of them bad, with two captions each.
 func drawn(t testing.TB, n int) dataset.Source {
 	t.Helper()
-	src, err := dataset.Shapes{Seed: 1}.Train(n)
+	src, err := shapes.Set{Seed: 1}.Train(n)
 	check(t, err)
 	return dataset.NewIndexed(n, func(i int) dataset.Sample {
 		s := src.At(i)
@@ -41,7 +44,7 @@ func plan(dir string, steps int) train.Run {
 		Steps: steps,
 		Batches: dataset.BatchOptions{
 			Size: 8, Shuffle: true, Seed: runSeed, Ledger: &dataset.Ledger{},
-			Augment: dataset.Chain(dataset.Flip(0.5), dataset.PadAndCrop(3), dataset.ColorJitter(0.2, 0.2, 0.2, 0.1)),
+			Augment: augment.Chain(augment.Flip(0.5), augment.PadAndCrop(3), augment.ColorJitter(0.2, 0.2, 0.2, 0.1)),
 		},
 		Checkpoints: train.Checkpoints{Dir: dir, Every: 3},
 	}
@@ -178,7 +181,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("only %d children left a checkpoint", resumed)
 	}
 	for name, want := range map[string][]float32{"trained": trained, "averaged": averaged} {
-		m, err := encoder.Load(filepath.Join(dir, name), &encoder.Options{Trainable: true})
+		m, err := encoder.Load(filepath.Join(dir, name), &encoder.Options{Trainable: true, Tokenizer: letters.Tokenizer{}})
 		check(t, err)
 		sameBits(t, name, weights(m), want)
 		check(t, m.Close())

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/train"
 )
 
@@ -107,7 +108,7 @@ func TestBadShards(t *testing.T) {
 	run := train.Run{
 		Batches: dataset.BatchOptions{
 			Size: size, Epochs: 1, Shuffle: true, Ledger: &dataset.Ledger{Limit: n / 100},
-			Augment: dataset.Chain(dataset.RandomResizedCrop(16, 16, [2]float64{0.5, 1}, [2]float64{0.75, 1.33}), dataset.Flip(0.5)),
+			Augment: augment.Chain(augment.RandomResizedCrop(16, 16, [2]float64{0.5, 1}, [2]float64{0.75, 1.33}), augment.Flip(0.5)),
 		},
 		Observers: []train.Observer{train.ObserverFunc(func(e train.Event) error {
 			if e.Step == n/size/4 {

@@ -8,9 +8,9 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/nn"
 )
 
 // state is what a run needs besides its tensors to go on. Whatever is random in
@@ -32,10 +32,10 @@ const (
 // the memory that the run uses.
 func (t *Trainer) tensors() []safetensors.Tensor {
 	var list []safetensors.Tensor
-	add := func(kind string, p *encoder.Param, data []float32) {
+	add := func(kind string, p *nn.Param, data []float32) {
 		list = append(list, safetensors.Tensor{Name: kind + "." + p.Name, Shape: p.Shape, Float32: data})
 	}
-	var params []*encoder.Param
+	var params []*nn.Param
 	if t.model.Trainable() { // else they are those of a file, which adapters leave as they are
 		params = t.model.Params()
 	}

@@ -13,8 +13,10 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
@@ -25,16 +27,16 @@ var raceDetector bool
 func model(t testing.TB, seed uint64) *encoder.Model {
 	t.Helper()
 	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 32}, PatchSize: 8, Width: 32, Layers: 2, Heads: 2, EmbedDim: 16,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 40, VocabSize: 130, Width: 32, Layers: 1, Heads: 2, EmbedDim: 16,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{32, 32}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{32, 32}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25},
 		},
 	}, letters.Tokenizer{}, seed)
@@ -45,7 +47,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 // pairs are n drawn pictures from number from on.
 func pairs(t testing.TB, from, n int) []dataset.Pair {
 	t.Helper()
-	src, err := dataset.Shapes{Seed: 1}.Train(from + n)
+	src, err := shapes.Set{Seed: 1}.Train(from + n)
 	check(t, err)
 	out := make([]dataset.Pair, n)
 	for i := range out {

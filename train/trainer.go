@@ -18,6 +18,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/nn"
 )
 
 // Trainer updates a model's parameters. It is not safe for concurrent use, and
@@ -122,7 +123,7 @@ func (t *Trainer) Gradient(name string) []float32 {
 // Steps returns the number of steps done.
 func (t *Trainer) Steps() int { return t.step }
 
-func (t *Trainer) trains(p *encoder.Param) bool {
+func (t *Trainer) trains(p *nn.Param) bool {
 	return slices.ContainsFunc(t.weights, func(w *weight) bool { return w.param == p })
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/nn"
 )
 
 // part is what a weight belongs to: a tower, or the loss.
@@ -28,7 +29,7 @@ const (
 type weight struct {
 	part  part
 	rate  float64 // of learning, as a part of the schedule's
-	param *encoder.Param
+	param *nn.Param
 	value *tensor.Dense
 	grad  G.Value
 	sum   *tensor.Dense // of the gradients of micro-batches
@@ -37,7 +38,7 @@ type weight struct {
 func (w *weight) Value() G.Value         { return w.value }
 func (w *weight) Grad() (G.Value, error) { return w.grad, nil }
 
-func newWeight(p *encoder.Param) *weight {
+func newWeight(p *nn.Param) *weight {
 	w := &weight{param: p, value: dense(p.Data, p.Shape), part: text}
 	switch {
 	case strings.HasPrefix(p.Name, "visual."):

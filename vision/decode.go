@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // DecodeOptions bounds what a picture file may cost. Zero fields mean the
@@ -52,9 +52,9 @@ func decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if opts == nil {
 		opts = &DecodeOptions{}
 	}
-	limit := imagefile.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes}
+	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes}
 	if opts.Upright {
-		return imagefile.DecodeUpright(r, limit)
+		return pillow.DecodeUpright(r, limit)
 	}
-	return imagefile.Decode(r, limit)
+	return pillow.Decode(r, limit)
 }

@@ -7,15 +7,16 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/vision"
 )
 
 // Your own gorgonia nodes before and after the tower: a brightness that is
 // learnt, and a linear layer with two outputs on the features.
 func Example_compose() {
-	tower, err := vision.New(vision.Config{
+	tower, err := vision.New(vision.ViT{
 		ImageSize: [2]int{32, 32}, PatchSize: 8, Width: 32, Layers: 2, Heads: 2, EmbedDim: 16,
-		Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+		Activation: nn.GELU, Pool: vision.PoolClass, NormEps: 1e-5,
 	}, 1)
 	if err != nil {
 		log.Fatal(err)
@@ -23,7 +24,7 @@ func Example_compose() {
 	g := G.NewGraph()
 	pixels := G.NewTensor(g, tensor.Float32, 4, G.WithName("pixels"), G.WithShape(2, 3, 32, 32), G.WithInit(G.Gaussian(0, 1)))
 	light := G.NewTensor(g, tensor.Float32, 4, G.WithName("light"), G.WithShape(2, 3, 32, 32), G.WithInit(G.Ones()))
-	features, err := tower.Forward(G.Must(G.HadamardProd(pixels, light))) // (2, 16)
+	features, err := tower.Forward(vision.Input{Pixels: G.Must(G.HadamardProd(pixels, light))}) // (2, 16)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,12 +15,12 @@ import (
 type mapPool struct {
 	dim, heads int
 
-	query    *Param // (Q, D)
+	query    *nn.Param // (Q, D)
 	lnQ, lnK *nn.LayerNorm
 	// PyTorch packs the projections where W = D: in is one weight, (3D, D), there
 	// and three elsewhere, (D, D), (D, W) and (D, W).
-	in   []*Param
-	bias *Param // (3D)
+	in   []*nn.Param
+	bias *nn.Param // (3D)
 	out  *nn.Linear
 }
 
@@ -28,7 +28,7 @@ type mapPool struct {
 // norm_kwargs on to all others (transformer.py at 89fb801, VisionTransformer).
 const poolEps = 1e-5
 
-func newMapPool(c Config) *mapPool {
+func newMapPool(c ViT) *mapPool {
 	const name = "visual.attn_pool."
 	w, d := c.Width, c.EmbedDim
 	p := &mapPool{
@@ -74,8 +74,8 @@ func (p *mapPool) project(x *G.Node, part int) *G.Node {
 	return nn.Project(x, w, nn.Rows(p.bias.Node(g), part*d, d))
 }
 
-func (p *mapPool) params() []*Param {
-	ps := append([]*Param{p.query}, p.in...)
+func (p *mapPool) params() []*nn.Param {
+	ps := append([]*nn.Param{p.query}, p.in...)
 	ps = append(append(ps, p.bias), p.out.Params()...)
 	return append(append(ps, p.lnQ.Params()...), p.lnK.Params()...)
 }

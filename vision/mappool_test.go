@@ -13,10 +13,10 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-func mapConfig(width int) Config {
-	return Config{
+func mapConfig(width int) ViT {
+	return ViT{
 		ImageSize: [2]int{16, 24}, PatchSize: 8, Width: width, Layers: 1, Heads: 2, EmbedDim: 12,
-		Activation: "gelu", NormEps: 1e-3, Pool: "map", PoolQueries: 5, PoolHeads: 3,
+		Activation: nn.GELU, NormEps: 1e-3, Pool: PoolMap, PoolQueries: 5, PoolHeads: 3,
 	}
 }
 
@@ -27,7 +27,7 @@ func TestMapPoolParams(t *testing.T) {
 		12: "query[5 12] attn.in_proj_weight[36 12] attn.in_proj_bias[36] ",
 		16: "query[5 12] attn.q_proj_weight[12 12] attn.k_proj_weight[12 16] attn.v_proj_weight[12 16] attn.in_proj_bias[36] ",
 	} {
-		tower, err := Blank(mapConfig(width))
+		tower, err := mapConfig(width).New()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestMapPoolGradients(t *testing.T) {
 	for i := range pixels {
 		pixels[i] = float32(math.Sin(float64(i)))
 	}
-	y, err := tower.Forward(pixelNode(g, pixels, []int{2, 3, 16, 24}))
+	y, err := tower.Forward(Input{Pixels: pixelNode(g, pixels, []int{2, 3, 16, 24})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,17 +175,17 @@ func TestMapPoolGradients(t *testing.T) {
 func TestMapPoolConfig(t *testing.T) {
 	for _, c := range []struct {
 		want   string
-		change func(c *Config)
+		change func(c *ViT)
 	}{
-		{"PoolQueries is 0, want 1 or more", func(c *Config) { c.PoolQueries = 0 }},
-		{"PoolHeads is 0, want a divisor of EmbedDim 12", func(c *Config) { c.PoolHeads = 0 }},
-		{"PoolHeads is 5, want a divisor of EmbedDim 12", func(c *Config) { c.PoolHeads = 5 }},
-		{"PoolQueries is 5, but Pool is tok", func(c *Config) { c.Pool = "tok" }},
-		{`Pool is "max", want tok, avg or map`, func(c *Config) { c.Pool = "max" }},
+		{"PoolQueries is 0, want 1 or more", func(c *ViT) { c.PoolQueries = 0 }},
+		{"PoolHeads is 0, want a divisor of EmbedDim 12", func(c *ViT) { c.PoolHeads = 0 }},
+		{"PoolHeads is 5, want a divisor of EmbedDim 12", func(c *ViT) { c.PoolHeads = 5 }},
+		{"PoolQueries is 5, but Pool is tok", func(c *ViT) { c.Pool = PoolClass }},
+		{`Pool is 9, want tok, avg or map`, func(c *ViT) { c.Pool = 9 }},
 	} {
 		cfg := mapConfig(12)
 		c.change(&cfg)
-		if _, err := Blank(cfg); err == nil || err.Error() != "vision: "+c.want {
+		if _, err := cfg.New(); err == nil || err.Error() != "vision: "+c.want {
 			t.Errorf("got error %v, want vision: %s", err, c.want)
 		}
 	}

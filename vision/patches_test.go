@@ -15,11 +15,11 @@ import (
 // TestForwardPatches: all patches give the features of the whole picture, in any
 // order; of some, the others' pixels have no part in the features.
 func TestForwardPatches(t *testing.T) {
-	for _, pool := range []string{"tok", "avg"} {
-		t.Run(pool, func(t *testing.T) {
-			tower, err := New(Config{
+	for _, pool := range []Pool{PoolClass, PoolMean} {
+		t.Run(pool.String(), func(t *testing.T) {
+			tower, err := New(ViT{
 				ImageSize: [2]int{8, 12}, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8,
-				Activation: "gelu", Pool: pool, NoClassToken: pool == "avg", NormEps: 1e-5,
+				Activation: nn.GELU, Pool: pool, NoClassToken: pool == PoolMean, NormEps: 1e-5,
 			}, 1)
 			if err != nil {
 				t.Fatal(err)
@@ -63,14 +63,14 @@ func TestForwardPatches(t *testing.T) {
 }
 
 // patchFeatures runs the tower on some patches of two pictures, on all of nil.
-func patchFeatures(tower *Tower, pixels []float32, patches []int32) ([]float32, error) {
-	g, size := G.NewGraph(), tower.Config().ImageSize
+func patchFeatures(tower Tower, pixels []float32, patches []int32) ([]float32, error) {
+	g, size := G.NewGraph(), tower.Config().Dims().ImageSize
 	var keep *G.Node
 	if patches != nil {
 		keep = G.NewMatrix(g, tensor.Int32, G.WithName("keep"), G.WithShape(2, len(patches)/2),
 			G.WithValue(tensor.New(tensor.WithShape(2, len(patches)/2), tensor.WithBacking(patches))))
 	}
-	y, err := tower.ForwardPatches(pixelNode(g, pixels, []int{2, 3, size[0], size[1]}), keep)
+	y, err := tower.Forward(Input{Pixels: pixelNode(g, pixels, []int{2, 3, size[0], size[1]}), Keep: keep})
 	if err != nil {
 		return nil, err
 	}
@@ -85,27 +85,27 @@ func patchFeatures(tower *Tower, pixels []float32, patches []int32) ([]float32, 
 }
 
 func TestForwardPatchesErrors(t *testing.T) {
-	vit, err := New(Config{
+	vit, err := New(ViT{
 		ImageSize: [2]int{8, 8}, PatchSize: 4, Width: 8, Layers: 1, Heads: 2, EmbedDim: 8,
-		Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+		Activation: nn.GELU, Pool: PoolClass, NormEps: 1e-5,
 	}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resnet, err := New(Config{ImageSize: [2]int{32, 32}, Width: 2, Heads: 1, EmbedDim: 4, Stages: []int{1, 1, 1, 1}}, 1)
+	resnet, err := New(ResNet{ImageSize: [2]int{32, 32}, Width: 2, Heads: 1, EmbedDim: 4, Stages: [4]int{1, 1, 1, 1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		want    string
-		tower   *Tower
+		tower   Tower
 		patches []int32
 	}{
 		{"position 4 of sample 1 is outside its 4 tokens", vit, []int32{0, 4}},
 		{"position -1 of sample 0 is outside its 4 tokens", vit, []int32{-1, 0}},
 		{"ResNet: its convolutions see whole pictures", resnet, []int32{0, 0}},
 	} {
-		size := c.tower.Config().ImageSize
+		size := c.tower.Config().Dims().ImageSize
 		_, err := patchFeatures(c.tower, make([]float32, 2*3*size[0]*size[1]), c.patches)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got error %v, want …%s…", err, c.want)

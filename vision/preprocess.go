@@ -1,12 +1,13 @@
 package vision
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"slices"
 	"sync"
+
+	"github.com/goclip/goclip/internal/enum"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // Preprocess says how a picture becomes the pixels that an image tower reads:
@@ -32,15 +33,13 @@ type Preprocess struct {
 	// Size is the height and width of the result. Required.
 	Size [2]int
 
-	// Resize is how a picture of another shape is fitted: "shortest" scales it
-	// to cover Size and cuts from the centre, "longest" scales it to fit in and
-	// pads with Fill, "squash" ignores its shape. Empty means "shortest".
-	Resize string
+	// Resize is how a picture of another shape is fitted: covering Size, padded
+	// with Fill to Size, or stretched.
+	Resize Resize
 
-	// Interpolation is "bicubic" (a = −0.5) or "bilinear", both with Pillow's
-	// anti-aliasing. Empty means "bicubic", which open_clip also takes, whatever
-	// is said here, for "shortest" where Size is not square.
-	Interpolation string
+	// Interpolation is the filter. open_clip takes Bicubic, whatever is said
+	// here, for ResizeShortest where Size is not square.
+	Interpolation Interpolation
 
 	// Mean and Std normalise a channel v of 0 to 255: (v/255 − Mean)/Std.
 	// Std is required.
@@ -67,24 +66,17 @@ func CLIPPreprocess(size int) *Preprocess {
 	}
 }
 
-// maxSide bounds the sides of pictures and results, and so the memory that the
-// filter's coefficients take; maxPixels bounds pictures, as in imagefile.
-const (
-	maxSide   = 1 << 20
-	maxPixels = 178_956_970
-)
-
 // Validate reports the first field that cannot be used.
 func (p *Preprocess) Validate() error {
 	h, w := p.Size[0], p.Size[1]
-	if h < 1 || w < 1 || h > maxSide || w > maxSide || h > maxPixels/w {
-		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, maxPixels)
+	if h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w {
+		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, pillow.DefaultMaxPixels)
 	}
-	if !slices.Contains([]string{"", "shortest", "longest", "squash"}, p.Resize) {
-		return fmt.Errorf("vision: preprocess: Resize %q, want shortest, longest or squash", p.Resize)
+	if p.Resize > ResizeSquash {
+		return fmt.Errorf("vision: preprocess: Resize %w", enum.Valid(p.Resize, resizeNames()))
 	}
-	if !slices.Contains([]string{"", "bicubic", "bilinear"}, p.Interpolation) {
-		return fmt.Errorf("vision: preprocess: Interpolation %q, want bicubic or bilinear", p.Interpolation)
+	if p.Interpolation > Bilinear {
+		return fmt.Errorf("vision: preprocess: Interpolation %w", enum.Valid(p.Interpolation, interpolationNames()))
 	}
 	if p.Ground != nil {
 		if _, _, _, a := p.Ground.RGBA(); a != 0xffff {
@@ -104,7 +96,7 @@ func (p *Preprocess) Validate() error {
 
 // Image writes the normalised pixels of img to dst, (3, H, W). It fails where
 // dst has another length, where img has no pixels or more than about 179
-// million, and where "longest" would leave a side shorter than half a pixel.
+// million, and where ResizeLongest would leave a side shorter than half a pixel.
 func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -113,28 +105,43 @@ func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	if len(dst) != 3*n {
 		return fmt.Errorf("vision: preprocess: dst has %d elements, want 3·%d·%d", len(dst), p.Size[0], p.Size[1])
 	}
-	s := scratchPool.Get().(*scratch)
-	defer scratchPool.Put(s)
-	s.out = resized(s.out, 4*n)
-	if err := p.render(s, s.out, img); err != nil {
-		return err
+	buf := rgbaPool.Get().(*[]uint8)
+	defer rgbaPool.Put(buf)
+	if cap(*buf) < 4*n {
+		*buf = make([]uint8, 4*n)
 	}
-	p.normalise(dst, s.out)
+	rgba := (*buf)[:4*n]
+	if err := p.fit().Render(rgba, img); err != nil {
+		return fmt.Errorf("vision: %w", err)
+	}
+	p.normalise(dst, rgba)
 	return nil
 }
+
+// rgbaPool holds memory for the pictures between [Preprocess.Image]'s two steps.
+var rgbaPool = sync.Pool{New: func() any { return new([]uint8) }}
 
 // RGB returns the picture of Size that [Preprocess.Image] normalises, opaque.
 func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	s := scratchPool.Get().(*scratch)
-	defer scratchPool.Put(s)
 	out := image.NewRGBA(image.Rect(0, 0, p.Size[1], p.Size[0]))
-	if err := p.render(s, out.Pix, img); err != nil {
-		return nil, err
+	if err := p.fit().Render(out.Pix, img); err != nil {
+		return nil, fmt.Errorf("vision: %w", err)
 	}
 	return out, nil
+}
+
+// fit is all but the normalisation.
+func (p *Preprocess) fit() pillow.Fit {
+	f := pillow.Fit{Size: p.Size, Resize: pillow.Resize(p.Resize), Filter: pillow.Filter(p.Interpolation), Fill: p.Fill, Ground: p.Ground}
+	if p.Size[0] != p.Size[1] && p.Resize == ResizeShortest {
+		// The one way of resizing to which open_clip does not pass the
+		// interpolation on (transform.py at 89fb801, image_transform).
+		f.Filter = pillow.Bicubic
+	}
+	return f
 }
 
 // normalise does what ToTensor and Normalize do, each operation rounded to
@@ -154,69 +161,4 @@ func (p *Preprocess) normalise(dst []float32, rgba []uint8) {
 		px := rgba[4*i : 4*i+4 : 4*i+4]
 		r[i], g[i], b[i] = table[0][px[0]], table[1][px[1]], table[2][px[2]]
 	}
-}
-
-// render writes the picture of Size to out, 4 bytes a pixel, opaque.
-func (p *Preprocess) render(s *scratch, out []uint8, img image.Image) error {
-	if img == nil {
-		return errors.New("vision: preprocess: the image is nil")
-	}
-	pic, err := p.raster(img)
-	if err != nil {
-		return fmt.Errorf("vision: preprocess: %w", err)
-	}
-	rows, cols, err := p.place(pic.height, pic.width)
-	if err != nil {
-		return fmt.Errorf("vision: preprocess: %w", err)
-	}
-	if rows.count < rows.size || cols.count < cols.size {
-		fill := pic.fill(p.Fill)
-		for i := 0; i < len(out); i += 4 {
-			copy(out[i:i+4], fill[:])
-		}
-	}
-	// The part of out that the picture covers.
-	part := window{pix: out[4*(rows.pad*cols.size+cols.pad):], stride: 4 * cols.size}
-	switch {
-	case pic.mode == modeIndexed:
-		pic.nearest(s, part, rows, cols)
-	case pic.mode == modeWide:
-		pic.resampleWide(s, part, rows, cols, p.filter())
-	default:
-		pic.resample(s, part, rows, cols, p.filter())
-	}
-	return nil
-}
-
-// window is a place in a picture of 4 bytes a pixel.
-type window struct {
-	pix    []uint8
-	stride int
-}
-
-func (w window) row(y, width int) []uint8 { return w.pix[y*w.stride:][:4*width] }
-
-// scratch is memory that one call needs and the next can use again.
-type scratch struct {
-	out        []uint8
-	rows, cols coefficients
-	fixed      []int32 // rows' weights
-	spans      spans   // of cols
-	row, mixed []uint8
-	taps       [][]uint8
-	ring       []uint8
-	wide       []int32 // ring of 16-bit grey
-	xs         []int
-}
-
-// scratchPool holds nothing that outlives a call, only memory.
-var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
-
-// resized returns a slice of n elements of any value, in buf's memory if it
-// is large enough.
-func resized[T any](buf []T, n int) []T {
-	if cap(buf) < n {
-		return make([]T, n)
-	}
-	return buf[:n]
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/internal/golden"
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // BenchmarkPhotos reads and prepares photographs of about 640×480 pixels, one
@@ -24,7 +24,7 @@ func BenchmarkPhotos(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		img, err := imagefile.DecodeBytes(data, imagefile.Limits{})
+		img, err := pillow.DecodeBytes(data, pillow.Limits{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func BenchmarkPhotos(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := range b.N {
-			if _, err := imagefile.DecodeBytes(files[i%len(files)], imagefile.Limits{}); err != nil {
+			if _, err := pillow.DecodeBytes(files[i%len(files)], pillow.Limits{}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -11,15 +11,15 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/internal/golden"
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 	"github.com/goclip/goclip/internal/safetensors"
 )
 
 // variant holds the arguments of open_clip's image_transform.
 type variant struct {
 	ImageSize     json.RawMessage `json:"image_size"`
-	ResizeMode    string          `json:"resize_mode"`
-	Interpolation string          `json:"interpolation"`
+	ResizeMode    Resize          `json:"resize_mode"`
+	Interpolation Interpolation   `json:"interpolation"`
 	FillColor     uint8           `json:"fill_color"`
 }
 
@@ -144,7 +144,7 @@ func TestReferenceExact(t *testing.T) {
 	cases := 0
 	for _, pic := range r.Images {
 		sources := map[string]image.Image{}
-		img, err := imagefile.DecodeFile(filepath.Join(r.dir, "images", pic.File), imagefile.Limits{})
+		img, err := pillow.DecodeFile(filepath.Join(r.dir, "images", pic.File), pillow.Limits{})
 		if err != nil {
 			t.Error(err)
 			continue

@@ -3,24 +3,86 @@ package vision
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/nn"
 )
 
-// resnet is CLIP's ModifiedResNet (Radford et al., 2021, section 2.4): three
+// ResNet is CLIP's ModifiedResNet (Radford et al., 2021, section 2.4): three
 // convolutions as the stem, average pooling before every convolution that would
-// have a stride, and attention in place of the last average. Inside, the
-// channels come last.
+// have a stride, and attention in place of the last average.
+type ResNet struct {
+	ImageSize [2]int // height and width in pixels; required
+	Width     int    // of the stem, an even number; required
+	Stages    [4]int // bottleneck blocks of each; required
+	EmbedDim  int    // size of the features; required
+	Heads     int    // of the attention that pools 32·Width channels; zero means Width/2, heads of 64 channels
+}
+
+// Family is "resnet".
+func (ResNet) Family() string { return "resnet" }
+
+// Dims implements [Config].
+func (c ResNet) Dims() Dims { return Dims{c.ImageSize, c.EmbedDim, c.tokens()} }
+
+// Grid returns the number of places down and across that the pooling sees, of 32
+// pixels each.
+func (c ResNet) Grid() [2]int { return [2]int{c.ImageSize[0] / 32, c.ImageSize[1] / 32} }
+
+// Canonical has no Heads where they are the default: see internal/identity.
+func (c ResNet) Canonical() any {
+	if c.Heads == c.Width/2 {
+		c.Heads = 0
+	}
+	return c
+}
+
+func (c ResNet) tokens() int { return 1 + c.Grid()[0]*c.Grid()[1] }
+
+// Validate implements [Config].
+func (c ResNet) Validate() error {
+	if err := checkNumbers(
+		number{"ImageSize[0]", c.ImageSize[0], 1, maxDim}, number{"ImageSize[1]", c.ImageSize[1], 1, maxDim},
+		number{"Width", c.Width, 1, 1 << 15}, number{"Heads", c.Heads, 0, maxDim}, number{"EmbedDim", c.EmbedDim, 1, maxDim}); err != nil {
+		return err
+	}
+	for i, n := range c.Stages {
+		if n < 1 || n > 1000 {
+			return invalid(fmt.Sprintf("Stages[%d]", i), "is %d, want 1 to 1000", n)
+		}
+	}
+	for i, side := range c.ImageSize {
+		// The stem rounds up and the position embedding down.
+		if side < 32 || side%32 == 31 {
+			return invalid(fmt.Sprintf("ImageSize[%d]", i), "is %d, want 32 or more, and not one less than a multiple of it", side)
+		}
+	}
+	switch {
+	case c.Width%2 != 0:
+		return invalid("Width", "is %d, want an even number", c.Width)
+	case c.Heads != 0 && 32*c.Width%c.Heads != 0:
+		return invalid("Heads", "is %d, which does not divide 32·Width %d", c.Heads, 32*c.Width)
+	}
+	return nil
+}
+
+// resnet has the channels last inside.
 type resnet struct {
+	cfg    ResNet
 	stem   [3]*convNorm
 	stages [4][]*bottleneck
 	pool   *attnPool
 }
 
-func newResNet(c Config) body {
+// New implements [Config].
+func (c ResNet) New() (Tower, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
 	r := &resnet{
+		cfg: c,
 		stem: [3]*convNorm{
 			newConvNorm("visual.conv1", "visual.bn1", 3, c.Width/2, 3),
 			newConvNorm("visual.conv2", "visual.bn2", c.Width/2, c.Width/2, 3),
@@ -42,20 +104,24 @@ func newResNet(c Config) body {
 			in = 4 * width
 		}
 	}
-	return r
+	return r, nil
 }
 
-func (r *resnet) forward(pixels, keep *G.Node) *G.Node {
-	if keep != nil {
+func (r *resnet) Config() Config { return r.cfg }
+
+func (r *resnet) Forward(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: forward")
+	in.check(r.cfg.ImageSize)
+	if in.Keep != nil {
 		nn.Fail("ResNet", "its convolutions see whole pictures, not patches of them")
 	}
-	x := r.stemForward(nn.ChannelsLast(pixels)) // (B, H/4, W/4, C)
+	x := r.stemForward(nn.ChannelsLast(in.Pixels)) // (B, H/4, W/4, C)
 	for _, blocks := range r.stages {
 		for _, b := range blocks {
 			x = b.forward(x)
 		}
 	} // (B, H/32, W/32, 32·C)
-	return r.pool.forward(x) // (B, D)
+	return r.pool.forward(x), nil // (B, D)
 }
 
 func (r *resnet) stemForward(x *G.Node) *G.Node {
@@ -65,8 +131,8 @@ func (r *resnet) stemForward(x *G.Node) *G.Node {
 	return nn.AvgPool2D(x, 2)
 }
 
-func (r *resnet) params() []*Param {
-	var ps []*Param
+func (r *resnet) Params() []*nn.Param {
+	var ps []*nn.Param
 	for _, c := range r.stem {
 		ps = append(ps, c.params()...)
 	}
@@ -78,14 +144,20 @@ func (r *resnet) params() []*Param {
 	return append(ps, r.pool.params()...)
 }
 
-func (r *resnet) linears() []*nn.Linear {
-	return []*nn.Linear{r.pool.k, r.pool.q, r.pool.v, r.pool.proj}
+// Depth counts stages as layers.
+func (r *resnet) Depth(param string) int {
+	for i := range r.stages {
+		if strings.HasPrefix(param, fmt.Sprintf("visual.layer%d.", i+1)) {
+			return len(r.stages) - i
+		}
+	}
+	return nn.Depth(param, "visual.layer", len(r.stages), "visual.conv", "visual.bn")
 }
 
 // convNorm is a convolution that keeps the size of its input, but for a stride,
 // and the BatchNorm after it.
 type convNorm struct {
-	weight *Param // (out, in, size, size)
+	weight *nn.Param // (out, in, size, size)
 	norm   *nn.BatchNorm
 	stride int
 }
@@ -104,7 +176,7 @@ func (c *convNorm) forward(x *G.Node) *G.Node {
 	return c.norm.Forward(nn.Conv2D(x, c.weight.Node(x.Graph()), c.stride, pad))
 }
 
-func (c *convNorm) params() []*Param { return append([]*Param{c.weight}, c.norm.Params()...) }
+func (c *convNorm) params() []*nn.Param { return append([]*nn.Param{c.weight}, c.norm.Params()...) }
 
 // bottleneck is a residual block whose output has four times its inner width.
 // Its stride is an average pool, so that no pixel is skipped (Zhang, 2019).
@@ -148,8 +220,8 @@ func (b *bottleneck) shrink(x *G.Node) *G.Node {
 	return nn.AvgPool2D(x, b.stride)
 }
 
-func (b *bottleneck) params() []*Param {
-	var ps []*Param
+func (b *bottleneck) params() []*nn.Param {
+	var ps []*nn.Param
 	for _, c := range b.convs {
 		ps = append(ps, c.params()...)
 	}
@@ -161,12 +233,12 @@ func (b *bottleneck) params() []*Param {
 
 // attnPool attends from the mean of all pixels to them and itself.
 type attnPool struct {
-	posEmbed      *Param // (1+P, W)
+	posEmbed      *nn.Param // (1+P, W)
 	q, k, v, proj *nn.Linear
 	heads         int
 }
 
-func newAttnPool(c Config) *attnPool {
+func newAttnPool(c ResNet) *attnPool {
 	width := 32 * c.Width
 	linear := func(name string, out int) *nn.Linear {
 		l := nn.NewLinear("visual.attnpool."+name, width, out)
@@ -174,7 +246,7 @@ func newAttnPool(c Config) *attnPool {
 		return l
 	}
 	p := &attnPool{
-		posEmbed: nn.NewParam("visual.attnpool.positional_embedding", c.Tokens(), width).Normal(1 / math.Sqrt(float64(width))),
+		posEmbed: nn.NewParam("visual.attnpool.positional_embedding", c.tokens(), width).Normal(1 / math.Sqrt(float64(width))),
 		q:        linear("q_proj", width),
 		k:        linear("k_proj", width),
 		v:        linear("v_proj", width),
@@ -194,37 +266,10 @@ func (p *attnPool) forward(x *G.Node) *G.Node {
 	return p.proj.Forward(nn.AttentionPool(q, p.k.Forward(x), p.v.Forward(x), p.heads))
 }
 
-func (p *attnPool) params() []*Param {
-	ps := []*Param{p.posEmbed}
+func (p *attnPool) params() []*nn.Param {
+	ps := []*nn.Param{p.posEmbed}
 	for _, l := range []*nn.Linear{p.k, p.q, p.v, p.proj} {
 		ps = append(ps, l.Params()...)
 	}
 	return ps
-}
-
-func (c *Config) validateResNet() error {
-	fail := func(field, format string, args ...any) error {
-		return fmt.Errorf("vision: %s %s", field, fmt.Sprintf(format, args...))
-	}
-	if len(c.Stages) != 4 {
-		return fail("Stages", "are %v, want 4 numbers of blocks", c.Stages)
-	}
-	for i, n := range c.Stages {
-		if n < 1 || n > 1000 {
-			return fail(fmt.Sprintf("Stages[%d]", i), "is %d, want 1 to 1000", n)
-		}
-	}
-	for i, side := range c.ImageSize {
-		// The stem rounds up and the position embedding down.
-		if side < 32 || side%32 == 31 {
-			return fail(fmt.Sprintf("ImageSize[%d]", i), "is %d, want 32 or more, and not one less than a multiple of it", side)
-		}
-	}
-	switch {
-	case c.Width%2 != 0 || c.Width > 1<<15:
-		return fail("Width", "is %d, want an even number to %d", c.Width, 1<<15)
-	case c.Heads != 0 && 32*c.Width%c.Heads != 0:
-		return fail("Heads", "is %d, which does not divide 32·Width %d", c.Heads, 32*c.Width)
-	}
-	return nil
 }

@@ -13,13 +13,13 @@ import (
 // TestResNetStages compares what every stage of a ModifiedResNet computes with
 // OpenAI's implementation, and the features at the end.
 func TestResNetStages(t *testing.T) {
-	cfg := Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 32, Stages: []int{1, 2, 1, 1}}
+	cfg := ResNet{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 32, Stages: [4]int{1, 2, 1, 1}}
 	checkpoint, err := torchfile.Open(golden.Fixtures(t, "checkpoints", "openai_rn", "model.pt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checkpoint.Close() })
-	r := loadResNet(t, checkpoint, cfg).body.(*resnet)
+	r := loadResNet(t, checkpoint, cfg).(*resnet)
 	acts := openTensors(t, "activations", "openai_rn.intermediates.safetensors")
 	pixels, shape := readTensor(t, acts, "pixel_values")
 
@@ -55,7 +55,10 @@ func TestResNetStages(t *testing.T) {
 	pixels, shape = readTensor(t, acts, "pixel_values")
 	want, _ := readTensor(t, acts, "image_features")
 	g = G.NewGraph()
-	y := r.forward(pixelNode(g, pixels, shape), nil)
+	y, err := r.Forward(Input{Pixels: pixelNode(g, pixels, shape)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	runGraph(t, g, y)
 	near(t, "image features", y.Value().Data().([]float32), want, 3e-5)
 }

@@ -49,9 +49,9 @@ func readTensor(t *testing.T, f weights, name string) (data []float32, shape []i
 
 // loadResNet fills a tower from a checkpoint, whose image tower must have the
 // tower's parameters, no more and no fewer.
-func loadResNet(t *testing.T, f weights, cfg Config) *Tower {
+func loadResNet(t *testing.T, f weights, cfg ResNet) Tower {
 	t.Helper()
-	tower, err := Blank(cfg)
+	tower, err := cfg.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,14 +112,14 @@ func near(t *testing.T, what string, got, want []float32, relative float64) {
 // TestResNetFeatures compares the features of a small ModifiedResNet with
 // open_clip's.
 func TestResNetFeatures(t *testing.T) {
-	cfg := Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 32, Stages: []int{1, 1, 1, 1}}
+	cfg := ResNet{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 32, Stages: [4]int{1, 1, 1, 1}}
 	checkpoint := openTensors(t, "checkpoints", "oc_rn_f16", "open_clip_model.safetensors")
 	tower := loadResNet(t, checkpoint, cfg)
 	acts := openTensors(t, "activations", "oc_rn_f16.safetensors")
 	pixels, shape := readTensor(t, acts, "pixel_values")
 	want, _ := readTensor(t, acts, "image_features")
 	g := G.NewGraph()
-	y, err := tower.Forward(pixelNode(g, pixels, shape))
+	y, err := tower.Forward(Input{Pixels: pixelNode(g, pixels, shape)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestResNetFeatures(t *testing.T) {
 // every trained parameter, along one direction each, against a difference of
 // two runs.
 func TestResNetDifferentiable(t *testing.T) {
-	cfg := Config{ImageSize: [2]int{32, 64}, Width: 4, EmbedDim: 6, Heads: 2, Stages: []int{1, 2, 1, 1}}
+	cfg := ResNet{ImageSize: [2]int{32, 64}, Width: 4, EmbedDim: 6, Heads: 2, Stages: [4]int{1, 2, 1, 1}}
 	tower, err := New(cfg, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestResNetDifferentiable(t *testing.T) {
 	run := func(grads bool) (cost float64, out []*G.Node) {
 		g := G.NewGraph()
 		x := pixelNode(g, pixels, shape)
-		y, err := tower.Forward(x)
+		y, err := tower.Forward(Input{Pixels: x})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestResNetDifferentiable(t *testing.T) {
 
 // TestResNetRows gives each image the features it has in another batch.
 func TestResNetRows(t *testing.T) {
-	tower, err := New(Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 16, Stages: []int{1, 1, 1, 1}}, 1)
+	tower, err := New(ResNet{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestResNetRows(t *testing.T) {
 	}
 	features := func(pixels []float32) []float32 {
 		g := G.NewGraph()
-		y, err := tower.Forward(pixelNode(g, pixels, []int{len(pixels) / each, 3, 64, 64}))
+		y, err := tower.Forward(Input{Pixels: pixelNode(g, pixels, []int{len(pixels) / each, 3, 64, 64})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,21 +240,19 @@ func TestResNetRows(t *testing.T) {
 func TestResNetConfig(t *testing.T) {
 	for _, c := range []struct {
 		want   string
-		change func(c *Config)
+		change func(c *ResNet)
 	}{
-		{"Stages are [3 4 6], want 4 numbers of blocks", func(c *Config) { c.Stages = []int{3, 4, 6} }},
-		{"Stages are [], want 4 numbers of blocks", func(c *Config) { c.Stages = []int{} }},
-		{"Stages[2] is 0, want 1 to 1000", func(c *Config) { c.Stages = []int{3, 4, 0, 3} }},
-		{"ImageSize[1] is 31, want 32 or more", func(c *Config) { c.ImageSize[1] = 31 }},
-		{"ImageSize[0] is 95, want 32 or more, and not one less", func(c *Config) { c.ImageSize[0] = 95 }},
-		{"Width is 7, want an even number", func(c *Config) { c.Width = 7 }},
-		{"Heads is 3, which does not divide 32·Width 256", func(c *Config) { c.Heads = 3 }},
-		{"Heads is -1, want 0 or more", func(c *Config) { c.Heads = -1 }},
-		{"EmbedDim is 0, want 1 or more", func(c *Config) { c.EmbedDim = 0 }},
+		{"Stages[2] is 0, want 1 to 1000", func(c *ResNet) { c.Stages = [4]int{3, 4, 0, 3} }},
+		{"ImageSize[1] is 31, want 32 or more", func(c *ResNet) { c.ImageSize[1] = 31 }},
+		{"ImageSize[0] is 95, want 32 or more, and not one less", func(c *ResNet) { c.ImageSize[0] = 95 }},
+		{"Width is 7, want an even number", func(c *ResNet) { c.Width = 7 }},
+		{"Heads is 3, which does not divide 32·Width 256", func(c *ResNet) { c.Heads = 3 }},
+		{"Heads is -1, want 0 to 1048576", func(c *ResNet) { c.Heads = -1 }},
+		{"EmbedDim is 0, want 1 to 1048576", func(c *ResNet) { c.EmbedDim = 0 }},
 	} {
-		cfg := Config{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 16, Stages: []int{1, 1, 1, 1}}
+		cfg := ResNet{ImageSize: [2]int{64, 64}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}
 		c.change(&cfg)
-		if _, err := Blank(cfg); err == nil || !strings.HasPrefix(err.Error(), "vision: "+c.want) {
+		if _, err := cfg.New(); err == nil || !strings.HasPrefix(err.Error(), "vision: "+c.want) {
 			t.Errorf("got error %v, want vision: %s …", err, c.want)
 		}
 	}
@@ -262,12 +260,12 @@ func TestResNetConfig(t *testing.T) {
 
 // TestResNetOddSize takes an image that no stride divides: each rounds down.
 func TestResNetOddSize(t *testing.T) {
-	tower, err := New(Config{ImageSize: [2]int{77, 94}, Width: 2, EmbedDim: 4, Stages: []int{1, 1, 1, 1}}, 1)
+	tower, err := New(ResNet{ImageSize: [2]int{77, 94}, Width: 2, EmbedDim: 4, Stages: [4]int{1, 1, 1, 1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := G.NewGraph()
-	y, err := tower.Forward(pixelNode(g, make([]float32, 3*77*94), []int{1, 3, 77, 94}))
+	y, err := tower.Forward(Input{Pixels: pixelNode(g, make([]float32, 3*77*94), []int{1, 3, 77, 94})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +274,7 @@ func TestResNetOddSize(t *testing.T) {
 
 // TestResNetSize counts RN50's trained numbers, 38.3 million as published.
 func TestResNetSize(t *testing.T) {
-	tower, err := Blank(Config{ImageSize: [2]int{224, 224}, Width: 64, EmbedDim: 1024, Stages: []int{3, 4, 6, 3}})
+	tower, err := (ResNet{ImageSize: [2]int{224, 224}, Width: 64, EmbedDim: 1024, Stages: [4]int{3, 4, 6, 3}}).New()
 	if err != nil {
 		t.Fatal(err)
 	}

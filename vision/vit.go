@@ -5,97 +5,232 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/nn"
 )
 
-// vit is the Vision Transformer (Dosovitskiy et al., 2021) as CLIP has it: a
+// ViT is the Vision Transformer (Dosovitskiy et al., 2021) as CLIP has it: a
 // LayerNorm before the first block, and a linear projection of the pooled token.
-type vit struct {
-	cfg            Config
-	patchEmbed     *Param // visual.conv1.weight (W, 3, patch, patch)
-	classEmbedding *Param // (W); nil without class token
-	posEmbed       *Param // (L, W)
-	lnPre          *nn.LayerNorm
-	blocks         *nn.Transformer
-	mapPool        *mapPool // nil unless Pool is "map"
-	lnPost         *nn.LayerNorm
-	proj           *Param // (W, D); (D, D) after mapPool
+// The fields marked required have no default: checkpoints of one shape differ in
+// them.
+type ViT struct {
+	ImageSize [2]int // height and width in pixels; required
+	PatchSize int    // side of a square patch; required
+	Width     int    // of the residual stream; required
+	Layers    int    // blocks; required
+	Heads     int    // of attention, a divisor of Width; required
+	EmbedDim  int    // size of the features; required
+
+	MLPRatio   float64       `identity:"-"` // hidden width of the MLP over Width; zero means 4; an identity has it from the shapes
+	Activation nn.Activation // required
+	NormEps    float64       // LayerNorm's epsilon; required
+
+	// Pool says what becomes the feature. Required.
+	Pool Pool
+	// PoolQueries and PoolHeads belong to [PoolMap] and are required for it: the
+	// number of queries, of which the first gives the feature, and of attention
+	// heads, a divisor of EmbedDim.
+	PoolQueries, PoolHeads int
+	// NormAfterPool applies ln_post to the pooled vector instead of every token.
+	// It makes a difference for PoolMean only.
+	NormAfterPool bool
+	NoClassToken  bool // no class embedding is prepended
+	NoLnPre       bool // no LayerNorm before the first block
 }
 
-func newViT(c Config) *vit {
-	act, _ := nn.ParseActivation(c.Activation) // Validate checked it
-	scale := 1 / math.Sqrt(float64(c.Width))
-	fanIn := float64(3 * c.PatchSize * c.PatchSize)
-	pooled := c.Width
-	if c.Pool == "map" {
-		pooled = c.EmbedDim
-	}
-	v := &vit{
-		cfg:        c,
-		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
-		posEmbed:   nn.NewParam("visual.positional_embedding", c.Tokens(), c.Width).Normal(scale),
-		blocks: nn.NewTransformer("visual.transformer", nn.TransformerConfig{
-			Width: c.Width, Layers: c.Layers, Heads: c.Heads,
-			MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio), Activation: act, NormEps: c.NormEps,
-		}),
-		lnPost: nn.NewLayerNorm("visual.ln_post", pooled, c.NormEps),
-		proj:   nn.NewParam("visual.proj", pooled, c.EmbedDim).Normal(scale),
-	}
-	if !c.NoClassToken {
-		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(scale)
-	}
-	if c.Pool == "map" {
-		v.mapPool = newMapPool(c)
-	}
-	if !c.NoLnPre {
-		v.lnPre = nn.NewLayerNorm("visual.ln_pre", c.Width, c.NormEps)
-	}
-	return v
+// Pool says how tokens become one feature.
+type Pool uint8
+
+const (
+	// PoolClass takes the class token.
+	PoolClass Pool = iota + 1
+	// PoolMean takes the mean of the patch tokens.
+	PoolMean
+	// PoolMap takes what a learned query finds by attention to all tokens:
+	// open_clip's attentional_pool with pool_type tok, as in CoCa.
+	PoolMap
+)
+
+func poolNames() map[Pool]string {
+	return map[Pool]string{PoolClass: "tok", PoolMean: "avg", PoolMap: "map"}
 }
 
-func (v *vit) forward(pixels, keep *G.Node) *G.Node {
-	g := pixels.Graph()
-	x := nn.PatchEmbed(pixels, v.patchEmbed) // (B, P, W)
-	if v.classEmbedding != nil {
-		x = nn.Prepend(v.classEmbedding.Node(g), x) // (B, 1+P, W)
-	}
-	x = nn.AddPositions(x, v.posEmbed.Node(g))
-	if keep != nil {
-		x = nn.Keep(x, keep, v.classTokens()) // (B, 1+K, W)
-	}
-	if v.lnPre != nil {
-		x = v.lnPre.Forward(x)
-	}
-	return nn.MatMul(v.pool(x), v.proj.Node(g)) // (B, D)
+// String returns open_clip's name for it.
+func (p Pool) String() string { return enum.String(p, poolNames()) }
+
+// MarshalText returns the name; a Pool that is none is an error.
+func (p Pool) MarshalText() ([]byte, error) { return enum.Marshal(p, poolNames()) }
+
+// UnmarshalText takes a name.
+func (p *Pool) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, poolNames()) }
+
+// Family is "vit".
+func (ViT) Family() string { return "vit" }
+
+// Dims implements [Config].
+func (c ViT) Dims() Dims { return Dims{c.ImageSize, c.EmbedDim, c.prefix() + c.patches()} }
+
+// Grid returns the number of patches down and across.
+func (c ViT) Grid() [2]int {
+	p := max(c.PatchSize, 1) // where Validate was not asked yet
+	return [2]int{c.ImageSize[0] / p, c.ImageSize[1] / p}
 }
 
-// pool runs the blocks, reduces the tokens to one vector, (B, W), or (B, D) by
-// attention, and applies ln_post.
-func (v *vit) pool(x *G.Node) *G.Node {
-	if v.cfg.Pool == "tok" {
-		x = v.blocks.Forward(x, nn.NoMask, nil, func(x *G.Node) *G.Node { return nn.Token(x, 0) }) // (B, W)
-		return v.lnPost.Forward(x)
-	}
-	x = v.blocks.Forward(x, nn.NoMask, nil, nil)
-	if v.mapPool != nil {
-		return v.lnPost.Forward(v.mapPool.forward(x))
-	}
-	if v.cfg.NormAfterPool {
-		return v.lnPost.Forward(nn.Mean(x, v.classTokens()))
-	}
-	return nn.Mean(v.lnPost.Forward(x), v.classTokens())
+// Resized implements [Resizer].
+func (c ViT) Resized(size [2]int) Config {
+	c.ImageSize = size
+	return c
 }
 
-// classTokens is how many tokens precede the patches.
-func (v *vit) classTokens() int {
-	if v.classEmbedding == nil {
+// Positions implements [Resizer].
+func (c ViT) Positions() (param string, grid [2]int, prefix int) {
+	return "visual.positional_embedding", c.Grid(), c.prefix()
+}
+
+func (c ViT) patches() int { return c.Grid()[0] * c.Grid()[1] }
+
+// prefix is how many tokens precede the patches.
+func (c ViT) prefix() int {
+	if c.NoClassToken {
 		return 0
 	}
 	return 1
 }
 
-func (v *vit) params() []*Param {
-	var ps []*Param
+// Validate implements [Config].
+func (c ViT) Validate() error {
+	if err := checkTransformer(c.ImageSize, c.PatchSize, c.Width, c.Layers, c.Heads, c.EmbedDim, c.MLPRatio, c.NormEps, c.Activation); err != nil {
+		return err
+	}
+	if err := enum.Valid(c.Pool, poolNames()); err != nil {
+		return invalid("Pool", "%w", err)
+	}
+	switch {
+	case c.Pool == PoolClass && c.NoClassToken:
+		return invalid("Pool", "is tok, but NoClassToken is set")
+	case c.Pool == PoolMap && (c.PoolQueries < 1 || c.PoolQueries > maxDim):
+		return invalid("PoolQueries", "is %d, want 1 or more", c.PoolQueries)
+	case c.Pool == PoolMap && (c.PoolHeads < 1 || c.EmbedDim%c.PoolHeads != 0):
+		return invalid("PoolHeads", "is %d, want a divisor of EmbedDim %d", c.PoolHeads, c.EmbedDim)
+	case c.Pool != PoolMap && c.PoolQueries != 0:
+		return invalid("PoolQueries", "is %d, but Pool is %s", c.PoolQueries, c.Pool)
+	case c.Pool != PoolMap && c.PoolHeads != 0:
+		return invalid("PoolHeads", "is %d, but Pool is %s", c.PoolHeads, c.Pool)
+	}
+	return nil
+}
+
+func (c ViT) blocks() nn.TransformerConfig {
+	return nn.TransformerConfig{
+		Width: c.Width, Layers: c.Layers, Heads: c.Heads, MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio),
+		Activation: c.Activation, NormEps: c.NormEps, Names: nn.CLIPNames(),
+	}
+}
+
+// MultiplyAdds implements [nn.Coster].
+func (c ViT) MultiplyAdds() float64 {
+	tokens, width, dim := float64(c.Dims().Tokens), float64(c.Width), float64(c.EmbedDim)
+	blocks := c.blocks()
+	n := float64(c.patches())*float64(3*c.PatchSize*c.PatchSize)*width + blocks.MultiplyAdds(c.Dims().Tokens)
+	if c.Pool == PoolMap {
+		// Keys and values of each token, and one query, which alone gives a feature.
+		n += 2*tokens*width*dim + dim*dim + 2*tokens*dim + dim*dim
+		width = dim
+	}
+	return n + width*dim
+}
+
+type vit struct {
+	cfg            ViT
+	patchEmbed     *nn.Param // visual.conv1.weight (W, 3, patch, patch)
+	classEmbedding *nn.Param // (W); nil without class token
+	posEmbed       *nn.Param // (L, W)
+	lnPre          *nn.LayerNorm
+	blocks         *nn.Transformer
+	mapPool        *mapPool // nil unless Pool is PoolMap
+	lnPost         *nn.LayerNorm
+	proj           *nn.Param // (W, D); (D, D) after mapPool
+}
+
+// New implements [Config].
+func (c ViT) New() (Tower, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	scale := 1 / math.Sqrt(float64(c.Width))
+	fanIn := float64(3 * c.PatchSize * c.PatchSize)
+	pooled := c.Width
+	if c.Pool == PoolMap {
+		pooled = c.EmbedDim
+	}
+	v := &vit{
+		cfg:        c,
+		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
+		posEmbed:   nn.NewParam("visual.positional_embedding", c.Dims().Tokens, c.Width).Normal(scale),
+		blocks:     nn.NewTransformer("visual.transformer", c.blocks()),
+		lnPost:     nn.NewLayerNorm("visual.ln_post", pooled, c.NormEps),
+		proj:       nn.NewParam("visual.proj", pooled, c.EmbedDim).Normal(scale),
+	}
+	if !c.NoClassToken {
+		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(scale)
+	}
+	if c.Pool == PoolMap {
+		v.mapPool = newMapPool(c)
+	}
+	if !c.NoLnPre {
+		v.lnPre = nn.NewLayerNorm("visual.ln_pre", c.Width, c.NormEps)
+	}
+	return v, nil
+}
+
+func (v *vit) Config() Config { return v.cfg }
+
+func (v *vit) Patches() int { return v.cfg.patches() }
+
+func (v *vit) Forward(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: forward")
+	in.check(v.cfg.ImageSize)
+	g := in.Pixels.Graph()
+	x := nn.PatchEmbed(in.Pixels, v.patchEmbed, nil) // (B, P, W)
+	if v.classEmbedding != nil {
+		x = nn.Prepend(v.classEmbedding.Node(g), x) // (B, 1+P, W)
+	}
+	x = nn.AddPositions(x, v.posEmbed.Node(g))
+	if in.Keep != nil {
+		x = nn.Keep(x, in.Keep, v.cfg.prefix()) // (B, 1+K, W)
+	}
+	if v.lnPre != nil {
+		x = v.lnPre.Forward(x)
+	}
+	x = v.blocks.Forward(x, nn.NoMask, nil, v.pick()) // (B, L, W), of the class token (B, W)
+	x = v.pool(x)                                     // (B, W), by attention (B, D)
+	return nn.MatMul(x, v.proj.Node(g)), nil          // (B, D)
+}
+
+// pick is what the last block computes of all tokens: where the class token is the
+// feature, only that.
+func (v *vit) pick() func(*G.Node) *G.Node {
+	if v.cfg.Pool != PoolClass {
+		return nil
+	}
+	return func(x *G.Node) *G.Node { return nn.Token(x, 0) }
+}
+
+// pool reduces the blocks' output to one vector and applies ln_post.
+func (v *vit) pool(x *G.Node) *G.Node {
+	switch {
+	case v.cfg.Pool == PoolMap:
+		return v.lnPost.Forward(v.mapPool.forward(x))
+	case v.cfg.Pool == PoolMean && v.cfg.NormAfterPool:
+		return v.lnPost.Forward(nn.Mean(x, v.cfg.prefix()))
+	case v.cfg.Pool == PoolMean:
+		return nn.Mean(v.lnPost.Forward(x), v.cfg.prefix())
+	}
+	return v.lnPost.Forward(x)
+}
+
+func (v *vit) Params() []*nn.Param {
+	var ps []*nn.Param
 	if v.classEmbedding != nil {
 		ps = append(ps, v.classEmbedding)
 	}
@@ -110,10 +245,7 @@ func (v *vit) params() []*Param {
 	return append(ps, v.lnPost.Params()...)
 }
 
-// linears lists the layers that take adapters of low rank.
-func (v *vit) linears() []*nn.Linear {
-	if v.mapPool != nil {
-		return append(v.blocks.Linears(), v.mapPool.out)
-	}
-	return v.blocks.Linears()
+func (v *vit) Depth(param string) int {
+	return nn.Depth(param, "visual.transformer.resblocks.", v.cfg.Layers,
+		"visual.conv1.", "visual.class_embedding", "visual.positional_embedding", "visual.ln_pre.")
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
@@ -72,12 +73,10 @@ func (c *trainCommand) architecture() (func(tokenizer.Tokenizer) (encoder.Config
 		return nil, wrong("no --arch %s%s; there are %v, and files of one's own, .json", c.Arch, nearest(c.Arch, names), names)
 	}
 	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
-		cfg, published := encoder.ConfigByName(c.Arch)
-		if !published {
-			return compact(c.Arch, tok), nil
+		if cfg, published := encoder.ConfigFor(c.Arch, tok); published {
+			return cfg, nil
 		}
-		cfg.Text.VocabSize = tok.VocabSize()
-		return cfg, nil
+		return compact(c.Arch, tok), nil
 	}, nil
 }
 
@@ -89,16 +88,16 @@ func compact(arch string, tok tokenizer.Tokenizer) encoder.Config {
 		side, patch, width, depth, heads = 64, 8, 192, 6, 6
 	}
 	return encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{side, side}, PatchSize: patch, Width: width, Layers: depth, Heads: heads, EmbedDim: width,
-			Activation: "quick_gelu", Pool: "avg", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolMean, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 32, VocabSize: tok.VocabSize(), Width: width, Layers: (depth + 1) / 2, Heads: heads, EmbedDim: width,
-			Activation: "quick_gelu", Mask: "padding", Pool: "mean", EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskPadding, Pool: text.PoolMean, EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{side, side}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{side, side}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
 		},
 	}

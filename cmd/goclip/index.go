@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/index"
 )
 
@@ -39,24 +36,15 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := writable(c.Out); err != nil {
 		return err
 	}
-	photos := index.Of(m)
-	var failed error
-	f, err := eval.Embed(s, m, s.watch("index", set), func(p dataset.Pair, row *encoder.Embeddings) {
-		if failed == nil {
-			failed = photos.Add([]index.Entry{{Key: p.Key, Meta: p.Caption}}, row)
-		}
-	})
+	photos, skipped, err := index.Build(s, m, s.watch("index", set))
 	if err != nil {
 		return input(err)
 	}
-	if failed != nil {
-		return failed
-	}
-	s.leftOut(f.Skipped)
+	s.leftOut(skipped)
 	if err := photos.Save(c.Out); err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(f.Skipped)}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d pictures, %d left out\n", c.Out, photos.Len(), len(f.Skipped))
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d pictures, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

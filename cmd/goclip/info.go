@@ -72,7 +72,7 @@ func (c *infoCommand) model(s *session, m *encoder.Model) error {
 		"kind": "model", "parameters": n, "vision": cfg.Vision, "text": cfg.Text, "preprocess": cfg.Preprocess,
 		"tokenizer": vocabulary, "params": params,
 	}, func(w io.Writer) {
-		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.Vision.EmbedDim)
+		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.EmbedDim())
 		fmt.Fprintf(w, "pictures: %+v\n", cfg.Vision)
 		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
 		fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)

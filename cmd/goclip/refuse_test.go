@@ -52,7 +52,7 @@ func TestBadUse(t *testing.T) {
 		{misuse, "--checkpoint-every 1000, --keep 0, want 1 or more", train("--keep", "0")},
 		{misuse, "--checkpoint-every -3, --keep 3, want 1 or more", train("--checkpoint-every=-3")},
 		{misuse, "--max-bad -1, want 1 or more", train("--max-bad=-1")},
-		{misuse, "--vocab 3: text: VocabSize is 3, want at least", train("--vocab", "3", "--batch-size", "2")},
+		{misuse, "--vocab 3: tokenizer: VocabSize is 3, want at least", train("--vocab", "3", "--batch-size", "2")},
 		{misuse, "train: WeightDecay is -1, want 0 or more", train("--weight-decay=-1", "--batch-size", "2")},
 		{misuse, `no --arch ViT-B-31, did you mean "ViT-B-32"?`, train("--arch", "ViT-B-31", "--batch-size", "2")},
 		{misuse, "--lora-rank 4 needs a model to adapt: --from", train("--lora-rank", "4", "--batch-size", "2")},

@@ -28,7 +28,7 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 		code   int
 	}{{syscall.SIGINT, interrupted}, {syscall.SIGTERM, interrupted}, {syscall.SIGKILL, -1}} {
 		out := filepath.Join(t.TempDir(), "stopped")
-		cmd := program(t, flags(out, 1<<40)...)
+		cmd := program(t, flags(out, 1<<30)...)
 		var said bytes.Buffer
 		cmd.Stderr = &said
 		check(t, cmd.Start())

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/train"
 )
@@ -121,7 +122,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 		Steps: steps, Test: exam.of(model), TestEvery: c.testEvery(set.Len(), steps),
 		Batches: dataset.BatchOptions{
 			Size: c.BatchSize, Shuffle: true, Seed: c.Seed,
-			Augment: c.augment(model.Config().Vision.ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
+			Augment: c.augment(model.Config().Vision.Dims().ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
 		},
 		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
 		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},
@@ -286,11 +287,11 @@ func (c *trainCommand) augment(size [2]int) dataset.Augment {
 		name   string
 		change dataset.Augment
 	}{
-		{"flip", dataset.Flip(0.5)},
-		{"crop", dataset.RandomResizedCrop(size[1], size[0], [2]float64{c.CropScale, 1}, [2]float64{3. / 4, 4. / 3})},
-		{"pad", dataset.PadAndCrop(max(1, size[0]/8))},
-		{"color", dataset.ColorJitter(0.3, 0.3, 0.3, 0.05)},
-		{"grey", dataset.Grey(0.1)},
+		{"flip", augment.Flip(0.5)},
+		{"crop", augment.RandomResizedCrop(size[1], size[0], [2]float64{c.CropScale, 1}, [2]float64{3. / 4, 4. / 3})},
+		{"pad", augment.PadAndCrop(max(1, size[0]/8))},
+		{"color", augment.ColorJitter(0.3, 0.3, 0.3, 0.05)},
+		{"grey", augment.Grey(0.1)},
 	} {
 		if slices.Contains(c.Augment, step.name) {
 			chain = append(chain, step.change)
@@ -299,5 +300,5 @@ func (c *trainCommand) augment(size [2]int) dataset.Augment {
 	if chain == nil {
 		return nil
 	}
-	return dataset.Chain(chain...)
+	return augment.Chain(chain...)
 }

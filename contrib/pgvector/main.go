@@ -1,6 +1,6 @@
-// Search-pgvector keeps the embeddings of pictures in PostgreSQL with the
-// extension pgvector, for sets that several machines fill and search, and finds
-// pictures there by words.
+// Pgvector keeps the embeddings of pictures in PostgreSQL with the extension
+// pgvector, for sets that several machines fill and search, and finds pictures
+// there by words.
 //
 //	go run ./examples/train                    # makes goclip-toy, in the root of goclip
 //	cd contrib/pgvector
@@ -20,7 +20,7 @@ import (
 	"os/signal"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/examples/internal/pictures"
+	"github.com/goclip/goclip/index"
 )
 
 type options struct {
@@ -54,17 +54,17 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer model.Close()
-	set, err := pictures.Open(o.data)
+	pictures, err := openSet(o.data)
 	if err != nil {
 		return err
 	}
-	defer set.Close()
+	defer pictures.close()
 	t, err := open(ctx, o.db, model)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
-	if err := fill(ctx, t, model, set); err != nil {
+	if err := fill(ctx, t, model, pictures); err != nil {
 		return err
 	}
 	words, err := model.EncodeTexts(ctx, o.queries...)
@@ -85,13 +85,13 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 // fill embeds what is new in the set or has changed, and deletes what is gone.
-func fill(ctx context.Context, t *table, model *encoder.Model, set *pictures.Set) error {
+func fill(ctx context.Context, t *table, model *encoder.Model, pictures *set) error {
 	known, err := t.entries(ctx)
 	if err != nil {
 		return err
 	}
 	var todo []string
-	for _, e := range set.Entries() {
+	for _, e := range pictures.entries() {
 		if meta, ok := known[e.Key]; !ok || meta != e.Meta {
 			todo = append(todo, e.Key)
 		}
@@ -104,7 +104,7 @@ func fill(ctx context.Context, t *table, model *encoder.Model, set *pictures.Set
 	if err := t.remove(ctx, gone); err != nil {
 		return err
 	}
-	return set.Embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
+	return pictures.embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
 		return t.upsert(ctx, entries, e)
 	})
 }

@@ -12,10 +12,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/examples/internal/exampletest"
-	"github.com/goclip/goclip/examples/internal/pictures"
+	"github.com/goclip/goclip/index"
 )
 
 // server is a database with pgvector, which `.ci/run pgvector` starts. Without it
@@ -33,11 +32,11 @@ func server(t *testing.T) string {
 func fresh(t *testing.T, model *encoder.Model) *table {
 	t.Helper()
 	x, err := open(context.Background(), server(t), model)
-	exampletest.Check(t, err)
+	check(t, err)
 	t.Cleanup(func() {
 		_, err := x.conn.Exec(context.Background(), "DROP TABLE "+x.name)
-		exampletest.Check(t, err)
-		exampletest.Check(t, x.close())
+		check(t, err)
+		check(t, x.close())
 	})
 	return x
 }
@@ -45,7 +44,7 @@ func fresh(t *testing.T, model *encoder.Model) *table {
 func load(t *testing.T, dir string) *encoder.Model {
 	t.Helper()
 	m, err := encoder.Load(dir, nil)
-	exampletest.Check(t, err)
+	check(t, err)
 	t.Cleanup(func() { m.Close() })
 	return m
 }
@@ -55,42 +54,42 @@ func load(t *testing.T, dir string) *encoder.Model {
 // found, through the approximate index.
 func TestNearestAreExact(t *testing.T) {
 	ctx := context.Background()
-	model := load(t, exampletest.Model(t, 1))
+	model := load(t, randomModel(t, 1))
 	x := fresh(t, model)
-	set, err := pictures.Open("")
-	exampletest.Check(t, err)
-	exampletest.Check(t, fill(ctx, x, model, set))
+	drawn, err := openSet("")
+	check(t, err)
+	check(t, fill(ctx, x, model, drawn))
 	exact, queries := index.Of(model), (*encoder.Embeddings)(nil)
 	var keys []string
-	for _, e := range set.Entries() {
+	for _, e := range drawn.entries() {
 		keys = append(keys, e.Key)
 	}
-	exampletest.Check(t, set.Embed(ctx, model, keys, func(entries []index.Entry, e *encoder.Embeddings) error {
+	check(t, drawn.embed(ctx, model, keys, func(entries []index.Entry, e *encoder.Embeddings) error {
 		queries = e
 		return exact.Add(entries, e)
 	}))
 	_, err = x.conn.Exec(ctx, "ANALYZE "+x.name)
-	exampletest.Check(t, err)
+	check(t, err)
 	_, err = x.conn.Exec(ctx, "SET enable_seqscan = off")
-	exampletest.Check(t, err)
+	check(t, err)
 	var plan string
 	rows, err := x.conn.Query(ctx, "EXPLAIN SELECT key FROM "+x.name+" ORDER BY embedding <=> (SELECT embedding FROM "+x.name+" LIMIT 1) LIMIT 3")
-	exampletest.Check(t, err)
+	check(t, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	exampletest.Check(t, err)
+	check(t, err)
 	if plan = strings.Join(lines, "\n"); !strings.Contains(plan, "_hnsw") {
 		t.Errorf("the search does not use the index:\n%s", plan)
 	}
 	found, all := 0, 0
 	for i := range queries.N {
 		want, err := exact.Search(queries.Row(i), exact.Len(), nil)
-		exampletest.Check(t, err)
+		check(t, err)
 		score := make(map[string]float64, len(want))
 		for _, h := range want {
 			score[h.Key] = h.Score
 		}
 		got, err := x.search(ctx, queries.Row(i), 10)
-		exampletest.Check(t, err)
+		check(t, err)
 		if len(got) != 10 {
 			t.Fatalf("query %d: %d hits, want 10", i, len(got))
 		}
@@ -112,25 +111,25 @@ func TestNearestAreExact(t *testing.T) {
 // TestFollowsTheFolder: a second run embeds what is new, and deletes what is gone.
 func TestFollowsTheFolder(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
-	db, path := server(t), exampletest.Model(t, 2)
+	db, path := server(t), randomModel(t, 2)
 	fresh(t, load(t, path))
-	set, err := dataset.Shapes{}.Known(3)
-	exampletest.Check(t, err)
+	set, err := shapes.Set{}.Known(3)
+	check(t, err)
 	write := func(name string, i int) {
 		p, err := set.At(i).Pair(0)
-		exampletest.Check(t, err)
+		check(t, err)
 		f, err := os.Create(filepath.Join(dir, name))
-		exampletest.Check(t, err)
+		check(t, err)
 		defer f.Close()
-		exampletest.Check(t, png.Encode(f, p.Image))
+		check(t, png.Encode(f, p.Image))
 	}
 	write("a.png", 0)
 	write("it's \"b\".png", 1)
 	o := options{model: path, data: dir, db: db, k: 5, queries: []string{"a star"}}
 	found := func(want ...string) {
 		t.Helper()
-		said, err := exampletest.Stdout(t, func() error { return run(ctx, o) })
-		exampletest.Check(t, err)
+		said, err := stdout(t, func() error { return run(ctx, o) })
+		check(t, err)
 		if n := strings.Count(said, "\n  "); n != len(want) {
 			t.Errorf("%d hits, want %d:\n%s", n, len(want), said)
 		}
@@ -141,21 +140,21 @@ func TestFollowsTheFolder(t *testing.T) {
 		}
 	}
 	found("a.png", "it's \"b\".png")
-	exampletest.Check(t, os.Remove(filepath.Join(dir, "a.png")))
+	check(t, os.Remove(filepath.Join(dir, "a.png")))
 	write("c.png", 2)
 	found("it's \"b\".png", "c.png")
 }
 
 func TestRefuses(t *testing.T) {
 	ctx := context.Background()
-	path, gone := exampletest.Model(t, 3), filepath.Join(t.TempDir(), "gone")
-	exampletest.Fails(t, gone, run(ctx, options{model: gone}))
-	exampletest.Fails(t, gone, run(ctx, options{model: path, data: gone}))
-	exampletest.Fails(t, gone, run(ctx, options{model: path, db: "host=" + gone}))
-	exampletest.Fails(t, "cannot parse", run(ctx, options{model: path, db: "postgres://%"}))
+	path, gone := randomModel(t, 3), filepath.Join(t.TempDir(), "gone")
+	fails(t, gone, run(ctx, options{model: gone}))
+	fails(t, gone, run(ctx, options{model: path, data: gone}))
+	fails(t, gone, run(ctx, options{model: path, db: "host=" + gone}))
+	fails(t, "cannot parse", run(ctx, options{model: path, db: "postgres://%"}))
 	x := fresh(t, load(t, path))
 	for _, k := range []int{0, 1001} {
 		_, err := x.search(ctx, make([]float32, 8), k)
-		exampletest.Fails(t, fmt.Sprint(k, " hits, want 1 to 1000"), err)
+		fails(t, fmt.Sprint(k, " hits, want 1 to 1000"), err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	pgxvector "github.com/pgvector/pgvector-go/pgx"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/index"
 )
 
 // table holds the embeddings of one model. Its name ends in the beginning of the
@@ -27,7 +28,7 @@ func open(ctx context.Context, db string, model *encoder.Model) (*table, error) 
 		return nil, err
 	}
 	t := &table{conn, pgx.Identifier{fmt.Sprintf("goclip_%.12s", model.Fingerprint())}.Sanitize()}
-	if err := t.create(ctx, model.Config().Vision.EmbedDim); err != nil {
+	if err := t.create(ctx, model.Config().Vision.Dims().EmbedDim); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("table %s: %w", t.name, err)
 	}

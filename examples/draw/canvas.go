@@ -3,11 +3,13 @@ package main
 import (
 	"image"
 	"image/color"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/goclip/goclip/internal/parallel"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -106,12 +108,12 @@ func (c *canvas) pixels(pictures *G.Node, views []view) *G.Node {
 		Name:  "canvas",
 		Shape: tensor.Shape{n * len(views), 3, c.side, c.side},
 		Forward: func(y []float32, x nn.Inputs) {
-			parallel.For(n*len(views), func(i int) {
+			onAllCores(n*len(views), func(i int) {
 				c.paint(y[i*each:][:each], doubles(x.F32(0)[i/len(views)*p:][:p]), views[i%len(views)])
 			})
 		},
 		Backward: []nn.Pullback{nn.Back(func(dx []float32, x nn.Inputs, _, dy []float32) {
-			parallel.For(n, func(i int) {
+			onAllCores(n, func(i int) {
 				grad, params := make([]float64, p), doubles(x.F32(0)[i*p:][:p])
 				for k, v := range views {
 					c.back(grad, params, v, dy[(i*len(views)+k)*each:][:each])
@@ -122,6 +124,23 @@ func (c *canvas) pixels(pictures *G.Node, views []view) *G.Node {
 			})
 		})},
 	}, pictures)
+}
+
+// onAllCores calls f for each of n pictures. Each writes a place of its own, so
+// the order of the calls does not matter.
+func onAllCores(n int, f func(i int)) {
+	var next atomic.Int64
+	var cores sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		cores.Add(1)
+		go func() {
+			defer cores.Done()
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		}()
+	}
+	cores.Wait()
 }
 
 func doubles(x []float32) []float64 {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/prompt"
 	"github.com/goclip/goclip/examples/internal/sheet"
@@ -46,7 +46,7 @@ func candidates(prompts []string) []string {
 			}
 		}
 	}
-	for _, c := range (dataset.Shapes{}).Classes() {
+	for _, c := range (shapes.Set{}).Classes() {
 		add("a " + c)
 	}
 	add(prompts...)

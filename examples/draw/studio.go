@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/vision"
 )
 
 // studio is the graph with its inputs. It is the one tensor that the solver sees.
@@ -33,9 +34,10 @@ func (s *studio) Grad() (G.Value, error) { return s.grad.Value(), nil }
 
 func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, seed uint64) (*studio, error) {
 	cfg := model.Config()
-	side := cfg.Vision.ImageSize[0]
-	if cfg.Vision.ImageSize[1] != side {
-		return nil, fmt.Errorf("draw: the model sees pictures of %v, want a square", cfg.Vision.ImageSize)
+	seen := cfg.Vision.Dims().ImageSize
+	side := seen[0]
+	if seen[1] != side {
+		return nil, fmt.Errorf("draw: the model sees pictures of %v, want a square", seen)
 	}
 	p, b := size(blobs), n*looks
 	s := &studio{n: n, prompts: prompts.N, rng: rand.New(rand.NewPCG(seed, 0xd4a3)), canvas: canvas{blobs: blobs, side: side}, views: make([]view, looks)}
@@ -61,7 +63,7 @@ func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, 
 	if pixels, err = G.Add(pixels, leaf("offset", offset)); err != nil {
 		return nil, err
 	}
-	features, err := model.Vision().Forward(pixels) // (N·V, D)
+	features, err := model.Vision().Forward(vision.Input{Pixels: pixels}) // (N·V, D)
 	if err != nil {
 		return nil, err
 	}

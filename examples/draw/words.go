@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 )
 
 // twenty are the prompts of the proof.
@@ -18,7 +18,7 @@ var twenty = []string{
 
 // templates are those of the drawn set, for prompts that bring their article.
 func templates() []string {
-	t := dataset.Shapes{}.Templates()
+	t := shapes.Set{}.Templates()
 	for i := range t {
 		t[i] = strings.Replace(t[i], "a {}", "{}", 1)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/toy"
 	"github.com/goclip/goclip/train"
@@ -61,14 +63,14 @@ func (s *sets) Close() {
 // drawn is the default: all combinations of colours and shapes, without those of
 // two shapes, whose names the model never reads.
 func drawn(steps int, seed uint64) (*sets, error) {
-	shapes, fresh := dataset.Shapes{Size: toy.Side, Seed: seed}, dataset.Shapes{Size: toy.Side, Seed: seed + 1}
-	s := &sets{classes: shapes.Classes(), templates: shapes.Templates(), context: 24, lr: 2e-3}
+	set, fresh := shapes.Set{Size: toy.Side, Seed: seed}, shapes.Set{Size: toy.Side, Seed: seed + 1}
+	s := &sets{classes: set.Classes(), templates: set.Templates(), context: 24, lr: 2e-3}
 	for _, c := range s.classes {
 		if strings.HasSuffix(c, "star") || strings.HasSuffix(c, "heart") {
 			s.held = append(s.held, c)
 		}
 	}
-	all, err := shapes.Train(2 * steps * batchSize)
+	all, err := set.Train(2 * steps * batchSize)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func drawn(steps int, seed uint64) (*sets, error) {
 
 // files is a labelled set of the user's. Where held is "", every second class is.
 func files(data, test, held string) (_ *sets, err error) {
-	s := &sets{templates: []string{"a photo of a {}"}, context: 32, lr: 1e-3, augment: dataset.Chain(dataset.Flip(0.5), dataset.PadAndCrop(4))}
+	s := &sets{templates: []string{"a photo of a {}"}, context: 32, lr: 1e-3, augment: augment.Chain(augment.Flip(0.5), augment.PadAndCrop(4))}
 	defer func() {
 		if err != nil {
 			s.Close()

@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/examples/internal/exampletest"
 )
 
 // TestOneIsRight: of the candidates of a trial one has the right figure, in a
 // place that changes, and the trials ask for every known combination.
 func TestOneIsRight(t *testing.T) {
-	set, err := dataset.Shapes{Seed: 17}.Known(trials * stride)
+	set, err := shapes.Set{Seed: 17}.Known(trials * stride)
 	exampletest.Check(t, err)
 	asked := map[string]bool{}
 	for trial := range trials {

@@ -6,6 +6,7 @@ import (
 	"image"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/sheet"
 )
@@ -24,7 +25,7 @@ const (
 // caption, and the right one of their captions for the picture. The others show
 // a figure of another colour or another shape, so that only one is right.
 func measure(ctx context.Context, model *encoder.Model) (*sheet.Sheet, error) {
-	set, err := dataset.Shapes{Seed: 17}.Known(trials * stride)
+	set, err := shapes.Set{Seed: 17}.Known(trials * stride)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ type objective struct {
 
 func newObjective(m *encoder.Model) (*objective, error) {
 	g := G.NewGraph()
-	shape := G.WithShape(batchSize, m.Config().Vision.EmbedDim)
+	shape := G.WithShape(batchSize, m.Config().Vision.Dims().EmbedDim)
 	o := &objective{
 		images: G.NewMatrix(g, tensor.Float32, shape, G.WithName("images")),
 		texts:  G.NewMatrix(g, tensor.Float32, shape, G.WithName("texts")),

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/scaling"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
@@ -132,16 +133,16 @@ func (s *study) params(z size) (int, error) {
 
 func (s *study) config(z size) encoder.Config {
 	return encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{side, side}, PatchSize: 8, Width: z.width, Layers: z.layers, Heads: heads(z.width), EmbedDim: z.width,
-			Activation: "quick_gelu", Pool: "avg", NoClassToken: true, NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolMean, NoClassToken: true, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: s.sets.context, VocabSize: s.tok.VocabSize(), Width: z.width, Layers: 1, Heads: heads(z.width), EmbedDim: z.width,
-			Activation: "quick_gelu", Mask: "padding", Pool: "mean", EOSTokenID: int32(s.tok.VocabSize() - 1), NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskPadding, Pool: text.PoolMean, EOSTokenID: int32(s.tok.VocabSize() - 1), NormEps: 1e-5,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{side, side}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{side, side}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
 		},
 	}

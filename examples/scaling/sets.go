@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/tokenizer"
 )
 
@@ -37,14 +39,14 @@ func (s *sets) Close() {
 
 // drawn is the embedded set: no two of its pictures are alike.
 func drawn(seed uint64) (*sets, error) {
-	shapes := dataset.Shapes{Size: side, Seed: seed, Relations: 0.5}
-	others := shapes
+	set := shapes.Set{Size: side, Seed: seed, Relations: 0.5}
+	others := set
 	others.Seed = ^seed
 	held, err1 := others.Train(1024)
-	test, err2 := shapes.Known(1120)
+	test, err2 := set.Known(1120)
 	return &sets{
-		name: fmt.Sprintf("drawn, seed %d", seed), title: "pictures that the library draws", pool: shapes.Train, available: 1 << 30, held: held, test: test, groups: "caption",
-		classes: shapes.Classes(), templates: shapes.Templates(), context: 24, lr: 2e-3,
+		name: fmt.Sprintf("drawn, seed %d", seed), title: "pictures that the library draws", pool: set.Train, available: 1 << 30, held: held, test: test, groups: "caption",
+		classes: set.Classes(), templates: set.Templates(), context: 24, lr: 2e-3,
 	}, errors.Join(err1, err2)
 }
 
@@ -56,7 +58,7 @@ func files(data, test string, seed uint64) (*sets, error) {
 	}
 	s := &sets{
 		name: data + ", tested on " + test, title: filepath.Base(data), classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: "label", context: 32, lr: 1e-3, augment: dataset.Flip(0.5), close: []*dataset.Set{training},
+		groups: "label", context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
 	}
 	held, err := dataset.Open(test, nil)
 	if err != nil {

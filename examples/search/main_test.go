@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/examples/internal/exampletest"
 )
 
@@ -36,7 +36,7 @@ func folder(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
 	exampletest.Check(t, os.Mkdir(filepath.Join(dir, "more"), 0o777))
-	set, err := dataset.Shapes{Seed: 5}.Known(n)
+	set, err := shapes.Set{Seed: 5}.Known(n)
 	exampletest.Check(t, err)
 	for i := range n {
 		p, err := set.At(i).Pair(0)

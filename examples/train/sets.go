@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/examples/internal/toy"
 )
 
@@ -51,18 +53,18 @@ func open(data, testData string, steps int, relations float64, seed uint64) (*se
 
 // drawn is the embedded default: pictures that the library draws, no two alike.
 func drawn(steps int, relations float64, seed uint64) (*sets, error) {
-	shapes := dataset.Shapes{Size: toy.Side, Seed: seed, Relations: relations}
-	training, err1 := shapes.Train(steps * batchSize)
-	known, err2 := shapes.Known(1120)
-	unseen, err3 := shapes.Unseen(560)
+	set := shapes.Set{Size: toy.Side, Seed: seed, Relations: relations}
+	training, err1 := set.Train(steps * batchSize)
+	known, err2 := set.Known(1120)
+	unseen, err3 := set.Unseen(560)
 	s := &sets{
 		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
-		classes: shapes.Classes(), templates: shapes.Templates(), groups: "label", context: 24, lr: 2e-3,
+		classes: set.Classes(), templates: set.Templates(), groups: "label", context: 24, lr: 2e-3,
 	}
 	var err4 error
 	if relations > 0 {
 		s.lr = 1e-3
-		s.couples, err4 = shapes.Couples(560)
+		s.couples, err4 = set.Couples(560)
 	}
 	return s, errors.Join(err1, err2, err3, err4)
 }
@@ -75,7 +77,7 @@ func files(data, testData string) (*sets, error) {
 	}
 	s := &sets{
 		train: training, classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: "label", context: 32, lr: 1e-3, augment: dataset.Flip(0.5), close: []*dataset.Set{training},
+		groups: "label", context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
 	}
 	if testData != "" {
 		set, err := dataset.Open(testData, nil)

@@ -55,7 +55,7 @@ func written(t *testing.T, out string) {
 	check(t, err)
 	e, err := m.EncodeTexts(context.Background(), "a red circle")
 	check(t, err)
-	if e.N != 1 || e.Dim != m.Config().Text.EmbedDim {
+	if e.N != 1 || e.Dim != m.Config().Text.Dims().EmbedDim {
 		t.Errorf("an embedding of %d×%d", e.N, e.Dim)
 	}
 	check(t, m.Close())

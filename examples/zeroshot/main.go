@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/sheet"
 	"github.com/goclip/goclip/vision"
@@ -38,7 +39,7 @@ func main() {
 
 func run(ctx context.Context, path, template, out, labels string, args []string) error {
 	if labels == "" {
-		labels = strings.Join(dataset.Shapes{}.Classes(), ",")
+		labels = strings.Join(shapes.Set{}.Classes(), ",")
 	}
 	model, err := encoder.Load(path, nil)
 	if err != nil {
@@ -91,7 +92,7 @@ func load(args []string) ([]dataset.Pair, error) {
 }
 
 func drawn(n int) ([]dataset.Pair, error) {
-	set, err := dataset.Shapes{Seed: 7}.Unseen(n)
+	set, err := shapes.Set{Seed: 7}.Unseen(n)
 	if err != nil {
 		return nil, err
 	}

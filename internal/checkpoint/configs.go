@@ -1,42 +1,63 @@
 package checkpoint
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
 
 // ConfigByName returns a model of open_clip's published configurations
 // (src/open_clip/model_configs at 89fb801), by its name there. It covers those
-// whose towers are this module's own: no timm, Hugging Face or CoCa towers, no
-// layer scale. Pictures are prepared as PreprocessCfg's defaults say; some sets
+// whose towers this module has. Pictures are prepared as PreprocessCfg's defaults say; some sets
 // of weights were trained with other means, and their checkpoints say so.
 func ConfigByName(name string) (Spec, bool) {
-	for _, m := range published() {
-		if m.name == name {
-			return m.spec(false), true
-		}
-		if m.quick && m.name+"-quickgelu" == name {
-			return m.spec(true), true
+	spec, ok := allPublished()[name]
+	if !ok {
+		return Spec{}, false
+	}
+	return spec(), true
+}
+
+// allPublished are the families' configurations, by name.
+func allPublished() map[string]func() Spec {
+	all := map[string]func() Spec{}
+	for _, family := range []map[string]func() Spec{publishedCLIP(), publishedSigLIP()} {
+		maps.Copy(all, family)
+	}
+	return all
+}
+
+func publishedCLIP() map[string]func() Spec {
+	all := map[string]func() Spec{}
+	for _, m := range publications() {
+		all[m.name] = func() Spec { return m.spec(false) }
+		if m.quick {
+			all[m.name+"-quickgelu"] = func() Spec { return m.spec(true) }
 		}
 	}
-	return Spec{}, false
+	return all
+}
+
+// SetVocabulary changes the size of the vocabulary and, where it is read, the end
+// token, for a model that is to be trained with another tokenizer.
+func (s *Spec) SetVocabulary(size int, end int32) {
+	t, ok := s.Text.(text.Transformer)
+	if !ok {
+		return
+	}
+	t.VocabSize = size
+	if t.EOSTokenID != 0 {
+		t.EOSTokenID = end
+	}
+	s.Text = t
 }
 
 // ConfigNames lists the names that [ConfigByName] knows, sorted.
-func ConfigNames() []string {
-	var names []string
-	for _, m := range published() {
-		names = append(names, m.name)
-		if m.quick {
-			names = append(names, m.name+"-quickgelu")
-		}
-	}
-	slices.Sort(names)
-	return names
-}
+func ConfigNames() []string { return slices.Sorted(maps.Keys(allPublished())) }
 
 // publication is one line of open_clip's configurations.
 type publication struct {
@@ -54,14 +75,14 @@ type tower struct {
 	layers      int
 	heads       int
 	mlp         float64 // over width, 0 for 4
-	stages      []int   // of a ResNet
+	stages      [4]int  // of a ResNet
 }
 
-func published() []publication {
+func publications() []publication {
 	vit := func(size, patch, width, layers, heads int) tower {
 		return tower{size: size, patch: patch, width: width, layers: layers, heads: heads}
 	}
-	resnet := func(size, width int, stages ...int) tower {
+	resnet := func(size, width int, stages [4]int) tower {
 		return tower{size: size, width: width, heads: width / 2, stages: stages}
 	}
 	txt := func(width, layers int) tower { return tower{width: width, layers: layers, heads: width / 64} }
@@ -71,11 +92,11 @@ func published() []publication {
 	}
 	bigG := func(size int) tower { return giant(size, 1664, 48, 4.9231) }
 	return []publication{
-		{"RN50", true, 1024, resnet(224, 64, 3, 4, 6, 3), txt(512, 12)},
-		{"RN101", true, 512, resnet(224, 64, 3, 4, 23, 3), txt(512, 12)},
-		{"RN50x4", true, 640, resnet(288, 80, 4, 6, 10, 6), txt(640, 12)},
-		{"RN50x16", true, 768, resnet(384, 96, 6, 8, 18, 8), txt(768, 12)},
-		{"RN50x64", true, 1024, resnet(448, 128, 3, 15, 36, 10), txt(1024, 12)},
+		{"RN50", true, 1024, resnet(224, 64, [4]int{3, 4, 6, 3}), txt(512, 12)},
+		{"RN101", true, 512, resnet(224, 64, [4]int{3, 4, 23, 3}), txt(512, 12)},
+		{"RN50x4", true, 640, resnet(288, 80, [4]int{4, 6, 10, 6}), txt(640, 12)},
+		{"RN50x16", true, 768, resnet(384, 96, [4]int{6, 8, 18, 8}), txt(768, 12)},
+		{"RN50x64", true, 1024, resnet(448, 128, [4]int{3, 15, 36, 10}), txt(1024, 12)},
 
 		{"ViT-S-32", false, 384, vit(224, 32, 384, 12, 6), txt(384, 12)},
 		{"ViT-S-32-alt", false, 256, vit(224, 32, 384, 12, 6), txt(256, 10)},
@@ -116,38 +137,37 @@ func published() []publication {
 }
 
 func (m *publication) spec(quick bool) Spec {
-	act := "gelu"
+	act := nn.GELU
 	if quick {
-		act = "quick_gelu"
+		act = nn.QuickGELU
 	}
 	v, t := m.vision, m.text
-	s := Spec{
-		Layout: OpenCLIP, InitLogitScale: clipLogitScale, Preprocess: vision.CLIPPreprocess(v.size),
-		Vision: vision.Config{
-			ImageSize: [2]int{v.size, v.size}, PatchSize: v.patch, Width: v.width, Layers: v.layers, Heads: v.heads,
-			EmbedDim: m.dim, MLPRatio: v.mlp, Activation: act, NormEps: 1e-5, Pool: "tok",
-		},
-		Text: text.Config{
-			ContextLength: 77, VocabSize: 49408, Width: t.width, Layers: t.layers, Heads: t.heads,
-			EmbedDim: m.dim, Activation: act, NormEps: 1e-5, Mask: "causal", Pool: "argmax",
-		},
+	image := vision.ViT{
+		ImageSize: [2]int{v.size, v.size}, PatchSize: v.patch, Width: v.width, Layers: v.layers, Heads: v.heads,
+		EmbedDim: m.dim, MLPRatio: v.mlp, Activation: act, NormEps: 1e-5, Pool: vision.PoolClass,
 	}
-	if v.stages != nil {
-		s.Vision = vision.Config{ImageSize: s.Vision.ImageSize, Width: v.width, Heads: v.heads, EmbedDim: m.dim, Stages: v.stages}
+	caption := text.Transformer{
+		ContextLength: 77, VocabSize: 49408, Width: t.width, Layers: t.layers, Heads: t.heads,
+		EmbedDim: m.dim, Activation: act, NormEps: 1e-5, Mask: text.MaskCausal, Pool: text.PoolArgmax,
 	}
+	s := Spec{Layout: OpenCLIP, InitLogitScale: clipLogitScale, Preprocess: vision.CLIPPreprocess(v.size)}
 	switch {
 	case strings.Contains(m.name, "-CLIPA"):
 		// CLIPA (Li et al., 2023): no ln_pre, mean of patches, short texts that see all of themselves.
-		s.Vision.NoLnPre, s.Vision.Pool, s.Vision.NormAfterPool = true, "avg", true
-		s.Text.ContextLength, s.Text.VocabSize, s.HFTokenizer = 32, 32000, "bert-base-uncased"
+		image.NoLnPre, image.Pool, image.NormAfterPool = true, vision.PoolMean, true
+		caption.ContextLength, caption.VocabSize, s.HFTokenizer = 32, 32000, "bert-base-uncased"
 		s.StripSeparator = true
-		s.Text.Mask, s.Text.Pool = "none", "last"
+		caption.Mask, caption.Pool = text.MaskNone, text.PoolLast
 	case strings.HasPrefix(m.name, "ViT-L-14-worldwide"):
-		s.Text.VocabSize, s.HFTokenizer, s.TextClean = 250100, "google/mt5-base", "canonicalize"
-		s.Text.Pool, s.Text.EOSTokenID = "eos", 1
+		caption.VocabSize, s.HFTokenizer, s.TextClean = 250100, "google/mt5-base", "canonicalize"
+		caption.Pool, caption.EOSTokenID = text.PoolEOS, 1
 	case strings.Contains(m.name, "-worldwide"):
-		s.Text.VocabSize, s.HFTokenizer = 901629, "facebook/xlm-v-base"
-		s.Text.Pool, s.Text.EOSTokenID = "eos", 2
+		caption.VocabSize, s.HFTokenizer = 901629, "facebook/xlm-v-base"
+		caption.Pool, caption.EOSTokenID = text.PoolEOS, 2
+	}
+	s.Vision, s.Text = image, caption
+	if v.stages != [4]int{} {
+		s.Vision = vision.ResNet{ImageSize: image.ImageSize, Width: v.width, Heads: v.heads, EmbedDim: m.dim, Stages: v.stages}
 	}
 	return s
 }

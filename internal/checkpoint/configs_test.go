@@ -1,10 +1,12 @@
 package checkpoint
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -27,20 +29,20 @@ func TestPublishedSizes(t *testing.T) {
 			t.Errorf("%s is not known", name)
 			continue
 		}
-		v, err := vision.Blank(s.Vision)
+		v, err := s.Vision.New()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		x, err := text.Blank(s.Text)
+		x, err := s.Text.New()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		n := 1 // logit_scale
+		n := int64(1) // logit_scale
 		for _, p := range append(v.Params(), x.Params()...) {
 			if !isStatistic(p.Name) {
-				n += p.Size()
+				n += int64(p.Size())
 			}
 		}
 		if got := float64(n) / 1e6; !(got >= want-0.0051 && got <= want+0.0051) {
@@ -59,8 +61,8 @@ func isStatistic(name string) bool {
 // being written and read in open_clip's form.
 func TestPublishedRoundTrip(t *testing.T) {
 	names := ConfigNames()
-	if len(names) != 54 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
-		t.Errorf("got %d names, want 54 different ones in order: %v", len(names), names)
+	if len(names) != 80 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("got %d names, want 80 different ones in order: %v", len(names), names)
 	}
 	for _, name := range names {
 		s, ok := ConfigByName(name)
@@ -71,12 +73,13 @@ func TestPublishedRoundTrip(t *testing.T) {
 		if err := s.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		b, err := formatOpenCLIP(&s)
+		b, err := openCLIPConfigOf(&s)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		got, err := parseOpenCLIP(b)
+		got.Layout = OpenCLIP // as Open says
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -86,42 +89,40 @@ func TestPublishedRoundTrip(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, s)
 		}
 	}
-	if _, ok := ConfigByName("ViT-B-16-SigLIP"); ok {
-		t.Error("a configuration with a timm tower is known")
+	if _, ok := ConfigByName("convnext_base"); ok {
+		t.Error("a configuration with an unknown tower is known")
 	}
 }
 
 // spellOut replaces zero values by what they stand for.
 func spellOut(s *Spec) {
-	if s.Vision.MLPRatio == 0 && s.Vision.Stages == nil {
-		s.Vision.MLPRatio = 4
+	if v, ok := s.Vision.(vision.ViT); ok {
+		v.MLPRatio = cmp.Or(v.MLPRatio, 4)
+		s.Vision = v
 	}
-	if s.Text.MLPRatio == 0 {
-		s.Text.MLPRatio = 4
-	}
-	if p := s.Preprocess; p != nil {
-		p.Resize, p.Interpolation = or(p.Resize, "shortest"), or(p.Interpolation, "bicubic")
-	}
+	t := s.Text.(text.Transformer)
+	t.MLPRatio = cmp.Or(t.MLPRatio, 4)
+	s.Text = t
 }
 
 // TestDefaults: a configuration that says as little as it may has the
 // reference's defaults.
 func TestDefaults(t *testing.T) {
-	clip := text.Config{ContextLength: 77, VocabSize: 49408, Width: 512, Layers: 12, Heads: 8, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Mask: "causal"}
-	vit := vision.Config{ImageSize: [2]int{224, 224}, PatchSize: 32, Width: 768, Layers: 12, Heads: 12, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Pool: "tok"}
+	clip := text.Transformer{ContextLength: 77, VocabSize: 49408, Width: 512, Layers: 12, Heads: 8, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Mask: text.MaskCausal}
+	vit := vision.ViT{ImageSize: [2]int{224, 224}, PatchSize: 32, Width: 768, Layers: 12, Heads: 12, EmbedDim: 512, MLPRatio: 4, NormEps: 1e-5, Pool: vision.PoolClass}
 
-	hf := Spec{Layout: HuggingFace, InitLogitScale: 2.6592, Vision: vit, Text: clip}
-	hf.Vision.Activation, hf.Text.Activation, hf.Text.Pool, hf.Text.EOSTokenID = "quick_gelu", "quick_gelu", "eos", 49407
-	oc := Spec{Layout: OpenCLIP, InitLogitScale: clipLogitScale, Vision: vit, Text: clip, Preprocess: vision.CLIPPreprocess(224)}
-	oc.Vision.PatchSize, oc.Vision.Activation, oc.Text.Activation, oc.Text.Pool = 16, "gelu", "gelu", "argmax"
+	vit.Activation, clip.Activation, clip.Pool, clip.EOSTokenID = nn.QuickGELU, nn.QuickGELU, text.PoolEOS, 49407
+	hf := Spec{InitLogitScale: 2.6592, Vision: vit, Text: clip}
+	vit.PatchSize, vit.Activation, clip.Activation, clip.Pool, clip.EOSTokenID = 16, nn.GELU, nn.GELU, text.PoolArgmax, 0
+	oc := Spec{InitLogitScale: clipLogitScale, Vision: vit, Text: clip, Preprocess: vision.CLIPPreprocess(224)}
 	spellOut(&oc)
 
-	got, err := parseHuggingFace([]byte(`{}`))
+	got, _, err := parseHuggingFace([]byte(`{}`))
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
 	// The old form of a tower's configuration overrides the new one.
-	got, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`))
+	got, _, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`))
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json with text_config_dict:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
@@ -129,12 +130,13 @@ func TestDefaults(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, oc) {
 		t.Errorf("open_clip_config.json:\n got %+v %+v, error %v\nwant %+v", got, got.Preprocess, err, oc)
 	}
-	oc.Vision.Pool, oc.Vision.PoolQueries, oc.Vision.PoolHeads = "map", 256, 8
+	vit.Pool, vit.PoolQueries, vit.PoolHeads = vision.PoolMap, 256, 8
+	oc.Vision = vit
 	got, err = parseOpenCLIP([]byte(`{"model_cfg": {"embed_dim": 512, "vision_cfg": {"attentional_pool": true}}}`))
 	if err != nil || !reflect.DeepEqual(got, oc) {
 		t.Errorf("attentional_pool:\n got %+v, error %v\nwant %+v", got.Vision, err, oc.Vision)
 	}
-	p, err := parsePreprocessor([]byte(`{}`))
+	p, err := parsePreprocessor([]byte(`{}`), hfCLIP())
 	if err != nil || !reflect.DeepEqual(p, oc.Preprocess) {
 		t.Errorf("preprocessor_config.json: got %+v, error %v, want %+v", p, err, oc.Preprocess)
 	}
@@ -143,19 +145,18 @@ func TestDefaults(t *testing.T) {
 // TestProcessorGenerations: the forms of a size that CLIPImageProcessor reads.
 func TestProcessorGenerations(t *testing.T) {
 	for config, want := range map[string]vision.Preprocess{
-		`{"size": 336, "crop_size": 336}`:                                                               {Size: [2]int{336, 336}, Resize: "shortest"},
-		`{"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}`:                  {Size: [2]int{336, 336}, Resize: "shortest"},
-		`{"size": {"height": 20, "width": 30}, "crop_size": {"height": 20, "width": 30}}`:               {Size: [2]int{20, 30}, Resize: "squash"},
-		`{"size": {"height": 20, "width": 30}, "do_center_crop": false, "resample": 2}`:                 {Size: [2]int{20, 30}, Resize: "squash", Interpolation: "bilinear"},
-		`{"size": 224, "do_normalize": false}`:                                                          {Size: [2]int{224, 224}, Resize: "shortest", Std: [3]float32{1, 1, 1}},
-		`{"image_mean": [0.5, 0.25, 0.125], "image_std": 0.5, "do_pad": false, "feature_extractor": 1}`: {Size: [2]int{224, 224}, Resize: "shortest", Mean: [3]float32{0.5, 0.25, 0.125}, Std: [3]float32{0.5, 0.5, 0.5}},
+		`{"size": 336, "crop_size": 336}`:                                                               {Size: [2]int{336, 336}},
+		`{"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}`:                  {Size: [2]int{336, 336}},
+		`{"size": {"height": 20, "width": 30}, "crop_size": {"height": 20, "width": 30}}`:               {Size: [2]int{20, 30}, Resize: vision.ResizeSquash},
+		`{"size": {"height": 20, "width": 30}, "do_center_crop": false, "resample": 2}`:                 {Size: [2]int{20, 30}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear},
+		`{"size": 224, "do_normalize": false}`:                                                          {Size: [2]int{224, 224}, Std: [3]float32{1, 1, 1}},
+		`{"image_mean": [0.5, 0.25, 0.125], "image_std": 0.5, "do_pad": false, "feature_extractor": 1}`: {Size: [2]int{224, 224}, Mean: [3]float32{0.5, 0.25, 0.125}, Std: [3]float32{0.5, 0.5, 0.5}},
 	} {
 		if want.Std == [3]float32{} {
 			clip := vision.CLIPPreprocess(224)
 			want.Mean, want.Std = clip.Mean, clip.Std
 		}
-		want.Interpolation = or(want.Interpolation, "bicubic")
-		got, err := parsePreprocessor([]byte(config))
+		got, err := parsePreprocessor([]byte(config), hfCLIP())
 		if err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s:\n got %+v, error %v\nwant %+v", config, got, err, want)
 		}

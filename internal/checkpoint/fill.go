@@ -57,15 +57,15 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	for i, p := range params {
 		p.Data = data[i]
 		if !c.opts.Own && c.float32s(&plans[i]) {
-			p.Fix(func() { c.release(&plans[i]) })
+			p.Map(data[i], func() { c.release(&plans[i]) })
 		}
 	}
 	return nil
 }
 
 func (c *Checkpoint) float32s(p *plan) bool {
-	for _, part := range p.parts {
-		if info, _ := c.weights.Info(part); info.DType != tensorfile.F32 {
+	for _, part := range p.pieces {
+		if info, _ := c.weights.Info(part.name); info.DType != tensorfile.F32 {
 			return false
 		}
 	}
@@ -73,15 +73,15 @@ func (c *Checkpoint) float32s(p *plan) bool {
 }
 
 func (c *Checkpoint) release(p *plan) {
-	for _, part := range p.parts {
-		c.weights.Release(part)
+	for _, part := range p.pieces {
+		c.weights.Release(part.name)
 	}
 }
 
 // plan is how one parameter is read.
 type plan struct {
-	parts      []string // tensors of the file, one after the other
-	shape      []int    // of all parts joined, as the parameter needs it but for size
+	pieces     []piece // of the file, one after the other
+	shape      []int   // of all pieces joined, as the parameter needs it but for size
 	transposed bool
 	resample   func(old []float32) []float32 // nil to keep the values
 }
@@ -91,22 +91,21 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 	plans := make([]plan, len(params))
 	used := map[string]bool{}
 	for i, p := range params {
-		parts, transposed := c.names.stored(p.Name)
-		if parts == nil {
+		pieces, form := c.names.stored(p.Name)
+		if pieces == nil {
 			wrong.missing = append(wrong.missing, fmt.Sprintf("%s, for which the layout has no name", p.Name))
 			continue
 		}
 		shape, resample := c.resampling(p)
-		plans[i] = plan{parts, shape, transposed, resample}
-		for _, part := range parts {
-			used[part] = true
-			c.check(&wrong, p, part, partShape(shape, len(parts), transposed))
+		plans[i] = plan{pieces, shape, form.transposed, resample}
+		for _, part := range pieces {
+			used[part.name] = true
+			c.check(&wrong, p, part, storedShape(shape, part, len(pieces), form))
 		}
 	}
 	for _, name := range c.weights.Names() {
-		canonical := c.names.canonical(name)
-		if !used[name] && !ignored(canonical, name) {
-			wrong.unexpected = append(wrong.unexpected, both(name, canonical))
+		if !used[name] && !ignored(name) {
+			wrong.unexpected = append(wrong.unexpected, both(name, ourName(c.names.canonical(name))))
 		}
 	}
 	if err := wrong.err(filepath.Base(c.path)); err != nil {
@@ -115,23 +114,44 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 	return plans, nil
 }
 
-// partShape is the shape that each of n tensors has which make up one of the
-// given shape.
-func partShape(shape []int, n int, transposed bool) []int {
+func ourName(pieces []piece) string {
+	if len(pieces) == 0 {
+		return ""
+	}
+	return pieces[0].name
+}
+
+// storedShape is the shape of the tensor that a piece is cut from, one of n that make
+// up a parameter of the given shape.
+func storedShape(shape []int, p piece, n int, f form) []int {
 	shape = slices.Clone(shape)
-	if transposed {
+	if f.transposed {
 		slices.Reverse(shape)
 	}
-	if n > 1 {
-		shape[0] /= n
+	if f.rank > 0 {
+		shape = ranked(shape, f.rank)
+	}
+	if len(shape) > 0 {
+		shape[0] = shape[0] / n * p.of / (p.to - p.from)
+	}
+	return shape
+}
+
+// ranked adds ones in front of a shape or leaves them out.
+func ranked(shape []int, rank int) []int {
+	for len(shape) > rank && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	for len(shape) < rank {
+		shape = append([]int{1}, shape...)
 	}
 	return shape
 }
 
 // check compares one tensor of the file with what a parameter needs.
-func (c *Checkpoint) check(wrong *problems, p *nn.Param, part string, want []int) {
-	info, ok := c.weights.Info(part)
-	name := both(part, p.Name)
+func (c *Checkpoint) check(wrong *problems, p *nn.Param, part piece, want []int) {
+	info, ok := c.weights.Info(part.name)
+	name := both(part.name, p.Name)
 	switch {
 	case !ok:
 		wrong.missing = append(wrong.missing, fmt.Sprintf("%s: want %v", name, want))
@@ -176,21 +196,24 @@ func (w *problems) err(what string) error {
 
 // read returns the values of a parameter.
 func (c *Checkpoint) read(p *plan) ([]float32, error) {
-	if len(p.parts) == 1 && !p.transposed && p.resample == nil && !c.opts.Own {
-		if v, ok := c.weights.View(p.parts[0]); ok {
-			return v, nil
-		}
-	}
 	n := 1
 	for _, d := range p.shape {
 		n *= d
 	}
+	if len(p.pieces) == 1 && !p.transposed && p.resample == nil && !c.opts.Own && n > 1 {
+		if v, ok := c.weights.View(p.pieces[0].name); ok {
+			from := p.pieces[0].from * (len(v) / p.pieces[0].of)
+			return v[from:][:n:n], nil
+		}
+	}
 	data := make([]float32, n)
-	for i, part := range p.parts {
-		m := n / len(p.parts)
-		if err := c.weights.Float32(part, data[i*m:(i+1)*m]); err != nil {
+	rest := data
+	for _, part := range p.pieces {
+		m := n / len(p.pieces)
+		if err := c.readPiece(part, rest[:m]); err != nil {
 			return nil, err
 		}
+		rest = rest[m:]
 	}
 	c.release(p)
 	if p.transposed {
@@ -200,6 +223,18 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 		data = p.resample(data)
 	}
 	return data, nil
+}
+
+func (c *Checkpoint) readPiece(p piece, dst []float32) error {
+	if p.to-p.from == p.of {
+		return c.weights.Float32(p.name, dst)
+	}
+	all := make([]float32, len(dst)/(p.to-p.from)*p.of)
+	if err := c.weights.Float32(p.name, all); err != nil {
+		return err
+	}
+	copy(dst, all[p.from*(len(all)/p.of):])
+	return nil
 }
 
 // transpose returns x of shape (rows, cols) as (cols, rows).

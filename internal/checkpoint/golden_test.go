@@ -22,19 +22,19 @@ import (
 
 // model is what encoder makes of a checkpoint, as far as these tests need it.
 type model struct {
-	vision *vision.Tower
-	text   *text.Tower
+	vision vision.Tower
+	text   text.Tower
 	scale  *nn.Param
 	bias   *nn.Param // nil without Spec.LogitBias
 }
 
 func blank(t testing.TB, s checkpoint.Spec) *model {
 	t.Helper()
-	v, err := vision.Blank(s.Vision)
+	v, err := s.Vision.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := text.Blank(s.Text)
+	x, err := s.Text.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,22 +93,22 @@ func (m *model) encodeImages(t testing.TB, pixels []float32, shape ...int) []flo
 	g := G.NewGraph()
 	x := G.NewTensor(g, tensor.Float32, 4, G.WithName("pixels"), G.WithShape(shape...),
 		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(pixels))))
-	y, err := m.vision.Forward(x)
+	y, err := m.vision.Forward(vision.Input{Pixels: x})
 	return run(t, g, y, err)
 }
 
 func (m *model) encodeTexts(t testing.TB, ids []int32, n, length int) []float32 {
 	g := G.NewGraph()
-	last := make([]int32, n)
+	pooled := make([]int32, n)
 	cfg := m.text.Config()
-	for i := range last {
-		last[i] = int32(cfg.Last(ids[i*length : (i+1)*length]))
+	for i := range pooled {
+		pooled[i] = int32(cfg.Row(ids[i*length : (i+1)*length]).Pooled)
 	}
 	leaf := func(name string, v []int32, shape ...int) *G.Node {
 		return G.NewTensor(g, tensor.Int32, len(shape), G.WithName(name), G.WithShape(shape...),
 			G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
 	}
-	y, err := m.text.Forward(leaf("ids", ids, n, length), leaf("last", last, n))
+	y, err := m.text.Forward(text.Input{Tokens: leaf("ids", ids, n, length), Pooled: leaf("pooled", pooled, n)})
 	return run(t, g, y, err)
 }
 
@@ -201,13 +201,13 @@ func checkFeatures(t *testing.T, m *model, name string) {
 		tol  float64
 	}{{"image_features", images, 1e-5}, {"text_features", texts, 1e-5}} {
 		want, _ := a.floats(c.kind)
-		if c.kind == "image_features" && m.vision.Config().Stages != nil {
+		if c.kind == "image_features" && m.vision.Config().Family() == "resnet" {
 			c.tol = 3e-5
 		}
 		near(t, c.kind, c.got, want, c.tol*largest(want))
 	}
 	want, _ := a.floats("logits_per_image")
-	near(t, "logits_per_image", m.logits(images, texts, m.text.Config().EmbedDim), want, 1e-4)
+	near(t, "logits_per_image", m.logits(images, texts, m.text.Config().Dims().EmbedDim), want, 1e-4)
 }
 
 // logits is exp(scale)·normalised images·normalised textsᵀ + bias.
@@ -277,12 +277,16 @@ func TestGoldenSpecs(t *testing.T) {
 		}
 		s := c.Spec()
 		p := s.Preprocess
-		resize, inter := p.Resize, p.Interpolation
-		if resize == "" {
-			resize, inter = "shortest", "bicubic"
+		act, heads := "", 0
+		switch v := s.Vision.(type) {
+		case vision.ViT:
+			act, heads = v.Activation.String(), v.Heads
+		case vision.ResNet:
+			heads = v.Heads
 		}
-		got := fmt.Sprintf("%s %s %s %s %d heads %d %d image %v %s %s %v", s.Layout, s.Vision.Activation, s.Text.Activation,
-			s.Text.Pool, s.Text.EOSTokenID, s.Vision.Heads, s.Text.Heads, p.Size, resize, inter, p.Mean[0])
+		x := s.Text.(text.Transformer)
+		got := fmt.Sprintf("%s %s %s %s %d heads %d %d image %v %s %s %v", s.Layout, act, x.Activation,
+			x.Pool, x.EOSTokenID, heads, x.Heads, p.Size, p.Resize, p.Interpolation, p.Mean[0])
 		if got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}

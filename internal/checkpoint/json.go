@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,6 +78,15 @@ func (o *object) has(key string) bool {
 	raw, ok := o.fields[key]
 	return ok && string(raw) != "null"
 }
+
+// peek returns a string without forgetting the field; empty where it is none.
+func (o *object) peek(key string) (s string) {
+	_ = json.Unmarshal(o.fields[key], &s) // what is no string is refused by whoever takes it
+	return s
+}
+
+// isNull reports whether the field is there and null.
+func (o *object) isNull(key string) bool { return string(o.fields[key]) == "null" }
 
 // set gives a field a value.
 func (o *object) set(key string, v any) {
@@ -175,6 +185,24 @@ func (o *object) oneOf(key, def string, pairs ...string) string {
 	}
 	o.fail("%s is %q, which is not supported; known are %s", o.name(key), v, strings.Join(known, ", "))
 	return ""
+}
+
+// enumValue reads a string that is the name of one of the values; where the field is
+// absent it is def.
+func enumValue[E ~uint8, P interface {
+	*E
+	encoding.TextUnmarshaler
+}](o *object, key string, v P, def E, known ...E) {
+	name := fmt.Sprint(def)
+	if name = value(o, key, name); v.UnmarshalText([]byte(name)) == nil && slices.Contains(known, *v) {
+		return
+	}
+	var names []string
+	for _, k := range known {
+		names = append(names, fmt.Sprint(k))
+	}
+	o.fail("%s is %q, which is not supported; known are %s", o.name(key), name, strings.Join(names, ", "))
+	*v = def
 }
 
 // only refuses a field that is present with another value than the given ones,

@@ -1,40 +1,56 @@
 package checkpoint
 
 import (
+	"embed"
+	"fmt"
+	"strconv"
 	"strings"
 )
 
-// naming is a layout's two-way table of names. Canonical names are open_clip's
-// for its class CLIP.
+// naming is a layout's two-way table of names. Canonical names, those of the
+// parameters, are open_clip's.
 type naming interface {
-	// stored returns the names of the tensors that, one after the other, make up
-	// a parameter, and whether they are transposed; nil if the layout has no
-	// place for it.
-	stored(canonical string) (names []string, transposed bool)
-	// canonical is the inverse, empty for a name the layout does not know.
-	canonical(stored string) string
+	// stored says what of the file makes up a parameter, one piece after the other;
+	// nil if the layout has no place for it.
+	stored(canonical string) ([]piece, form)
+	// canonical says what parameters make up a tensor of the file; nil for a name
+	// that the layout does not know.
+	canonical(stored string) []piece
+}
+
+// piece is a range of a tensor's rows: those from from/of on, up to to/of.
+type piece struct {
+	name         string
+	from, to, of int
+}
+
+func whole(name string) piece { return piece{name, 0, 1, 1} }
+
+// rows is how many of so many rows the piece has.
+func (p piece) rows(all int) int { return all * (p.to - p.from) / p.of }
+
+// form is how the tensors of the file differ from their parameter.
+type form struct {
+	transposed bool
+	rank       int // number of dimensions, where ones in front are added or left out; 0 as the parameter's
 }
 
 // prefixed is the naming of open_clip and OpenAI: the canonical names, in some
-// checkpoints with a prefix for all or for those of the text tower.
-type prefixed struct{ all, text string }
+// checkpoints with a prefix for those of the text tower.
+type prefixed struct{ text string }
 
-func (p prefixed) stored(canonical string) ([]string, bool) {
+func (p prefixed) stored(canonical string) ([]piece, form) {
 	if isText(canonical) {
 		canonical = p.text + canonical
 	}
-	return []string{p.all + canonical}, false
+	return []piece{whole(canonical)}, form{}
 }
 
-func (p prefixed) canonical(stored string) string {
-	name, ok := strings.CutPrefix(stored, p.all)
-	if !ok {
-		return ""
+func (p prefixed) canonical(stored string) []piece {
+	if rest, ok := strings.CutPrefix(stored, p.text); ok && isText(rest) {
+		return []piece{whole(rest)}
 	}
-	if rest, ok := strings.CutPrefix(name, p.text); ok && isText(rest) {
-		return rest
-	}
-	return name
+	return []piece{whole(stored)}
 }
 
 // isText reports whether a canonical name is the text tower's.
@@ -42,75 +58,142 @@ func isText(canonical string) bool {
 	return !strings.HasPrefix(canonical, "visual.") && canonical != "logit_scale" && canonical != "logit_bias"
 }
 
-// table is the naming of Hugging Face's CLIPModel.
+// table is a naming written as text, a line a tensor: our name, two spaces or more,
+// what is stored. In names # stands for the number of a block, and * for weight and
+// for bias, a line for each. Either side may be a sum, which the other is cut into
+// along its first dimension; @2 behind a summand gives it two shares. At the end, ^T
+// says that what is stored is transposed, ^1 that it has one dimension.
 type table struct {
-	toStored    map[string]row
-	toCanonical map[string]string
+	toStored    map[string]entry
+	toCanonical map[string][]piece
 }
 
-// row is one line of a table. In names, # stands for the number of a block.
-type row struct {
-	canonical  string
-	stored     []string
-	transposed bool
+type entry struct {
+	pieces []piece
+	form   form
 }
 
-func huggingFaceNames() table {
-	rows := []row{
-		{"logit_scale", []string{"logit_scale"}, false},
-		{"visual.class_embedding", []string{"vision_model.embeddings.class_embedding"}, false},
-		{"visual.conv1.weight", []string{"vision_model.embeddings.patch_embedding.weight"}, false},
-		{"visual.positional_embedding", []string{"vision_model.embeddings.position_embedding.weight"}, false},
-		{"visual.proj", []string{"visual_projection.weight"}, true},
-		{"token_embedding.weight", []string{"text_model.embeddings.token_embedding.weight"}, false},
-		{"positional_embedding", []string{"text_model.embeddings.position_embedding.weight"}, false},
-		{"text_projection", []string{"text_projection.weight"}, true},
+//go:embed names/*.txt
+var tables embed.FS
+
+// readTable reads names/NAME.txt.
+func readTable(name string) (*table, error) {
+	text, err := tables.ReadFile("names/" + name + ".txt")
+	if err != nil {
+		return nil, err
 	}
-	for _, kind := range []string{"weight", "bias"} {
-		add := func(canonical, stored string) {
-			rows = append(rows, row{canonical + "." + kind, []string{stored + "." + kind}, false})
-		}
-		add("visual.ln_pre", "vision_model.pre_layrnorm") // spelled so
-		add("visual.ln_post", "vision_model.post_layernorm")
-		add("ln_final", "text_model.final_layer_norm")
-		for _, tower := range [][2]string{{"visual.transformer", "vision_model"}, {"transformer", "text_model"}} {
-			block, layer := tower[0]+".resblocks.#.", tower[1]+".encoder.layers.#."
-			add(block+"ln_1", layer+"layer_norm1")
-			add(block+"ln_2", layer+"layer_norm2")
-			add(block+"attn.out_proj", layer+"self_attn.out_proj")
-			add(block+"mlp.c_fc", layer+"mlp.fc1")
-			add(block+"mlp.c_proj", layer+"mlp.fc2")
-			qkv := layer + "self_attn."
-			rows = append(rows, row{block + "attn.in_proj_" + kind,
-				[]string{qkv + "q_proj." + kind, qkv + "k_proj." + kind, qkv + "v_proj." + kind}, false})
-		}
-	}
-	t := table{map[string]row{}, map[string]string{}}
-	for _, r := range rows {
-		t.toStored[r.canonical] = r
-		for _, name := range r.stored {
-			t.toCanonical[name] = r.canonical
-		}
-	}
-	return t
+	return parseTable(string(text))
 }
 
-func (t table) stored(canonical string) ([]string, bool) {
-	pattern, number := cutNumber(canonical)
-	r, ok := t.toStored[pattern]
+func parseTable(text string) (*table, error) {
+	t := &table{map[string]entry{}, map[string][]piece{}}
+	for i, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		both := []string{line}
+		if strings.Contains(line, "*") {
+			both = []string{strings.ReplaceAll(line, "*", "weight"), strings.ReplaceAll(line, "*", "bias")}
+		}
+		for _, line := range both {
+			if err := t.add(line); err != nil {
+				return nil, fmt.Errorf("names: line %d: %w", i+1, err)
+			}
+		}
+	}
+	return t, nil
+}
+
+func (t *table) add(line string) error {
+	left, right, ok := strings.Cut(line, "  ")
 	if !ok {
-		return nil, false
+		return fmt.Errorf("%q has no second column", line)
 	}
-	names := make([]string, len(r.stored))
-	for i, name := range r.stored {
-		names[i] = strings.Replace(name, "#", number, 1)
+	right, mark, _ := strings.Cut(strings.TrimSpace(right), " ^")
+	f := form{transposed: mark == "T"}
+	if mark != "" && mark != "T" {
+		n, err := strconv.Atoi(mark)
+		if err != nil {
+			return fmt.Errorf("mark ^%s, want T or a number", mark)
+		}
+		f.rank = n
 	}
-	return names, r.transposed
+	ours, err := sum(left)
+	if err != nil {
+		return err
+	}
+	theirs, err := sum(right)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(ours) > 1 && len(theirs) > 1:
+		return fmt.Errorf("%q is a sum on both sides", line)
+	case len(theirs) > 1:
+		t.toStored[ours[0].name] = entry{wholes(theirs), f}
+		for _, p := range theirs {
+			t.toCanonical[p.name] = []piece{{ours[0].name, p.from, p.to, p.of}}
+		}
+	default:
+		for _, p := range ours {
+			t.toStored[p.name] = entry{[]piece{{theirs[0].name, p.from, p.to, p.of}}, f}
+		}
+		t.toCanonical[theirs[0].name] = wholes(ours)
+	}
+	return nil
 }
 
-func (t table) canonical(stored string) string {
+// sum reads summands with their shares of the whole.
+func sum(text string) ([]piece, error) {
+	var parts []piece
+	at := 0
+	for _, s := range strings.Split(text, " + ") {
+		name, share, shared := strings.Cut(strings.TrimSpace(s), " @")
+		n := 1
+		if shared {
+			var err error
+			if n, err = strconv.Atoi(share); err != nil || n < 1 {
+				return nil, fmt.Errorf("share @%s, want a number", share)
+			}
+		}
+		if name == "" || strings.Contains(name, " ") {
+			return nil, fmt.Errorf("%q is no name", name)
+		}
+		parts = append(parts, piece{name, at, at + n, 0})
+		at += n
+	}
+	for i := range parts {
+		parts[i].of = at
+	}
+	return parts, nil
+}
+
+func wholes(parts []piece) []piece {
+	var all []piece
+	for _, p := range parts {
+		all = append(all, whole(p.name))
+	}
+	return all
+}
+
+func (t *table) stored(canonical string) ([]piece, form) {
+	pattern, number := cutNumber(canonical)
+	e := t.toStored[pattern]
+	return numbered(e.pieces, number), e.form
+}
+
+func (t *table) canonical(stored string) []piece {
 	pattern, number := cutNumber(stored)
-	return strings.Replace(t.toCanonical[pattern], "#", number, 1)
+	return numbered(t.toCanonical[pattern], number)
+}
+
+func numbered(pieces []piece, number string) []piece {
+	var out []piece
+	for _, p := range pieces {
+		p.name = strings.Replace(p.name, "#", number, 1)
+		out = append(out, p)
+	}
+	return out
 }
 
 // cutNumber puts # in the place of a name's first part that is a number.
@@ -128,14 +211,11 @@ func cutNumber(name string) (pattern, number string) {
 // ignored reports whether a tensor is a constant that is stored beside the
 // weights: positions 0, 1, 2…, numbers that OpenAI's files repeat from shapes,
 // and BatchNorm's count of training steps.
-func ignored(canonical, stored string) bool {
+func ignored(stored string) bool {
 	switch stored {
-	case "text_model.embeddings.position_ids", "vision_model.embeddings.position_ids":
+	case "text_model.embeddings.position_ids", "vision_model.embeddings.position_ids",
+		"input_resolution", "context_length", "vocab_size":
 		return true
 	}
-	switch canonical {
-	case "input_resolution", "context_length", "vocab_size":
-		return true
-	}
-	return strings.HasSuffix(canonical, ".num_batches_tracked")
+	return strings.HasSuffix(stored, ".num_batches_tracked")
 }

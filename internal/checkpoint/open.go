@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/internal/torchfile"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // Options change how a checkpoint is read. Nil means the zero value.
@@ -20,25 +21,27 @@ type Options struct {
 	// ImageSize, where not zero, is the height and width the image tower shall
 	// read instead of its own, and ContextLength the text tower's number of
 	// positions. The Spec then says so, and Fill resizes the position embeddings
-	// as open_clip does. A ResNet cannot be resized.
+	// as the layout's reference does. A ResNet cannot be resized.
 	ImageSize     [2]int
 	ContextLength int
 
 	// Own gives every parameter memory of its own. Otherwise Fill may hand out
 	// views of the mapped file, which must not be written to and end at Close.
 	Own bool
+
+	// Families are towers of the caller's own, for goclip's own layout.
+	Families Families
 }
 
 // Checkpoint is an open checkpoint. Its methods may be called from several
 // goroutines at once, Close excepted.
 type Checkpoint struct {
-	spec    Spec
-	stored  Spec // as the files say, before Options
-	opts    Options
-	dir     string
-	path    string // of the weights
-	weights weights
-	names   naming
+	files
+	layout layout
+	names  naming
+	spec   Spec
+	stored Spec // as the files say, before Options
+	opts   Options
 }
 
 // weights is what files of tensors have in common.
@@ -51,16 +54,6 @@ type weights interface {
 	Close() error
 }
 
-// Names of the files of a checkpoint.
-const (
-	openCLIPConfigFile  = "open_clip_config.json"
-	openCLIPWeightsFile = "open_clip_model.safetensors"
-	hfConfigFile        = "config.json"
-	hfWeightsFile       = "model.safetensors"
-	hfIndexFile         = "model.safetensors.index.json"
-	hfPreprocessFile    = "preprocessor_config.json"
-)
-
 // Open opens a folder, or a file of weights with its configuration beside it.
 // It reads the configuration and the names and shapes of all tensors, and checks
 // that the towers can compute what the model computes; it reads no weights.
@@ -70,7 +63,7 @@ const (
 // epoch_latest.pt. OpenAI's files need no configuration: theirs follows from the
 // shapes.
 func Open(path string, opts *Options) (*Checkpoint, error) {
-	c := &Checkpoint{dir: path}
+	c := &Checkpoint{}
 	if opts != nil {
 		c.opts = *opts
 	}
@@ -95,13 +88,18 @@ func (c *Checkpoint) open(path string) error {
 			return err
 		}
 	}
-	c.dir = filepath.Dir(c.path)
+	c.dir, c.families = filepath.Dir(c.path), c.opts.Families
 	if c.weights, err = openWeights(c.path); err != nil {
 		return err
 	}
-	if err := c.identify(); err != nil {
+	c.weights = unwrap(c.weights)
+	if c.layout, err = identify(&c.files); err != nil {
 		return err
 	}
+	if c.stored, c.names, err = c.layout.read(&c.files); err != nil {
+		return err
+	}
+	c.stored.Layout = c.layout.name
 	if err := c.stored.Validate(); err != nil {
 		return err
 	}
@@ -115,7 +113,6 @@ func (c *Checkpoint) Spec() Spec {
 		p := *s.Preprocess
 		s.Preprocess = &p
 	}
-	s.Vision.Stages = slices.Clone(s.Vision.Stages)
 	return s
 }
 
@@ -127,35 +124,12 @@ func (c *Checkpoint) TokenizerFS() fs.FS { return os.DirFS(c.dir) }
 // any more, unless Options.Own was set.
 func (c *Checkpoint) Close() error { return c.weights.Close() }
 
-// find returns the file of weights in a folder.
-func find(dir string) (string, error) {
-	var looked []string
-	for _, layout := range []struct {
-		config string
-		files  []string // in order of preference
-	}{
-		{openCLIPConfigFile, []string{openCLIPWeightsFile, "open_clip_pytorch_model.safetensors",
-			"open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth", lastEpoch(dir), "epoch_latest.pt"}},
-		{hfConfigFile, []string{hfWeightsFile, hfIndexFile, "pytorch_model.bin"}},
-		{"", []string{"model.pt", "state_dict.pt"}},
-	} {
-		if layout.config != "" && !exists(dir, layout.config) {
-			looked = append(looked, layout.config)
-			continue
-		}
-		for _, name := range layout.files {
-			if exists(dir, name) {
-				return filepath.Join(dir, name), nil
-			}
-			looked = append(looked, name)
-		}
-	}
-	return "", fmt.Errorf("no checkpoint is here; looked for %s", strings.Join(looked, ", "))
-}
+// anyEpoch stands for the latest checkpoint of open_clip's training.
+const anyEpoch = "epoch_N.pt"
 
 // lastEpoch returns the name of the latest checkpoint of open_clip's training.
 func lastEpoch(dir string) string {
-	last, name := -1, "epoch_N.pt"
+	last, name := -1, anyEpoch
 	entries, _ := os.ReadDir(dir) // a folder that cannot be read has none
 	for _, e := range entries {
 		stem, pt := strings.CutSuffix(e.Name(), ".pt")
@@ -165,11 +139,6 @@ func lastEpoch(dir string) string {
 		}
 	}
 	return name
-}
-
-func exists(dir, name string) bool {
-	_, err := os.Stat(filepath.Join(dir, name))
-	return err == nil
 }
 
 func openWeights(path string) (weights, error) {
@@ -194,78 +163,27 @@ func opened[F weights](f F, err error) (weights, error) {
 	return f, nil
 }
 
-// identify finds the layout by the names of the tensors and reads the
-// configuration that goes with it.
-func (c *Checkpoint) identify() (err error) {
-	names := c.weights.Names()
-	has := func(prefix string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, prefix) })
-	}
-	if has("vision_model.") {
-		c.names = huggingFaceNames()
-		c.stored, err = c.config(hfConfigFile, parseHuggingFace)
-		if err != nil || !exists(c.dir, hfPreprocessFile) {
-			return err
-		}
-		_, err = c.config(hfPreprocessFile, func(b []byte) (Spec, error) {
-			c.stored.Preprocess, err = parsePreprocessor(b)
-			return Spec{}, err
-		})
-		return err
-	}
-	p := prefixed{}
-	if has("module.") {
-		p.all = "module."
-	}
-	if has(p.all + "text.") {
-		p.text = "text."
-	}
-	c.names = p
-	if !has(p.all + "visual.") {
-		return fmt.Errorf("%s holds no model of a known layout: no tensor is named vision_model.… or visual.…", filepath.Base(c.path))
-	}
-	if exists(c.dir, openCLIPConfigFile) {
-		c.stored, err = c.config(openCLIPConfigFile, parseOpenCLIP)
-		c.stored.CustomText = p.text != ""
-		return err
-	}
-	if has("input_resolution") {
-		c.stored, err = openAISpec(c.weights)
-		return err
-	}
-	return fmt.Errorf("%s beside %s is missing, and the file is not one of OpenAI's, which have a tensor input_resolution",
-		openCLIPConfigFile, filepath.Base(c.path))
-}
-
-// config parses a JSON file of the checkpoint.
-func (c *Checkpoint) config(name string, parse func([]byte) (Spec, error)) (Spec, error) {
-	b, err := readConfig(filepath.Join(c.dir, name))
-	if err != nil {
-		return Spec{}, err
-	}
-	s, err := parse(b)
-	if err != nil {
-		return Spec{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return s, nil
-}
-
 // resize applies the options to the spec.
 func (c *Checkpoint) resize() error {
 	c.spec = c.stored
-	if size := c.opts.ImageSize; size != [2]int{} {
-		if c.spec.Vision.Stages != nil && size != c.spec.Vision.ImageSize {
-			return fmt.Errorf("image size %v: a ResNet's position embeddings cannot be resized", size)
+	if size := c.opts.ImageSize; size != [2]int{} && c.spec.Vision != nil && size != c.spec.Vision.Dims().ImageSize {
+		r, ok := c.spec.Vision.(vision.Resizer)
+		if !ok {
+			return fmt.Errorf("image size %v: an image tower of family %s has no position embeddings that can be resized", size, c.spec.Vision.Family())
 		}
-		c.spec.Vision.ImageSize = size
+		c.spec.Vision = r.Resized(size)
 		if p := c.stored.Preprocess; p != nil {
 			q := *p
 			q.Size = size
 			c.spec.Preprocess = &q
 		}
 	}
-	if n := c.opts.ContextLength; n != 0 {
-		c.spec.Text.ContextLength = n
+	if n := c.opts.ContextLength; n != 0 && c.spec.Text != nil && n != c.spec.Text.Dims().ContextLength {
+		r, ok := c.spec.Text.(text.Resizer)
+		if !ok {
+			return fmt.Errorf("context length %d: a text tower of family %s has no position embeddings that can be resized", n, c.spec.Text.Family())
+		}
+		c.spec.Text = r.Resized(n)
 	}
 	return c.spec.Validate()
 }

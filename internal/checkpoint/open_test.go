@@ -123,9 +123,9 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `{`, `[{`, "open_clip_config.json: unexpected end of JSON input"},
 		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "vision: EmbedDim is 0"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
-		{hf, `"model_type": "clip"`, `"model_type": "siglip"`, `model_type is "siglip", which is not supported; known are clip`},
+		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
-		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a token's id"},
+		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a"}, // token's id, or an integer where int has 32 bits
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
 		{hf, `"hidden_size": 8`, `"hidden_size": 8.5`, "text_config.hidden_size is 8.5, want an integer"},
 		{hf, `"image_size": 16`, `"image_size": 24`, "pictures are prepared at 16×16 pixels, but the image tower reads 24×24"},
@@ -165,12 +165,12 @@ func TestOpenRefusesFiles(t *testing.T) {
 		return err
 	}
 	empty := t.TempDir()
-	wantError(t, open(empty), "no checkpoint is here; looked for open_clip_config.json, config.json, model.pt, state_dict.pt")
+	wantError(t, open(empty), "no checkpoint is here; looked for goclip_config.json, open_clip_config.json, config.json, model.pt, state_dict.pt")
 	if err := open(filepath.Join(empty, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing path: got %v, want one that is fs.ErrNotExist", err)
 	}
 	write(t, filepath.Join(empty, "open_clip_config.json"), "{}")
-	wantError(t, open(empty), "looked for open_clip_model.safetensors, open_clip_pytorch_model.safetensors, "+
+	wantError(t, open(empty), "open_clip_model.safetensors, open_clip_pytorch_model.safetensors, "+
 		"open_clip_pytorch_model.bin, open_clip_pytorch_model.pth, epoch_N.pt, epoch_latest.pt, config.json")
 	wantError(t, open(filepath.Join(empty, "open_clip_config.json")), "the name of a file of weights ends in .safetensors")
 
@@ -298,7 +298,7 @@ func TestResizeOptions(t *testing.T) {
 		dir := saved(t, layout, s)
 		c, m := open(t, dir, &checkpoint.Options{ImageSize: [2]int{24, 33}, ContextLength: 3})
 		got := c.Spec()
-		if got.Vision.ImageSize != [2]int{24, 33} || got.Preprocess.Size != got.Vision.ImageSize || got.Text.ContextLength != 3 {
+		if size := got.Vision.Dims().ImageSize; size != [2]int{24, 33} || got.Preprocess.Size != size || got.Text.Dims().ContextLength != 3 {
 			t.Errorf("%s: got the spec %+v %+v", layout, got, got.Preprocess)
 		}
 		ps := m.params()

@@ -7,9 +7,25 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
+
+// openAI is the layout of OpenAI's .pt files, TorchScript archives and state dicts,
+// which need no configuration: theirs follows from the shapes.
+func openAI() layout {
+	return layout{
+		name:    OpenAI,
+		weights: []string{"model.pt", "state_dict.pt"},
+		match:   func(f *files) bool { return f.has("visual.") && f.has("input_resolution") },
+		read: func(f *files) (Spec, naming, error) {
+			s, err := openAISpec(f.weights)
+			return s, prefixed{}, err
+		},
+		positions: resizeGrid,
+	}
+}
 
 // openAISpec derives a model from the shapes of its tensors, as openai/CLIP's
 // build_model does; the same rules give the number of heads. All of OpenAI's
@@ -17,19 +33,18 @@ import (
 func openAISpec(w weights) (Spec, error) {
 	s := shapes{w: w}
 	spec := Spec{
-		Layout:         OpenAI,
 		InitLogitScale: clipLogitScale,
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: s.dim("positional_embedding", 0),
 			VocabSize:     s.dim("token_embedding.weight", 0),
 			Width:         s.dim("ln_final.weight", 0),
 			Layers:        s.count("transformer.resblocks."),
 			Heads:         s.dim("ln_final.weight", 0) / 64,
 			EmbedDim:      s.dim("text_projection", 1),
-			Activation:    "quick_gelu",
+			Activation:    nn.QuickGELU,
 			NormEps:       1e-5,
-			Mask:          "causal",
-			Pool:          "argmax",
+			Mask:          text.MaskCausal,
+			Pool:          text.PoolArgmax,
 		},
 	}
 	if _, ok := w.Info("visual.proj"); ok {
@@ -40,19 +55,19 @@ func openAISpec(w weights) (Spec, error) {
 	if err := errors.Join(s.errs...); err != nil {
 		return Spec{}, fmt.Errorf("an OpenAI checkpoint whose shapes do not say what it is: %w", err)
 	}
-	spec.Preprocess = vision.CLIPPreprocess(spec.Vision.ImageSize[0])
+	spec.Preprocess = vision.CLIPPreprocess(spec.Vision.Dims().ImageSize[0])
 	return spec, nil
 }
 
 func (s *shapes) vit() vision.Config {
-	c := vision.Config{
+	c := vision.ViT{
 		PatchSize:  s.dim("visual.conv1.weight", 3),
 		Width:      s.dim("visual.conv1.weight", 0),
 		Layers:     s.count("visual.transformer.resblocks."),
 		EmbedDim:   s.dim("visual.proj", 1),
-		Activation: "quick_gelu",
+		Activation: nn.QuickGELU,
 		NormEps:    1e-5,
-		Pool:       "tok",
+		Pool:       vision.PoolClass,
 	}
 	c.Heads = c.Width / 64
 	side := c.PatchSize * s.grid("visual.positional_embedding")
@@ -61,13 +76,13 @@ func (s *shapes) vit() vision.Config {
 }
 
 func (s *shapes) resnet() vision.Config {
-	c := vision.Config{
+	c := vision.ResNet{
 		Width:    s.dim("visual.layer1.0.conv1.weight", 0),
 		EmbedDim: s.dim("visual.attnpool.c_proj.weight", 0),
 	}
 	c.Heads = c.Width * 32 / 64
 	for i := range 4 {
-		c.Stages = append(c.Stages, s.count(fmt.Sprintf("visual.layer%d.", i+1)))
+		c.Stages[i] = s.count(fmt.Sprintf("visual.layer%d.", i+1))
 	}
 	side := 32 * s.grid("visual.attnpool.positional_embedding")
 	c.ImageSize = [2]int{side, side}

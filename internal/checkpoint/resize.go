@@ -2,34 +2,51 @@ package checkpoint
 
 import (
 	"math"
+	"slices"
 
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // resampling returns the shape that a parameter has in the file and, for
 // position embeddings of another size, how to get from there to its own.
 func (c *Checkpoint) resampling(p *nn.Param) ([]int, func([]float32) []float32) {
-	switch p.Name {
-	case "visual.positional_embedding":
-		from, to := c.stored.Vision, c.spec.Vision
-		if from.Grid() == to.Grid() {
-			break
-		}
-		extra := from.Tokens() - from.Grid()[0]*from.Grid()[1]
-		return []int{from.Tokens(), from.Width}, func(x []float32) []float32 {
-			n := extra * from.Width
-			return append(x[:n:n], resizeGrid(x[n:], from.Grid(), to.Grid(), from.Width)...)
-		}
-	case "positional_embedding":
-		from, to := c.stored.Text, c.spec.Text
-		if from.ContextLength == to.ContextLength {
-			break
-		}
-		return []int{from.ContextLength, from.Width}, func(x []float32) []float32 {
-			return resizeLine(x, from.ContextLength, to.ContextLength, from.Width)
+	if from, ok := c.stored.Vision.(vision.Resizer); ok {
+		if name, grid, prefix := from.Positions(); name == p.Name {
+			_, to, _ := c.spec.Vision.(vision.Resizer).Positions()
+			return c.resampledGrid(p, grid, to, prefix)
 		}
 	}
+	if from, ok := c.stored.Text.(text.Resizer); ok && from.Positions() == p.Name {
+		return resampledLine(p, c.stored.Text.Dims().ContextLength)
+	}
 	return p.Shape, nil
+}
+
+// resampledGrid keeps the prefix rows in front of the grid.
+func (c *Checkpoint) resampledGrid(p *nn.Param, from, to [2]int, prefix int) ([]int, func([]float32) []float32) {
+	if from == to {
+		return p.Shape, nil
+	}
+	shape := slices.Clone(p.Shape)
+	width := shape[len(shape)-1]
+	shape[len(shape)-2] = prefix + from[0]*from[1]
+	return shape, func(x []float32) []float32 {
+		n := prefix * width
+		return append(x[:n:n], c.layout.positions(x[n:], from, to, width)...)
+	}
+}
+
+func resampledLine(p *nn.Param, from int) ([]int, func([]float32) []float32) {
+	shape := slices.Clone(p.Shape)
+	rows := len(shape) - 2
+	to, width := shape[rows], shape[rows+1]
+	if from == to {
+		return p.Shape, nil
+	}
+	shape[rows] = from
+	return shape, func(x []float32) []float32 { return resizeLine(x, from, to, width) }
 }
 
 // resizeGrid is PyTorch's interpolate(mode="bicubic", antialias=True,
@@ -59,7 +76,7 @@ func resample(y, x []float32, from, to, width int) {
 		weights := make([]float32, min(int(centre+support+0.5), from)-first)
 		var sum float32
 		for j := range weights {
-			weights[j] = cubic((float32(j+first) - centre + 0.5) * inverse)
+			weights[j] = keys((float32(j+first)-centre+0.5)*inverse, -0.5)
 			sum += weights[j]
 		}
 		out := y[i*width : (i+1)*width]
@@ -74,9 +91,8 @@ func resample(y, x []float32, from, to, width int) {
 	}
 }
 
-// cubic is the interpolation kernel of Keys (1981) with a = −0.5.
-func cubic(x float32) float32 {
-	const a = -0.5
+// keys is the interpolation kernel of Keys (1981).
+func keys(x, a float32) float32 {
 	x = float32(math.Abs(float64(x)))
 	switch {
 	case x < 1:
@@ -85,6 +101,36 @@ func cubic(x float32) float32 {
 		return (((x-5)*x+8)*x - 4) * a
 	}
 	return 0
+}
+
+// resizeGridSharp is PyTorch's interpolate(mode="bicubic", align_corners=False)
+// without antialiasing, as transformers calls it: the kernel of Keys with a = −0.75
+// over four neighbours, those beyond the border being the border's.
+func resizeGridSharp(x []float32, from, to [2]int, width int) []float32 {
+	cols := make([]float32, from[0]*to[1]*width)
+	for r := range from[0] {
+		sharpen(cols[r*to[1]*width:][:to[1]*width], x[r*from[1]*width:][:from[1]*width], from[1], to[1], width)
+	}
+	y := make([]float32, to[0]*to[1]*width)
+	sharpen(y, cols, from[0], to[0], to[1]*width)
+	return y
+}
+
+// sharpen is resample without antialiasing.
+func sharpen(y, x []float32, from, to, width int) {
+	scale := float32(from) / float32(to)
+	for i := range to {
+		at := scale*(float32(i)+0.5) - 0.5
+		first := int(math.Floor(float64(at)))
+		out := y[i*width : (i+1)*width]
+		for j := first - 1; j <= first+2; j++ {
+			w := keys(float32(j)-at, -0.75)
+			row := min(max(j, 0), from-1)
+			for k, v := range x[row*width:][:width] {
+				out[k] += w * v
+			}
+		}
+	}
 }
 
 // resizeLine is PyTorch's interpolate(mode="linear", align_corners=False) of x,

@@ -15,8 +15,6 @@ import (
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/nn"
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
 )
 
 // File is a further file to save with a checkpoint, for example a tokenizer's.
@@ -47,7 +45,11 @@ func save(dir, layout string, spec Spec, params []*nn.Param, files []File) error
 	if err := spec.Validate(); err != nil {
 		return err
 	}
-	own, weightsFile, err := layoutFiles(layout, &spec)
+	l, err := layoutNamed(layout)
+	if err != nil {
+		return err
+	}
+	own, names, err := l.write(&spec)
 	if err != nil {
 		return err
 	}
@@ -55,45 +57,37 @@ func save(dir, layout string, spec Spec, params []*nn.Param, files []File) error
 		return err
 	}
 	all := append(own, files...)
-	if err := checkNames(all, weightsFile); err != nil {
+	if err := checkNames(all, l.weights[0]); err != nil {
 		return err
 	}
-	tensors, err := tensorsOf(layout, &spec, params)
+	tensors, err := tensorsOf(layout, names, params)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if err := checkFolder(dir, layout); err != nil {
+	if err := checkFolder(dir, l.config); err != nil {
 		return err
 	}
 	temp, err := os.MkdirTemp(dir, ".save-*")
 	if err != nil {
 		return err
 	}
-	err = writeAll(dir, temp, all, weightsFile, tensors)
+	err = writeAll(dir, temp, all, l.weights[0], tensors)
 	return errors.Join(err, os.RemoveAll(temp))
 }
 
-func layoutFiles(layout string, spec *Spec) (files []File, weightsFile string, err error) {
-	var config, preprocess []byte
-	switch layout {
-	case OpenCLIP:
-		config, err = formatOpenCLIP(spec)
-		return []File{{openCLIPConfigFile, config}}, openCLIPWeightsFile, err
-	case HuggingFace:
-		if config, err = formatHuggingFace(spec); err != nil {
-			return nil, "", err
-		}
-		files = []File{{hfConfigFile, config}}
-		if spec.Preprocess != nil {
-			preprocess, err = formatPreprocessor(spec.Preprocess)
-			files = append(files, File{hfPreprocessFile, preprocess})
-		}
-		return files, hfWeightsFile, err
+// Writable reports why a layout cannot hold a model; nil if it can.
+func Writable(layout string, spec Spec) error {
+	if err := spec.Validate(); err != nil {
+		return err
 	}
-	return nil, "", fmt.Errorf("layout %q, want %s or %s", layout, OpenCLIP, HuggingFace)
+	l, err := layoutNamed(layout)
+	if err == nil {
+		_, _, err = l.write(&spec)
+	}
+	return err
 }
 
 func unwritable(layout, format string, args ...any) error {
@@ -116,10 +110,12 @@ func checkNames(files []File, weightsFile string) error {
 
 // checkFolder refuses a folder with another checkpoint that Open would prefer,
 // or that would be left behind half replaced.
-func checkFolder(dir, layout string) error {
-	others := append([]string{openCLIPConfigFile}, hfIndexFile)
-	if layout == OpenCLIP {
-		others = []string{hfConfigFile}
+func checkFolder(dir, config string) error {
+	others := []string{hfIndexFile}
+	for _, l := range layouts() {
+		if l.config != "" && l.config != config {
+			others = append(others, l.config)
+		}
 	}
 	for _, name := range others {
 		if exists(dir, name) {
@@ -131,20 +127,9 @@ func checkFolder(dir, layout string) error {
 
 // checkParams reports how params differ from those of the spec's towers.
 func checkParams(s *Spec, params []*nn.Param) error {
-	v, err := vision.Blank(s.Vision)
+	want, err := paramShapes(s)
 	if err != nil {
 		return err
-	}
-	x, err := text.Blank(s.Text)
-	if err != nil {
-		return err
-	}
-	want := map[string][]int{"logit_scale": nil}
-	if s.LogitBias {
-		want["logit_bias"] = nil
-	}
-	for _, p := range append(v.Params(), x.Params()...) {
-		want[p.Name] = p.Shape
 	}
 	var wrong problems
 	for _, p := range params {
@@ -163,30 +148,52 @@ func checkParams(s *Spec, params []*nn.Param) error {
 	return wrong.err("the model")
 }
 
-func tensorsOf(layout string, spec *Spec, params []*nn.Param) ([]safetensors.Tensor, error) {
-	var names naming = prefixed{}
-	switch {
-	case layout == HuggingFace:
-		names = huggingFaceNames()
-	case spec.CustomText:
-		names = prefixed{text: "text."}
+// paramShapes are the shapes of all parameters of the spec's model.
+func paramShapes(s *Spec) (map[string][]int, error) {
+	want := map[string][]int{"logit_scale": nil}
+	if s.LogitBias {
+		want["logit_bias"] = nil
+	}
+	var params []*nn.Param
+	if s.Vision != nil {
+		t, err := s.Vision.New()
+		if err != nil {
+			return nil, err
+		}
+		params = append(params, t.Params()...)
+	}
+	if s.Text != nil {
+		t, err := s.Text.New()
+		if err != nil {
+			return nil, err
+		}
+		params = append(params, t.Params()...)
+	}
+	for _, p := range params {
+		want[p.Name] = p.Shape
+	}
+	return want, nil
+}
+
+// tensorsOf lists what is stored of params, in their order.
+func tensorsOf(layout string, names naming, params []*nn.Param) ([]safetensors.Tensor, error) {
+	byName := map[string]*nn.Param{}
+	for _, p := range params {
+		byName[p.Name] = p
 	}
 	var tensors []safetensors.Tensor
+	done := map[string]bool{}
 	for _, p := range params {
-		parts, transposed := names.stored(p.Name)
+		parts, form := names.stored(p.Name)
 		if parts == nil {
 			return nil, unwritable(layout, "the parameter %s", p.Name)
 		}
-		shape, data := partShape(p.Shape, len(parts), transposed), p.Data
-		if transposed {
-			data = transpose(data, p.Shape[0], p.Shape[1])
-		}
-		if p.Name == "logit_scale" || p.Name == "logit_bias" {
-			shape = nil
-		}
-		for i, part := range parts {
-			n := len(data) / len(parts)
-			tensors = append(tensors, safetensors.Tensor{Name: part, Shape: shape, Float32: data[i*n : (i+1)*n]})
+		for _, part := range parts {
+			if done[part.name] {
+				continue
+			}
+			done[part.name] = true
+			tensors = append(tensors, tensorOf(part.name, names.canonical(part.name), form, byName))
 		}
 		// PyTorch's BatchNorm counts its training steps; the count is not read.
 		if norm, ok := strings.CutSuffix(p.Name, ".running_var"); ok {
@@ -194,6 +201,33 @@ func tensorsOf(layout string, spec *Spec, params []*nn.Param) ([]safetensors.Ten
 		}
 	}
 	return tensors, nil
+}
+
+// tensorOf joins the pieces of parameters that a stored tensor consists of.
+func tensorOf(name string, pieces []piece, f form, params map[string]*nn.Param) safetensors.Tensor {
+	var parts [][]float32
+	shape := []int{0}
+	for _, part := range pieces {
+		p := params[part.name]
+		each := len(p.Data) / part.of
+		parts = append(parts, p.Data[part.from*each:part.to*each])
+		if scalar(p.Shape) && strings.HasPrefix(part.name, "logit_") {
+			shape = nil
+			continue
+		}
+		shape = append([]int{shape[0] + part.rows(p.Shape[0])}, p.Shape[1:]...)
+	}
+	t := safetensors.Tensor{Name: name, Shape: shape, Parts: parts}
+	if len(parts) == 1 {
+		t.Parts, t.Float32 = nil, parts[0]
+	}
+	if f.transposed {
+		t.Float32, t.Shape = transpose(t.Float32, shape[0], shape[1]), []int{shape[1], shape[0]}
+	}
+	if f.rank > 0 {
+		t.Shape = ranked(t.Shape, f.rank)
+	}
+	return t
 }
 
 // writeAll writes everything to the folder temp and moves it to dir.

@@ -16,6 +16,7 @@ import (
 	"github.com/goclip/goclip/internal/golden"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -27,43 +28,56 @@ func TestSaveOpenIdentity(t *testing.T) {
 		layout string
 		change change
 	}{
-		"hf":               {checkpoint.HuggingFace, func(*checkpoint.Spec) {}},
-		"hf argmax":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Text.Pool, s.Text.EOSTokenID = "argmax", 0 }},
-		"hf id 0":          {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Text.EOSTokenID = 0 }},
-		"hf two gelus":     {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Vision.Activation, s.Text.Activation = "gelu", "gelu_tanh" }},
-		"hf no processor":  {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess = nil }},
-		"hf squash":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Interpolation = "squash", "bilinear" }},
+		"hf": {checkpoint.HuggingFace, func(*checkpoint.Spec) {}},
+		"hf argmax": {checkpoint.HuggingFace, func(s *checkpoint.Spec) {
+			transformer(s, func(c *text.Transformer) { c.Pool, c.EOSTokenID = text.PoolArgmax, 0 })
+		}},
+		"hf id 0": {checkpoint.HuggingFace, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.EOSTokenID = 0 }) }},
+		"hf two gelus": {checkpoint.HuggingFace, func(s *checkpoint.Spec) {
+			vit(s, func(c *vision.ViT) { c.Activation = nn.GELU })
+			transformer(s, func(c *text.Transformer) { c.Activation = nn.GELUTanh })
+		}},
+		"hf no processor": {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess = nil }},
+		"hf squash": {checkpoint.HuggingFace, func(s *checkpoint.Spec) {
+			s.Preprocess.Resize, s.Preprocess.Interpolation = vision.ResizeSquash, vision.Bilinear
+		}},
 		"hf ground":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.RGBA{0, 128, 255, 255} }},
-		"hf thirds":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { s.Vision.MLPRatio = 7.0 / 12 }},
+		"hf thirds":        {checkpoint.HuggingFace, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.MLPRatio = 7.0 / 12 }) }},
 		"open_clip":        {checkpoint.OpenCLIP, func(*checkpoint.Spec) {}},
 		"open_clip bias":   {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.LogitBias, s.InitLogitBias = true, -10 }},
-		"open_clip thirds": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Vision.MLPRatio = 7.0 / 12 }},
+		"open_clip thirds": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.MLPRatio = 7.0 / 12 }) }},
 		"open_clip ground": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.RGBA{250, 128, 1, 255} }},
-		"open_clip pad":    {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Fill = "longest", 7 }},
+		"open_clip pad":    {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Preprocess.Resize, s.Preprocess.Fill = vision.ResizeLongest, 7 }},
 		"open_clip gelus": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
-			s.Vision.Activation, s.Text.Activation = "gelu_tanh", "gelu"
+			vit(s, func(c *vision.ViT) { c.Activation = nn.GELUTanh })
+			transformer(s, func(c *text.Transformer) { c.Activation = nn.GELU })
 		}},
 		"open_clip siglip": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
-			s.CustomText, s.LogitBias, s.Text.ProjBias, s.Text.Mask, s.Text.Pool = true, true, true, "none", "last"
-			s.Vision.Pool, s.Vision.NormAfterPool, s.Vision.NoLnPre = "avg", true, true
+			transformer(s, func(c *text.Transformer) { c.Proj, c.Mask, c.Pool = text.ProjLinear, text.MaskNone, text.PoolLast })
+			s.CustomText, s.LogitBias = true, true
+			vit(s, func(c *vision.ViT) { c.Pool, c.NormAfterPool, c.NoLnPre = vision.PoolMean, true, true })
 			s.HFTokenizer, s.TextClean, s.StripSeparator = "some/tokenizer", "canonicalize", true
 		}},
-		"open_clip first": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) { s.Text.Pool, s.Text.Mask = "first", "none" }},
+		"open_clip first": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
+			transformer(s, func(c *text.Transformer) { c.Pool, c.Mask = text.PoolFirst, text.MaskNone })
+		}},
 		"open_clip map": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
 			s.CustomText, s.LogitBias = true, true
-			s.Vision.Pool, s.Vision.PoolQueries, s.Vision.PoolHeads = "map", 3, 5
+			vit(s, func(c *vision.ViT) { c.Pool, c.PoolQueries, c.PoolHeads = vision.PoolMap, 3, 5 })
 		}},
 		"open_clip packed map": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
-			s.Vision.Width, s.Vision.Heads = 10, 2
-			s.Vision.Pool, s.Vision.PoolQueries, s.Vision.PoolHeads, s.Vision.NoLnPre = "map", 1, 2, true
+			vit(s, func(c *vision.ViT) { c.Width, c.Heads = 10, 2 })
+			vit(s, func(c *vision.ViT) { c.Pool, c.PoolQueries, c.PoolHeads, c.NoLnPre = vision.PoolMap, 1, 2, true })
 		}},
 		"own settings": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
-			s.Text.Mask, s.Text.Pool, s.Vision.Pool, s.Vision.NoClassToken = "padding", "mean", "avg", true
-			s.Vision.ImageSize, s.Preprocess.Size = [2]int{16, 24}, [2]int{16, 24}
+			transformer(s, func(c *text.Transformer) { c.Mask, c.Pool = text.MaskPadding, text.PoolMean })
+			vit(s, func(c *vision.ViT) { c.Pool, c.NoClassToken = vision.PoolMean, true })
+			vit(s, func(c *vision.ViT) { c.ImageSize = [2]int{16, 24} })
+			s.Preprocess.Size = [2]int{16, 24}
 		}},
 		"resnet": {checkpoint.OpenCLIP, func(s *checkpoint.Spec) {
-			s.Vision = vision.Config{ImageSize: [2]int{32, 64}, Width: 4, Heads: 8, EmbedDim: 10, Stages: []int{1, 2, 1, 1}}
-			s.Preprocess.Size = s.Vision.ImageSize
+			s.Vision = vision.ResNet{ImageSize: [2]int{32, 64}, Width: 4, Heads: 8, EmbedDim: 10, Stages: [4]int{1, 2, 1, 1}}
+			s.Preprocess.Size = s.Vision.Dims().ImageSize
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,14 +102,14 @@ func TestSaveOpenIdentity(t *testing.T) {
 // with them.
 func TestSaveDefaultHeads(t *testing.T) {
 	s := tinySpec()
-	s.Vision = vision.Config{ImageSize: [2]int{32, 32}, Width: 4, EmbedDim: 10, Stages: []int{1, 1, 1, 1}}
-	s.Preprocess.Size = s.Vision.ImageSize
+	s.Vision = vision.ResNet{ImageSize: [2]int{32, 32}, Width: 4, EmbedDim: 10, Stages: [4]int{1, 1, 1, 1}}
+	s.Preprocess.Size = s.Vision.Dims().ImageSize
 	dir := t.TempDir()
 	if err := checkpoint.Save(dir, checkpoint.OpenCLIP, s, random(t, s).params()); err != nil {
 		t.Fatal(err)
 	}
-	if c, _ := open(t, dir, nil); c.Spec().Vision.Heads != 2 {
-		t.Errorf("%d heads, want 2", c.Spec().Vision.Heads)
+	if c, _ := open(t, dir, nil); c.Spec().Vision.(vision.ResNet).Heads != 2 {
+		t.Errorf("%d heads, want 2", c.Spec().Vision.(vision.ResNet).Heads)
 	}
 }
 
@@ -226,26 +240,27 @@ func TestSaveRefuses(t *testing.T) {
 		change func(s *checkpoint.Spec)
 		want   string
 	}{
-		{"openai", func(*checkpoint.Spec) {}, `layout "openai", want open_clip or huggingface`},
+		{"openai", func(*checkpoint.Spec) {}, `layout "openai", want goclip, open_clip, huggingface`},
 		{hf, func(s *checkpoint.Spec) { s.LogitBias = true }, "layout huggingface has no place for a logit bias"},
-		{hf, func(s *checkpoint.Spec) { s.Text.Pool = "last" }, "layout huggingface has no place for the text tower's pooling last"},
-		{hf, func(s *checkpoint.Spec) { s.Text.Mask = "none" }, "layout huggingface has no place for the text tower's mask none"},
-		{hf, func(s *checkpoint.Spec) { s.Text.ProjBias = true }, "a text projection with bias"},
-		{hf, func(s *checkpoint.Spec) { s.Text.EOSTokenID = 2 }, "the end token's id 2"},
-		{hf, func(s *checkpoint.Spec) { s.Vision.Pool = "avg" }, "an image tower without class token, its pooling or ln_pre"},
-		{hf, func(s *checkpoint.Spec) { s.Vision.NoLnPre = true }, "ln_pre"},
-		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = "longest" }, "preprocessing that pads pictures"},
+		{hf, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.Pool = text.PoolLast }) }, "layout huggingface has no place for the text tower's pooling last"},
+		{hf, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.Mask = text.MaskNone }) }, "layout huggingface has no place for the text tower's mask none"},
+		{hf, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.Proj = text.ProjLinear }) }, "a text projection with bias"},
+		{hf, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.EOSTokenID = 2 }) }, "the end token's id 2"},
+		{hf, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.Pool = vision.PoolMean }) }, "an image tower without class token, its pooling or ln_pre"},
+		{hf, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.NoLnPre = true }) }, "ln_pre"},
+		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = vision.ResizeLongest }, "preprocessing that pads pictures"},
 		{hf, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout huggingface has no place for a ground of 16-bit colour"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout open_clip has no place for a ground of 16-bit colour"},
 		{hf, func(s *checkpoint.Spec) { s.HFTokenizer = "x" }, "another tokenizer than CLIP's"},
 		{hf, func(s *checkpoint.Spec) {
-			s.Vision.ImageSize, s.Preprocess.Size = [2]int{16, 24}, [2]int{16, 24}
+			vit(s, func(c *vision.ViT) { c.ImageSize = [2]int{16, 24} })
+			s.Preprocess.Size = [2]int{16, 24}
 		}, "an image tower that is not square"},
-		{oc, func(s *checkpoint.Spec) { s.Text.Activation = "gelu" }, "the image tower's activation quick_gelu beside the text tower's gelu"},
+		{oc, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.Activation = nn.GELU }) }, "the image tower's activation quick_gelu beside another of the text tower's"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess = nil }, "layout open_clip has no place for a model without preprocessing"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess.Size = [2]int{8, 8} }, "pictures are prepared at 8×8 pixels, but the image tower reads 16×16"},
-		{oc, func(s *checkpoint.Spec) { s.Text.EmbedDim = 11 }, "the image tower's features have 10 elements, the text tower's 11"},
-		{oc, func(s *checkpoint.Spec) { s.Vision.Heads = 5 }, "vision: Heads is 5, which does not divide Width 12"},
+		{oc, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.EmbedDim = 11 }) }, "the image tower's features have 10 elements, the text tower's 11"},
+		{oc, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.Heads = 5 }) }, "vision: Heads is 5, which does not divide Width 12"},
 	} {
 		good := tinySpec()
 		dir := saved(t, oc, good)

@@ -11,6 +11,7 @@ import (
 
 // The layouts, as [Spec] and [Save] name them.
 const (
+	Own         = "goclip"      // goclip_config.json, goclip_model.safetensors: any towers
 	HuggingFace = "huggingface" // config.json, model.safetensors, preprocessor_config.json
 	OpenCLIP    = "open_clip"   // open_clip_config.json, open_clip_model.safetensors
 	OpenAI      = "openai"      // one .pt file; read only
@@ -18,8 +19,8 @@ const (
 
 // Spec is what a checkpoint says about a model, weights aside.
 type Spec struct {
-	Vision vision.Config
-	Text   text.Config
+	Vision vision.Config // nil for a model without an image tower
+	Text   text.Config   // nil for a model without a text tower
 
 	// Preprocess is nil where the checkpoint does not say how pictures are
 	// prepared: a Hugging Face folder without preprocessor_config.json.
@@ -29,7 +30,10 @@ type Spec struct {
 	InitLogitScale float64 // before training; the natural logarithm of the scale
 	InitLogitBias  float64 // before training; read where LogitBias is set
 
-	Layout string // HuggingFace, OpenCLIP or OpenAI; empty for a model from elsewhere
+	Layout string // that it was read from; empty for a model from elsewhere
+
+	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
+	Tokenizer Tokenizer
 
 	// The rest is known to open_clip's layout only.
 
@@ -39,21 +43,38 @@ type Spec struct {
 	StripSeparator bool   // HFTokenizer's separator becomes padding
 }
 
+// Tokenizer is which tokenizer a model of goclip's own layout came with.
+type Tokenizer string
+
+const (
+	TokenizerFiles  Tokenizer = ""       // the one whose files lie in the folder, if any
+	TokenizerCustom Tokenizer = "custom" // one that its program brings
+)
+
 // Validate reports the first field that does not fit.
 func (s *Spec) Validate() error {
-	if err := s.Vision.Validate(); err != nil {
-		return err
+	if s.Vision == nil && s.Text == nil {
+		return errors.New("checkpoint: a model without towers")
 	}
-	if err := s.Text.Validate(); err != nil {
-		return err
+	if s.Vision != nil {
+		if err := s.Vision.Validate(); err != nil {
+			return err
+		}
 	}
-	if v, t := s.Vision.EmbedDim, s.Text.EmbedDim; v != t {
-		return fmt.Errorf("checkpoint: the image tower's features have %d elements, the text tower's %d", v, t)
+	if s.Text != nil {
+		if err := s.Text.Validate(); err != nil {
+			return err
+		}
 	}
-	if p := s.Preprocess; p != nil {
-		if p.Size != s.Vision.ImageSize {
+	if s.Vision != nil && s.Text != nil {
+		if v, t := s.Vision.Dims().EmbedDim, s.Text.Dims().EmbedDim; v != t {
+			return fmt.Errorf("checkpoint: the image tower's features have %d elements, the text tower's %d", v, t)
+		}
+	}
+	if p := s.Preprocess; p != nil && s.Vision != nil {
+		if size := s.Vision.Dims().ImageSize; p.Size != size {
 			return fmt.Errorf("checkpoint: pictures are prepared at %d×%d pixels, but the image tower reads %d×%d",
-				p.Size[1], p.Size[0], s.Vision.ImageSize[1], s.Vision.ImageSize[0])
+				p.Size[1], p.Size[0], size[1], size[0])
 		}
 		if err := p.Validate(); err != nil {
 			return err
@@ -67,5 +88,9 @@ func (s *Spec) Validate() error {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// clipLogitScale is where CLIP's training begins, ln(1/0.07).
-const clipLogitScale = 2.659260036932778
+// clipLogitScale is where CLIP's training begins, ln(1/0.07), and sigLogitScale
+// SigLIP's, ln(10).
+const (
+	clipLogitScale = 2.659260036932778
+	sigLogitScale  = 2.302585092994046
+)

@@ -17,20 +17,33 @@ import (
 // tinySpec is a model that every layout can hold.
 func tinySpec() checkpoint.Spec {
 	return checkpoint.Spec{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 12, Layers: 2, Heads: 3, EmbedDim: 10,
-			MLPRatio: 2.5, Activation: "quick_gelu", NormEps: 1e-5, Pool: "tok",
+			MLPRatio: 2.5, Activation: nn.QuickGELU, NormEps: 1e-5, Pool: vision.PoolClass,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 6, VocabSize: 20, Width: 8, Layers: 1, Heads: 2, EmbedDim: 10,
-			MLPRatio: 4, Activation: "quick_gelu", NormEps: 1e-6, Mask: "causal", Pool: "eos", EOSTokenID: 19,
+			MLPRatio: 4, Activation: nn.QuickGELU, NormEps: 1e-6, Mask: text.MaskCausal, Pool: text.PoolEOS, EOSTokenID: 19,
 		},
 		Preprocess: &vision.Preprocess{
-			Size: [2]int{16, 16}, Resize: "shortest", Interpolation: "bicubic",
+			Size: [2]int{16, 16}, Resize: vision.ResizeShortest, Interpolation: vision.Bicubic,
 			Mean: [3]float32{0.48145466, 0.4578275, 0.40821073}, Std: [3]float32{0.26862954, 0.26130258, 0.27577711},
 		},
 		InitLogitScale: 2.6592,
 	}
+}
+
+// vit and transformer change a tower of a spec.
+func vit(s *checkpoint.Spec, change func(c *vision.ViT)) {
+	c := s.Vision.(vision.ViT)
+	change(&c)
+	s.Vision = c
+}
+
+func transformer(s *checkpoint.Spec, change func(c *text.Transformer)) {
+	c := s.Text.(text.Transformer)
+	change(&c)
+	s.Text = c
 }
 
 // random gives a model of the spec weights, all of them different.

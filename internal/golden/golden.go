@@ -22,6 +22,13 @@ func Data(t testing.TB, elem ...string) string {
 	return find(t, "GOCLIP_DATA", elem)
 }
 
+// Shared is [Fixtures] for the folder GOCLIP_SHARED, which holds all of the reference
+// data: families, families_hf, compat and others beside fixtures.
+func Shared(t testing.TB, elem ...string) string {
+	t.Helper()
+	return find(t, "GOCLIP_SHARED", elem)
+}
+
 func find(t testing.TB, variable string, elem []string) string {
 	t.Helper()
 	root := os.Getenv(variable)

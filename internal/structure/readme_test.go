@@ -2,6 +2,7 @@ package structure
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -23,6 +24,9 @@ func TestReadmeIsCompiled(t *testing.T) {
 		t.Fatalf("%d of %d Go blocks in README.md name their example", len(found), want)
 	}
 	for _, m := range found {
+		if base := path.Base(m[1]); !strings.HasPrefix(base, "example_") {
+			t.Errorf("%s holds a block of README.md, want a file example_…: those are held to public packages", m[1])
+		}
 		source, err := os.ReadFile(filepath.Join(root, m[1]))
 		if err != nil {
 			t.Error(err)

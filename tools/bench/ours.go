@@ -17,6 +17,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
@@ -165,7 +166,8 @@ func batches(what string, pass func(n int) func() error) error {
 }
 
 // tokens are n captions that fill the context.
-func tokens(n int, cfg text.Config) []int32 {
+func tokens(n int, tower text.Config) []int32 {
+	cfg := tower.Dims()
 	ids := make([]int32, n*cfg.ContextLength)
 	for i := range ids {
 		ids[i] = int32(1 + i*7919%(cfg.VocabSize-3))
@@ -226,13 +228,13 @@ func firstCaptions(path string, n int) (texts []string, err error) {
 
 func (o *options) toy(ctx context.Context) error {
 	return trainStep(ctx, "toy", 128, 8, encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 32}, PatchSize: 4, Width: 192, Layers: 6, Heads: 3, EmbedDim: 128,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 32, VocabSize: 1000, Width: 192, Layers: 6, Heads: 3, EmbedDim: 128,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(32),
 	})
@@ -252,7 +254,7 @@ func trainStep(ctx context.Context, what string, n, runs int, cfg encoder.Config
 	if err != nil {
 		return err
 	}
-	size := cfg.Vision.ImageSize
+	size := cfg.Vision.Dims().ImageSize
 	b := &train.Batch{N: n, Pixels: ramp(n * 3 * size[0] * size[1]), Tokens: tokens(n, cfg.Text)}
 	s, err := best(runs, func() error {
 		_, err := t.StepBatch(ctx, b)

@@ -113,7 +113,7 @@ func TestDamage(t *testing.T) {
 		{"lossy picture without pixels", pictures, remove("preprocess/decoded.safetensors", "rgb/progressive.jpg"), "1", "no pixels of progressive.jpg in mode RGB"},
 		{"output without picture", pictures, add("preprocess/expected.safetensors", "openai_64/new.png"), "1", "FAIL preprocess/openai_64/new.png: index.json has no such picture"},
 		{"truncated picture", pictures, truncate("preprocess/images/odd.png"), "", "odd.png: "},
-		{"unknown variant", pictures, replace("preprocess/index.json", `"resize_mode": "shortest"`, `"resize_mode": "shrink"`), "", `Resize "shrink", want`},
+		{"unknown variant", pictures, replace("preprocess/index.json", `"resize_mode": "shortest"`, `"resize_mode": "shrink"`), "", `Resize is "shrink", want`},
 		{"stranger among pictures", pictures, create("preprocess/images/new.png"), "1", "FAIL preprocess/images/new.png: no case uses this file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

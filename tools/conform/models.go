@@ -164,7 +164,7 @@ func compareModel(ctx context.Context, r *report, path, expected string) (err er
 		return err
 	}
 	relative := relFeatures
-	if m.Config().Vision.Stages != nil {
+	if m.Config().Vision.Family() == "resnet" {
 		relative = relFeaturesResNet
 	}
 	feature := func(name string, e *encoder.Embeddings, relative float64) {
@@ -196,15 +196,15 @@ func compareModel(ctx context.Context, r *report, path, expected string) (err er
 // hide.
 func fits(m *encoder.Model, want *tensors) error {
 	cfg := m.Config()
-	size := cfg.Vision.ImageSize
+	size := cfg.Vision.Dims().ImageSize
 	pixels, ids := want.shape("pixel_values"), want.shape("input_ids")
 	switch {
 	case want.err != nil:
 		return want.err
 	case len(pixels) != 4 || !slices.Equal(pixels[1:], []int{3, size[0], size[1]}):
 		return fmt.Errorf("%s: pixel_values has shape %v, the model takes (B, 3, %d, %d)", want.path, pixels, size[0], size[1])
-	case len(ids) != 2 || ids[1] != cfg.Text.ContextLength:
-		return fmt.Errorf("%s: input_ids has shape %v, the model takes (B, %d)", want.path, ids, cfg.Text.ContextLength)
+	case len(ids) != 2 || ids[1] != cfg.Text.Dims().ContextLength:
+		return fmt.Errorf("%s: input_ids has shape %v, the model takes (B, %d)", want.path, ids, cfg.Text.Dims().ContextLength)
 	}
 	return nil
 }

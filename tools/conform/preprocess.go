@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/goclip/goclip/internal/imagefile"
+	"github.com/goclip/goclip/internal/pillow"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -36,8 +36,8 @@ type pictures struct {
 // variant holds the arguments of open_clip's image_transform.
 type variant struct {
 	ImageSize     json.RawMessage `json:"image_size"`
-	ResizeMode    string          `json:"resize_mode"`
-	Interpolation string
+	ResizeMode    vision.Resize   `json:"resize_mode"`
+	Interpolation vision.Interpolation
 	FillColor     uint8 `json:"fill_color"`
 	Mean, Std     *[3]float32
 }
@@ -208,7 +208,7 @@ func (set *pictures) compareDecoded(r *report, pic picture, key string) error {
 	if err != nil {
 		return err
 	}
-	p := &vision.Preprocess{Size: [2]int{pic.Height, pic.Width}, Resize: "squash", Std: [3]float32{1, 1, 1}}
+	p := &vision.Preprocess{Size: [2]int{pic.Height, pic.Width}, Resize: vision.ResizeSquash, Std: [3]float32{1, 1, 1}}
 	want, shape := f.bytes(key), f.shape(key)
 	if f.err != nil {
 		return f.err
@@ -242,7 +242,7 @@ func samples(img image.Image) (all []byte) {
 			all = append(all, pix[y*stride:][:img.Bounds().Dx()*channels]...)
 		}
 	}
-	if keyed, ok := img.(*imagefile.Keyed); ok {
+	if keyed, ok := img.(*pillow.Keyed); ok {
 		img = keyed.Opaque
 	}
 	switch img := img.(type) {

@@ -78,17 +78,17 @@ func TestVariantNormalisation(t *testing.T) {
 func TestOtherModel(t *testing.T) {
 	bias := -4.0
 	cfg := encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{24, 40}, PatchSize: 8, Width: 24, Layers: 3, Heads: 3, EmbedDim: 12,
-			Activation: "gelu", Pool: "avg", NormAfterPool: true, NormEps: 1e-6,
+			Activation: nn.GELU, Pool: vision.PoolMean, NormAfterPool: true, NormEps: 1e-6,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 11, VocabSize: 60, Width: 20, Layers: 2, Heads: 2, EmbedDim: 12,
-			Activation: "gelu", Mask: "none", Pool: "last", NormEps: 1e-6,
+			Activation: nn.GELU, Mask: text.MaskNone, Pool: text.PoolLast, NormEps: 1e-6,
 		},
 		LogitScale: 2, LogitBias: &bias, Preprocess: vision.CLIPPreprocess(24),
 	}
-	cfg.Preprocess.Size = cfg.Vision.ImageSize
+	cfg.Preprocess.Size = cfg.Vision.Dims().ImageSize
 	m, err := encoder.New(cfg, nil, 7)
 	check(t, err)
 	dir := t.TempDir()
@@ -114,19 +114,19 @@ func expect(t *testing.T, m *encoder.Model, path string) {
 	t.Helper()
 	cfg := m.Config()
 	const images, texts = 2, 3
-	pixels := make([]float32, images*3*cfg.Vision.ImageSize[0]*cfg.Vision.ImageSize[1])
+	pixels := make([]float32, images*3*cfg.Vision.Dims().ImageSize[0]*cfg.Vision.Dims().ImageSize[1])
 	for i := range pixels {
 		pixels[i] = float32(math.Sin(float64(i)))
 	}
-	ids := make([]int32, texts*cfg.Text.ContextLength)
+	ids := make([]int32, texts*cfg.Text.Dims().ContextLength)
 	raw := make([]byte, 8*len(ids))
 	for i := range ids {
-		ids[i] = int32(i * 7 % cfg.Text.VocabSize)
+		ids[i] = int32(i * 7 % cfg.Text.Dims().VocabSize)
 		raw[8*i] = byte(ids[i])
 	}
 	all := []safetensors.Tensor{
-		{Name: "pixel_values", Shape: []int{images, 3, cfg.Vision.ImageSize[0], cfg.Vision.ImageSize[1]}, Float32: pixels},
-		{Name: "input_ids", DType: "I64", Shape: []int{texts, cfg.Text.ContextLength}, Raw: raw},
+		{Name: "pixel_values", Shape: []int{images, 3, cfg.Vision.Dims().ImageSize[0], cfg.Vision.Dims().ImageSize[1]}, Float32: pixels},
+		{Name: "input_ids", DType: "I64", Shape: []int{texts, cfg.Text.Dims().ContextLength}, Raw: raw},
 	}
 	add := func(name string, x []float32, shape ...int) {
 		all = append(all, safetensors.Tensor{Name: name, Shape: shape, Float32: append([]float32{}, x...)})

@@ -11,6 +11,8 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // stage says where a value is found in a tower's graph: at the node that reads
@@ -98,15 +100,15 @@ func compareStages(r *report, path, expected string) (err error) {
 type towers struct {
 	g      *G.ExprGraph
 	model  *encoder.Model
-	params map[string]*encoder.Param
+	params map[string]*nn.Param
 }
 
 // newTowers adds both towers to g, or one if the file has inputs for one.
 func newTowers(g *G.ExprGraph, m *encoder.Model, want *tensors) (*towers, error) {
-	t := &towers{g, m, make(map[string]*encoder.Param)}
+	t := &towers{g, m, make(map[string]*nn.Param)}
 	if want.has("pixel_values") {
 		x := leaf(g, "pixels", want.floats("pixel_values"), want.shape("pixel_values")...)
-		if _, err := m.Vision().Forward(x); err != nil {
+		if _, err := m.Vision().Forward(vision.Input{Pixels: x}); err != nil {
 			return nil, err
 		}
 		t.add(m.Vision().Params())
@@ -118,9 +120,9 @@ func newTowers(g *G.ExprGraph, m *encoder.Model, want *tensors) (*towers, error)
 		}
 		var last []int32
 		for row := range slices.Chunk(ids, shape[1]) {
-			last = append(last, int32(cfg.Last(row)))
+			last = append(last, int32(cfg.Row(row).Pooled))
 		}
-		if _, err := m.Text().Forward(leaf(g, "tokens", ids, shape...), leaf(g, "last", last, len(last))); err != nil {
+		if _, err := m.Text().Forward(text.Input{Tokens: leaf(g, "tokens", ids, shape...), Pooled: leaf(g, "pooled", last, len(last))}); err != nil {
 			return nil, err
 		}
 		t.add(m.Text().Params())
@@ -128,22 +130,28 @@ func newTowers(g *G.ExprGraph, m *encoder.Model, want *tensors) (*towers, error)
 	return t, want.err
 }
 
-func (t *towers) add(params []*encoder.Param) {
+func (t *towers) add(params []*nn.Param) {
 	for _, p := range params {
 		t.params[p.Name] = p
 	}
+}
+
+// text returns the configuration of a text tower of CLIP's family.
+func (t *towers) text() text.Transformer {
+	c, _ := t.model.Config().Text.(text.Transformer)
+	return c
 }
 
 // find returns the node of a stage.
 func (t *towers) find(name string) (*G.Node, error) {
 	switch name {
 	case "text.proj":
-		if t.model.Config().Text.ProjBias {
+		if t.text().Proj == text.ProjLinear {
 			return t.at(stage{"text_projection.weight", 0})
 		}
 		return t.at(stage{"text_projection", 0})
 	case "text.pooled":
-		if t.model.Config().Text.Pool == "mean" {
+		if t.text().Pool == text.PoolMean {
 			return t.at(stage{"ln_final.weight", 1})
 		}
 		return t.at(stage{"ln_final.weight", 0})
@@ -188,8 +196,8 @@ func (t *towers) at(s stage) (*G.Node, error) {
 // lnFinal normalises the last block's tokens as the reference does, which does so
 // before it pools.
 func (t *towers) lnFinal() (n *G.Node, err error) {
-	cfg := t.model.Config().Text
-	if cfg.Pool == "mean" {
+	cfg := t.text()
+	if cfg.Pool == text.PoolMean {
 		return t.at(stage{"ln_final.weight", 0})
 	}
 	x, err := t.find(fmt.Sprintf("text.block%d", cfg.Layers-1))
@@ -212,7 +220,7 @@ func pooled(name string, m *encoder.Model, want *tensors) func(sample int) int {
 		return func(int) int { return 0 }
 	}
 	cfg, ids, length := m.Config().Text, want.ids("input_ids"), want.shape("input_ids")[1]
-	return func(i int) int { return cfg.Last(ids[i*length:][:length]) }
+	return func(i int) int { return cfg.Row(ids[i*length:][:length]).Pooled }
 }
 
 // pooledTokens takes one token of each sample out of (B, L, W).

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/vision"
@@ -82,7 +83,7 @@ type setting struct {
 		Img                                                  json.RawMessage
 	}
 	Heads      string
-	Activation string
+	Activation nn.Activation
 	Optimizer  struct {
 		Name        string
 		LR          float64
@@ -149,13 +150,13 @@ func (s *setting) config() (encoder.Config, error) {
 	ratio := func(mlp, width int) float64 { return float64(mlp) / float64(max(width, 1)) }
 	c := encoder.Config{Preprocess: vision.CLIPPreprocess(size[0])}
 	c.Preprocess.Size = size
-	c.Vision = vision.Config{
+	c.Vision = vision.ViT{
 		ImageSize: size, PatchSize: m.P, Width: m.VW, Layers: m.VL, Heads: heads(m.VH, m.VW), EmbedDim: m.D,
-		MLPRatio: ratio(m.VMLP, m.VW), Activation: s.Activation, NormEps: 1e-5, Pool: "tok",
+		MLPRatio: ratio(m.VMLP, m.VW), Activation: s.Activation, NormEps: 1e-5, Pool: vision.PoolClass,
 	}
-	c.Text = text.Config{
+	c.Text = text.Transformer{
 		ContextLength: m.Ctx, VocabSize: m.Vocab, Width: m.TW, Layers: m.TL, Heads: heads(m.TH, m.TW), EmbedDim: m.D,
-		MLPRatio: ratio(m.TMLP, m.TW), Activation: s.Activation, NormEps: 1e-5, Mask: "causal", Pool: "argmax",
+		MLPRatio: ratio(m.TMLP, m.TW), Activation: s.Activation, NormEps: 1e-5, Mask: text.MaskCausal, Pool: text.PoolArgmax,
 	}
 	return c, err
 }

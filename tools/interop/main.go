@@ -20,9 +20,11 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
@@ -56,7 +58,7 @@ func main() {
 
 func trainAndSave(ctx context.Context, out string, steps int) error {
 	const size = 32
-	pictures, err := dataset.Shapes{Seed: 1}.Train(steps * size)
+	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		return err
 	}
@@ -71,13 +73,13 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 	// OpenAI's code takes the number of heads from the width, 64 for each, so the
 	// towers have that shape.
 	model, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{32, 32}, PatchSize: 8, Width: 128, Layers: 2, Heads: 2, EmbedDim: 48,
-			Activation: "quick_gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 24, VocabSize: tok.VocabSize(), Width: 64, Layers: 2, Heads: 1, EmbedDim: 48,
-			Activation: "quick_gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.QuickGELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(32),
 	}, tok, 1)
@@ -119,8 +121,9 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 func features(ctx context.Context, model *encoder.Model) ([]safetensors.Tensor, error) {
 	const n = 16
 	cfg := model.Config()
-	h, w, length := cfg.Vision.ImageSize[0], cfg.Vision.ImageSize[1], cfg.Text.ContextLength
-	pictures, err := dataset.Shapes{Seed: 2}.Unseen(n)
+	size, length := cfg.Vision.Dims().ImageSize, cfg.Text.Dims().ContextLength
+	h, w := size[0], size[1]
+	pictures, err := shapes.Set{Seed: 2}.Unseen(n)
 	if err != nil {
 		return nil, err
 	}

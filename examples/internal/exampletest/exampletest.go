@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
@@ -22,13 +23,13 @@ func Model(t *testing.T, seed uint64) string {
 	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a red circle", "a blue star"}), tokenizer.TrainOptions{VocabSize: 280})
 	Check(t, err)
 	m, err := encoder.New(encoder.Config{
-		Vision: vision.Config{
+		Vision: vision.ViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 8, Layers: 1, Heads: 1, EmbedDim: 8,
-			Activation: "gelu", Pool: "tok", NormEps: 1e-5,
+			Activation: nn.GELU, Pool: vision.PoolClass, NormEps: 1e-5,
 		},
-		Text: text.Config{
+		Text: text.Transformer{
 			ContextLength: 16, VocabSize: tok.VocabSize(), Width: 8, Layers: 1, Heads: 1, EmbedDim: 8,
-			Activation: "gelu", Mask: "causal", Pool: "argmax", NormEps: 1e-5,
+			Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
 		},
 		Preprocess: vision.CLIPPreprocess(16),
 	}, tok, seed)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -52,7 +53,7 @@ func Open(data string) (*Set, error) {
 func list(data string) ([]dataset.Sample, func() error, error) {
 	nothing := func() error { return nil }
 	if data == "" {
-		drawn, err := dataset.Shapes{Seed: 11}.Known(2000)
+		drawn, err := shapes.Set{Seed: 11}.Known(2000)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,150 @@
+package checkpoint
+
+import (
+	"math"
+
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+)
+
+func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
+	o.only("hf_model_name")
+	o.only("text_arch", `"clip"`)
+	o.only("tokenizer_type", `""`)
+	for _, key := range []string{"embed_cls", "output_tokens", "variable_text"} {
+		o.only(key, "false")
+	}
+	o.only("ls_init_value")
+	plainBlocks(o)
+	// Read by other architectures, or (final_ln_after_pool, pad_id, bos_id) not
+	// by this one.
+	for _, key := range []string{
+		"hf_model_pretrained", "hf_proj_type", "hf_pooler_type", "hf_model_config", "tiktoken_name",
+		"final_ln_after_pool", "pad_id", "bos_id",
+		"attention_mode", "pos_embed", "rope_temperature", "mlp_type", "norm_type", "norm_eps", "attn_gated", "pre_norm",
+		"norm_placement", "zero_init_residual", "reg_tokens", "value_residual", "attention_bias", "mlp_bias", "gate_bias",
+	} {
+		o.take(key)
+	}
+	c := text.Transformer{
+		ContextLength: value(o, "context_length", 77),
+		VocabSize:     value(o, "vocab_size", 49408),
+		Width:         value(o, "width", 512),
+		Layers:        value(o, "layers", 12),
+		Heads:         value(o, "heads", 8),
+		MLPRatio:      value(o, "mlp_ratio", 4.0),
+		EmbedDim:      dim,
+		Activation:    activation(o, quick),
+		NormEps:       normEps(o),
+		Mask:          text.MaskCausal,
+	}
+	enumValue(o, "pool_type", &c.Pool, text.PoolArgmax, text.PoolArgmax, text.PoolEOS, text.PoolFirst, text.PoolLast, text.PoolMean)
+	openCLIPProj(o, &c)
+	if value(o, "no_causal_mask", false) {
+		c.Mask = text.MaskNone
+	}
+	if value(o, "pad_mask", false) {
+		if c.Mask != text.MaskNone {
+			o.fail("%s is set, but not no_causal_mask", o.name("pad_mask"))
+		}
+		c.Mask = text.MaskPadding
+	}
+	if needs := c.Pool == text.PoolEOS || c.Pool == text.PoolMean || c.Mask == text.MaskPadding; needs && !o.has("eos_id") {
+		o.fail("%s is missing", o.name("eos_id"))
+	}
+	id := value(o, "eos_id", 0)
+	if id < 0 || id > math.MaxInt32 {
+		o.fail("%s is %d, want a token's id", o.name("eos_id"), id)
+	}
+	c.EOSTokenID = int32(id)
+	s.Text = c
+
+	s.HFTokenizer = value(o, "hf_tokenizer_name", "")
+	o.only("tokenizer_mode")
+	kw := o.object("tokenizer_kwargs")
+	s.TextClean = kw.oneOf("clean", "", "", "", "lower", "lower", "whitespace", "whitespace", "canonicalize", "canonicalize")
+	if s.HFTokenizer != "" {
+		s.StripSeparator = value(kw, "strip_sep_token", false)
+	}
+	kw.none()
+	o.none()
+}
+
+// openCLIPProj reads the text projection: proj_bias makes it a linear layer, and
+// proj_type "none" leaves it out.
+func openCLIPProj(o *object, c *text.Transformer) {
+	if value(o, "proj_bias", false) {
+		c.Proj = text.ProjLinear
+	}
+	if o.oneOf("proj_type", "linear", "linear", "linear", "none", "none") == "none" {
+		c.Proj = text.ProjNone
+	}
+}
+
+// plainBlocks refuses the settings of open_clip's custom attention block.
+func plainBlocks(o *object) {
+	o.only("block_type", `"default"`)
+	for _, key := range []string{"qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"} {
+		o.only(key, "false")
+	}
+}
+
+func activation(o *object, quick bool) nn.Activation {
+	if quick {
+		o.only("act_kwargs")
+		return nn.QuickGELU
+	}
+	kw := o.object("act_kwargs")
+	defer kw.none()
+	if kw.oneOf("approximate", "none", "none", "none", "tanh", "tanh") == "tanh" {
+		return nn.GELUTanh
+	}
+	return nn.GELU
+}
+
+func normEps(o *object) float64 {
+	kw := o.object("norm_kwargs")
+	defer kw.none()
+	return value(kw, "eps", 1e-5)
+}
+
+func (s *Spec) formatText(t text.Transformer) map[string]any {
+	m := map[string]any{
+		"context_length": t.ContextLength, "vocab_size": t.VocabSize, "width": t.Width, "heads": t.Heads, "layers": t.Layers,
+	}
+	common(m, t.Width, t.MLPRatio, t.Activation, t.NormEps)
+	set(m, "pool_type", t.Pool, t.Pool != text.PoolArgmax)
+	set(m, "no_causal_mask", true, t.Mask != text.MaskCausal)
+	set(m, "pad_mask", true, t.Mask == text.MaskPadding)
+	set(m, "proj_bias", true, t.Proj == text.ProjLinear)
+	set(m, "proj_type", "none", t.Proj == text.ProjNone)
+	readsEOS := t.Pool == text.PoolEOS || t.Pool == text.PoolMean || t.Mask == text.MaskPadding
+	set(m, "eos_id", t.EOSTokenID, readsEOS || t.EOSTokenID != 0)
+	set(m, "hf_tokenizer_name", s.HFTokenizer, s.HFTokenizer != "")
+	kw := map[string]any{}
+	set(kw, "clean", s.TextClean, s.TextClean != "")
+	set(kw, "strip_sep_token", true, s.StripSeparator)
+	set(m, "tokenizer_kwargs", kw, len(kw) > 0)
+	return m
+}
+
+// common writes what the configurations of both towers have.
+func common(m map[string]any, width int, ratio float64, act nn.Activation, eps float64) {
+	set(m, "mlp_ratio", openCLIPRatio(width, ratio), ratio != 0 && ratio != 4)
+	set(m, "act_kwargs", map[string]any{"approximate": "tanh"}, act == nn.GELUTanh)
+	set(m, "norm_kwargs", map[string]any{"eps": eps}, eps != 1e-5)
+}
+
+// openCLIPRatio returns a ratio from which int(width·ratio), without any
+// allowance for rounding, gives the width of the MLP.
+func openCLIPRatio(width int, ratio float64) float64 {
+	want := nn.MLPWidth(width, ratio)
+	if int(float64(width)*ratio) == want {
+		return ratio
+	}
+	ratio = float64(want) / float64(width)
+	if int(float64(width)*ratio) < want {
+		ratio = math.Nextafter(ratio, math.Inf(1))
+	}
+	return ratio
+}

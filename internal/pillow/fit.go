@@ -1,0 +1,125 @@
+package pillow
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"sync"
+)
+
+// Resize is how a picture of another shape is fitted to a size.
+type Resize uint8
+
+// The ways to fit a picture.
+const (
+	Shortest Resize = iota // covers the size, and is cut from the centre
+	Longest                // fits into the size, and is padded
+	Squash                 // is stretched to the size
+)
+
+// Filter is an interpolation kernel, used with anti-aliasing as Pillow does.
+type Filter uint8
+
+// The filters.
+const (
+	Bicubic Filter = iota // a = −0.5
+	Bilinear
+)
+
+// Fit says how a picture of any kind becomes RGB of one size, as in open_clip's
+// evaluation transform with Pillow and torchvision: it is resized in the mode
+// that its type stands for, and only then converted to RGB. What the modes are
+// resized like is said in the documentation of vision.Preprocess.
+type Fit struct {
+	Size   [2]int // height and width, each at most MaxSide
+	Resize Resize
+	Filter Filter
+
+	// Fill is the value of every channel of the padding in the picture's own
+	// mode: an index where it has a palette, an ink in CMYK.
+	Fill uint8
+
+	// Ground is opaque, and what a picture with transparency is laid on first.
+	// Nil means Pillow's convert("RGB"), which drops alpha at the end.
+	Ground color.Color
+}
+
+// MaxSide bounds the sides of pictures and results, and so the memory that the
+// filters' coefficients take.
+const MaxSide = 1 << 20
+
+// Render writes the picture that f makes of img to dst, 4 bytes a pixel,
+// opaque. It fails where img has no pixels or more than [DefaultMaxPixels], or
+// where a side of it would be scaled to less than half a pixel.
+func (f Fit) Render(dst []uint8, img image.Image) error {
+	h, w := f.Size[0], f.Size[1]
+	switch {
+	case h < 1 || w < 1 || h > MaxSide || w > MaxSide || h > DefaultMaxPixels/w:
+		return fmt.Errorf("pillow: a size of %d×%d pixels, want 1×1 to %d pixels", w, h, DefaultMaxPixels)
+	case len(dst) != 4*h*w:
+		return fmt.Errorf("pillow: dst has %d bytes, want 4·%d·%d", len(dst), h, w)
+	case img == nil:
+		return errors.New("pillow: the image is nil")
+	}
+	pic, err := newRaster(img, f.Ground)
+	if err != nil {
+		return fmt.Errorf("pillow: %w", err)
+	}
+	rows, cols, err := f.place(pic.height, pic.width)
+	if err != nil {
+		return fmt.Errorf("pillow: %w", err)
+	}
+	if rows.count < rows.size || cols.count < cols.size {
+		fill := pic.fill(f.Fill)
+		for i := 0; i < len(dst); i += 4 {
+			copy(dst[i:i+4], fill[:])
+		}
+	}
+	s := scratchPool.Get().(*scratch)
+	defer scratchPool.Put(s)
+	// The part of dst that the picture covers.
+	part := window{pix: dst[4*(rows.pad*cols.size+cols.pad):], stride: 4 * cols.size}
+	switch pic.mode {
+	case modeIndexed:
+		pic.nearest(s, part, rows, cols)
+	case modeWide:
+		pic.resampleWide(s, part, rows, cols, f.Filter)
+	default:
+		pic.resample(s, part, rows, cols, f.Filter)
+	}
+	return nil
+}
+
+// window is a place in a picture of 4 bytes a pixel.
+type window struct {
+	pix    []uint8
+	stride int
+	alpha  bool // the picture keeps its transparency; else it is opaque
+}
+
+func (w window) row(y, width int) []uint8 { return w.pix[y*w.stride:][:4*width] }
+
+// scratch is memory that one call needs and the next can use again.
+type scratch struct {
+	rows, cols coefficients
+	fixed      []int32 // rows' weights
+	spans      spans   // of cols
+	row, mixed []uint8
+	taps       [][]uint8
+	ring       []uint8
+	wide       []int32 // ring of 16-bit grey
+	xs         []int
+}
+
+// scratchPool holds nothing that outlives a call, only memory.
+var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
+
+// resized returns a slice of n elements of any value, in buf's memory if it
+// is large enough.
+func resized[T any](buf []T, n int) []T {
+	if cap(buf) < n {
+		return make([]T, n)
+	}
+	return buf[:n]
+}

@@ -1,0 +1,63 @@
+package pillow
+
+import (
+	"fmt"
+	"math"
+)
+
+// axis places a picture on the result along one direction. Of the picture
+// scaled from in to scaled pixels, the count pixels from first on are seen;
+// they begin at pixel pad of the result, whose length is size.
+type axis struct {
+	in, scaled   int
+	first, count int
+	pad, size    int
+}
+
+// scales reports whether the picture's side changes.
+func (a axis) scales() bool { return a.scaled != a.in }
+
+// place returns where a picture of the given size lands.
+func (f Fit) place(height, width int) (rows, cols axis, err error) {
+	rows, cols = axis{in: height, size: f.Size[0]}, axis{in: width, size: f.Size[1]}
+	switch {
+	case f.Resize == Squash:
+		rows.scaled, cols.scaled = rows.size, cols.size
+	case f.Resize == Longest:
+		keepRatio(&rows, &cols, math.Max)
+	case f.Size[0] == f.Size[1]:
+		// torchvision's Resize of an int.
+		short := f.Size[0]
+		long := int(float64(short*max(height, width)) / float64(min(height, width)))
+		rows.scaled, cols.scaled = short, long
+		if width <= height {
+			rows.scaled, cols.scaled = long, short
+		}
+	default:
+		keepRatio(&rows, &cols, math.Min)
+	}
+	if rows.scaled < 1 || cols.scaled < 1 {
+		return rows, cols, fmt.Errorf("a picture of %d×%d pixels scaled to fit in %d×%d has a side of 0",
+			width, height, f.Size[1], f.Size[0])
+	}
+	rows.centre()
+	cols.centre()
+	return rows, cols, nil
+}
+
+// keepRatio is open_clip's ResizeKeepRatio.
+func keepRatio(rows, cols *axis, choose func(x, y float64) float64) {
+	ratio := choose(float64(rows.in)/float64(rows.size), float64(cols.in)/float64(cols.size))
+	rows.scaled = int(math.RoundToEven(float64(rows.in) / ratio))
+	cols.scaled = int(math.RoundToEven(float64(cols.in) / ratio))
+}
+
+// centre is torchvision's CenterCrop, which rounds half to even, along one
+// direction.
+func (a *axis) centre() {
+	if a.scaled < a.size {
+		a.pad, a.count = (a.size-a.scaled)/2, a.scaled
+		return
+	}
+	a.first, a.count = int(math.RoundToEven(float64(a.scaled-a.size)/2)), a.size
+}

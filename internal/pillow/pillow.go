@@ -1,0 +1,217 @@
+// Package pillow handles pictures as Pillow does. It reads files of untrusted
+// origin: PNG, JPEG, GIF, BMP, TIFF and WebP, told apart by content. [Fit] and
+// [ResizedCrop] resize what was read.
+//
+// What [Decode] returns keeps the distinctions that CLIP's reference preprocessing
+// (Pillow 9.4) makes before it resizes, in types of the standard library:
+//
+//	*image.Paletted  palette and 1-bit pictures, which Pillow resizes by nearest neighbour
+//	*image.Gray      8-bit grey
+//	*image.Gray16    16-bit grey, Pillow's mode I
+//	*image.RGBA      opaque colour (every alpha is 255)
+//	*image.NRGBA     colour or grey with alpha
+//	*image.CMYK      four inks, 255 is full ink
+//	*Keyed           opaque, but one colour is declared transparent
+//
+// Colours of 16 bits a channel are reduced to their high byte, as Pillow does.
+// All functions are safe for concurrent use.
+package pillow
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"os"
+)
+
+// Limits bounds what one file may cost. Zero fields mean the defaults.
+type Limits struct {
+	MaxPixels int   // width × height
+	MaxBytes  int64 // encoded size
+}
+
+// The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
+// picture as a decompression bomb.
+const (
+	DefaultMaxPixels = 178_956_970
+	DefaultMaxBytes  = 512 << 20
+)
+
+// Keyed is an opaque picture of which one colour is declared transparent (the
+// tRNS chunk of a grey or true-colour PNG). As an image.Image it shows that
+// transparency; Opaque is the picture without it, which is all that Pillow
+// looks at.
+type Keyed struct {
+	image.Image
+	Opaque image.Image // *image.Gray, *image.Gray16 or *image.RGBA
+}
+
+// format is one kind of file: how it begins and how it is read. read finds the
+// size in the header and passes it to check before it takes memory for pixels.
+type format struct {
+	name  string
+	magic []string // '?' stands for any byte
+	read  func(data []byte, check checkSize) (image.Image, error)
+}
+
+type checkSize func(width, height int) error
+
+func formats() []format {
+	return []format{
+		{"png", []string{"\x89PNG\r\n\x1a\n"}, readPNG},
+		{"jpeg", []string{"\xff\xd8\xff"}, readJPEG},
+		{"gif", []string{"GIF87a", "GIF89a"}, readGIF},
+		{"bmp", []string{"BM"}, readBMP},
+		{"tiff", []string{"II*\x00", "MM\x00*"}, readTIFF},
+		{"webp", []string{"RIFF????WEBP"}, readWebP},
+	}
+}
+
+// DecodeFile is [Decode] of a file; its errors name the path.
+func DecodeFile(path string, limit Limits) (image.Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("pillow: %w", err)
+	}
+	defer f.Close()
+	img, err := Decode(f, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%w (in %s)", err, path)
+	}
+	return img, nil
+}
+
+// Decode reads the picture that r holds; of an animation, the first frame. The
+// size that a header claims is checked against limit, and against what the
+// file could hold, before memory for pixels is taken. A decoder's panic comes
+// back as an error.
+func Decode(r io.Reader, limit Limits) (image.Image, error) {
+	limit = limit.orDefaults()
+	data, err := readAll(r, limit.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeBytes(data, limit)
+}
+
+// DecodeUpright is [Decode] followed by what the picture's EXIF orientation asks
+// for. The reference implementations of CLIP do not turn pictures.
+func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
+	limit = limit.orDefaults()
+	data, err := readAll(r, limit.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	img, err := DecodeBytes(data, limit)
+	if err != nil {
+		return nil, err
+	}
+	return Orient(img, Orientation(data)), nil
+}
+
+// DecodeBytes is [Decode] of a file held in memory. The picture does not alias
+// data.
+func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
+	limit = limit.orDefaults()
+	if int64(len(data)) > limit.MaxBytes {
+		return nil, fmt.Errorf("pillow: %d bytes, more than the limit of %d", len(data), limit.MaxBytes)
+	}
+	f := sniff(data)
+	if f == nil {
+		if len(data) == 0 {
+			return nil, errors.New("pillow: not a picture: empty")
+		}
+		return nil, fmt.Errorf("pillow: not a picture: starts with %.16q", data[:min(len(data), 16)])
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
+		}
+	}()
+	img, err = f.read(data, limit.check)
+	if err != nil {
+		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
+	}
+	return img, nil
+}
+
+func (l Limits) orDefaults() Limits {
+	if l.MaxPixels == 0 {
+		l.MaxPixels = DefaultMaxPixels
+	}
+	if l.MaxBytes == 0 {
+		l.MaxBytes = DefaultMaxBytes
+	}
+	return l
+}
+
+func (l Limits) check(width, height int) error {
+	if width <= 0 || height <= 0 {
+		return fmt.Errorf("size %d×%d has no pixels", width, height)
+	}
+	if width > l.MaxPixels/height {
+		return fmt.Errorf("size %d×%d is more than the limit of %d pixels", width, height, l.MaxPixels)
+	}
+	return nil
+}
+
+func sniff(data []byte) *format {
+	for _, f := range formats() {
+		for _, magic := range f.magic {
+			if hasMagic(data, magic) {
+				return &f
+			}
+		}
+	}
+	return nil
+}
+
+func hasMagic(data []byte, magic string) bool {
+	if len(data) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != data[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// readAll reads r to its end, in one piece where r can tell its size.
+func readAll(r io.Reader, maxBytes int64) ([]byte, error) {
+	size := int64(0)
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		size = int64(r.Len())
+	case *os.File:
+		if info, err := r.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+	}
+	if size > maxBytes {
+		return nil, fmt.Errorf("pillow: %d bytes, more than the limit of %d", size, maxBytes)
+	}
+	if maxBytes < math.MaxInt64 {
+		r = io.LimitReader(r, maxBytes+1)
+	}
+	data := make([]byte, 0, size+512)
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if int64(len(data)) > maxBytes {
+			return nil, fmt.Errorf("pillow: more than the limit of %d bytes", maxBytes)
+		}
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pillow: reading: %w", err)
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}

@@ -1,0 +1,13 @@
+//go:build amd64 && !noasm
+
+package pillow
+
+import "golang.org/x/sys/cpu"
+
+var hasAVX2 = cpu.X86.HasAVX2
+
+//go:noescape
+func alongAVX2(dst, src *uint8, at *span, weights *int32, n int)
+
+//go:noescape
+func mixAVX2(dst *uint8, taps *[]uint8, weights *int32, n, n32 int)

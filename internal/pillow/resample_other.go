@@ -1,0 +1,73 @@
+package pillow
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// nearest scales a picture of indices as Pillow's affine transform does: the
+// source position is a running sum, with its rounding.
+func (r *raster) nearest(s *scratch, out window, rows, cols axis) {
+	s.xs = resized(s.xs, cols.count+rows.count)
+	xs, ys := s.xs[:cols.count], s.xs[cols.count:]
+	cols.positions(xs)
+	rows.positions(ys)
+	for i, y := range ys {
+		dst := out.row(i, cols.count)
+		for j, x := range xs {
+			index := uint8(0)
+			if x < r.width && y < r.height {
+				index = r.pix[y*r.stride+x]
+			}
+			c := r.palette[index]
+			*(*[4]uint8)(dst[4*j:]) = [4]uint8{c[0], c[1], c[2], 255}
+		}
+	}
+}
+
+// positions fills xs with the source pixels of those seen.
+func (a axis) positions(xs []int) {
+	step := float64(a.in) / float64(a.scaled)
+	x := float64(step * 0.5)
+	for i := range a.first + a.count {
+		if i >= a.first {
+			xs[i-a.first] = int(x)
+		}
+		x += step
+	}
+}
+
+// resampleWide scales 16-bit grey as Pillow scales mode I, in float64 with a
+// rounding to int32 between the passes, and clips it to bytes.
+func (r *raster) resampleWide(s *scratch, out window, rows, cols axis, f Filter) {
+	s.set(rows, cols, f)
+	g := newRing(&s.wide, &s.rows, cols.count)
+	first := func(row []int32, y int) {
+		src := r.pix[y*r.stride:][:2*r.width]
+		for i := range row {
+			sum := 0.0
+			for j, w := range s.cols.weights[s.cols.offset[i]:s.cols.offset[i+1]] {
+				sum += float64(float64(binary.BigEndian.Uint16(src[2*(s.cols.from[i]+j):])) * w)
+			}
+			row[i] = roundAway(sum)
+		}
+	}
+	for i := range rows.count {
+		from := g.advance(&s.rows, i, first)
+		w := s.rows.weights[s.rows.offset[i]:s.rows.offset[i+1]]
+		dst := out.row(i, cols.count)
+		for x := range cols.count {
+			sum := 0.0
+			for j, w := range w {
+				sum += float64(float64(g.row(from + j)[x]) * w)
+			}
+			v := clip8(roundAway(sum))
+			*(*[4]uint8)(dst[4*x:]) = [4]uint8{v, v, v, 255}
+		}
+	}
+}
+
+// roundAway rounds half away from zero.
+func roundAway(x float64) int32 {
+	return int32(math.Copysign(math.Floor(math.Abs(x)+0.5), x))
+}

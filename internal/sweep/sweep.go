@@ -1,0 +1,103 @@
+// Package sweep takes the pictures of a set through a model once.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
+)
+
+// Pictures are decoded a few at once, until there are so many of them or of
+// their pixels, and then encoded.
+const (
+	ahead       = 8
+	batch       = 64
+	batchPixels = 1 << 24
+)
+
+// pass goes through a set once.
+type pass struct {
+	ctx     context.Context
+	model   *encoder.Model
+	skipped *[]error
+	use     func(dataset.Sample, dataset.Pair, *encoder.Embeddings)
+
+	waiting []dataset.Sample // to be decoded
+	samples []dataset.Sample // decoded, each with its pair
+	pairs   []dataset.Pair
+	pixels  int
+}
+
+// Each encodes the pictures of a set and hands them out one by one, in order. What
+// cannot be used is added to skipped. Use is called from one goroutine.
+func Each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]error,
+	use func(dataset.Sample, dataset.Pair, *encoder.Embeddings)) error {
+	p := &pass{ctx: ctx, model: m, skipped: skipped, use: use}
+	for sample, err := range src.Samples(ctx, dataset.Order{}) {
+		if err != nil {
+			return err
+		}
+		if p.waiting = append(p.waiting, sample); len(p.waiting) < ahead {
+			continue
+		}
+		p.decode()
+		if len(p.pairs) >= batch || p.pixels >= batchPixels {
+			if err := p.encode(); err != nil {
+				return err
+			}
+		}
+	}
+	p.decode()
+	return p.encode()
+}
+
+// decode makes pairs of the samples that wait.
+func (p *pass) decode() {
+	pairs, errs := make([]dataset.Pair, len(p.waiting)), make([]error, len(p.waiting))
+	parallel.For(len(p.waiting), func(i int) { pairs[i], errs[i] = p.waiting[i].Pair(0) })
+	for i, sample := range p.waiting {
+		if errs[i] != nil {
+			*p.skipped = append(*p.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, errs[i]))
+			continue
+		}
+		p.samples, p.pairs = append(p.samples, sample), append(p.pairs, pairs[i])
+		p.pixels += pairs[i].Image.Bounds().Dx() * pairs[i].Image.Bounds().Dy()
+	}
+	p.waiting = p.waiting[:0]
+}
+
+// encode hands out the pairs with their embeddings.
+func (p *pass) encode() error {
+	imgs := make([]image.Image, len(p.pairs))
+	for i, pair := range p.pairs {
+		imgs[i] = pair.Image
+	}
+	e, err := p.model.EncodeImages(p.ctx, imgs...)
+	if err != nil {
+		return err
+	}
+	for i, pair := range p.pairs {
+		if !kernel.AllFinite(e.Row(i)) {
+			return fmt.Errorf("%s: the picture's embedding is not finite", pair.Key)
+		}
+		p.use(p.samples[i], pair, &encoder.Embeddings{N: 1, Dim: e.Dim, Data: e.Row(i)})
+	}
+	clear(p.samples) // so that no picture outlives its batch
+	clear(p.pairs)
+	p.samples, p.pairs, p.pixels = p.samples[:0], p.pairs[:0], 0
+	return nil
+}
+
+// Nothing is the error of a set without a picture that can be used.
+func Nothing(skipped []error) error {
+	if len(skipped) == 0 {
+		return errors.New("the set is empty")
+	}
+	return fmt.Errorf("none of %d pictures can be used; the first: %w", len(skipped), skipped[0])
+}

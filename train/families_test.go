@@ -1,0 +1,127 @@
+package train_test
+
+import (
+	"context"
+	"math"
+	"path"
+	"slices"
+	"testing"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/vision"
+)
+
+// family is a pair of towers to train, with the matrices of their attention and MLPs as
+// patterns, each of which adapters must reach.
+type family struct {
+	vision   vision.Config
+	text     text.Config
+	matrices []string
+}
+
+func families() map[string]family {
+	vit := vision.ViT{
+		ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+		Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5,
+	}
+	clip := text.Transformer{
+		ContextLength: 40, VocabSize: 130, Width: 16, Layers: 1, Heads: 2, EmbedDim: 16,
+		Activation: nn.GELU, Mask: text.MaskCausal, Pool: text.PoolArgmax, NormEps: 1e-5,
+	}
+	mean, mapped := vit, vit
+	mean.Pool, mean.NormAfterPool, mean.NoClassToken, mean.NoLnPre = vision.PoolMean, true, true, true
+	mapped.Pool, mapped.PoolQueries, mapped.PoolHeads = vision.PoolMap, 1, 2
+	sig := clip
+	sig.Mask, sig.Pool, sig.Proj, sig.Activation = text.MaskNone, text.PoolLast, text.ProjLinear, nn.GELUTanh
+	bare := sig
+	bare.Mask, bare.Pool, bare.EOSTokenID, bare.Proj = text.MaskPadding, text.PoolMean, 129, text.ProjNone
+	blocks := func(prefix string, names ...string) []string {
+		for i, n := range names {
+			names[i] = prefix + n
+		}
+		return names
+	}
+	clipText := blocks("transformer.resblocks.0.", "attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
+	clipImage := blocks("visual.transformer.resblocks.*.", "attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
+	return map[string]family{
+		"vit": {vit, clip, slices.Concat(clipImage, clipText)},
+		"vit of patches, text without projection": {mean, bare, slices.Concat(clipImage, clipText)},
+		"vit with attention pool":                 {mapped, clip, append(slices.Clone(clipImage), "visual.attn_pool.attn.out_proj.weight")},
+		"resnet": {vision.ResNet{ImageSize: [2]int{32, 32}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}, clip,
+			blocks("visual.attnpool.", "q_proj.weight", "k_proj.weight", "v_proj.weight", "c_proj.weight")},
+		"siglip": {vision.SigLIP{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, Activation: nn.GELUTanh, NormEps: 1e-6,
+		}, sig, slices.Concat(clipText,
+			blocks("visual.trunk.blocks.*.", "attn.qkv.weight", "attn.proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"),
+			blocks("visual.trunk.attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"))},
+	}
+}
+
+func (f family) model(t *testing.T) *encoder.Model {
+	t.Helper()
+	preprocess := vision.CLIPPreprocess(0)
+	preprocess.Size = f.vision.Dims().ImageSize
+	m, err := encoder.New(encoder.Config{Vision: f.vision, Text: f.text, Preprocess: preprocess}, letters.Tokenizer{}, 1)
+	check(t, err)
+	return m
+}
+
+// TestFamiliesTrain: in each family every parameter that is trained has a gradient, and
+// twenty steps on one batch lower the loss.
+func TestFamiliesTrain(t *testing.T) {
+	for name, f := range families() {
+		t.Run(name, func(t *testing.T) {
+			m := f.model(t)
+			tr, err := train.New(m, train.Config{LR: train.Constant(3e-3, 0)})
+			check(t, err)
+			b := noise(m, 8)
+			b.Groups = nil
+			first, err := tr.StepBatch(context.Background(), b)
+			check(t, err)
+			// A ResNet's last norms begin at zero, and nothing flows through them before a step.
+			_, err = tr.StepBatch(context.Background(), b)
+			check(t, err)
+			for _, p := range m.Params() {
+				if g := tr.Gradient(p.Name); !p.Buffer && (g == nil || !slices.ContainsFunc(g, func(v float32) bool { return v != 0 })) {
+					t.Errorf("%s has no gradient", p.Name)
+				}
+			}
+			last := first
+			for range 20 {
+				last, err = tr.StepBatch(context.Background(), b)
+				check(t, err)
+			}
+			if !(last.Loss < 0.8*first.Loss) || math.IsInf(last.Loss, 0) {
+				t.Errorf("the loss went from %g to %g in 20 steps, want less than four fifths", first.Loss, last.Loss)
+			}
+		})
+	}
+}
+
+// TestFamiliesAdapt: adapters reach every matrix of attention and MLPs.
+func TestFamiliesAdapt(t *testing.T) {
+	for name, f := range families() {
+		t.Run(name, func(t *testing.T) {
+			m := f.model(t)
+			check(t, m.AddLoRA(encoder.LoRA{Rank: 2}, 1))
+			for _, pattern := range f.matrices {
+				reached := 0
+				for _, p := range m.Params() {
+					if ok, _ := path.Match(pattern, p.Name); ok {
+						reached++
+						if p.Adapter() == nil {
+							t.Errorf("%s has no adapter", p.Name)
+						}
+					}
+				}
+				if reached == 0 {
+					t.Errorf("no parameter is named %s", pattern)
+				}
+			}
+		})
+	}
+}
