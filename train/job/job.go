@@ -7,12 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/observe"
 )
@@ -104,8 +104,8 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 		Checkpoints: train.Checkpoints{Dir: filepath.Join(j.Out, "checkpoints"), Every: j.CheckpointEvery, Keep: j.Keep},
 	})
 	r.Steps, r.LeftOut = t.trainer.Steps(), j.Batches.Ledger.Len()
-	if err := t.write("left-out.jsonl", j.Batches.Ledger.WriteJSONLines); err != nil {
-		return r, errors.Join(fitErr, err)
+	if err := journal.WriteFile(filepath.Join(j.Out, "left-out.jsonl"), j.Batches.Ledger.WriteJSONLines); err != nil {
+		return r, errors.Join(fitErr, fmt.Errorf("job: %w", err))
 	}
 	if fitErr != nil {
 		return r, fitErr
@@ -131,14 +131,6 @@ func (t *Training) observers(r *Result) (all []train.Observer, done func() error
 		done = func() error { return errors.Join(log.Close(), board.Close()) }
 	}
 	return all, done, nil
-}
-
-func (t *Training) write(name string, content func(io.Writer) error) (err error) {
-	f, err := os.Create(filepath.Join(t.job.Out, name))
-	if err != nil {
-		return fmt.Errorf("job: %w", err)
-	}
-	return errors.Join(content(f), f.Close())
 }
 
 // save writes the model. One with adapters is merged from its parts.
