@@ -24,7 +24,7 @@ const module = "github.com/goclip/goclip"
 // for all packages below it that have no line of their own.
 var floors = [][]string{
 	// What floor 0 stands on.
-	{"internal/tensorfile", "internal/imagefile/jpeg", "internal/parallel"},
+	{"internal/tensorfile", "internal/imagefile/jpeg", "internal/parallel", "internal/kernel/asm"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/imagefile", "internal/textclean",
 		"internal/logistic", "internal/golden", "internal/letters", "internal/structure", "examples/internal/sheet"},
