@@ -40,7 +40,7 @@ type Config struct {
 }
 
 // Validate reports the first field that is missing or does not fit.
-func (c *Config) Validate() error {
+func (c Config) Validate() error {
 	if c.Vision == nil && c.Text == nil {
 		return errors.New("encoder: Vision and Text are missing, want at least one")
 	}
@@ -64,7 +64,7 @@ func (c *Config) Validate() error {
 	})
 }
 
-func (c *Config) validateVision() error {
+func (c Config) validateVision() error {
 	if c.Vision == nil {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (c *Config) validateVision() error {
 }
 
 // EmbedDim is the size of the model's embeddings.
-func (c *Config) EmbedDim() int {
+func (c Config) EmbedDim() int {
 	if c.Vision != nil {
 		return c.Vision.Dims().EmbedDim
 	}

@@ -180,7 +180,7 @@ func belongs(m *encoder.Model, version, model string, dim int) error {
 	if m == nil {
 		return nil
 	}
-	if want := embedDim(m); dim != want {
+	if want := m.Config().EmbedDim(); dim != want {
 		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
 	}
 	if model == "" {
@@ -194,11 +194,6 @@ func belongs(m *encoder.Model, version, model string, dim int) error {
 		return fmt.Errorf("the index was made with model %.12s…, not with %.12s…", model, want)
 	}
 	return nil
-}
-
-func embedDim(m *encoder.Model) int {
-	cfg := m.Config()
-	return cfg.EmbedDim()
 }
 
 // readEntries reads n keys, which rise, with their metas.

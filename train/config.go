@@ -70,6 +70,9 @@ type Config struct {
 	// forward pass is computed twice. Zero means all at once.
 	MicroBatch int
 
+	// Unsaved trains a model that cannot be saved; else [New] refuses it.
+	Unsaved bool
+
 	// EMA is the decay of an exponential moving average of the weights, such as
 	// 0.999, kept beside them for [Trainer.Averaged]; it starts lower, as
 	// (1+n)/(10+n) after n steps. Zero means none.

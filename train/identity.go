@@ -16,7 +16,8 @@ import (
 
 // identity is what two runs must have in common for one to go on where the other
 // stopped, as names and printed values. It is also what a person is told when
-// they differ.
+// they differ. A setting that is zero is left out, so that one that is added later,
+// and whose zero means what was always meant, makes no run another.
 type identity map[string]string
 
 // identify describes the model, its tokenizer and the configuration. Functions
@@ -71,7 +72,9 @@ func (id identity) addData(ctx context.Context, src dataset.Source, o dataset.Ba
 	id["data.Shuffle"] = fmt.Sprint(o.Shuffle)
 	id["data.KeepLast"] = fmt.Sprint(o.KeepLast)
 	id["data.Seed"] = fmt.Sprint(o.Seed)
-	id["data.Augment"] = isSet(o.Augment != nil)
+	if o.Augment != nil {
+		id["data.Augment"] = isSet(true)
+	}
 	id["data.samples"] = fmt.Sprint(src.Len())
 	first, n, sum := "", 0, crc32.NewIEEE()
 	for sample, err := range src.Samples(ctx, dataset.Order{}) {
@@ -92,17 +95,19 @@ func (id identity) addData(ctx context.Context, src dataset.Source, o dataset.Ba
 
 // add describes a value; the fields of structs go by their names.
 func (id identity) add(name string, v reflect.Value) {
+	if !v.IsValid() || v.IsZero() {
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			id[name] = isSet(false)
-			return
-		}
 		id.add(name, v.Elem())
 	case reflect.Func:
-		id[name] = isSet(!v.IsNil())
+		id[name] = isSet(true)
 	case reflect.Struct:
 		id[name] = isSet(true)
+		if f, ok := v.Interface().(interface{ Family() string }); ok {
+			id[name] = f.Family()
+		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
 				id.add(name+"."+f.Name, v.Field(i))
@@ -113,6 +118,7 @@ func (id identity) add(name string, v reflect.Value) {
 	}
 }
 
+// isSet stands for a value that has no words.
 func isSet(is bool) string {
 	if is {
 		return "set"
@@ -120,19 +126,9 @@ func isSet(is bool) string {
 	return "not set"
 }
 
-// unsaid are settings that the first version printed as nothing where a default
-// had not been spelt out.
-var unsaid = map[string]string{"model.Preprocess.Resize": "shortest", "model.Preprocess.Interpolation": "bicubic"}
-
 // differences lists what is otherwise in this run than in a saved one; of the
 // schedule only the first step at which it is.
 func (id identity) differences(saved identity) []string {
-	saved = maps.Clone(saved)
-	for name, word := range unsaid {
-		if v, ok := saved[name]; ok && v == "" {
-			saved[name] = word
-		}
-	}
 	all := maps.Clone(saved)
 	maps.Copy(all, id)
 	var list []string
@@ -153,5 +149,5 @@ func (id identity) get(name string) string {
 	if v, ok := id[name]; ok {
 		return v
 	}
-	return "no such thing"
+	return isSet(false)
 }

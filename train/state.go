@@ -24,7 +24,8 @@ type state struct {
 }
 
 const (
-	stateVersion = 1
+	stateVersion = 2
+	firstVersion = 1
 	stateTensor  = "goclip.training" // a state as JSON, under a checksum like all tensors
 )
 
@@ -98,8 +99,12 @@ func restore(path string, t *Trainer, id identity) (state, error) {
 	if err != nil {
 		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	if s.Version != stateVersion {
-		return state{}, fmt.Errorf("train: %s has version %d, want %d", path, s.Version, stateVersion)
+	switch s.Version {
+	case stateVersion:
+	case firstVersion:
+		s.Identity = identityOf1(s.Identity)
+	default:
+		return state{}, fmt.Errorf("train: %s has version %d, want %d or %d: a later version of goclip wrote it, with which the run goes on", path, s.Version, firstVersion, stateVersion)
 	}
 	if diff := id.differences(s.Identity); diff != nil {
 		return state{}, fmt.Errorf("train: %s is of another run:%s", path, lines(diff))

@@ -9,6 +9,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 
 	G "gorgonia.org/gorgonia"
 
@@ -39,6 +40,9 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	}
 	if !m.Trainable() && len(m.Adapters()) == 0 {
 		return nil, errors.New("train: the model's weights are mapped from a file: load it with Options.Trainable, or give it LoRA adapters")
+	}
+	if err := m.CanSave(); err != nil && !cfg.Unsaved {
+		return nil, fmt.Errorf("train: %w (Config.Unsaved trains it all the same)", err)
 	}
 	t := &Trainer{model: m, cfg: cfg}
 	if t.objective, err = newObjective(cfg); err != nil {

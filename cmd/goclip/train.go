@@ -1,20 +1,18 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/job"
 	"github.com/goclip/goclip/train/observe"
 )
 
@@ -99,11 +97,15 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	exam, err := c.exam(templates)
-	if err != nil {
-		return err
+	exam := job.Exam{Every: c.TestEvery}
+	if c.Test != "" {
+		test, err := c.openAs(c.Test, templates)
+		if err != nil {
+			return err
+		}
+		defer closing(&err, test.Close)
+		exam = job.Exam{Set: test, Classes: test.Classes(), Templates: templates, Every: c.TestEvery}
 	}
-	defer closing(&err, exam.close)
 	model, err := c.model(s, set)
 	if err != nil {
 		return err
@@ -116,19 +118,26 @@ func (c *trainCommand) Run(s *session) (err error) {
 		}
 		defer closing(&err, settings.Teacher.Close)
 	}
-	trainer, err := train.New(model, settings)
+	training, err := job.New(job.Job{
+		Out: c.Out, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
+		Batches: dataset.BatchOptions{
+			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Ledger: &dataset.Ledger{Limit: c.MaxBad},
+			Augment: job.Augment(c.Augment, model.Config().Vision.Dims().ImageSize, c.CropScale),
+		},
+		CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
+		Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
+	})
 	if err != nil {
 		return coded{err, misuse}
 	}
-	return c.fit(s, trainer, model, set, train.Run{
-		Steps: steps, Test: exam.of(model), TestEvery: c.testEvery(set.Len(), steps),
-		Batches: dataset.BatchOptions{
-			Size: c.BatchSize, Shuffle: true, Seed: c.Seed,
-			Augment: c.augment(model.Config().Vision.Dims().ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
-		},
-		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
-		Observers:   []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
-	})
+	result, err := training.Run(s)
+	if err != nil {
+		if s.Err() != nil {
+			s.say("interrupted after step %d; the same command goes on from there", training.Steps())
+		}
+		return err
+	}
+	return c.tell(s, result)
 }
 
 // check refuses, before anything is read, numbers that the packages cannot judge or
@@ -175,13 +184,13 @@ func (c *trainCommand) steps(samples int) (int, error) {
 	case samples < 0:
 		return 0, wrong("the set is a stream, whose size nobody knows: give --steps")
 	}
-	return c.Epochs * (samples / c.BatchSize), nil
+	return job.Steps(c.Epochs, samples, c.BatchSize), nil
 }
 
 func (c *trainCommand) settings(steps int) train.Config {
 	warmup := c.Warmup
 	if warmup < 0 {
-		warmup = steps / 20
+		warmup = job.Warmup(steps)
 	}
 	cfg := train.Config{
 		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
@@ -211,45 +220,9 @@ func (c *trainCommand) loss() loss.Loss {
 	return nil
 }
 
-// fit runs the training and saves what comes of it, an interrupted one too.
-func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Model, set dataset.Source, run train.Run) (err error) {
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
-		return err
-	}
-	log, err := observe.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
-	if err != nil {
-		return err
-	}
-	defer closing(&err, log.Close)
-	var last train.Event
-	run.Observers = append(run.Observers, log, train.ObserverFunc(func(e train.Event) error { last = e; return nil }))
-	if c.TensorBoard != "" {
-		board, err := observe.OpenTensorBoard(c.TensorBoard)
-		if err != nil {
-			return err
-		}
-		defer closing(&err, board.Close)
-		run.Observers = append(run.Observers, board)
-	}
-	fitErr := trainer.Fit(s, set, run)
-	ledger := run.Batches.Ledger
-	if err := writeFile(filepath.Join(c.Out, "left-out.jsonl"), ledger.WriteJSONLines); err != nil {
-		return errors.Join(fitErr, err)
-	}
-	if fitErr != nil {
-		if s.Err() != nil {
-			s.say("interrupted after step %d; the same command goes on from there", trainer.Steps())
-		}
-		return fitErr
-	}
-	if err := trainer.Averaged(func() error { return c.save(model) }); err != nil {
-		return err
-	}
-	return c.tell(s, trainer.Steps(), last, ledger.Len())
-}
-
 // tell says what came out; the last event is empty where all was done before.
-func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int) error {
+func (c *trainCommand) tell(s *session, r job.Result) error {
+	steps, last, leftOut := r.Steps, r.Last, r.LeftOut
 	said := map[string]any{"model": c.Out, "steps": steps, "left_out": leftOut}
 	if last.Pairs > 0 {
 		said["loss"], said["chance"], said["test"] = last.Loss, last.Chance, last.Test
@@ -267,50 +240,4 @@ func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int
 			fmt.Fprintf(w, "%d samples left out: %s\n", leftOut, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
-}
-
-// save writes the model. One with adapters is merged from its parts.
-func (c *trainCommand) save(model *encoder.Model) (err error) {
-	if _, adapted := model.LoRA(); !adapted {
-		return model.Save(c.Out)
-	}
-	path := filepath.Join(c.Out, "lora.safetensors")
-	if err := model.SaveLoRA(path); err != nil {
-		return err
-	}
-	merged, err := encoder.Load(c.From, &encoder.Options{Trainable: true})
-	if err != nil {
-		return err
-	}
-	defer closing(&err, merged.Close)
-	if err := merged.LoadLoRA(path); err != nil {
-		return err
-	}
-	if err := merged.MergeLoRA(); err != nil {
-		return err
-	}
-	return merged.Save(c.Out)
-}
-
-// augment makes the changes to pictures of a size, in a fixed order.
-func (c *trainCommand) augment(size [2]int) dataset.Augment {
-	var chain []dataset.Augment
-	for _, step := range []struct {
-		name   string
-		change dataset.Augment
-	}{
-		{"flip", augment.Flip(0.5)},
-		{"crop", augment.RandomResizedCrop(size[1], size[0], [2]float64{c.CropScale, 1}, [2]float64{3. / 4, 4. / 3})},
-		{"pad", augment.PadAndCrop(max(1, size[0]/8))},
-		{"color", augment.ColorJitter(0.3, 0.3, 0.3, 0.05)},
-		{"grey", augment.Grey(0.1)},
-	} {
-		if slices.Contains(c.Augment, step.name) {
-			chain = append(chain, step.change)
-		}
-	}
-	if chain == nil {
-		return nil
-	}
-	return augment.Chain(chain...)
 }
