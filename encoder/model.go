@@ -228,7 +228,7 @@ func (m *Model) checkNames() error {
 	}
 	for _, p := range m.imageParams() {
 		if !isImage(p.Name) {
-			return fmt.Errorf("encoder: the image tower's parameter %s, want a name that begins with visual.", p.Name)
+			return fmt.Errorf("encoder: the image tower's parameter %s, want visual. at the beginning of its name", p.Name)
 		}
 	}
 	for _, p := range m.textParams() {
