@@ -106,6 +106,11 @@ func layers() []layer {
 				}
 				return y
 			}},
+		{"class token of three dimensions", [][]int{{1, 1, w}, {b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Prepend(x[0], x[1]) },
+			func(x [][]float64) []float64 {
+				return slices.Concat(x[0], x[1][:l*w], x[0], x[1][l*w:])
+			}},
 		{"patch embedding", [][]int{{b, 3, 9, 7}, {5, 3, 3, 3}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbedOf(x[0], x[1]) },
 			func(x [][]float64) []float64 { return refPatchEmbed(x[0], x[1], b, 3, 9, 7, 3, 5) }},

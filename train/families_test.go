@@ -40,6 +40,7 @@ func families() map[string]family {
 	bare := sig
 	bare.Mask, bare.Pool, bare.EOSTokenID, bare.Proj = text.MaskPadding, text.PoolMean, 129, text.ProjNone
 	blocks := func(prefix string, names ...string) []string {
+		names = slices.Clone(names)
 		for i, n := range names {
 			names[i] = prefix + n
 		}
@@ -47,7 +48,7 @@ func families() map[string]family {
 	}
 	clipText := blocks("transformer.resblocks.0.", "attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 	clipImage := blocks("visual.transformer.resblocks.*.", "attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
-	return map[string]family{
+	all := map[string]family{
 		"vit": {vit, clip, slices.Concat(clipImage, clipText)},
 		"vit of patches, text without projection": {mean, bare, slices.Concat(clipImage, clipText)},
 		"vit with attention pool":                 {mapped, clip, append(slices.Clone(clipImage), "visual.attn_pool.attn.out_proj.weight")},
@@ -59,6 +60,18 @@ func families() map[string]family {
 			blocks("visual.trunk.blocks.*.", "attn.qkv.weight", "attn.proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"),
 			blocks("visual.trunk.attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"))},
 	}
+	timm := func(c vision.Config, matrices ...string) family {
+		return family{c, clip, append(blocks("visual.trunk.", matrices...), clipText...)}
+	}
+	packed := []string{"blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.fc1.weight", "blocks.*.mlp.fc2.weight", "head.weight"}
+	for name, f := range map[string]family{
+		"timm vit": timm(vision.TimmViT{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5,
+		}, packed...),
+	} {
+		all[name] = f
+	}
+	return all
 }
 
 func (f family) model(t *testing.T) *encoder.Model {

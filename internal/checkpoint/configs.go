@@ -25,7 +25,9 @@ func ConfigByName(name string) (Spec, bool) {
 // allPublished are the families' configurations, by name.
 func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
-	for _, family := range []map[string]func() Spec{publishedCLIP(), publishedSigLIP()} {
+	for _, family := range []map[string]func() Spec{
+		publishedCLIP(), publishedSigLIP(), publishedTimmViT(),
+	} {
 		maps.Copy(all, family)
 	}
 	return all

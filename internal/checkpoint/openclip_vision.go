@@ -20,7 +20,10 @@ type openCLIPTower struct {
 
 // openCLIPTowers lists the families; one that takes any vision_cfg comes last.
 func openCLIPTowers() []openCLIPTower {
-	return []openCLIPTower{timmSigLIP(), openCLIPResNet(), openCLIPViT()}
+	return []openCLIPTower{
+		timmSigLIP(), timmViT().tower(),
+		openCLIPResNet(), openCLIPViT(),
+	}
 }
 
 func openCLIPVision(o *object, dim int, quick bool) vision.Config {

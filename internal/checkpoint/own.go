@@ -25,7 +25,9 @@ type Families struct {
 // builtIn are this module's own families.
 func builtIn() Families {
 	return Families{
-		Vision: []vision.Config{vision.ViT{}, vision.ResNet{}, vision.SigLIP{}},
+		Vision: []vision.Config{
+			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{},
+		},
 		Text:   []text.Config{text.Transformer{}},
 	}
 }

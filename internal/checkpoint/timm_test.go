@@ -1,0 +1,143 @@
+package checkpoint_test
+
+import (
+	"math"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/internal/safetensors"
+)
+
+// timmCases are open_clip's configurations with one of timm's transformers, and the
+// small models of the same family.
+func timmCases() []timmCase {
+	return []timmCase{
+		{"MobileCLIP2-L-14", "blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", []string{"mobileclip2_l14_f16"}},
+	}
+}
+
+type timmCase struct {
+	name       string
+	activation string // of the MLPs, as the manifests say it
+	norm       string
+	small      []string
+}
+
+// TestTimmManifests: the configurations have the tensors, shapes, heads, sizes and
+// preprocessing of open_clip's models.
+func TestTimmManifests(t *testing.T) {
+	all := manifests(t)
+	for _, c := range timmCases() {
+		i := slices.IndexFunc(all, func(m manifest) bool { return m.Name == c.name })
+		s, ok := checkpoint.ConfigByName(c.name)
+		if i < 0 || !ok {
+			t.Errorf("%s: manifest %d, known %t", c.name, i, ok)
+			continue
+		}
+		m := all[i]
+		sameShapes(t, m, s)
+		if got := s.CustomText; got != (m.Class == "CustomTextCLIP") {
+			t.Errorf("%s: CustomText is %t, want a %s", c.name, got, m.Class)
+		}
+		if got := int(reflect.ValueOf(s.Vision).FieldByName("Heads").Int()); got != m.TrunkHeads {
+			t.Errorf("%s: %d heads, want %d", c.name, got, m.TrunkHeads)
+		}
+		if got := s.Vision.Dims().ImageSize; got != m.TrunkImageSize {
+			t.Errorf("%s: pictures of %v, want %v", c.name, got, m.TrunkImageSize)
+		}
+		if m.VisionActivations["visual.trunk."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
+			t.Errorf("%s: activation %s, norm %s, want %v, %v", c.name, c.activation, c.norm, m.VisionActivations, m.VisionNorms)
+		}
+		if s.InitLogitScale != m.InitLogitScale {
+			t.Errorf("%s: logit scale %g, want %g", c.name, s.InitLogitScale, m.InitLogitScale)
+		}
+		got, want := *s.Preprocess, []prep{m.Preprocess}
+		if len(m.Pretrained) > 0 {
+			want = nil
+			for _, p := range m.Pretrained {
+				want = append(want, p)
+			}
+		}
+		for _, want := range want {
+			if got := (prep{got.Mean, got.Std, got.Interpolation, got.Resize}); got != want {
+				t.Errorf("%s: pictures are prepared by %+v, want %+v", c.name, got, want)
+			}
+		}
+	}
+}
+
+// TestTimmFeatures holds the families to their references.
+func TestTimmFeatures(t *testing.T) {
+	for _, c := range timmCases() {
+		for _, name := range c.small {
+			t.Run(name, func(t *testing.T) {
+				_, m := open(t, golden.Shared(t, "families", "checkpoints", name), nil)
+				referenceFeatures(t, m, golden.Shared(t, "families", "activations", name+".safetensors"))
+			})
+		}
+	}
+}
+
+// TestTimmSaveOpen: what is saved is read back bit for bit, and the configuration with
+// it.
+func TestTimmSaveOpen(t *testing.T) {
+	for _, c := range timmCases() {
+		for _, name := range c.small {
+			t.Run(name, func(t *testing.T) {
+				f, m := open(t, golden.Shared(t, "families", "checkpoints", name), nil)
+				s := f.Spec()
+				for _, layout := range []string{checkpoint.OpenCLIP, checkpoint.Own} {
+					dir := filepath.Join(t.TempDir(), layout)
+					if err := checkpoint.Save(dir, layout, s, m.params()); err != nil {
+						t.Fatal(err)
+					}
+					g, got := open(t, dir, nil)
+					if g.Spec().Vision != s.Vision || g.Spec().Text != s.Text {
+						t.Errorf("%s: got %+v, want %+v", layout, g.Spec(), s)
+					}
+					sameParams(t, got.params(), m.params())
+				}
+			})
+		}
+	}
+}
+
+// referenceFeatures compares features and logits with those in a file, to 1e-5 of the
+// largest feature.
+func referenceFeatures(t *testing.T, m *model, path string) {
+	t.Helper()
+	f, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	a := activations{t, f}
+	pixels, shape := a.floats("pixel_values")
+	compareFeatures(t, m, a, pixels, shape)
+}
+
+func compareFeatures(t *testing.T, m *model, a activations, pixels []float32, shape []int) {
+	t.Helper()
+	want, _ := a.floats("image_features")
+	images := m.encodeImages(t, pixels, shape...)
+	near(t, "image_features", images, want, 1e-5*largest(want))
+	t.Logf("image_features: %.1e of the largest", furthest(images, want)/largest(want))
+	ids, n, length := a.ids()
+	want, _ = a.floats("text_features")
+	texts := m.encodeTexts(t, ids, n, length)
+	near(t, "text_features", texts, want, 1e-5*largest(want))
+	t.Logf("text_features: %.1e of the largest", furthest(texts, want)/largest(want))
+	want, _ = a.floats("logits_per_image")
+	near(t, "logits_per_image", m.logits(images, texts, m.text.Config().Dims().EmbedDim), want, 1e-4)
+}
+
+func furthest(a, b []float32) (d float64) {
+	for i := range a {
+		d = max(d, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return d
+}
