@@ -28,8 +28,13 @@ type Block struct {
 // wanted of the last block, (B, L, W) → (B, W). The others are needed as keys and
 // values only, so all that follows the attention is computed for the one.
 func (b *Block) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
-	qkv := b.InProj.Forward(b.LN1.Forward(x)) // (B, L, 3W)
-	a := Attention(qkv, b.Heads, mask, last)
+	return b.ForwardWith(x, func(qkv *G.Node) *G.Node { return Attention(qkv, b.Heads, mask, last) }, pick)
+}
+
+// ForwardWith is [Block.Forward] with another attention, which maps packed queries, keys
+// and values, (B, L, 3W), to (B, L, W).
+func (b *Block) ForwardWith(x *G.Node, attend func(qkv *G.Node) *G.Node, pick func(*G.Node) *G.Node) *G.Node {
+	a := attend(b.InProj.Forward(b.LN1.Forward(x))) // (B, L, W)
 	if pick != nil {
 		a, x = pick(a), pick(x) // (B, W)
 	}
@@ -101,12 +106,20 @@ func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 
 // Forward maps (B, L, W) to (B, L, W), or with pick to the tokens it picks, (B, W).
 func (t *Transformer) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
+	return t.ForwardWith(x, func(i int, qkv *G.Node) *G.Node {
+		return Attention(qkv, t.Blocks[i].Heads, mask, last)
+	}, pick)
+}
+
+// ForwardWith is [Transformer.Forward] with another attention, that of block i, which
+// maps packed queries, keys and values, (B, L, 3W), to (B, L, W).
+func (t *Transformer) ForwardWith(x *G.Node, attend func(i int, qkv *G.Node) *G.Node, pick func(*G.Node) *G.Node) *G.Node {
 	for i, b := range t.Blocks {
+		picked := pick
 		if i < len(t.Blocks)-1 {
-			x = b.Forward(x, mask, last, nil)
-		} else {
-			x = b.Forward(x, mask, last, pick)
+			picked = nil
 		}
+		x = b.ForwardWith(x, func(qkv *G.Node) *G.Node { return attend(i, qkv) }, picked)
 	}
 	return x
 }

@@ -196,7 +196,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range slices.Concat(layers(), convLayers()) {
+	for _, l := range slices.Concat(layers(), convLayers(), variantLayers()) {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()
@@ -358,6 +358,12 @@ func TestShapeErrors(t *testing.T) {
 		{"positional embedding: 4 tokens, but 3 positions", func() { nn.AddPositions(m("e", 1, 4, 2), m("f", 3, 2)) }},
 		{"keep: the first 5 and 1 others of 4 tokens", func() { nn.Keep(m("k", 1, 4, 2), m("at", 1, 1), 5) }},
 		{"keep: positions has shape (2, 1), want (1, any)", func() { nn.Keep(m("k2", 1, 4, 2), m("at2", 2, 1), 1) }},
+		{"rotary embedding: qkv (1, 4, 9) does not split into q, k and v of heads of 4, a multiple of 4", func() {
+			nn.NewRotaryEmbedding(nn.RotaryGrid{Grid: [2]int{2, 2}, Head: 4}).Forward(m("r", 1, 4, 9), nil)
+		}},
+		{"rotary embedding: 4 tokens, want 1 and 4 patches", func() {
+			nn.NewRotaryEmbedding(nn.RotaryGrid{Grid: [2]int{2, 2}, Head: 4, Prefix: 1}).Forward(m("r2", 1, 4, 12), nil)
+		}},
 		{"token: position 4 of 4", func() { nn.Token(m("h", 1, 4, 2), 4) }},
 	} {
 		var err error

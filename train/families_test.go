@@ -68,6 +68,9 @@ func families() map[string]family {
 		"timm vit": timm(vision.TimmViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5,
 		}, packed...),
+		"pe core": timm(vision.PECore{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
+		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
 	} {
 		all[name] = f
 	}

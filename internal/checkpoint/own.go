@@ -26,9 +26,9 @@ type Families struct {
 func builtIn() Families {
 	return Families{
 		Vision: []vision.Config{
-			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{},
+			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{},
 		},
-		Text:   []text.Config{text.Transformer{}},
+		Text: []text.Config{text.Transformer{}},
 	}
 }
 

@@ -15,8 +15,14 @@ import (
 // timmCases are open_clip's configurations with one of timm's transformers, and the
 // small models of the same family.
 func timmCases() []timmCase {
+	const gelu, one = "blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05"
 	return []timmCase{
-		{"MobileCLIP2-L-14", "blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", []string{"mobileclip2_l14_f16"}},
+		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
+		{"PE-Core-T-16-384", gelu, one, nil},
+		{"PE-Core-S-16-384", gelu, one, nil},
+		{"PE-Core-B-16", gelu, one, []string{"pe_core_b16_f32"}},
+		{"PE-Core-L-14-336", gelu, one, []string{"pe_core_l14_nonsquare_f16"}},
+		{"PE-Core-bigG-14-448", gelu, one, []string{"pe_core_bigg14_f16"}},
 	}
 }
 
