@@ -2,6 +2,7 @@ package nn_test
 
 import (
 	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -30,7 +31,35 @@ func variantLayers() []layer {
 		rotary("rotary embedding", nn.RotaryGrid{Grid: [2]int{2, 3}, Head: 8, Prefix: 1, Reference: 24, Offset: 1}, nil),
 		rotary("rotary embedding, rows first", nn.RotaryGrid{Grid: [2]int{2, 3}, Head: 4, Reference: 3, RowsFirst: true}, nil),
 		rotary("rotary embedding of some patches", nn.RotaryGrid{Grid: [2]int{2, 2}, Head: 8, Prefix: 1, Reference: 2}, []int32{3, 1, 0, 2}),
+		{"q and v bias", [][]int{{3}, {3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.QVBias(x[0], x[1]) },
+			func(x [][]float64) []float64 { return slices.Concat(x[0], []float64{0, 0, 0}, x[1]) }},
+		{"join columns", [][]int{{b, 2, 1}, {b, 2, 3}, {b, 2, 2}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.JoinColumns(x...) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for i := range 2 * b {
+					y = append(append(append(y, x[0][i]), x[1][3*i:][:3]...), x[2][2*i:][:2]...)
+				}
+				return y
+			}},
+		{"silu", [][]int{{3, 37}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SiLU(x[0]) },
+			func(x [][]float64) []float64 { return each(x[0], refSiLU) }},
+		{"swiglu", [][]int{{b, 3, w}, {b, 3, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SwiGLU(x[0], x[1]) },
+			func(x [][]float64) []float64 { return times(each(x[0], refSiLU), x[1]) }},
 	}
+}
+
+func refSiLU(x float64) float64 { return x / (1 + math.Exp(-x)) }
+
+func times(x, y []float64) []float64 {
+	z := make([]float64, len(x))
+	for i := range x {
+		z[i] = x[i] * y[i]
+	}
+	return z
 }
 
 // refRotary turns by complex numbers what x, (b, l, 3w), has of queries and keys.
