@@ -64,6 +64,9 @@ func families() map[string]family {
 		return family{c, clip, append(blocks("visual.trunk.", matrices...), clipText...)}
 	}
 	packed := []string{"blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.fc1.weight", "blocks.*.mlp.fc2.weight", "head.weight"}
+	eva := vision.EVA{ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16}
+	post := eva
+	post.PostNorm = true
 	for name, f := range map[string]family{
 		"timm vit": timm(vision.TimmViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5,
@@ -71,6 +74,8 @@ func families() map[string]family {
 		"pe core": timm(vision.PECore{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
+		"eva":                 timm(eva, packed...),
+		"eva with norms last": timm(post, packed...),
 	} {
 		all[name] = f
 	}

@@ -81,6 +81,17 @@ func newTrunkLinear(name string, in, out int) *nn.Linear {
 	return l
 }
 
+// newResidualLinear is [newTrunkLinear] for what is added to the residual stream of so
+// many blocks, to which it adds less the more there are.
+func newResidualLinear(name string, in, out, layers int) *nn.Linear {
+	l := newTrunkLinear(name, in, out)
+	l.Weight.Normal(1 / math.Sqrt(2*float64(in*layers)))
+	return l
+}
+
+// allTokens is what a block computes of all tokens where they are all needed.
+func allTokens(x *G.Node) *G.Node { return x }
+
 // classToken is what the last block computes of all tokens where the class token is
 // the feature.
 func classToken(x *G.Node) *G.Node { return nn.Token(x, 0) }

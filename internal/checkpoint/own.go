@@ -26,7 +26,7 @@ type Families struct {
 func builtIn() Families {
 	return Families{
 		Vision: []vision.Config{
-			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{},
+			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{},
 		},
 		Text: []text.Config{text.Transformer{}},
 	}

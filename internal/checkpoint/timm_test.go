@@ -15,7 +15,7 @@ import (
 // timmCases are open_clip's configurations with one of timm's transformers, and the
 // small models of the same family.
 func timmCases() []timmCase {
-	const gelu, one = "blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05"
+	const gelu, one, tenth = "blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
 	return []timmCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
 		{"PE-Core-T-16-384", gelu, one, nil},
@@ -23,6 +23,10 @@ func timmCases() []timmCase {
 		{"PE-Core-B-16", gelu, one, []string{"pe_core_b16_f32"}},
 		{"PE-Core-L-14-336", gelu, one, []string{"pe_core_l14_nonsquare_f16"}},
 		{"PE-Core-bigG-14-448", gelu, one, []string{"pe_core_bigg14_f16"}},
+		{"EVA01-g-14", gelu, tenth, []string{"eva01_g14_f16"}},
+		{"EVA01-g-14-plus", gelu, tenth, nil},
+		{"EVA02-E-14", gelu, tenth, []string{"eva02_e14_f16"}},
+		{"EVA02-E-14-plus", gelu, tenth, nil},
 	}
 }
 
