@@ -76,6 +76,10 @@ func families() map[string]family {
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
 		"eva":                 timm(eva, packed...),
 		"eva with norms last": timm(post, packed...),
+		"eva02": timm(vision.EVA02{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, MLPRatio: 8.0 / 3, RotaryGrid: 16,
+		}, append(blocks("blocks.*.", "attn.q_proj.weight", "attn.k_proj.weight", "attn.v_proj.weight", "attn.proj.weight",
+			"mlp.fc1_g.weight", "mlp.fc1_x.weight", "mlp.fc2.weight"), "head.weight")...),
 	} {
 		all[name] = f
 	}

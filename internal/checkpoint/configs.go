@@ -26,7 +26,7 @@ func ConfigByName(name string) (Spec, bool) {
 func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
 	for _, family := range []map[string]func() Spec{
-		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(),
+		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
 	} {
 		maps.Copy(all, family)
 	}

@@ -21,7 +21,7 @@ type openCLIPTower struct {
 // openCLIPTowers lists the families; one that takes any vision_cfg comes last.
 func openCLIPTowers() []openCLIPTower {
 	return []openCLIPTower{
-		timmSigLIP(), timmViT().tower(), timmPECore().tower(), timmEVA().tower(),
+		timmSigLIP(), timmViT().tower(), timmPECore().tower(), timmEVA().tower(), timmEVA02().tower(),
 		openCLIPResNet(), openCLIPViT(),
 	}
 }

@@ -27,6 +27,9 @@ func timmCases() []timmCase {
 		{"EVA01-g-14-plus", gelu, tenth, nil},
 		{"EVA02-E-14", gelu, tenth, []string{"eva02_e14_f16"}},
 		{"EVA02-E-14-plus", gelu, tenth, nil},
+		{"EVA02-B-16", "blocks.N.mlp: silu gate (SwiGLU)", tenth, []string{"eva02_b16_f32"}},
+		{"EVA02-L-14", "blocks.N.mlp: silu gate (SwiGLU)", tenth, nil},
+		{"EVA02-L-14-336", "blocks.N.mlp: silu gate (SwiGLU)", tenth, []string{"eva02_l14_336_nonsquare_f16"}},
 	}
 }
 
