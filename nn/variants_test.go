@@ -43,6 +43,9 @@ func variantLayers() []layer {
 				}
 				return y
 			}},
+		{"layer scale", [][]int{{b, 3, w}, {w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LayerScaleOf(x[0], x[1]) },
+			func(x [][]float64) []float64 { return times(x[0], slices.Repeat(x[1], 3*b)) }},
 		{"silu", [][]int{{3, 37}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SiLU(x[0]) },
 			func(x [][]float64) []float64 { return each(x[0], refSiLU) }},

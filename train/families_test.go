@@ -67,7 +67,10 @@ func families() map[string]family {
 	eva := vision.EVA{ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16}
 	post := eva
 	post.PostNorm = true
+	scaled := vit
+	scaled.LayerScale = 0.1
 	for name, f := range map[string]family{
+		"vit with layer scale": {scaled, clip, append(clipImage, clipText...)},
 		"timm vit": timm(vision.TimmViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5,
 		}, packed...),

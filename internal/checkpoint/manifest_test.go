@@ -20,7 +20,7 @@ type manifest struct {
 	Class             string           `json:"class"`
 	TextClass         string           `json:"text_class"`
 	TrunkHeads        int              `json:"trunk_heads"`
-	TrunkImageSize    [2]int           `json:"trunk_image_size"`
+	ImageSize         json.RawMessage  `json:"image_size"` // a number for ResNets
 	InitLogitScale    float64          `json:"init_logit_scale"`
 	Pretrained        map[string]prep  `json:"pretrained"`
 	Preprocess        prep             `json:"preprocess_without_tag"`

@@ -1,6 +1,7 @@
 package checkpoint_test
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
 	"reflect"
@@ -12,11 +13,12 @@ import (
 	"github.com/goclip/goclip/internal/safetensors"
 )
 
-// timmCases are open_clip's configurations with one of timm's transformers, and the
-// small models of the same family.
-func timmCases() []timmCase {
-	const gelu, one, tenth = "blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
-	return []timmCase{
+// familyCases are open_clip's configurations of the families of image towers beside
+// CLIP's and SigLIP's, and the small models of the same family.
+func familyCases() []familyCase {
+	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
+	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
+	return []familyCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
 		{"PE-Core-T-16-384", gelu, one, nil},
 		{"PE-Core-S-16-384", gelu, one, nil},
@@ -27,24 +29,31 @@ func timmCases() []timmCase {
 		{"EVA01-g-14-plus", gelu, tenth, nil},
 		{"EVA02-E-14", gelu, tenth, []string{"eva02_e14_f16"}},
 		{"EVA02-E-14-plus", gelu, tenth, nil},
-		{"EVA02-B-16", "blocks.N.mlp: silu gate (SwiGLU)", tenth, []string{"eva02_b16_f32"}},
-		{"EVA02-L-14", "blocks.N.mlp: silu gate (SwiGLU)", tenth, nil},
-		{"EVA02-L-14-336", "blocks.N.mlp: silu gate (SwiGLU)", tenth, []string{"eva02_l14_336_nonsquare_f16"}},
+		{"EVA02-B-16", silu, tenth, []string{"eva02_b16_f32"}},
+		{"EVA02-L-14", silu, tenth, nil},
+		{"EVA02-L-14-336", silu, tenth, []string{"eva02_l14_336_nonsquare_f16"}},
+		{"ViT-M-16-alt", clip, one, []string{"vit_m16_alt_f16"}},
+		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
+		{"ViT-L-14-CLIPA-336", clip, one, nil},
+		{"ViT-H-14-CLIPA", clip, one, nil},
+		{"ViT-H-14-CLIPA-336", clip, one, nil},
+		{"ViT-bigG-14-CLIPA", clip, one, nil},
+		{"ViT-bigG-14-CLIPA-336", clip, one, nil},
 	}
 }
 
-type timmCase struct {
+type familyCase struct {
 	name       string
 	activation string // of the MLPs, as the manifests say it
 	norm       string
 	small      []string
 }
 
-// TestTimmManifests: the configurations have the tensors, shapes, heads, sizes and
+// TestFamilyManifests: the configurations have the tensors, shapes, heads, sizes and
 // preprocessing of open_clip's models.
-func TestTimmManifests(t *testing.T) {
+func TestFamilyManifests(t *testing.T) {
 	all := manifests(t)
-	for _, c := range timmCases() {
+	for _, c := range familyCases() {
 		i := slices.IndexFunc(all, func(m manifest) bool { return m.Name == c.name })
 		s, ok := checkpoint.ConfigByName(c.name)
 		if i < 0 || !ok {
@@ -56,13 +65,14 @@ func TestTimmManifests(t *testing.T) {
 		if got := s.CustomText; got != (m.Class == "CustomTextCLIP") {
 			t.Errorf("%s: CustomText is %t, want a %s", c.name, got, m.Class)
 		}
-		if got := int(reflect.ValueOf(s.Vision).FieldByName("Heads").Int()); got != m.TrunkHeads {
+		if got := int(reflect.ValueOf(s.Vision).FieldByName("Heads").Int()); m.TrunkHeads > 0 && got != m.TrunkHeads {
 			t.Errorf("%s: %d heads, want %d", c.name, got, m.TrunkHeads)
 		}
-		if got := s.Vision.Dims().ImageSize; got != m.TrunkImageSize {
-			t.Errorf("%s: pictures of %v, want %v", c.name, got, m.TrunkImageSize)
+		size := s.Vision.Dims().ImageSize
+		if got := fmt.Sprintf("[%d,%d]", size[0], size[1]); got != string(m.ImageSize) {
+			t.Errorf("%s: pictures of %s, want %s", c.name, got, m.ImageSize)
 		}
-		if m.VisionActivations["visual.trunk."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
+		if m.VisionActivations["visual."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
 			t.Errorf("%s: activation %s, norm %s, want %v, %v", c.name, c.activation, c.norm, m.VisionActivations, m.VisionNorms)
 		}
 		if s.InitLogitScale != m.InitLogitScale {
@@ -83,9 +93,9 @@ func TestTimmManifests(t *testing.T) {
 	}
 }
 
-// TestTimmFeatures holds the families to their references.
-func TestTimmFeatures(t *testing.T) {
-	for _, c := range timmCases() {
+// TestFamilyFeatures holds the families to their references.
+func TestFamilyFeatures(t *testing.T) {
+	for _, c := range familyCases() {
 		for _, name := range c.small {
 			t.Run(name, func(t *testing.T) {
 				_, m := open(t, golden.Shared(t, "families", "checkpoints", name), nil)
@@ -95,10 +105,10 @@ func TestTimmFeatures(t *testing.T) {
 	}
 }
 
-// TestTimmSaveOpen: what is saved is read back bit for bit, and the configuration with
+// TestFamilySaveOpen: what is saved is read back bit for bit, and the configuration with
 // it.
-func TestTimmSaveOpen(t *testing.T) {
-	for _, c := range timmCases() {
+func TestFamilySaveOpen(t *testing.T) {
+	for _, c := range familyCases() {
 		for _, name := range c.small {
 			t.Run(name, func(t *testing.T) {
 				f, m := open(t, golden.Shared(t, "families", "checkpoints", name), nil)
