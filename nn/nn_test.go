@@ -353,6 +353,8 @@ func TestShapeErrors(t *testing.T) {
 		{"linear: input (2, 3) ends in 3, weight (4, 5) takes 5", func() { nn.LinearOf(m("a", 2, 3), m("w", 4, 5), nil) }},
 		{"attention: qkv (1, 2, 9) does not split into q, k and v of 2 heads", func() { nn.Attention(m("q", 1, 2, 9), 2, nn.NoMask, nil) }},
 		{"attention: a padding mask without last tokens", func() { nn.Attention(m("q6", 1, 2, 6), 2, nn.Padding, nil) }},
+		{"attention: bias has shape (2, 3, 3), want (2, 2, 2)", func() { nn.BiasedAttention(m("qb", 1, 2, 12), m("bias", 2, 3, 3), 2) }},
+		{"relative positions: table has shape (8, 2), want (9, any)", func() { nn.RelativePositions(m("rp", 8, 2), [2]int{2, 2}, 0) }},
 		{"add: shapes (2, 3) and (3, 2) differ", func() { nn.Add(m("c", 2, 3), m("d", 3, 2)) }},
 		{"mean: no tokens from -1 of 2 on", func() { nn.Mean(m("t", 1, 2, 3), -1) }},
 		{"positional embedding: 4 tokens, but 3 positions", func() { nn.AddPositions(m("e", 1, 4, 2), m("f", 3, 2)) }},

@@ -46,6 +46,12 @@ func variantLayers() []layer {
 		{"layer scale", [][]int{{b, 3, w}, {w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LayerScaleOf(x[0], x[1]) },
 			func(x [][]float64) []float64 { return times(x[0], slices.Repeat(x[1], 3*b)) }},
+		{"attention with a bias", [][]int{{b, 5, 36}, {3, 5, 5}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.BiasedAttention(x[0], x[1], 3) },
+			func(x [][]float64) []float64 { return refBiasedAttention(x[0], x[1], b, 5, 12, 3) }},
+		{"relative positions", [][]int{{15, 2}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.RelativePositions(x[0], [2]int{2, 3}, 1) },
+			func(x [][]float64) []float64 { return refRelativePositions(x[0], 2, 3, 2) }},
 		{"silu", [][]int{{3, 37}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SiLU(x[0]) },
 			func(x [][]float64) []float64 { return each(x[0], refSiLU) }},
@@ -86,6 +92,48 @@ func refRotary(x []float64, c nn.RotaryGrid, at []int32, b, l, w int) []float64 
 			cos, sin := math.Cos(angle), math.Sin(angle)
 			p, q := x[i*3*w+ch], x[i*3*w+ch+1]
 			y[i*3*w+ch], y[i*3*w+ch+1] = p*cos-q*sin, q*cos+p*sin
+		}
+	}
+	return y
+}
+
+// refBiasedAttention has bias (heads, l, l).
+func refBiasedAttention(qkv, bias []float64, b, l, w, heads int) []float64 {
+	d, y := w/heads, make([]float64, b*l*w)
+	for n := range b * heads * l {
+		i, head, sample := n%l, n/l%heads, n/l/heads
+		row := func(t, part int) []float64 { return qkv[(sample*l+t)*3*w+part*w+head*d:][:d] }
+		p, sum := make([]float64, l), 0.0
+		for j := range p {
+			var s float64
+			for e, v := range row(i, 0) {
+				s += v * row(j, 1)[e]
+			}
+			p[j] = math.Exp(s/math.Sqrt(float64(d)) + bias[(head*l+i)*l+j])
+			sum += p[j]
+		}
+		for j := range p {
+			for e, v := range row(j, 2) {
+				y[(sample*l+i)*w+head*d+e] += p[j] / sum * v
+			}
+		}
+	}
+	return y
+}
+
+// refRelativePositions has one token before the patches of a grid of h by w.
+func refRelativePositions(table []float64, h, w, heads int) []float64 {
+	var y []float64
+	for head := range heads {
+		for i := -1; i < h*w; i++ {
+			for j := -1; j < h*w; j++ {
+				if i < 0 || j < 0 {
+					y = append(y, 0)
+					continue
+				}
+				dy, dx := i/w-j/w+h-1, i%w-j%w+w-1
+				y = append(y, table[(dy*(2*w-1)+dx)*heads+head])
+			}
 		}
 	}
 	return y

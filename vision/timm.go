@@ -22,7 +22,7 @@ type embed struct {
 	weight *nn.Param // (W, 3, patch, patch)
 	bias   *nn.Param // (W); nil for none
 	class  *nn.Param // (1, 1, W); nil for none
-	pos    *nn.Param // (1, L, W)
+	pos    *nn.Param // (1, L, W); nil for none
 }
 
 // newEmbed returns one with a class token and without a bias.
@@ -45,12 +45,19 @@ func (e *embed) withoutClass() *embed {
 	return e
 }
 
+func (e *embed) withoutPositions() *embed {
+	e.pos = nil
+	return e
+}
+
 func (e *embed) forward(in Input) *G.Node {
 	x, prefix := nn.PatchEmbed(in.Pixels, e.weight, e.bias), 0 // (B, P, W)
 	if e.class != nil {
 		x, prefix = nn.Prepend(e.class.Node(x.Graph()), x), 1 // (B, 1+P, W)
 	}
-	x = nn.AddPositions(x, e.pos.Node(x.Graph()))
+	if e.pos != nil {
+		x = nn.AddPositions(x, e.pos.Node(x.Graph()))
+	}
 	if in.Keep != nil {
 		x = nn.Keep(x, in.Keep, prefix) // (B, 1+K, W)
 	}

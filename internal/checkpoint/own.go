@@ -27,6 +27,7 @@ func builtIn() Families {
 	return Families{
 		Vision: []vision.Config{
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
+			vision.GapViT{}, vision.RelPosViT{},
 		},
 		Text: []text.Config{text.Transformer{}},
 	}
