@@ -93,7 +93,6 @@ func TestConfigAgainstWeights(t *testing.T) {
 func TestOpenRefusesConfig(t *testing.T) {
 	const oc, hf, pre = "open_clip_config.json", "config.json", "preprocessor_config.json"
 	for _, c := range []struct{ file, old, new, want string }{
-		{oc, `"patch_size": 8`, `"patch_size": 8, "ls_init_value": 1e-4`, "model_cfg.vision_cfg.ls_init_value is 1e-4, which is not supported"},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "timm_model_name": "vit"`, `model_cfg.vision_cfg.timm_model_name is "vit", which is not supported`},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": "parallel"`, `model_cfg.vision_cfg.attentional_pool is "parallel", which is not supported`},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": true, "pool_type": "avg"`, "model_cfg.vision_cfg.pool_type is avg beside attentional_pool, which is not supported"},
