@@ -15,6 +15,11 @@ func NewLayerScale(name string, width int, init float64) *LayerScale {
 	return &LayerScale{NewParam(name+".gamma", width).Fill(float32(init))}
 }
 
+// NewNamedLayerScale is [NewLayerScale] under the parameter's own name.
+func NewNamedLayerScale(param string, width int, init float64) *LayerScale {
+	return &LayerScale{NewParam(param, width).Fill(float32(init))}
+}
+
 // Params lists the layer's parameter; none of a nil layer.
 func (l *LayerScale) Params() []*Param {
 	if l == nil {

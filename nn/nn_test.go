@@ -27,6 +27,41 @@ func ints(g *G.ExprGraph, name string, v []int32, shape ...int) *G.Node {
 		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
 }
 
+// depthwise is a convolution of size×size, m outputs a channel, with a bias or not.
+func depthwise(name string, size, m, stride, pad, bias int) layer {
+	const b, h, w, c = 2, 4, 3, 3
+	oh, ow := (h+2*pad-size)/stride+1, (w+2*pad-size)/stride+1
+	shapes := [][]int{{b, h, w, c}, {c * m, 1, size, size}}
+	if bias == 1 {
+		shapes = append(shapes, []int{c * m})
+	}
+	return layer{name, shapes,
+		func(_ *G.ExprGraph, x []*G.Node) *G.Node {
+			if bias == 0 {
+				return nn.DepthwiseConv2D(x[0], x[1], nil, stride, pad)
+			}
+			return nn.DepthwiseConv2D(x[0], x[1], x[2], stride, pad)
+		},
+		func(x [][]float64) []float64 {
+			var y []float64
+			for i := range b * oh * ow * c * m {
+				o, col, row, n := i%(c*m), i/(c*m)%ow, i/(c*m*ow)%oh, i/(c*m*ow*oh)
+				sum := 0.0
+				if bias == 1 {
+					sum = x[2][o]
+				}
+				for t := range size * size {
+					r, q := row*stride-pad+t/size, col*stride-pad+t%size
+					if r >= 0 && r < h && q >= 0 && q < w {
+						sum += x[0][((n*h+r)*w+q)*c+o/m] * x[1][o*size*size+t]
+					}
+				}
+				y = append(y, sum)
+			}
+			return y
+		}}
+}
+
 func layers() []layer {
 	const b, l, w, heads = 2, 5, 12, 3
 	last := []int32{2, 4}
@@ -123,6 +158,19 @@ func layers() []layer {
 				}
 				return y
 			}},
+		{"bias", [][]int{{b, l, w}, {w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AddBias(x[0], x[1]) },
+			func(x [][]float64) []float64 {
+				y := append([]float64{}, x[0]...)
+				for i := range y {
+					y[i] += x[1][i%w]
+				}
+				return y
+			}},
+		depthwise("depthwise convolution", 3, 1, 1, 1, 1),
+		depthwise("depthwise convolution with a stride", 3, 1, 2, 1, 1),
+		depthwise("depthwise convolution of two outputs a channel", 2, 2, 1, 0, 0),
+		depthwise("depthwise convolution larger than the picture", 5, 1, 2, 2, 1),
 		{"spatial mean", [][]int{{b, 2, 3, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SpatialMean(x[0]) },
 			func(x [][]float64) []float64 {

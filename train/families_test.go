@@ -54,6 +54,8 @@ func families() map[string]family {
 		"vit with attention pool":                 {mapped, clip, append(slices.Clone(clipImage), "visual.attn_pool.attn.out_proj.weight")},
 		"resnet": {vision.ResNet{ImageSize: [2]int{32, 32}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}, clip,
 			blocks("visual.attnpool.", "q_proj.weight", "k_proj.weight", "v_proj.weight", "c_proj.weight")},
+		"convnext": {vision.ConvNeXt{ImageSize: [2]int{32, 32}, Widths: [4]int{8, 8, 16, 16}, Depths: [4]int{1, 1, 2, 1}, EmbedDim: 16, NormEps: 1e-6, Head: vision.HeadMLP}, clip,
+			[]string{"visual.trunk.stages.*.blocks.*.mlp.fc1.weight", "visual.trunk.stages.*.blocks.*.mlp.fc2.weight", "visual.head.mlp.fc*.weight"}},
 		"siglip": {vision.SigLIP{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, Activation: nn.GELUTanh, NormEps: 1e-6,
 		}, sig, slices.Concat(clipText,

@@ -61,8 +61,8 @@ func isStatistic(name string) bool {
 // being written and read in open_clip's form.
 func TestPublishedRoundTrip(t *testing.T) {
 	names := ConfigNames()
-	if len(names) != 96 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
-		t.Errorf("got %d names, want 96 different ones in order: %v", len(names), names)
+	if len(names) != 107 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("got %d names, want 107 different ones in order: %v", len(names), names)
 	}
 	for _, name := range names {
 		s, ok := ConfigByName(name)
@@ -89,7 +89,7 @@ func TestPublishedRoundTrip(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, s)
 		}
 	}
-	if _, ok := ConfigByName("convnext_base"); ok {
+	if _, ok := ConfigByName("coca_base"); ok {
 		t.Error("a configuration with an unknown tower is known")
 	}
 }

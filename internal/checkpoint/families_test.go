@@ -18,6 +18,7 @@ import (
 func familyCases() []familyCase {
 	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
 	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
+	const conv = "trunk.stages.N.blocks.N.mlp.act: gelu_erf"
 	return []familyCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
 		{"PE-Core-T-16-384", gelu, one, nil},
@@ -35,6 +36,17 @@ func familyCases() []familyCase {
 		{"vit_medium_patch16_gap_256", gelu, tenth, []string{"vit_medium_gap_f16"}},
 		{"vit_relpos_medium_patch16_cls_224", gelu, tenth, []string{"vit_relpos_f16"}},
 		{"ViT-M-16-alt", clip, one, []string{"vit_m16_alt_f16"}},
+		{"convnext_tiny", conv, tenth, nil},
+		{"convnext_small", conv, tenth, nil},
+		{"convnext_base", conv, tenth, []string{"convnext_base_f32"}},
+		{"convnext_base_w", conv, tenth, nil},
+		{"convnext_base_w_320", conv, tenth, nil},
+		{"convnext_large", conv, tenth, nil},
+		{"convnext_large_d", conv, tenth, []string{"convnext_large_d_f16"}},
+		{"convnext_large_d_320", conv, tenth, nil},
+		{"convnext_xlarge", conv, tenth, nil},
+		{"convnext_xxlarge", conv, one, []string{"convnext_xxlarge_odd_f16"}},
+		{"convnext_xxlarge_320", conv, one, nil},
 		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
 		{"ViT-L-14-CLIPA-336", clip, one, nil},
 		{"ViT-H-14-CLIPA", clip, one, nil},
@@ -67,8 +79,8 @@ func TestFamilyManifests(t *testing.T) {
 		if got := s.CustomText; got != (m.Class == "CustomTextCLIP") {
 			t.Errorf("%s: CustomText is %t, want a %s", c.name, got, m.Class)
 		}
-		if got := int(reflect.ValueOf(s.Vision).FieldByName("Heads").Int()); m.TrunkHeads > 0 && got != m.TrunkHeads {
-			t.Errorf("%s: %d heads, want %d", c.name, got, m.TrunkHeads)
+		if heads := reflect.ValueOf(s.Vision).FieldByName("Heads"); m.TrunkHeads > 0 && (!heads.IsValid() || int(heads.Int()) != m.TrunkHeads) {
+			t.Errorf("%s: %v heads, want %d", c.name, heads, m.TrunkHeads)
 		}
 		size := s.Vision.Dims().ImageSize
 		if got := fmt.Sprintf("[%d,%d]", size[0], size[1]); got != string(m.ImageSize) {

@@ -26,7 +26,7 @@ type Families struct {
 func builtIn() Families {
 	return Families{
 		Vision: []vision.Config{
-			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
+			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{}, vision.ConvNeXt{},
 			vision.GapViT{}, vision.RelPosViT{},
 		},
 		Text: []text.Config{text.Transformer{}},
