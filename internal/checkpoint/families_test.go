@@ -32,6 +32,8 @@ func familyCases() []familyCase {
 		{"EVA02-B-16", silu, tenth, []string{"eva02_b16_f32"}},
 		{"EVA02-L-14", silu, tenth, nil},
 		{"EVA02-L-14-336", silu, tenth, []string{"eva02_l14_336_nonsquare_f16"}},
+		{"MobileCLIP-B", gelu, tenth, nil},
+		{"MobileCLIP2-B", gelu, tenth, nil},
 		{"vit_medium_patch16_gap_256", gelu, tenth, []string{"vit_medium_gap_f16"}},
 		{"vit_relpos_medium_patch16_cls_224", gelu, tenth, []string{"vit_relpos_f16"}},
 		{"ViT-M-16-alt", clip, one, []string{"vit_m16_alt_f16"}},
