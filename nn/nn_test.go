@@ -417,6 +417,8 @@ func TestShapeErrors(t *testing.T) {
 		{"q and v bias: v bias has shape (3), want (2)", func() { nn.QVBias(m("b2", 2), m("b3", 3)) }},
 		{"join columns: shapes (2, 3) and (3, 3) differ in more than their columns", func() { nn.JoinColumns(m("j", 2, 3), m("j2", 3, 3)) }},
 		{"layer scale: gamma has shape (3), want (2)", func() { nn.LayerScaleOf(m("ls", 2, 2), m("ls2", 3)) }},
+		{"bias: bias has shape (3), want (2)", func() { nn.AddBias(m("ab", 2, 2), m("ab2", 3)) }},
+		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},
 		{"token: position 4 of 4", func() { nn.Token(m("h", 1, 4, 2), 4) }},

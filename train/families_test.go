@@ -73,6 +73,7 @@ func families() map[string]family {
 	scaled.LayerScale = 0.1
 	noHead := packed[:4]
 	for name, f := range map[string]family{
+		"conv stem vit": timm(vision.ConvStemViT{ImageSize: [2]int{32, 32}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16}, packed...),
 		"gap vit": timm(vision.GapViT{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, LayerScale: 0.1,
 		}, noHead...),

@@ -17,7 +17,7 @@ func timmEVA() timmFamily[vision.EVA] {
 			}},
 		},
 		settings: func(c *vision.EVA) timmSettings {
-			return timmSettings{&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio}
+			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
 		pools: []string{"token"}, proj: "null", customText: true,
 	}

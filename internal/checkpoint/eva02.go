@@ -19,7 +19,7 @@ func timmEVA02() timmFamily[vision.EVA02] {
 			{"eva02_large_patch14_clip_336", model(336, 14, 1024, 24, 16)},
 		},
 		settings: func(c *vision.EVA02) timmSettings {
-			return timmSettings{&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio}
+			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
 		pools: []string{"token"}, proj: "null", customText: true,
 	}

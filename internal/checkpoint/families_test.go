@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/internal/checkpoint"
@@ -33,6 +34,8 @@ func familyCases() []familyCase {
 		{"EVA02-B-16", silu, tenth, []string{"eva02_b16_f32"}},
 		{"EVA02-L-14", silu, tenth, nil},
 		{"EVA02-L-14-336", silu, tenth, []string{"eva02_l14_336_nonsquare_f16"}},
+		{"MobileCLIP-B", gelu, tenth, nil},
+		{"MobileCLIP2-B", gelu, tenth, nil},
 		{"vit_medium_patch16_gap_256", gelu, tenth, []string{"vit_medium_gap_f16"}},
 		{"vit_relpos_medium_patch16_cls_224", gelu, tenth, []string{"vit_relpos_f16"}},
 		{"ViT-M-16-alt", clip, one, []string{"vit_m16_alt_f16"}},
@@ -139,6 +142,25 @@ func TestFamilySaveOpen(t *testing.T) {
 					sameParams(t, got.params(), m.params())
 				}
 			})
+		}
+	}
+}
+
+// TestFamilyRefusals: what timm's models would compute otherwise is refused by name.
+func TestFamilyRefusals(t *testing.T) {
+	const cfg = `"embed_dim": 48, "vision_cfg": {"timm_model_name": `
+	for config, want := range map[string]string{
+		`"vit_large_patch14_clip_224", "timm_pool": "token"}`:                                                                        "vision_cfg.timm_proj is not null",
+		`"vit_large_patch14_clip_224", "timm_proj": null}`:                                                                           `vision_cfg.timm_pool is "avg", which is not supported`,
+		`"vit_pe_core_base_patch16_224", "timm_proj": null, "timm_pool": "token"}`:                                                   `vision_cfg.timm_pool is "token", which is not supported`,
+		`"vit_base_mci_224", "timm_proj": null, "timm_pool": "token", "timm_model_kwargs": {"embed_dim": 64}}`:                       "not supported: vision_cfg.timm_model_kwargs.embed_dim",
+		`"eva02_base_patch16_clip_224", "timm_proj": null, "timm_pool": "token", "timm_model_kwargs": {"ref_feat_shape": [14, 14]}}`: "not supported: vision_cfg.timm_model_kwargs.ref_feat_shape",
+		`"vit_medium_patch16_gap_256", "timm_proj": "mlp", "timm_pool": ""}`:                                                         `vision_cfg.timm_proj is "mlp", which is not supported`,
+		`"eva02_tiny_patch14_224"}`: `vision_cfg.timm_model_name is "eva02_tiny_patch14_224", which is not supported`,
+	} {
+		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), 10, 9)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\n got error %v,\nwant %s", config, err, want)
 		}
 	}
 }

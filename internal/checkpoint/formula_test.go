@@ -109,10 +109,10 @@ func TestFormula(t *testing.T) {
 // TestFormulaFeatures holds models whose weights are too many to be stored to their
 // references.
 func TestFormulaFeatures(t *testing.T) {
-	for _, name := range []string{"full_pe_core_t16_384"} {
+	for _, name := range []string{"full_pe_core_t16_384", "mobileclip_b_formula"} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() {
-				t.Skip("a model of full size")
+				t.Skip("large models")
 			}
 			f, err := safetensors.Open(golden.Shared(t, "families", "formula", "activations", name+".safetensors"))
 			if err != nil {

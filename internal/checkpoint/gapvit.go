@@ -15,7 +15,7 @@ func timmGapViT() timmFamily[vision.GapViT] {
 			}},
 		},
 		settings: func(c *vision.GapViT) timmSettings {
-			return timmSettings{&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio}
+			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
 		pools: []string{"", "avg"}, proj: "linear",
 	}
@@ -29,7 +29,7 @@ func timmRelPosViT() timmFamily[vision.RelPosViT] {
 			}},
 		},
 		settings: func(c *vision.RelPosViT) timmSettings {
-			return timmSettings{&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio}
+			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
 		pools: []string{"", "token"}, proj: "linear",
 	}

@@ -26,8 +26,8 @@ type Families struct {
 func builtIn() Families {
 	return Families{
 		Vision: []vision.Config{
-			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{}, vision.ConvNeXt{},
-			vision.GapViT{}, vision.RelPosViT{},
+			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
+			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{},
 		},
 		Text: []text.Config{text.Transformer{}},
 	}

@@ -23,7 +23,7 @@ func timmPECore() timmFamily[vision.PECore] {
 			{"vit_pe_core_gigantic_patch14_448", gigantic},
 		},
 		settings: func(c *vision.PECore) timmSettings {
-			return timmSettings{&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio}
+			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
 		pools: []string{"map", ""}, proj: "null", customText: true,
 	}

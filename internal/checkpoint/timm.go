@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/goclip/goclip/nn"
@@ -33,22 +35,33 @@ type timmModel[C any] struct {
 
 // timmSettings points into a configuration.
 type timmSettings struct {
-	image                            *[2]int
-	patch, width, layers, heads, dim *int
-	ratio                            *float64
+	image      *[2]int
+	dim, width *int
+	ratio      *float64
+	kw         map[string]*int // timm_model_kwargs beside img_size and mlp_ratio
+}
+
+// timmPlain are the settings of a family whose model may have any sizes.
+func timmPlain(image *[2]int, patch, width, layers, heads, dim *int, ratio *float64) timmSettings {
+	return timmSettings{image, dim, width, ratio, map[string]*int{
+		"patch_size": patch, "embed_dim": width, "depth": layers, "num_heads": heads,
+	}}
 }
 
 // set copies the settings of another configuration.
 func (s timmSettings) set(from timmSettings) {
-	*s.image, *s.patch, *s.width, *s.layers, *s.heads, *s.dim = *from.image, *from.patch, *from.width, *from.layers, *from.heads, *from.dim
-	*s.ratio = cmp.Or(*from.ratio, 4)
+	*s.image, *s.dim, *s.ratio = *from.image, *from.dim, *from.ratio
+	for key, v := range s.kw {
+		*v = *from.kw[key]
+	}
 }
 
 // read changes the settings to what timm_model_kwargs says.
 func (s timmSettings) read(kw *object) {
 	*s.image = kw.pair("img_size", *s.image)
-	*s.patch, *s.width = value(kw, "patch_size", *s.patch), value(kw, "embed_dim", *s.width)
-	*s.layers, *s.heads = value(kw, "depth", *s.layers), value(kw, "num_heads", *s.heads)
+	for _, key := range slices.Sorted(maps.Keys(s.kw)) {
+		*s.kw[key] = value(kw, key, *s.kw[key])
+	}
 	*s.ratio = value(kw, "mlp_ratio", *s.ratio)
 	kw.none()
 }
@@ -57,11 +70,11 @@ func (s timmSettings) read(kw *object) {
 func (s timmSettings) kwargs(model timmSettings) map[string]any {
 	kw := map[string]any{}
 	set(kw, "img_size", side(*s.image), *s.image != *model.image)
-	set(kw, "patch_size", *s.patch, *s.patch != *model.patch)
-	set(kw, "embed_dim", *s.width, *s.width != *model.width)
-	set(kw, "depth", *s.layers, *s.layers != *model.layers)
-	set(kw, "num_heads", *s.heads, *s.heads != *model.heads)
-	set(kw, "mlp_ratio", openCLIPRatio(*s.width, *s.ratio), cmp.Or(*s.ratio, 4) != *model.ratio)
+	for key, v := range s.kw {
+		set(kw, key, *v, *v != *model.kw[key])
+	}
+	ratio := openCLIPRatio(*s.width, *s.ratio)
+	set(kw, "mlp_ratio", ratio, ratio != *model.ratio)
 	return kw
 }
 

@@ -17,7 +17,7 @@ func timmViT() timmFamily[vision.TimmViT] {
 			}},
 		},
 		settings: func(c *vision.TimmViT) timmSettings {
-			return timmSettings{&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio}
+			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
 		pools: []string{"token", ""}, proj: "null", customText: true,
 	}

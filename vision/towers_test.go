@@ -1,0 +1,166 @@
+package vision
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/nn"
+)
+
+// timmTowers are small towers of timm's families, for pictures of 2 × 3 patches.
+func timmTowers() []Config {
+	size := [2]int{8, 12}
+	return []Config{
+		SigLIP{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Activation: nn.GELU, NormEps: 1e-6},
+		TimmViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5},
+		PECore{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, RotaryGrid: 24},
+		PECore{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, RotaryGrid: 3, NoClassToken: true},
+		EVA{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
+		EVA{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, PostNorm: true},
+		EVA02{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, RotaryGrid: 16},
+		GapViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, LayerScale: 1},
+		RelPosViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, LayerScale: 1, RelPosWidth: 5},
+		ConvStemViT{ImageSize: [2]int{32, 48}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
+		ViT{
+			ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5,
+			Pool: PoolClass, LayerScale: 1,
+		},
+	}
+}
+
+// randomTower has values everywhere, biases and norms included.
+func randomTower(t *testing.T, c Config) Tower {
+	t.Helper()
+	tower, err := New(c, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(2, 2))
+	for _, p := range tower.Params() {
+		for i := range p.Data {
+			p.Data[i] += float32(0.1 * rng.Float64())
+		}
+	}
+	return tower
+}
+
+func randomPixels(n int) []float32 {
+	rng, x := rand.New(rand.NewPCG(1, 1)), make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+func towerFeatures(t *testing.T, tower Tower, pixels []float32) []float32 {
+	t.Helper()
+	size := tower.Config().Dims().ImageSize
+	y, err := tower.Forward(Input{Pixels: pixelNode(G.NewGraph(), pixels, []int{len(pixels) / 3 / size[0] / size[1], 3, size[0], size[1]})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := nn.NewMachine(y.Graph(), y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Run(); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(y.Value().Data().([]float32))
+}
+
+// TestTowersSameBits: a picture's features are the same alone and among others, on one
+// core and on several.
+func TestTowersSameBits(t *testing.T) {
+	for i, c := range timmTowers() {
+		t.Run(fmt.Sprint(i, " ", c.Family()), func(t *testing.T) {
+			d := c.Dims()
+			each, tower := 3*d.ImageSize[0]*d.ImageSize[1], randomTower(t, c)
+			pixels := randomPixels(5 * each)
+			var want []float32
+			for p := range slices.Chunk(pixels, each) {
+				want = append(want, towerFeatures(t, tower, p)...)
+			}
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+			for _, cores := range []int{1, 4} {
+				runtime.GOMAXPROCS(cores)
+				if got := towerFeatures(t, tower, pixels); !slices.Equal(got, want) {
+					t.Errorf("on %d cores: got %v, want %v", cores, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestTowersPatches: all patches in any order give the features of the whole picture, and
+// patches that are left out have no part in them.
+func TestTowersPatches(t *testing.T) {
+	for i, c := range timmTowers() {
+		tower := randomTower(t, c)
+		if _, ok := tower.(PatchDropper); !ok {
+			continue
+		}
+		t.Run(fmt.Sprint(i, " ", c.Family()), func(t *testing.T) {
+			size := c.Dims().ImageSize
+			pixels := randomPixels(2 * 3 * size[0] * size[1])
+			features := func(keep ...int32) []float32 {
+				t.Helper()
+				y, err := patchFeatures(tower, pixels, keep)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return slices.Clone(y)
+			}
+			whole, shuffled := towerFeatures(t, tower, pixels), features(5, 3, 1, 0, 2, 4, 1, 0, 2, 3, 5, 4)
+			for j := range whole {
+				if diff := math.Abs(float64(whole[j] - shuffled[j])); !(diff <= 1e-5) {
+					t.Fatalf("in another order feature %d is %g, want %g", j, shuffled[j], whole[j])
+				}
+			}
+			some := features(0, 2, 0, 2)
+			third := pixels[size[1]-1]
+			pixels[size[1]-1] += 10
+			if got := features(0, 2, 0, 2); slices.Equal(got, some) {
+				t.Error("the pixels of a patch have no part in the features")
+			}
+			pixels[size[1]-1] = third
+			pixels[size[1]/2] += 10 // in the second one
+			if got := features(0, 2, 0, 2); !slices.Equal(got, some) {
+				t.Errorf("the pixels of another patch have a part: got %v, want %v", got, some)
+			}
+		})
+	}
+}
+
+// TestTowersValidate: what does not fit is refused by the field's name.
+func TestTowersValidate(t *testing.T) {
+	size := [2]int{8, 12}
+	for _, c := range []struct {
+		want string
+		cfg  Config
+	}{
+		{"Heads is 3, which does not divide Width 16", TimmViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 3, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5}},
+		{"Activation", TimmViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, NormEps: 1e-5}},
+		{"Heads is 8, of 2 channels each", PECore{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 8, EmbedDim: 8, RotaryGrid: 2}},
+		{"Width is 12, which does not split into 8 heads of pooling", PECore{ImageSize: size, PatchSize: 4, Width: 12, Layers: 1, Heads: 3, EmbedDim: 8, RotaryGrid: 2}},
+		{"RotaryGrid is 0", PECore{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8}},
+		{"RotaryGrid is 0", EVA02{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8}},
+		{"PatchSize is 9", EVA{ImageSize: size, PatchSize: 9, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8}},
+		{"LayerScale is 0", GapViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8}},
+		{"LayerScale is NaN", RelPosViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, LayerScale: math.NaN()}},
+		{"RelPosWidth is 0", RelPosViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, LayerScale: 1}},
+		{"PatchSize is 16", ConvStemViT{ImageSize: size, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8}},
+		{"Width is 18, want a multiple of 4", ConvStemViT{ImageSize: [2]int{16, 16}, Width: 18, Layers: 1, Heads: 2, EmbedDim: 8}},
+	} {
+		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), "vision: "+c.want) {
+			t.Errorf("got error %v, want vision: %s…", err, c.want)
+		}
+	}
+}
