@@ -4,24 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/train"
 )
 
 type trainCommand struct {
 	dataFlags
 	promptFlags
-	Out  string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
-	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
-	Arch string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
+	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
+	Overwrite bool   `help:"Replace a model in DIR that is not of this training."`
+	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
+	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
 
 	Epochs         int      `default:"10" help:"How often to go through the set."`
 	Steps          int      `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
@@ -201,7 +205,15 @@ func (c *trainCommand) settings(steps int) train.Config {
 
 // fit runs the training and saves what comes of it, an interrupted one too.
 func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Model, set dataset.Source, run train.Run) (err error) {
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
+	release, err := journal.Lock(c.Out)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, release)
+	if err := c.replaceable(run.Checkpoints.Dir); err != nil {
+		return err
+	}
+	if err := journal.Sweep(c.Out); err != nil {
 		return err
 	}
 	log, err := train.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
@@ -221,7 +233,7 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 	}
 	fitErr := trainer.Fit(s, set, run)
 	ledger := run.Batches.Ledger
-	if err := writeFile(filepath.Join(c.Out, "left-out.jsonl"), ledger.WriteJSONLines); err != nil {
+	if err := journal.WriteFile(filepath.Join(c.Out, "left-out.jsonl"), ledger.WriteJSONLines); err != nil {
 		return errors.Join(fitErr, err)
 	}
 	if fitErr != nil {
@@ -230,7 +242,7 @@ func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Mo
 		}
 		return fitErr
 	}
-	if err := trainer.Averaged(func() error { return c.save(model) }); err != nil {
+	if err := trainer.Averaged(func() error { return c.save(model, run.Checkpoints.Dir) }); err != nil {
 		return err
 	}
 	return c.tell(s, trainer.Steps(), last, ledger.Len())
@@ -257,15 +269,36 @@ func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int
 	})
 }
 
-// save writes the model. One with adapters is merged from its parts.
-func (c *trainCommand) save(model *encoder.Model) (err error) {
-	if _, adapted := model.LoRA(); !adapted {
-		return model.Save(c.Out)
+// replaceable refuses a folder with a model, unless a run of this folder made it, whose
+// checkpoints are there. Whether they are of the same training is seen when it goes on.
+func (c *trainCommand) replaceable(checkpoints string) error {
+	if c.Overwrite || !encoder.Saved(c.Out) {
+		return nil
 	}
-	path := filepath.Join(c.Out, "lora.safetensors")
+	entries, err := os.ReadDir(checkpoints)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "step-") {
+			return nil
+		}
+	}
+	return wrong("--out %s holds a model and no checkpoints of its training: --overwrite replaces it", c.Out)
+}
+
+// save writes the model. One with adapters is merged from its parts, and they are saved
+// with it.
+func (c *trainCommand) save(model *encoder.Model, scratch string) (err error) {
+	options := encoder.SaveOptions{Overwrite: true} // see replaceable
+	if _, adapted := model.LoRA(); !adapted {
+		return model.SaveWith(c.Out, "", options)
+	}
+	path := filepath.Join(scratch, "lora.safetensors")
 	if err := model.SaveLoRA(path); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	merged, err := encoder.Load(c.From, &encoder.Options{Trainable: true})
 	if err != nil {
 		return err
@@ -277,7 +310,12 @@ func (c *trainCommand) save(model *encoder.Model) (err error) {
 	if err := merged.MergeLoRA(); err != nil {
 		return err
 	}
-	return merged.Save(c.Out)
+	adapters, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	options.Beside = map[string][]byte{"lora.safetensors": adapters}
+	return merged.SaveWith(c.Out, "", options)
 }
 
 // augment makes the changes to pictures of a size, in a fixed order.
