@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/tokenizer"
 )
 
@@ -31,11 +32,19 @@ import (
 //
 // Unless Options.Trainable or Copy is set the weights may be mapped from the file, and
 // [Model.Close] releases it.
-func Load(path string, opts *Options) (*Model, error) {
+//
+// Beside a [Model.Save], by this process or another, and after one that was killed,
+// Load gives the old model or the new one, with its own tokenizer.
+func Load(path string, opts *Options) (m *Model, err error) {
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
+	err = journal.Again(func() error { m, err = loadOnce(path, o); return err })
+	return m, err
+}
+
+func loadOnce(path string, o Options) (*Model, error) {
 	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Families: o.Families})
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
@@ -73,6 +82,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		return nil, err
 	}
 	m.spec, m.mapped, m.close = spec, !o.Trainable, c.Close
+	m.own.add(c.File())
 	err = guarded("towers", func() error { return c.Fill(m.Params()) })
 	return m, err
 }
@@ -94,15 +104,8 @@ const (
 
 // Save writes the model to a folder in open_clip's layout, or where that has no place
 // for it in goclip's own, with the tokenizer beside it. Load gives it back bit for
-// bit. An older model in the folder is replaced only when the new one is complete. A
-// model with LoRA adapters is refused: see [Model.SaveLoRA] and [Model.MergeLoRA].
-func (m *Model) Save(dir string) error {
-	layout, err := m.savedAs()
-	if err != nil {
-		return fmt.Errorf("encoder: save %s: %w", dir, err)
-	}
-	return m.SaveAs(dir, layout)
-}
+// bit. It is [Model.SaveWith] without options: a folder with another model is refused.
+func (m *Model) Save(dir string) error { return m.SaveWith(dir, "", SaveOptions{}) }
 
 // CanSave reports why [Model.Save] would refuse the model; nil if it would not.
 func (m *Model) CanSave() error {
@@ -132,26 +135,10 @@ func (m *Model) savedAs() (string, error) {
 // SaveAs is [Model.Save] in the layout given, OpenCLIP, HuggingFace or Own. What a
 // layout cannot express is an error that names it.
 func (m *Model) SaveAs(dir, layout string) error {
-	end, err := m.begin()
-	if err != nil {
-		return err
+	if layout == "" {
+		return fmt.Errorf("encoder: save %s: the layout is missing", dir)
 	}
-	defer end()
-	if m.lora != nil {
-		return fmt.Errorf("encoder: save %s: the model has adapters: SaveLoRA writes them, MergeLoRA makes them part of the weights", dir)
-	}
-	spec, err := m.toSpec()
-	if err != nil {
-		return fmt.Errorf("encoder: save %s: %w", dir, err)
-	}
-	files, err := m.tokenizerFiles()
-	if err != nil {
-		return fmt.Errorf("encoder: save %s: %w", dir, err)
-	}
-	if err := checkpoint.Save(dir, layout, spec, m.Params(), files...); err != nil {
-		return fmt.Errorf("encoder: %w", err)
-	}
-	return nil
+	return m.SaveWith(dir, layout, SaveOptions{})
 }
 
 // saver is a tokenizer that writes files of its own.

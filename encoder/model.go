@@ -119,6 +119,7 @@ type Model struct {
 	texts      pool[textShape]
 	lora       *LoRA           // nil without adapters
 	spec       checkpoint.Spec // what a layout knows beyond cfg
+	own        own             // what it was loaded from and saved as
 	mapped     bool            // weights may be views of a read-only file
 
 	use    sync.RWMutex // held for reading while weights are read, for writing by Close

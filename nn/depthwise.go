@@ -169,17 +169,3 @@ func mulAdd(dst, a, b []float32) {
 		dst[i] += a[i] * b[i]
 	}
 }
-
-// AddBias adds a vector, (N), to each row of x, (…, N).
-func AddBias(x, bias *G.Node) *G.Node {
-	rows, n := rowsOf(x.Shape())
-	WantShape("bias", "bias", bias, n)
-	return Apply(Op{
-		Name:    "bias",
-		Shape:   x.Shape(),
-		Forward: func(y []float32, in Inputs) { kernel.AddRows(y, in.F32(0), in.F32(1), rows, n) },
-		Backward: []Pullback{Through(), Back(func(db []float32, _ Inputs, _, dy []float32) {
-			kernel.ColSum(db, dy, rows, n)
-		}).Reads()},
-	}, x, bias)
-}

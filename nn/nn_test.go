@@ -158,15 +158,6 @@ func layers() []layer {
 				}
 				return y
 			}},
-		{"bias", [][]int{{b, l, w}, {w}},
-			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AddBias(x[0], x[1]) },
-			func(x [][]float64) []float64 {
-				y := append([]float64{}, x[0]...)
-				for i := range y {
-					y[i] += x[1][i%w]
-				}
-				return y
-			}},
 		depthwise("depthwise convolution", 3, 1, 1, 1, 1),
 		depthwise("depthwise convolution with a stride", 3, 1, 2, 1, 1),
 		depthwise("depthwise convolution of two outputs a channel", 2, 2, 1, 0, 0),

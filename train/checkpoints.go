@@ -12,12 +12,13 @@ import (
 	"strconv"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/internal/journal"
 )
 
 // Checkpoints is a folder with the checkpoints of one run, from which it can go
 // on as if it had never stopped: weights, AdamW's moments, the moving average,
-// the step, the place in the data and the ledger. One process at a time may
-// write to it. A checkpoint is to go on with; [encoder.Model.Save] writes a
+// the step, the place in the data and the ledger. [Trainer.Fit] locks it, and one
+// that is in use is refused. A checkpoint is to go on with; [encoder.Model.Save] writes a
 // model to use.
 //
 // A run that goes on is the same to the last bit as one that never stopped, on
@@ -52,11 +53,23 @@ func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) error {
 	if err != nil {
 		return err
 	}
-	id, err := identify(t)
+	release, err := c.lock()
 	if err != nil {
 		return err
 	}
-	return c.save(t, state{Next: next, Identity: id})
+	id, err := identify(t)
+	if err == nil {
+		err = c.save(t, state{Next: next, Identity: id})
+	}
+	return errors.Join(err, release())
+}
+
+// lock keeps other processes from writing to the folder. One that was killed does not.
+func (c Checkpoints) lock() (release func() error, err error) {
+	if release, err = journal.Lock(c.Dir); err != nil {
+		return nil, fmt.Errorf("train: checkpoints: %w", err)
+	}
+	return release, nil
 }
 
 func (c Checkpoints) save(t *Trainer, s state) error {
@@ -121,10 +134,7 @@ func (c Checkpoints) path(step int) string {
 	return filepath.Join(c.Dir, fmt.Sprintf("step-%08d.safetensors", step))
 }
 
-var (
-	fileName   = regexp.MustCompile(`^step-(\d{8,18})\.safetensors$`)
-	unfinished = regexp.MustCompile(`^\.step-\d+\.safetensors\.[0-9a-f]{16}\.tmp$`)
-)
+var fileName = regexp.MustCompile(`^step-(\d{8,18})\.safetensors$`)
 
 // steps lists the checkpoints of the folder, the newest first.
 func (c Checkpoints) steps() ([]int, error) {
@@ -164,13 +174,7 @@ func (c Checkpoints) rotate(now int) error {
 			}
 		}
 	}
-	entries, err := os.ReadDir(c.Dir)
-	for _, e := range entries {
-		if unfinished.MatchString(e.Name()) {
-			err = errors.Join(err, os.Remove(filepath.Join(c.Dir, e.Name())))
-		}
-	}
-	return err
+	return journal.Sweep(c.Dir)
 }
 
 // due says whether Fit writes a checkpoint after a step.

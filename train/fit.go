@@ -39,7 +39,11 @@ type Run struct {
 //
 // When ctx ends, Fit writes a checkpoint after the step at hand and returns an
 // error that wraps ctx's. After any other error the last checkpoint stands.
-func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) error {
+//
+// While it runs, run.Checkpoints.Dir is locked: another process that trains there is
+// refused, with an error that names the folder and the process. The lock of a killed
+// process ends with it.
+func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err error) {
 	if run.Steps < 0 || run.Steps == 0 && run.Batches.Epochs == 0 {
 		return fmt.Errorf("train: Steps %d and Batches.Epochs %d, want one of them to be positive", run.Steps, run.Batches.Epochs)
 	}
@@ -48,6 +52,11 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) error {
 	}
 	f := fit{t: t, run: run}
 	if run.Checkpoints.Dir != "" {
+		var release func() error
+		if release, err = run.Checkpoints.lock(); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, release()) }()
 		if err := f.resume(ctx, src); err != nil {
 			return err
 		}

@@ -183,7 +183,7 @@ func TestPanics(t *testing.T) {
 				}
 				batch[1].Image = ownPicture{batch[1].Image, f}
 				cfg := config(10)
-				cfg.Loss, cfg.MicroBatch = ownLoss{f: f}, micro
+				cfg.Loss, cfg.MicroBatch, cfg.Unsaved = ownLoss{f: f}, micro, true
 				step := func() error {
 					tr, err := train.New(m, cfg)
 					if err == nil {
@@ -214,7 +214,7 @@ func TestPanicsOfATrainer(t *testing.T) {
 		f := &fuse{}
 		m := own(t, f)
 		cfg := config(10)
-		cfg.Loss = ownLoss{f: f}
+		cfg.Loss, cfg.Unsaved = ownLoss{f: f}, true
 		tr, err := train.New(m, cfg)
 		check(t, err)
 		for i := range 3 {
@@ -244,7 +244,8 @@ func TestPanicOfATeacher(t *testing.T) {
 		t.Errorf("got error %v, want one of the teacher", err)
 	}
 	f.lit = ""
-	tr, err = train.New(own(t, f), config(1))
+	cfg.Teacher, cfg.Unsaved = nil, true
+	tr, err = train.New(own(t, f), cfg)
 	check(t, err)
 	f.lit = "tokenizer"
 	folder := train.Checkpoints{Dir: t.TempDir()}

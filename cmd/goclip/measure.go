@@ -11,6 +11,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/report"
 )
 
@@ -126,8 +127,8 @@ func (e *evaluation) write() error {
 		p.Facts = append(p.Facts, report.Fact{Name: "training set", Value: e.Train})
 	}
 	return errors.Join(
-		writeFile(filepath.Join(e.Report, "report.json"), p.WriteJSON),
-		writeFile(filepath.Join(e.Report, "report.html"), p.WriteHTML))
+		journal.WriteFile(filepath.Join(e.Report, "report.json"), p.WriteJSON),
+		journal.WriteFile(filepath.Join(e.Report, "report.html"), p.WriteHTML))
 }
 
 func (e *evaluation) words(w io.Writer) {

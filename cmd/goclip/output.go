@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/internal/journal"
 )
 
 func document(w io.Writer, v any) error {
@@ -95,26 +95,8 @@ func writable(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: there is something else than a regular file", path)
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
-	if err != nil {
+	if err := journal.Probe(path); err != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-// writeFile writes a file as a whole: the old one, or the new, never less.
-func writeFile(path string, write func(w io.Writer) error) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	if err := errors.Join(tmp.Chmod(0o644), write(tmp), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,9 +20,10 @@ import (
 type trainCommand struct {
 	dataFlags
 	promptFlags
-	Out  string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
-	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
-	Arch string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
+	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
+	Overwrite bool   `help:"Replace a model in DIR that is not of this training."`
+	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
+	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
 
 	Epochs         int          `default:"10" help:"How often to go through the set."`
 	Steps          int          `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
@@ -119,7 +121,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 		defer closing(&err, settings.Teacher.Close)
 	}
 	training, err := job.New(job.Job{
-		Out: c.Out, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
+		Out: c.Out, Overwrite: c.Overwrite, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
 		Batches: dataset.BatchOptions{
 			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Ledger: &dataset.Ledger{Limit: c.MaxBad},
 			Augment: job.Augment(c.Augment, model.Config().Vision.Dims().ImageSize, c.CropScale),
@@ -131,6 +133,9 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return coded{err, misuse}
 	}
 	result, err := training.Run(s)
+	if errors.Is(err, job.ErrOccupied) {
+		return wrong("--out %s holds a model and no checkpoints of its training: --overwrite replaces it", c.Out)
+	}
 	if err != nil {
 		if s.Err() != nil {
 			s.say("interrupted after step %d; the same command goes on from there", training.Steps())

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/toy"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/observe"
@@ -78,7 +79,8 @@ func run(ctx context.Context, data, test string, steps int, relations float64, s
 	} else if err != nil {
 		return err
 	}
-	if err := model.Save(out); err != nil {
+	// The folder may hold what this program saved before.
+	if err := model.SaveWith(out, "", encoder.SaveOptions{Overwrite: true}); err != nil {
 		return err
 	}
 	fmt.Printf("model: %s\n", out)

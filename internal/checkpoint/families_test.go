@@ -132,7 +132,7 @@ func TestFamilySaveOpen(t *testing.T) {
 				s := f.Spec()
 				for _, layout := range []string{checkpoint.OpenCLIP, checkpoint.Own} {
 					dir := filepath.Join(t.TempDir(), layout)
-					if err := checkpoint.Save(dir, layout, s, m.params()); err != nil {
+					if _, err := checkpoint.Save(dir, layout, s, m.params(), nil); err != nil {
 						t.Fatal(err)
 					}
 					g, got := open(t, dir, nil)

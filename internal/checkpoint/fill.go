@@ -18,7 +18,9 @@ import (
 // asks for, or that have another shape, each with the file's name and ours. So
 // params must be all of the model's: both towers', logit_scale and, where
 // Spec.LogitBias is set, logit_bias (scalars both, of nil or one-element shape).
-// A tensor that differs from its checksum, where the file has any, is an error
+// It fails with [journal.ErrChanged] where a writer has replaced the checkpoint since
+// Open; afterwards nobody can. A file beside the weights that is not the one they were
+// saved with is an error, too. A tensor that differs from its checksum, where the file has any, is an error
 // that names both.
 //
 // Where it can, Data is a view of the mapped file without a copy, unless
@@ -27,9 +29,18 @@ import (
 // unless Options.Own was set; those of half precision are not, since a packed copy
 // would hold them twice.
 func (c *Checkpoint) Fill(params []*nn.Param) error {
+	if err := c.unchanged(); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := c.view.Close(); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
 	plans, err := c.plan(params)
 	if err != nil {
 		return err
+	}
+	if c.mixed != nil {
+		return fmt.Errorf("checkpoint: %w", c.mixed)
 	}
 	data := make([][]float32, len(plans))
 	errs := make([]error, len(plans))

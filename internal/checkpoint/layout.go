@@ -2,10 +2,11 @@ package checkpoint
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goclip/goclip/internal/journal"
 )
 
 // layout is a way in which a checkpoint lies on a disk.
@@ -31,8 +32,8 @@ func layouts() []layout {
 
 // files is what a checkpoint consists of: a folder, and the open weights in it.
 type files struct {
-	dir      string
-	path     string // of the weights
+	view     *journal.View // of the folder
+	path     string        // of the weights
 	weights  weights
 	families Families
 }
@@ -42,17 +43,16 @@ func (f *files) has(prefix string) bool {
 	return slices.ContainsFunc(f.weights.Names(), func(n string) bool { return strings.HasPrefix(n, prefix) })
 }
 
-func (f *files) exists(name string) bool { return exists(f.dir, name) }
-
-func exists(dir, name string) bool {
-	_, err := os.Stat(filepath.Join(dir, name))
-	return err == nil
-}
+func (f *files) exists(name string) bool { return f.view.Exists(name) }
 
 // parse reads a JSON file of the checkpoint.
 func parse[T any](f *files, name string, parse func([]byte) (T, error)) (T, error) {
 	var none T
-	b, err := readConfig(filepath.Join(f.dir, name))
+	path, err := f.view.Path(name)
+	if err != nil {
+		return none, err
+	}
+	b, err := readConfig(path)
 	if err != nil {
 		return none, err
 	}
@@ -93,20 +93,20 @@ func layoutNamed(name string) (layout, error) {
 	return layout{}, fmt.Errorf("layout %q, want %s", name, strings.Join(known, ", "))
 }
 
-// find returns the file of weights in a folder.
-func find(dir string) (string, error) {
+// find returns the name of the file of weights in a folder.
+func find(v *journal.View) (string, error) {
 	var looked []string
 	for _, l := range layouts() {
-		if l.config != "" && !exists(dir, l.config) {
+		if l.config != "" && !v.Exists(l.config) {
 			looked = append(looked, l.config)
 			continue
 		}
 		for _, name := range l.weights {
 			if name == anyEpoch {
-				name = lastEpoch(dir)
+				name = lastEpoch(v.Dir())
 			}
-			if exists(dir, name) {
-				return filepath.Join(dir, name), nil
+			if v.Exists(name) {
+				return name, nil
 			}
 			looked = append(looked, name)
 		}

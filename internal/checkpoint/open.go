@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/internal/torchfile"
@@ -38,6 +39,8 @@ type Options struct {
 type Checkpoint struct {
 	files
 	layout layout
+	file   fs.FileInfo // of the weights
+	mixed  error       // that a file beside the weights is another
 	names  naming
 	spec   Spec
 	stored Spec // as the files say, before Options
@@ -62,33 +65,59 @@ type weights interface {
 // training checkpoints epoch_N.pt the last counts, and without any of them
 // epoch_latest.pt. OpenAI's files need no configuration: theirs follows from the
 // shapes.
+//
+// Where a writer replaces the files meanwhile it reads again.
 func Open(path string, opts *Options) (*Checkpoint, error) {
-	c := &Checkpoint{}
-	if opts != nil {
-		c.opts = *opts
+	var c *Checkpoint
+	tries := 0
+	err := journal.Again(func() (err error) {
+		c = &Checkpoint{}
+		if opts != nil {
+			c.opts = *opts
+		}
+		err = c.open(path)
+		if changed := c.unchanged(); changed != nil {
+			err = changed // whatever else was wrong
+		}
+		if errors.Is(err, errMixed) {
+			// Somebody may be copying a folder. What stays as it is was edited: whether
+			// it fits is more to the point, which Fill says.
+			if tries++; tries < 4 {
+				err = fmt.Errorf("%w: %w", journal.ErrChanged, err)
+			} else {
+				c.mixed, err = err, nil
+			}
+		}
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %s: %w", path, err)
 	}
-	err := c.open(path)
-	if err == nil {
-		return c, nil
-	}
-	if c.weights != nil {
-		err = errors.Join(err, c.weights.Close())
-	}
-	return nil, fmt.Errorf("checkpoint: %s: %w", path, err)
+	return c, nil
 }
 
 func (c *Checkpoint) open(path string) error {
+	dir, name := filepath.Dir(path), filepath.Base(path)
 	stat, err := os.Stat(path)
-	if err != nil {
-		return err
+	isDir := err == nil && stat.IsDir()
+	if isDir {
+		dir = path
 	}
-	c.path = path
-	if stat.IsDir() {
-		if c.path, err = find(path); err != nil {
+	c.view, c.families = journal.Open(dir), c.opts.Families
+	if isDir {
+		if name, err = find(c.view); err != nil {
 			return err
 		}
 	}
-	c.dir, c.families = filepath.Dir(c.path), c.opts.Families
+	if c.path, err = c.view.Path(name); err != nil {
+		return err
+	}
+	if c.file, err = os.Stat(c.path); err != nil {
+		return err
+	}
 	if c.weights, err = openWeights(c.path); err != nil {
 		return err
 	}
@@ -103,7 +132,10 @@ func (c *Checkpoint) open(path string) error {
 	if err := c.stored.Validate(); err != nil {
 		return err
 	}
-	return c.resize()
+	if err := c.resize(); err != nil {
+		return err
+	}
+	return compare(&c.files) // last: what is wrong with a file says more than that it is another
 }
 
 // Spec returns what the checkpoint says about the model.
@@ -117,12 +149,32 @@ func (c *Checkpoint) Spec() Spec {
 }
 
 // TokenizerFS returns the folder of the checkpoint, where its tokenizer lies if
-// it came with one.
-func (c *Checkpoint) TokenizerFS() fs.FS { return os.DirFS(c.dir) }
+// it came with one. Until Fill, opening a file fails with [journal.ErrChanged] where a
+// writer has replaced the checkpoint.
+func (c *Checkpoint) TokenizerFS() fs.FS { return c.view }
+
+// File describes the file of weights.
+func (c *Checkpoint) File() fs.FileInfo { return c.file }
+
+// unchanged fails with [journal.ErrChanged] where a writer has replaced the checkpoint.
+func (c *Checkpoint) unchanged() error {
+	if c.view == nil {
+		return nil
+	}
+	return c.view.Check()
+}
 
 // Close closes the file. Parameters that Fill gave views of it must not be used
 // any more, unless Options.Own was set.
-func (c *Checkpoint) Close() error { return c.weights.Close() }
+func (c *Checkpoint) Close() (err error) {
+	if c.weights != nil {
+		err = c.weights.Close()
+	}
+	if c.view != nil {
+		err = errors.Join(err, c.view.Close())
+	}
+	return err
+}
 
 // anyEpoch stands for the latest checkpoint of open_clip's training.
 const anyEpoch = "epoch_N.pt"

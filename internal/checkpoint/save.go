@@ -3,15 +3,16 @@ package checkpoint
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/nn"
@@ -29,53 +30,50 @@ type File struct {
 // spec's, as for [Checkpoint.Fill]. The weights carry checksums, which Fill
 // verifies.
 //
-// All files are written before the first takes its final name, and the weights
-// take theirs last. An error before that leaves an older checkpoint in the
-// folder as it was. A setting that the layout cannot express is an error that
-// names it, and so is a folder with a checkpoint of another layout, which would
-// hide the new one or be hidden.
-func Save(dir, layout string, spec Spec, params []*nn.Param, files ...File) error {
-	if err := save(dir, layout, spec, params, files); err != nil {
-		return fmt.Errorf("checkpoint: save %s: %w", dir, err)
+// The files change at once for readers of ours, those that the folder had as part of
+// an older model included; see package journal. A setting that the layout cannot
+// express is an error that names it, and so is a folder with another model, unless
+// opts allow to replace it. It returns the file of weights, for [SaveOptions.Own].
+func Save(dir, layout string, spec Spec, params []*nn.Param, opts *SaveOptions, files ...File) (fs.FileInfo, error) {
+	var o SaveOptions
+	if opts != nil {
+		o = *opts
 	}
-	return nil
+	info, err := save(dir, layout, spec, params, o, files)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: save %s: %w", dir, err)
+	}
+	return info, nil
 }
 
-func save(dir, layout string, spec Spec, params []*nn.Param, files []File) error {
+func save(dir, layout string, spec Spec, params []*nn.Param, o SaveOptions, files []File) (info fs.FileInfo, err error) {
 	if err := spec.Validate(); err != nil {
-		return err
+		return nil, err
 	}
 	l, err := layoutNamed(layout)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	own, names, err := l.write(&spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := checkParams(&spec, params); err != nil {
-		return err
+		return nil, err
 	}
 	all := append(own, files...)
-	if err := checkNames(all, l.weights[0]); err != nil {
-		return err
+	if err := checkNames(slices.Concat(all, o.Beside), l.weights[0]); err != nil {
+		return nil, err
 	}
 	tensors, err := tensorsOf(layout, names, params)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	err = journal.Write(dir, nil, func(s *journal.Stage) error {
+		info, err = writeAll(s, l, all, tensors, o)
 		return err
-	}
-	if err := checkFolder(dir, l.config); err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp(dir, ".save-*")
-	if err != nil {
-		return err
-	}
-	err = writeAll(dir, temp, all, l.weights[0], tensors)
-	return errors.Join(err, os.RemoveAll(temp))
+	})
+	return info, err
 }
 
 // Writable reports why a layout cannot hold a model; nil if it can.
@@ -104,23 +102,6 @@ func checkNames(files []File, weightsFile string) error {
 			return fmt.Errorf("file %q is there twice", f.Name)
 		}
 		seen[f.Name] = true
-	}
-	return nil
-}
-
-// checkFolder refuses a folder with another checkpoint that Open would prefer,
-// or that would be left behind half replaced.
-func checkFolder(dir, config string) error {
-	others := []string{hfIndexFile}
-	for _, l := range layouts() {
-		if l.config != "" && l.config != config {
-			others = append(others, l.config)
-		}
-	}
-	for _, name := range others {
-		if exists(dir, name) {
-			return fmt.Errorf("the folder holds another checkpoint, %s", name)
-		}
 	}
 	return nil
 }
@@ -230,45 +211,43 @@ func tensorOf(name string, pieces []piece, f form, params map[string]*nn.Param) 
 	return t
 }
 
-// writeAll writes everything to the folder temp and moves it to dir.
-func writeAll(dir, temp string, files []File, weightsFile string, tensors []safetensors.Tensor) error {
-	for _, f := range files {
-		if err := writeFile(filepath.Join(temp, f.Name), f.Data); err != nil {
-			return err
-		}
+// writeAll writes the new state of a folder.
+func writeAll(s *journal.Stage, l layout, files []File, tensors []safetensors.Tensor, o SaveOptions) (fs.FileInfo, error) {
+	before := s.Before()
+	defer before.Close()
+	kept := []string{l.weights[0]}
+	for _, f := range slices.Concat(files, o.Beside) {
+		kept = append(kept, f.Name)
+	}
+	gone, err := stale(before, l, kept, o)
+	if err != nil {
+		return nil, err
 	}
 	sums, err := safetensors.Checksums(tensors)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	digests, err := formatDigests(files)
+	if err != nil {
+		return nil, err
 	}
 	// transformers asks for the format.
-	metadata := map[string]string{"format": "pt", safetensors.ChecksumKey: sums}
-	if err := safetensors.WriteFile(filepath.Join(temp, weightsFile), tensors, metadata); err != nil {
-		return err
+	metadata := map[string]string{"format": "pt", safetensors.ChecksumKey: sums, FilesKey: digests}
+	info, err := s.Write(l.weights[0], func(w io.Writer) error { return safetensors.Write(w, tensors, metadata) })
+	if err != nil {
+		return nil, err
 	}
-	for _, f := range append(slices.Clone(files), File{Name: weightsFile}) {
-		if err := os.Rename(filepath.Join(temp, f.Name), filepath.Join(dir, f.Name)); err != nil {
-			return err
+	for _, f := range slices.Concat(files, o.Beside) {
+		if _, err := s.Write(f.Name, func(w io.Writer) error { _, err := w.Write(f.Data); return err }); err != nil {
+			return nil, err
 		}
 	}
-	// Not every system can sync a folder, and all files are in their places.
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
+	for _, name := range gone {
+		if err := s.Remove(name); err != nil {
+			return nil, err
+		}
 	}
-	return nil
-}
-
-func writeFile(path string, data []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return info, nil
 }
 
 // marshal returns v as JSON; keys of maps are sorted.

@@ -85,7 +85,7 @@ func TestSaveOpenIdentity(t *testing.T) {
 			c.change(&s)
 			m := random(t, s)
 			dir := filepath.Join(t.TempDir(), "a", "b")
-			if err := checkpoint.Save(dir, c.layout, s, m.params()); err != nil {
+			if err := save(dir, c.layout, s, m.params()); err != nil {
 				t.Fatal(err)
 			}
 			ck, back := open(t, dir, nil)
@@ -105,7 +105,7 @@ func TestSaveDefaultHeads(t *testing.T) {
 	s.Vision = vision.ResNet{ImageSize: [2]int{32, 32}, Width: 4, EmbedDim: 10, Stages: [4]int{1, 1, 1, 1}}
 	s.Preprocess.Size = s.Vision.Dims().ImageSize
 	dir := t.TempDir()
-	if err := checkpoint.Save(dir, checkpoint.OpenCLIP, s, random(t, s).params()); err != nil {
+	if err := save(dir, checkpoint.OpenCLIP, s, random(t, s).params()); err != nil {
 		t.Fatal(err)
 	}
 	if c, _ := open(t, dir, nil); c.Spec().Vision.(vision.ResNet).Heads != 2 {
@@ -126,7 +126,7 @@ func TestGoldenSaveIdentity(t *testing.T) {
 				layout, weights = checkpoint.OpenCLIP, "open_clip_model.safetensors"
 			}
 			dir := t.TempDir()
-			if err := checkpoint.Save(dir, layout, s, m.params()); err != nil {
+			if err := save(dir, layout, s, m.params()); err != nil {
 				t.Fatal(err)
 			}
 			_, back := open(t, dir, nil)
@@ -184,7 +184,7 @@ func TestSaveIsDeterministic(t *testing.T) {
 		a, b := t.TempDir(), saved(t, layout, s)
 		extra := []checkpoint.File{{Name: "vocab.json", Data: []byte("{}")}, {Name: "merges.txt"}}
 		for _, dir := range []string{a, b} {
-			if err := checkpoint.Save(dir, layout, s, m.params(), extra...); err != nil {
+			if err := replace(dir, layout, s, m.params(), extra...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -224,7 +224,7 @@ func TestSaveOverItself(t *testing.T) {
 	s := tinySpec()
 	dir := saved(t, checkpoint.OpenCLIP, s)
 	c, m := open(t, dir, nil)
-	if err := checkpoint.Save(dir, checkpoint.OpenCLIP, c.Spec(), m.params()); err != nil {
+	if _, err := checkpoint.Save(dir, checkpoint.OpenCLIP, c.Spec(), m.params(), &checkpoint.SaveOptions{Own: []fs.FileInfo{c.File()}}); err != nil {
 		t.Fatal(err)
 	}
 	_, back := open(t, dir, nil)
@@ -267,7 +267,7 @@ func TestSaveRefuses(t *testing.T) {
 		before := contents(t, dir)
 		s := tinySpec()
 		c.change(&s)
-		err := checkpoint.Save(dir, c.layout, s, random(t, good).params())
+		err := save(dir, c.layout, s, random(t, good).params())
 		wantError(t, err, c.want)
 		if !reflect.DeepEqual(contents(t, dir), before) {
 			t.Errorf("%s: the folder has changed", c.want)
@@ -276,14 +276,14 @@ func TestSaveRefuses(t *testing.T) {
 	s := tinySpec()
 	dir := saved(t, oc, s)
 	ps := random(t, s).params()
-	wantError(t, checkpoint.Save(dir, hf, s, ps), "the folder holds another checkpoint, open_clip_config.json")
-	wantError(t, checkpoint.Save(saved(t, hf, s), oc, s, ps), "the folder holds another checkpoint, config.json")
-	wantError(t, checkpoint.Save(dir, oc, s, ps, checkpoint.File{Name: "../x"}), `file "../x" is not the plain name of a file`)
-	wantError(t, checkpoint.Save(dir, oc, s, ps, checkpoint.File{Name: "open_clip_config.json"}), `file "open_clip_config.json" is there twice`)
-	wantError(t, checkpoint.Save(t.TempDir(), hf, s, append(ps, &nn.Param{Name: "extra", Shape: []int{1}, Data: []float32{1}})), "1 unexpected, 0 misshapen\n\tunexpected: extra")
+	wantError(t, save(dir, hf, s, ps), "the folder holds another model, open_clip_config.json")
+	wantError(t, save(saved(t, hf, s), oc, s, ps), "the folder holds another model, config.json")
+	wantError(t, save(dir, oc, s, ps, checkpoint.File{Name: "../x"}), `file "../x" is not the plain name of a file`)
+	wantError(t, save(dir, oc, s, ps, checkpoint.File{Name: "open_clip_config.json"}), `file "open_clip_config.json" is there twice`)
+	wantError(t, save(t.TempDir(), hf, s, append(ps, &nn.Param{Name: "extra", Shape: []int{1}, Data: []float32{1}})), "1 unexpected, 0 misshapen\n\tunexpected: extra")
 	ps[0].Data = ps[0].Data[1:]
 	ps[1] = nn.NewParam(ps[1].Name, 3)
-	wantError(t, checkpoint.Save(dir, oc, s, ps[:len(ps)-1]), "the model does not fit the configuration: 1 tensors missing, 0 unexpected, 2 misshapen",
+	wantError(t, save(dir, oc, s, ps[:len(ps)-1]), "the model does not fit the configuration: 1 tensors missing, 0 unexpected, 2 misshapen",
 		"missing: logit_scale", "misshapen: visual.class_embedding: has 11 elements, want 12",
 		"misshapen: visual.positional_embedding: has [3], want [5 12]")
 }

@@ -65,7 +65,7 @@ func random(t testing.TB, s checkpoint.Spec) *model {
 func saved(t testing.TB, layout string, s checkpoint.Spec) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")
-	if err := checkpoint.Save(dir, layout, s, random(t, s).params()); err != nil {
+	if err := save(dir, layout, s, random(t, s).params()); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -125,4 +125,15 @@ func sameParams(t testing.TB, got, want []*nn.Param) {
 			t.Errorf("%s%v differs from %s%v", p.Name, p.Shape, q.Name, q.Shape)
 		}
 	}
+}
+
+// save writes a model to a folder without one, and replace to any.
+func save(dir, layout string, s checkpoint.Spec, params []*nn.Param, files ...checkpoint.File) error {
+	_, err := checkpoint.Save(dir, layout, s, params, nil, files...)
+	return err
+}
+
+func replace(dir, layout string, s checkpoint.Spec, params []*nn.Param, files ...checkpoint.File) error {
+	_, err := checkpoint.Save(dir, layout, s, params, &checkpoint.SaveOptions{Overwrite: true}, files...)
+	return err
 }

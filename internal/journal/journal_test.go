@@ -26,7 +26,8 @@ func TestErrorChangesNothing(t *testing.T) {
 	}
 	wantPlain(t, dir, 1)
 	err = journal.Write(dir, nil, func(s *journal.Stage) error {
-		return s.Write("config", func(w io.Writer) error { return wrong })
+		_, err := s.Write("config", func(w io.Writer) error { return wrong })
+		return err
 	})
 	if !errors.Is(err, wrong) {
 		t.Errorf("error %v, want the file's own", err)
@@ -46,11 +47,12 @@ func TestStageRefuses(t *testing.T) {
 	nothing := func(io.Writer) error { return nil }
 	err := journal.Write(dir, nil, func(s *journal.Stage) error {
 		for _, name := range []string{"", ".", "..", "../x", "a/b", `a\b`, "c:d", "/x", journal.Name, ".goclip-save-0123456789abcdef", "folder"} {
-			if err := s.Write(name, nothing); err == nil {
+			if _, err := s.Write(name, nothing); err == nil {
 				t.Errorf("%q was taken", name)
 			}
 		}
-		check(t, s.Write("twice", nothing))
+		_, err := s.Write("twice", nothing)
+		check(t, err)
 		if err := s.Remove("twice"); err == nil {
 			t.Error("one name was taken twice")
 		}
@@ -217,7 +219,8 @@ func TestFileInUse(t *testing.T) {
 	check(t, journal.Write(dir, held, put(3)))
 	wantState(t, dir, 3)
 	check(t, journal.Write(dir, held, func(s *journal.Stage) error {
-		return s.Write("other", func(w io.Writer) error { _, err := io.WriteString(w, "more"); return err })
+		_, err := s.Write("other", func(w io.Writer) error { _, err := io.WriteString(w, "more"); return err })
+		return err
 	}))
 	wantState(t, dir, 3)
 	v := journal.Open(dir)

@@ -204,7 +204,8 @@ func TestKilledAnywhere(t *testing.T) {
 }
 
 // TestKilledTwice stops a writer before each operation, and the one that clears up
-// after it before each of its own.
+// after it before each of its own: some of these pairs, or all where GOCLIP_KILLS is
+// set.
 func TestKilledTwice(t *testing.T) {
 	type stop struct{}
 	// stopped writes a state and stops before operation n, and does none after that.
@@ -223,12 +224,15 @@ func TestKilledTwice(t *testing.T) {
 		check(t, err)
 		return true
 	}
-	step := 1
+	step := 4
 	if testing.Short() {
 		step = 7
 	}
+	if os.Getenv("GOCLIP_KILLS") != "" {
+		step = 1
+	}
 	for n := 0; ; n += step {
-		for m := 0; ; m += step + 2 {
+		for m := 0; ; m += step {
 			dir := t.TempDir()
 			check(t, journal.Write(dir, nil, put(1)))
 			done := stopped(dir, 2, n)

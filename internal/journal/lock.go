@@ -22,7 +22,8 @@ var errBusy = errors.New("locked")
 // for long, such as a training. It does not keep anybody from reading or from
 // [Write]. While it is locked, by this process or another, Lock fails with an error
 // that wraps [ErrLocked] and names the folder and the process. The lock ends with
-// release or with the process.
+// release or with the process. A folder that this process may not write to is not
+// locked, which is no error here.
 func Lock(dir string) (release func() error, err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("journal: lock: %w", err)
@@ -32,7 +33,7 @@ func Lock(dir string) (release func() error, err error) {
 	if errors.Is(err, errBusy) {
 		return nil, fmt.Errorf("journal: %s is %w%s", dir, ErrLocked, holder(path))
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("journal: lock: %w", err)
 	}
 	return func() error { return unlock(f, path) }, nil

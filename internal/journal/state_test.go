@@ -35,12 +35,13 @@ func put(state int) func(s *journal.Stage) error {
 			}
 		}
 		for _, f := range stateFiles {
-			if err := s.Write(f.name, content(f.size)); err != nil {
+			if _, err := s.Write(f.name, content(f.size)); err != nil {
 				return err
 			}
 		}
 		if state%2 == 0 {
-			return s.Write(evenFile, content(1))
+			_, err := s.Write(evenFile, content(1))
+			return err
 		}
 		return s.Remove(evenFile)
 	}

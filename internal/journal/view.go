@@ -32,6 +32,7 @@ type View struct {
 type place struct {
 	path string
 	info fs.FileInfo // nil where there is no such file
+	err  error       // that there is none
 	hold *os.File    // nil where it cannot be opened, or is something else than a file
 }
 
@@ -57,10 +58,7 @@ func (v *View) Path(name string) (string, error) {
 			v.found[name] = p
 		}
 	}
-	if p.info == nil {
-		return "", &fs.PathError{Op: "open", Path: p.path, Err: fs.ErrNotExist}
-	}
-	return p.path, nil
+	return p.path, p.err
 }
 
 // Exists reports whether there is a file of that name, or a folder.
@@ -81,6 +79,9 @@ func (v *View) Open(name string) (fs.File, error) {
 			err = e
 		}
 		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")} // a pipe would wait for a writer
 	}
 	f, err := openShared(path, os.O_RDONLY)
 	if e := v.Check(); e != nil {
@@ -135,7 +136,7 @@ func lookUp(dir, name string) (place, error) {
 	final := filepath.Join(dir, name)
 	if e, listed := r.find(name); listed {
 		if e.Stage == "" {
-			return place{path: final}, nil
+			return place{path: final, err: &fs.PathError{Op: "stat", Path: final, Err: fs.ErrNotExist}}, nil
 		}
 		if isFolder(filepath.Join(dir, e.Stage)) == nil {
 			if p, err := hold(filepath.Join(dir, e.Stage, name)); err != nil || p.info != nil {
@@ -151,25 +152,25 @@ func lookUp(dir, name string) (place, error) {
 func hold(path string) (place, error) {
 	info, err := os.Stat(path) // before it is opened: on a pipe that would wait for a writer
 	if errors.Is(err, fs.ErrNotExist) {
-		return place{path: path}, nil
+		return place{path: path, err: err}, nil
 	}
 	if err != nil {
 		return place{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return place{path, info, nil}, nil
+		return place{path: path, info: info}, nil
 	}
 	f, err := openShared(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return place{path: path}, nil // it is being replaced, or moved
+		return place{path: path, err: err}, nil // it has just been moved or removed
 	}
 	if err != nil {
-		return place{path, info, nil}, nil // whoever reads it will see why
+		return place{path: path, info: info}, nil // whoever reads it will see why
 	}
 	if info, err = f.Stat(); err != nil {
 		return place{}, errors.Join(err, f.Close())
 	}
-	return place{path, info, f}, nil
+	return place{path: path, info: info, hold: f}, nil
 }
 
 func (p place) release() {

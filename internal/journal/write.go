@@ -97,26 +97,29 @@ func (s *Stage) make() error {
 func (s *Stage) Before() *View { return Open(s.dir) }
 
 // Write makes a file of the new state from what write writes. Files get their final
-// names in the order in which they were made here.
-func (s *Stage) Write(name string, write func(w io.Writer) error) error {
+// names in the order in which they were made here. It returns the finished file, by
+// which [os.SameFile] knows it again under its final name.
+func (s *Stage) Write(name string, write func(w io.Writer) error) (fs.FileInfo, error) {
 	if err := s.add(entry{name, s.name}); err != nil {
-		return err
+		return nil, err
 	}
 	if info, err := os.Stat(filepath.Join(s.dir, name)); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("journal: %s: there is something else than a regular file", name)
+		return nil, fmt.Errorf("journal: %s: there is something else than a regular file", name)
 	}
 	if err := s.make(); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	return s.write(name, write)
 }
 
-func (s *Stage) write(name string, write func(w io.Writer) error) error {
+func (s *Stage) write(name string, write func(w io.Writer) error) (fs.FileInfo, error) {
 	f, err := s.disk.create(filepath.Join(s.path(), name))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.close(f.sync(buffered(f, write)))
+	err = f.sync(buffered(f, write))
+	info, e := f.f.Stat()
+	return info, f.close(errors.Join(err, e))
 }
 
 // Remove says that the new state has no file of that name, whether there is one now
@@ -150,7 +153,7 @@ func (s *Stage) commit(left *record) error {
 	if err := s.make(); err != nil {
 		return err
 	}
-	if err := s.write(Name, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
+	if _, err := s.write(Name, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
 		return err
 	}
 	s.disk.syncDir(s.path())

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -22,6 +24,8 @@ type Job struct {
 	// Out is the folder for the model, with events.jsonl, every step's loss;
 	// left-out.jsonl, samples that cannot be used; and checkpoints, a folder. Required.
 	Out string
+	// Overwrite replaces a model in Out that is not of this training.
+	Overwrite bool
 	// Model is trained in place. [Fresh] makes a new one of a set's captions. Required.
 	Model *encoder.Model
 	// Base is where a Model with adapters was loaded from. Its adapters are saved as
@@ -88,8 +92,19 @@ func (t *Training) Steps() int { return t.trainer.Steps() }
 // the averaged weights where there are any. When ctx ends it writes a checkpoint and
 // returns an error that wraps ctx's; the same job goes on from there to the same
 // weights.
+//
+// Out is locked meanwhile: a second training there is refused. One that holds a model,
+// but no checkpoints of its training, is [ErrOccupied] without Overwrite.
 func (t *Training) Run(ctx context.Context) (r Result, err error) {
-	if err := os.MkdirAll(t.job.Out, 0o777); err != nil {
+	release, err := journal.Lock(t.job.Out)
+	if err != nil {
+		return r, fmt.Errorf("job: %w", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := t.replaceable(); err != nil {
+		return r, err
+	}
+	if err := journal.Sweep(t.job.Out); err != nil {
 		return r, fmt.Errorf("job: %w", err)
 	}
 	observers, done, err := t.observers(&r)
@@ -101,7 +116,7 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	fitErr := t.trainer.Fit(ctx, j.Set, train.Run{
 		Steps: j.Steps, Batches: j.Batches, Observers: observers,
 		Test: j.Exam.of(j.Model), TestEvery: j.Exam.every(j.Set.Len(), j.Batches.Size, j.Steps),
-		Checkpoints: train.Checkpoints{Dir: filepath.Join(j.Out, "checkpoints"), Every: j.CheckpointEvery, Keep: j.Keep},
+		Checkpoints: train.Checkpoints{Dir: t.checkpoints(), Every: j.CheckpointEvery, Keep: j.Keep},
 	})
 	r.Steps, r.LeftOut = t.trainer.Steps(), j.Batches.Ledger.Len()
 	if err := journal.WriteFile(filepath.Join(j.Out, "left-out.jsonl"), j.Batches.Ledger.WriteJSONLines); err != nil {
@@ -133,16 +148,42 @@ func (t *Training) observers(r *Result) (all []train.Observer, done func() error
 	return all, done, nil
 }
 
-// save writes the model. One with adapters is merged from its parts.
-func (t *Training) save() (err error) {
-	m, out := t.job.Model, t.job.Out
-	if _, adapted := m.LoRA(); !adapted {
-		return m.Save(out)
+// ErrOccupied says that a folder holds a model of another training.
+var ErrOccupied = errors.New("job: the folder holds a model and no checkpoints of its training")
+
+func (t *Training) checkpoints() string { return filepath.Join(t.job.Out, "checkpoints") }
+
+// replaceable refuses a folder with a model, unless a training of this folder made it,
+// whose checkpoints are there. Whether they are of the same training is seen when it
+// goes on.
+func (t *Training) replaceable() error {
+	if t.job.Overwrite || !encoder.Saved(t.job.Out) {
+		return nil
 	}
-	path := filepath.Join(out, "lora.safetensors")
+	entries, err := os.ReadDir(t.checkpoints())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("job: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "step-") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrOccupied, t.job.Out)
+}
+
+// save writes the model. One with adapters is merged from its parts, and they are saved
+// with it.
+func (t *Training) save() (err error) {
+	m, options := t.job.Model, encoder.SaveOptions{Overwrite: true} // see replaceable
+	if _, adapted := m.LoRA(); !adapted {
+		return m.SaveWith(t.job.Out, "", options)
+	}
+	path := filepath.Join(t.checkpoints(), adapters)
 	if err := m.SaveLoRA(path); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	merged, err := encoder.Load(t.job.Base, &encoder.Options{Trainable: true})
 	if err != nil {
 		return err
@@ -154,8 +195,16 @@ func (t *Training) save() (err error) {
 	if err := merged.MergeLoRA(); err != nil {
 		return err
 	}
-	return merged.Save(out)
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	options.Beside = map[string][]byte{adapters: file}
+	return merged.SaveWith(t.job.Out, "", options)
 }
+
+// adapters is the file that a model's adapters are saved in.
+const adapters = "lora.safetensors"
 
 // Steps is the number of steps of so many epochs over a set of so many samples, the
 // rest of an epoch that fills no batch being left out.

@@ -1,0 +1,94 @@
+package encoder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/goclip/goclip/internal/checkpoint"
+)
+
+// SaveOptions say how [Model.SaveWith] writes a model.
+type SaveOptions struct {
+	// Overwrite allows to replace another model, of whatever layout. Its files go, with
+	// those that models come with: tokenizers, preprocessing, adapters. What else is in
+	// the folder stays, checkpoints of a training too.
+	//
+	// Without it a folder may be written to that holds no model, or the one that this
+	// Model was loaded from or saved as before, in the same layout.
+	Overwrite bool
+	// Beside are further files, by name, that appear together with the model, such as
+	// adapters that are merged in it.
+	Beside map[string][]byte
+}
+
+// SaveWith is [Model.SaveAs] with options; an empty layout is the one that [Model.Save]
+// chooses. All files change at once: killed at any
+// moment, and beside other writers, it leaves the old model or the new one for [Load];
+// what a killed process had written is removed by the next. Other programs find plain
+// files, the new ones when SaveWith returns. A model with LoRA adapters is refused: see
+// [Model.SaveLoRA] and [Model.MergeLoRA].
+func (m *Model) SaveWith(dir, layout string, o SaveOptions) error {
+	end, err := m.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
+	spec, files, err := m.toSave(&layout)
+	if err != nil {
+		return fmt.Errorf("encoder: save %s: %w", dir, err)
+	}
+	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list()}
+	for _, name := range slices.Sorted(maps.Keys(o.Beside)) {
+		replace.Beside = append(replace.Beside, checkpoint.File{Name: name, Data: o.Beside[name]})
+	}
+	saved, err := checkpoint.Save(dir, layout, spec, m.Params(), replace, files...)
+	if err != nil {
+		return fmt.Errorf("encoder: %w", err)
+	}
+	m.own.add(saved)
+	return nil
+}
+
+// toSave returns what is written of a model besides its weights, and chooses the layout
+// where none is given.
+func (m *Model) toSave(layout *string) (spec checkpoint.Spec, files []checkpoint.File, err error) {
+	if m.lora != nil {
+		return spec, nil, errors.New("the model has adapters: SaveLoRA writes them, MergeLoRA makes them part of the weights")
+	}
+	if *layout == "" {
+		if *layout, err = m.savedAs(); err != nil {
+			return spec, nil, err
+		}
+	}
+	if spec, err = m.toSpec(); err != nil {
+		return spec, nil, err
+	}
+	files, err = m.tokenizerFiles()
+	return spec, files, err
+}
+
+// own are the files of weights that a model was loaded from and saved as, the last few.
+type own struct {
+	mu    sync.Mutex
+	files []fs.FileInfo
+}
+
+func (o *own) add(f fs.FileInfo) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.files = append(o.files[max(0, len(o.files)-15):], f)
+}
+
+func (o *own) list() []fs.FileInfo {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.files)
+}
+
+// Saved reports whether a folder holds a model, so that [Model.Save] of another would
+// be refused.
+func Saved(dir string) bool { return len(checkpoint.Occupied(dir)) > 0 }

@@ -1,0 +1,41 @@
+package encoder_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/goclip/goclip/encoder"
+)
+
+// TestSaveAnother: a model is saved over itself without asking, over another only
+// where that is asked for, and files beside it appear with it.
+func TestSaveAnother(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	if encoder.Saved(dir) {
+		t.Error("a folder that is not there holds a model")
+	}
+	m, other := storable(t), storable(t)
+	other.LogitScale().Data[0] = 1
+	check(t, m.Save(dir))
+	check(t, m.SaveAs(dir, encoder.OpenCLIP))
+	if !encoder.Saved(dir) {
+		t.Error("no model was found where one was saved")
+	}
+	fails(t, "the folder holds another model", m.SaveAs(dir, encoder.HuggingFace))
+	fails(t, "the folder holds another model", other.Save(dir))
+	fails(t, "the layout is missing", other.SaveAs(dir, ""))
+	check(t, other.SaveWith(dir, encoder.HuggingFace, encoder.SaveOptions{Overwrite: true, Beside: map[string][]byte{"notes": []byte("x")}}))
+	check(t, other.SaveAs(dir, encoder.HuggingFace))
+	fails(t, "the folder holds another model", m.Save(dir))
+	back, err := encoder.Load(dir, nil)
+	check(t, err)
+	if got := back.LogitScale().Data[0]; got != 1 {
+		t.Errorf("logit_scale %g, want the other model's", got)
+	}
+	check(t, back.SaveAs(dir, encoder.HuggingFace))
+	check(t, back.Close())
+	if text, err := os.ReadFile(filepath.Join(dir, "notes")); string(text) != "x" {
+		t.Errorf("beside the model: %q, %v", text, err)
+	}
+}
