@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+)
+
+// A stage is found in a tower's graph from the parameters, so the towers need no
+// hooks. Written down, a place is
+//
+//	PARAM      the node that reads the parameter
+//	PARAM +N   N nodes further on
+//	PARAM <    what the node that reads the parameter has as its first input
+//	= TOWER    the output of a tower, visual or text
+//
+// stageNames translates the reference's names of stages, fixtures' and transformers'
+// first and then open_clip's modules. The first place counts whose parameter the model
+// has: families may have lines of their own, or share one. In a place, $1 is the first
+// group of the name. A stage that has no line is a module of open_clip, MODULE, whose
+// output is at MODULE.weight, and whose input, MODULE:input, enters there.
+var stageNames = []struct {
+	name   *regexp.Regexp
+	places []string
+}{
+	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight"}},
+	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed"}},
+	{stageName(`vision\.(ln_pre|ln_post)`), []string{"visual.$1.weight", "visual.trunk.norm.weight"}},
+	{stageName(`vision\.proj`), []string{"visual.proj"}},
+	{stageName(`vision\.bn(\d+)`), []string{"visual.bn$1.weight"}},
+	{stageName(`vision\.avgpool`), []string{"visual.bn3.weight +2"}}, // ReLU, the pool
+	{stageName(`vision\.attnpool`), []string{"visual.attnpool.c_proj.weight"}},
+	{stageName(`vision\.layer(\d+\.\d+)`), []string{"visual.layer$1.bn3.weight +2"}}, // the sum, ReLU
+	{stageName(`vision\.block(\d+)`), []string{"visual.transformer.resblocks.$1.mlp.c_proj.weight +1", "visual.trunk.blocks.$1.mlp.fc2.weight +1"}},
+	{stageName(`vision\.block(\d+)\.ln_([12])`), []string{"visual.transformer.resblocks.$1.ln_$2.weight", "visual.trunk.blocks.$1.norm$2.weight"}},
+	{stageName(`vision\.block(\d+)\.attn`), []string{"visual.transformer.resblocks.$1.attn.out_proj.weight", "visual.trunk.blocks.$1.attn.proj.weight"}},
+	{stageName(`vision\.block(\d+)\.mlp(\.c_proj)?`), []string{"visual.transformer.resblocks.$1.mlp.c_proj.weight", "visual.trunk.blocks.$1.mlp.fc2.weight"}},
+	{stageName(`vision\.block(\d+)\.mlp\.c_fc`), []string{"visual.transformer.resblocks.$1.mlp.c_fc.weight", "visual.trunk.blocks.$1.mlp.fc1.weight"}},
+	{stageName(`vision\.block(\d+)\.mlp\.gelu`), []string{"visual.transformer.resblocks.$1.mlp.c_fc.weight +1", "visual.trunk.blocks.$1.mlp.fc1.weight +1"}},
+	{stageName(`vision\.head`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`vision\.head\.layernorm`), []string{"visual.trunk.attn_pool.norm.weight"}},
+	{stageName(`vision\.head\.mlp`), []string{"visual.trunk.attn_pool.mlp.fc2.weight"}},
+
+	{stageName(`text\.embeddings`), []string{"positional_embedding"}},
+	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection"}},
+	{stageName(`text\.block(\d+)`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1"}},
+	{stageName(`text\.block(\d+\.ln_[12])`), []string{"transformer.resblocks.$1.weight"}},
+	{stageName(`text\.block(\d+\.attn)`), []string{"transformer.resblocks.$1.out_proj.weight"}},
+	{stageName(`text\.block(\d+\.mlp)`), []string{"transformer.resblocks.$1.c_proj.weight"}},
+	{stageName(`text\.block(\d+\.mlp\.c_(?:fc|proj))`), []string{"transformer.resblocks.$1.weight"}},
+	{stageName(`text\.block(\d+\.mlp)\.gelu`), []string{"transformer.resblocks.$1.c_fc.weight +1"}},
+
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)`), []string{"$1.mlp.c_proj.weight +1"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
+	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.proj.weight"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"$1.mlp.fc2.weight +1"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+):input`), []string{"$1.norm1.weight <"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
+	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.fc2.weight"}},
+	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`visual\.head`), []string{"visual.head.weight", "visual.head.proj.weight", "= visual"}},
+}
+
+func stageName(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + pattern + "$") }
+
+// find returns the node of a stage.
+func (t *towers) find(name string) (*G.Node, error) {
+	switch name {
+	case "text.pooled":
+		if c, _ := t.model.Config().Text.(text.Transformer); c.Pool == text.PoolMean {
+			return t.at("ln_final.weight +1")
+		}
+		return t.at("ln_final.weight")
+	case "text.ln_final", "ln_final":
+		return t.lnFinal()
+	}
+	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
+		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))
+	}
+	// The towers' parameters of text have no name in front.
+	module := name
+	if strings.HasPrefix(name, "text.") {
+		module = strings.TrimPrefix(name, "text.")
+	}
+	for _, s := range stageNames {
+		for _, n := range []string{name, module} {
+			if !s.name.MatchString(n) {
+				continue
+			}
+			for i, place := range s.places {
+				place = s.name.ReplaceAllString(n, place)
+				if t.known(place) || i == len(s.places)-1 {
+					return t.at(place)
+				}
+			}
+		}
+	}
+	place := module + ".weight"
+	if stem, entering := strings.CutSuffix(module, ":input"); entering {
+		place = stem + ".weight <"
+	}
+	if !t.known(place) {
+		return nil, errors.New("a stage of an unknown name")
+	}
+	return t.at(place)
+}
+
+// last is the highest number for which the model has a parameter.
+func (t *towers) last(format string) int {
+	n := 0
+	for t.params[fmt.Sprintf(format, n)] != nil {
+		n++
+	}
+	return n - 1
+}
+
+// known reports whether the model has the parameter of a place.
+func (t *towers) known(place string) bool {
+	param, tower, _ := strings.Cut(place, " ")
+	return t.params[param] != nil || param == "=" && t.outputs[tower] != nil
+}
+
+// at returns the node of a place, which the graph must have exactly once.
+func (t *towers) at(place string) (*G.Node, error) {
+	param, hop, _ := strings.Cut(place, " ")
+	p := t.params[param]
+	switch {
+	case param == "=" && t.outputs[hop] != nil:
+		return t.outputs[hop], nil
+	case p == nil:
+		return nil, fmt.Errorf("the model has no parameter %s, or the file no input for its tower", param)
+	}
+	hops := 0
+	if n, ok := strings.CutPrefix(hop, "+"); ok {
+		if _, err := fmt.Sscan(n, &hops); err != nil {
+			return nil, err
+		}
+	}
+	n := p.Node(t.g)
+	for range 1 + hops {
+		readers := t.g.To(n.ID())
+		if !readers.Next() {
+			return nil, fmt.Errorf("nothing in the graph reads %v", n)
+		}
+		n = readers.Node().(*G.Node)
+		if readers.Next() {
+			return nil, fmt.Errorf("several nodes of the graph read what leads from %s to this stage", param)
+		}
+	}
+	if hop == "<" {
+		inputs := t.g.From(n.ID())
+		if !inputs.Next() {
+			return nil, fmt.Errorf("nothing enters %v", n)
+		}
+		n = inputs.Node().(*G.Node)
+	}
+	return n, nil
+}
+
+// lnFinal normalises the last block's tokens as the reference does, which does so
+// before it pools.
+func (t *towers) lnFinal() (n *G.Node, err error) {
+	cfg, ok := t.model.Config().Text.(text.Transformer)
+	if !ok || cfg.Pool == text.PoolMean {
+		return t.at("ln_final.weight")
+	}
+	x, err := t.find(fmt.Sprintf("text.block%d", cfg.Layers-1))
+	if err != nil {
+		return nil, err
+	}
+	defer nn.Catch(&err, "ln_final")
+	// Parameters of its own, so that the tower's keep one reader.
+	norm := nn.NewLayerNorm("ln_final", cfg.Width, cfg.NormEps)
+	for _, p := range norm.Params() {
+		p.Data = t.params[p.Name].Data
+	}
+	return norm.Forward(x), nil
+}
+
+// lastVisionStage is the stage that an image tower of its own returns as
+// last_hidden_state: SigLIP's tokens normalised, CLIP's not.
+func lastVisionStage(params []*nn.Param) string {
+	t := &towers{params: make(map[string]*nn.Param)}
+	for _, p := range params {
+		t.params[p.Name] = p
+	}
+	if t.known("visual.trunk.norm.weight") {
+		return "vision.ln_post"
+	}
+	return fmt.Sprintf("vision.block%d", t.last("visual.transformer.resblocks.%d.ln_1.weight"))
+}
