@@ -70,7 +70,7 @@ func trained() string {
 		Preprocess: vision.CLIPPreprocess(16),
 	}, tok, 1)
 	fatal(err)
-	trainer, err := train.New(model, train.Config{LR: train.Constant(5e-3, 5), Groups: "label"})
+	trainer, err := train.New(model, train.Config{LR: train.Constant(5e-3, 5), Groups: train.GroupByLabel})
 	fatal(err)
 	for i := range 60 {
 		var pairs []dataset.Pair

@@ -29,14 +29,14 @@ import (
 // bpe_simple_vocab_16e6.txt.gz; a folder without any gives a model that takes
 // token ids only, unless Options.Tokenizer is set.
 //
-// Unless Options.Trainable is set the weights may be mapped from the file, and
+// Unless Options.Trainable or Copy is set the weights may be mapped from the file, and
 // [Model.Close] releases it.
 func Load(path string, opts *Options) (*Model, error) {
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable, Families: o.Families})
+	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Families: o.Families})
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}

@@ -40,7 +40,7 @@ type Config struct {
 }
 
 // Validate reports the first field that is missing or does not fit.
-func (c *Config) Validate() error {
+func (c Config) Validate() error {
 	if c.Vision == nil && c.Text == nil {
 		return errors.New("encoder: Vision and Text are missing, want at least one")
 	}
@@ -64,7 +64,7 @@ func (c *Config) Validate() error {
 	})
 }
 
-func (c *Config) validateVision() error {
+func (c Config) validateVision() error {
 	if c.Vision == nil {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (c *Config) validateVision() error {
 }
 
 // EmbedDim is the size of the model's embeddings.
-func (c *Config) EmbedDim() int {
+func (c Config) EmbedDim() int {
 	if c.Vision != nil {
 		return c.Vision.Dims().EmbedDim
 	}
@@ -137,10 +137,12 @@ type Options struct {
 	// The rest is read by [Load] only.
 
 	// Trainable gives every parameter memory of its own to write to; it is needed
-	// for training. It also reads the file whole, where else it may be mapped into
-	// memory: what is done to a mapped file while the model is open shows in its
-	// weights, and cutting it short ends the process.
+	// for training.
 	Trainable bool
+	// Copy reads the weights into memory, where else their file may be mapped: what is
+	// done to a mapped file while the model is open shows in its weights, and cutting it
+	// short ends the process. Trainable implies it.
+	Copy bool
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
@@ -226,7 +228,7 @@ func (m *Model) checkNames() error {
 	}
 	for _, p := range m.imageParams() {
 		if !isImage(p.Name) {
-			return fmt.Errorf("encoder: the image tower's parameter %s, want a name that begins with visual.", p.Name)
+			return fmt.Errorf("encoder: the image tower's parameter %s, want visual. at the beginning of its name", p.Name)
 		}
 	}
 	for _, p := range m.textParams() {

@@ -24,7 +24,7 @@ type Features struct {
 // and listed; a set of which none is left is an error. Each picture and its
 // embedding go to see, which may be nil.
 func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(dataset.Pair, *encoder.Embeddings)) (*Features, error) {
-	f := &Features{Images: &encoder.Embeddings{Dim: dim(m)}}
+	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().EmbedDim()}}
 	err := sweep.Each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		f.Images.N++
 		f.Images.Data = append(f.Images.Data, row.Data...)
@@ -57,9 +57,4 @@ func (f *Features) classification(classes []string) (*Classification, error) {
 	}
 	c.Skipped = append(c.Skipped, f.Skipped...)
 	return c, nil
-}
-
-func dim(m *encoder.Model) int {
-	cfg := m.Config()
-	return cfg.EmbedDim()
 }

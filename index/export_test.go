@@ -10,8 +10,8 @@ import (
 // HeaderSum lets tests write files whose header is right and whose parts are not.
 var HeaderSum = headerSum
 
-// Read is Open of a file's bytes.
-func Read(data []byte) (*Index, error) {
+// Parse is Open of a file's bytes.
+func Parse(data []byte) (*Index, error) {
 	f, err := safetensors.OpenReader(bytes.NewReader(data), int64(len(data)), "index")
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)

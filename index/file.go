@@ -84,7 +84,7 @@ func (x *Index) tensors() []safetensors.Tensor {
 
 // Open opens a file that [Index.Save] wrote, with the embeddings mapped into
 // memory where the system can do that; the file must not be truncated while it
-// is open. The model, where it is not nil, must have the fingerprint of the one
+// is open, which [Read] does not mind. The model, where it is not nil, must have the fingerprint of the one
 // that the index was made with. A file of another version, dimension or model is
 // refused, and so is one that is damaged.
 //
@@ -100,6 +100,18 @@ func Open(path string, m *encoder.Model) (*Index, error) {
 		return nil, fmt.Errorf("index: %s: %w", path, errors.Join(err, f.Close()))
 	}
 	return x, nil
+}
+
+// Read is [Open] into memory: the file may be changed, cut short or removed afterwards.
+func Read(path string, m *encoder.Model) (*Index, error) {
+	x, err := Open(path, m)
+	if err != nil {
+		return nil, err
+	}
+	x.mapped = slices.Clone(x.mapped)
+	err = x.close()
+	x.close = func() error { return nil }
+	return x, err
 }
 
 func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
@@ -168,7 +180,7 @@ func belongs(m *encoder.Model, version, model string, dim int) error {
 	if m == nil {
 		return nil
 	}
-	if want := embedDim(m); dim != want {
+	if want := m.Config().EmbedDim(); dim != want {
 		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
 	}
 	if model == "" {
@@ -182,11 +194,6 @@ func belongs(m *encoder.Model, version, model string, dim int) error {
 		return fmt.Errorf("the index was made with model %.12s…, not with %.12s…", model, want)
 	}
 	return nil
-}
-
-func embedDim(m *encoder.Model) int {
-	cfg := m.Config()
-	return cfg.EmbedDim()
 }
 
 // readEntries reads n keys, which rise, with their metas.

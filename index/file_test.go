@@ -80,7 +80,7 @@ func TestIndexDamage(t *testing.T) {
 	path, good := filed(t, index.New(4))
 	refused := func(what string, at int, bad []byte) {
 		t.Helper()
-		x, err := index.Read(bad)
+		x, err := index.Parse(bad)
 		if err != nil {
 			return
 		}
@@ -207,7 +207,7 @@ func FuzzOpenIndex(f *testing.F) {
 	}).file(f))
 	path := filepath.Join(f.TempDir(), "index")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		x, err := index.Read(data)
+		x, err := index.Parse(data)
 		if err != nil {
 			return
 		}
@@ -227,4 +227,24 @@ func FuzzOpenIndex(f *testing.F) {
 			t.Errorf("saved and opened: got %q, want %q", got, want)
 		}
 	})
+}
+
+// TestRead: what is read into memory outlives its file.
+func TestRead(t *testing.T) {
+	x := index.New(4)
+	check(t, x.Add([]index.Entry{{"a", ""}, {"b", ""}}, halves(2)))
+	path, _ := filed(t, x)
+	copied, err := index.Read(path, nil)
+	check(t, err)
+	check(t, os.Truncate(path, 10))
+	want, err := x.Search(halves(1).Data, 2, nil)
+	check(t, err)
+	got, err := copied.Search(halves(1).Data, 2, nil)
+	check(t, err)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	check(t, copied.Close())
+	_, err = index.Read(path, nil)
+	fails(t, path, err)
 }

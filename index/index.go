@@ -51,7 +51,7 @@ func New(dim int) *Index {
 // Of returns an empty index of a model's embeddings. It carries the model's
 // Fingerprint, which [Open] compares.
 func Of(m *encoder.Model) *Index {
-	x := New(embedDim(m))
+	x := New(m.Config().EmbedDim())
 	x.model = m.Fingerprint()
 	return x
 }

@@ -1,6 +1,7 @@
 package loss
 
 import (
+	"fmt"
 	"math"
 
 	G "gorgonia.org/gorgonia"
@@ -8,23 +9,29 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Teacher is what another model makes of a batch, for a student to imitate.
+// Teacher is what another model makes of a batch, as a loss: the cross-entropy of the
+// student's distribution over the texts for each image, and over the images for each
+// text, against the teacher's, the mean of all (Hinton et al., 2015; as open_clip's
+// DistillClipLoss). It compares how similar the pairs are, so the two may differ in
+// the size of their embeddings. Its value at scale 0 is ln B, at best the teacher's
+// entropy. Targets and bias are not read, and no gradient flows to the teacher.
 type Teacher struct {
 	Image, Text *G.Node // embeddings, (B, E); E is the teacher's own
 	Scale       *G.Node // (1)
 }
 
-// Distill is of type [Func]: the cross-entropy of the student's distribution over
-// the texts for each image, and over the images for each text, against the
-// teacher's, the mean of all (Hinton et al., 2015; as open_clip's DistillClipLoss).
-// It compares how similar the pairs are, so the two may differ in the size of
-// their embeddings. Its value at scale 0 is ln B, at best the teacher's entropy.
-// Bias is not used, and no gradient flows to the teacher.
-func (t Teacher) Distill(image, text, scale, _ *G.Node) (cost *G.Node, err error) {
-	defer nn.Catch(&err, "loss: Distill")
-	b, d := pairs("Distill", image, text, scale)
-	_, e := pairs("Distill: teacher", t.Image, t.Text, t.Scale)
-	nn.WantShape("Distill", "teacher's image embeddings", t.Image, b, e)
+// Name is "teacher".
+func (Teacher) Name() string { return "teacher" }
+
+// Chance is ln B.
+func (Teacher) Chance(b int, _ float64) float64 { return math.Log(float64(b)) }
+
+// Forward implements [Loss].
+func (t Teacher) Forward(in Input) (cost *G.Node, err error) {
+	defer nn.Catch(&err, "loss")
+	b, d := in.pairs("Teacher")
+	_, e := Input{Image: t.Image, Text: t.Text, Scale: t.Scale}.pairs("Teacher: its own")
+	nn.WantShape("Teacher", "its own image embeddings", t.Image, b, e)
 	student, teacher := newContrast(b, d), newContrast(b, e)
 	return nn.Apply(nn.Op{
 		Name: "Distill",
@@ -37,30 +44,53 @@ func (t Teacher) Distill(image, text, scale, _ *G.Node) (cost *G.Node, err error
 			y[0] = float32(crossEntropies(student.grad, student.logits(x.F32(0), x.F32(1), x.F32(2)[0], 0), b, target))
 		},
 		Backward: append(student.pullbacks(), nn.Pullback{}, nn.Pullback{}, nn.Pullback{}),
-	}, image, text, scale, t.Image, t.Text, t.Scale), nil
+	}, in.Image, in.Text, in.Scale, t.Image, t.Text, t.Scale), nil
 }
 
 // Mix is (1 − share)·a + share·b.
-func Mix(share float64, a, b Func) Func {
-	return func(image, text, scale, bias *G.Node) (cost *G.Node, err error) {
-		defer nn.Catch(&err, "loss: Mix")
-		x, err := a(image, text, scale, bias)
-		if err != nil {
-			return nil, err
-		}
-		y, err := b(image, text, scale, bias)
-		if err != nil {
-			return nil, err
-		}
-		times := func(f float64) nn.Pullback {
-			return nn.Back(func(dx []float32, _ nn.Inputs, _, dy []float32) { dx[0] = float32(f * float64(dy[0])) })
-		}
-		return nn.Apply(nn.Op{
-			Name: "Mix",
-			Forward: func(y []float32, x nn.Inputs) {
-				y[0] = float32((1-share)*float64(x.F32(0)[0]) + share*float64(x.F32(1)[0]))
-			},
-			Backward: []nn.Pullback{times(1 - share), times(share)},
-		}, x, y), nil
+func Mix(share float64, a, b Loss) Loss { return mix{share, a, b} }
+
+type mix struct {
+	share float64
+	a, b  Loss
+}
+
+func (m mix) Name() string {
+	return fmt.Sprintf("%g %s + %g %s", 1-m.share, m.a.Name(), m.share, m.b.Name())
+}
+
+// Chance is 0, which is nobody's, where it is not known of both.
+func (m mix) Chance(b int, smoothing float64) float64 {
+	x, known := m.a.(Chancer)
+	y, both := m.b.(Chancer)
+	if !known || !both {
+		return 0
 	}
+	p, q := x.Chance(b, smoothing), y.Chance(b, smoothing)
+	if p == q {
+		return p
+	}
+	return (1-m.share)*p + m.share*q
+}
+
+func (m mix) Forward(in Input) (cost *G.Node, err error) {
+	defer nn.Catch(&err, "loss")
+	x, err := m.a.Forward(in)
+	if err != nil {
+		return nil, err
+	}
+	y, err := m.b.Forward(in)
+	if err != nil {
+		return nil, err
+	}
+	times := func(f float64) nn.Pullback {
+		return nn.Back(func(dx []float32, _ nn.Inputs, _, dy []float32) { dx[0] = float32(f * float64(dy[0])) })
+	}
+	return nn.Apply(nn.Op{
+		Name: "Mix",
+		Forward: func(y []float32, x nn.Inputs) {
+			y[0] = float32((1-m.share)*float64(x.F32(0)[0]) + m.share*float64(x.F32(1)[0]))
+		},
+		Backward: []nn.Pullback{times(1 - m.share), times(m.share)},
+	}, x, y), nil
 }

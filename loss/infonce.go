@@ -10,19 +10,23 @@ import (
 
 // InfoNCE is CLIP's symmetric cross-entropy (Radford et al., 2021, figure 3): the
 // mean of choosing the right text for each image and the right image for each
-// text among the B of the batch. Its value at scale 0 is ln B. Bias is not used.
-func InfoNCE(image, text, scale, bias *G.Node) (cost *G.Node, err error) {
-	return Targets{}.InfoNCE(image, text, scale, bias)
-}
+// text among the B of the batch. Several right answers have equal weight, and
+// smoothing goes to all B answers alike. Its value at scale 0 is ln B. The bias is
+// not read.
+type InfoNCE struct{}
 
-// InfoNCE is [InfoNCE] with these targets: several right answers have equal
-// weight, and smoothing goes to all B answers alike.
-func (t Targets) InfoNCE(image, text, scale, _ *G.Node) (cost *G.Node, err error) {
-	defer nn.Catch(&err, "loss: InfoNCE")
-	b, d := pairs("InfoNCE", image, text, scale)
-	t.check("InfoNCE", b)
-	c := newContrast(b, d)
-	in, back := t.inputs([]*G.Node{image, text, scale}, c.pullbacks())
+// Name is "infonce".
+func (InfoNCE) Name() string { return "infonce" }
+
+// Chance is ln B, however smooth the targets.
+func (InfoNCE) Chance(b int, _ float64) float64 { return math.Log(float64(b)) }
+
+// Forward implements [Loss].
+func (InfoNCE) Forward(in Input) (cost *G.Node, err error) {
+	defer nn.Catch(&err, "loss")
+	b, d := in.pairs("InfoNCE")
+	c, t := newContrast(b, d), in.Targets
+	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale}, c.pullbacks())
 	return nn.Apply(nn.Op{
 		Name: "InfoNCE",
 		Forward: func(y []float32, x nn.Inputs) {
@@ -30,7 +34,7 @@ func (t Targets) InfoNCE(image, text, scale, _ *G.Node) (cost *G.Node, err error
 			y[0] = float32(crossEntropies(c.grad, z, b, t.both(t.groups(x[3:], b))))
 		},
 		Backward: back,
-	}, in...), nil
+	}, nodes...), nil
 }
 
 // both returns the targets of the two directions, one for the image's choice and

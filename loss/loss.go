@@ -11,11 +11,32 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Func is a contrastive objective over B pairs: image and text are embeddings,
-// (B, D), row i of one belonging to row i of the other; scale and bias, (1), make
-// logits of their similarities: scale·image·textᵀ + bias. The result is a scalar.
-// Losses that have no bias take nil.
-type Func func(image, text, scale, bias *G.Node) (*G.Node, error)
+// Loss is a contrastive objective over B pairs. One's own is made of nodes of one's
+// own: gorgonia's, or those of package nn.
+type Loss interface {
+	// Name tells the objective, with its settings, from all others: a training goes on
+	// from a checkpoint with a loss of the same name only.
+	Name() string
+	// Forward adds the objective to the graph of its input and returns it, a scalar.
+	// It need not read all of the input.
+	Forward(Input) (*G.Node, error)
+}
+
+// Input is what a loss reads of a batch.
+type Input struct {
+	Image, Text *G.Node // embeddings, (B, D), normalised; row i of one belongs to row i of the other
+	// Scale and Bias, (1), make logits of their similarities: Scale·Image·Textᵀ + Bias.
+	// Bias is nil in a model without one.
+	Scale, Bias *G.Node
+	Targets     // which combinations are right
+}
+
+// Chancer is a loss that knows its value for a model that knows nothing, which is what
+// a training's losses are compared with.
+type Chancer interface {
+	// Chance is that of b pairs, whose targets are smoothed as [Targets] says.
+	Chance(b int, smoothing float64) float64
+}
 
 // Scale is exp(logit_scale), the factor that makes logits of cosines, from the
 // learnable parameter, (1).
@@ -25,11 +46,12 @@ func Scale(logitScale *G.Node) (scale *G.Node, err error) {
 }
 
 // pairs checks the inputs of a loss and returns B and D.
-func pairs(name string, image, text, scale *G.Node) (b, d int) {
-	nn.WantShape(name, "image embeddings", image, -1, -1)
-	b, d = image.Shape()[0], image.Shape()[1]
-	nn.WantShape(name, "text embeddings", text, b, d)
-	nn.WantShape(name, "scale", scale, 1)
+func (in Input) pairs(name string) (b, d int) {
+	nn.WantShape(name, "image embeddings", in.Image, -1, -1)
+	b, d = in.Image.Shape()[0], in.Image.Shape()[1]
+	nn.WantShape(name, "text embeddings", in.Text, b, d)
+	nn.WantShape(name, "scale", in.Scale, 1)
+	in.check(name, b)
 	return b, d
 }
 

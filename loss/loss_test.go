@@ -64,20 +64,20 @@ func (in batch) run(t *testing.T, objective string) result {
 			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
 	}
 	wrt := []*G.Node{image, text, scale}
-	f := loss.Func(targets.InfoNCE)
+	var f loss.Loss = loss.InfoNCE{}
 	if objective == "sigmoid" {
-		f, wrt = targets.Sigmoid, append(wrt, bias)
+		f, wrt = loss.Sigmoid{}, append(wrt, bias)
 	}
 	if e := in.teacher; e != nil {
 		teacher := loss.Teacher{
 			Image: leaf(g, "teacher's image", e.image, e.b, e.d), Text: leaf(g, "teacher's text", e.text, e.b, e.d),
 			Scale: leaf(g, "teacher's scale", []float32{e.scale}, 1),
 		}
-		if f = loss.Mix(in.share, f, teacher.Distill); in.share == 1 {
-			f = teacher.Distill
+		if f = loss.Mix(in.share, f, teacher); in.share == 1 {
+			f = teacher
 		}
 	}
-	cost, err := f(image, text, scale, bias)
+	cost, err := f.Forward(loss.Input{Image: image, Text: text, Scale: scale, Bias: bias, Targets: targets})
 	must(t, err)
 	grads, err := nn.Grad(cost, wrt...)
 	must(t, err)
@@ -386,27 +386,58 @@ func TestBadInput(t *testing.T) {
 	g := G.NewGraph()
 	a, b := leaf(g, "a", make([]float32, 6), 2, 3), leaf(g, "b", make([]float32, 9), 3, 3)
 	scale := leaf(g, "s", []float32{1}, 1)
+	in := func(image, text, bias *G.Node, targets loss.Targets) loss.Input {
+		return loss.Input{Image: image, Text: text, Scale: scale, Bias: bias, Targets: targets}
+	}
 	for _, c := range []struct {
 		want string
-		f    func() (*G.Node, error)
+		loss loss.Loss
+		in   loss.Input
 	}{
-		{"loss: InfoNCE: InfoNCE: groups has shape (3), want (2)", func() (*G.Node, error) {
-			return loss.Targets{Groups: leaf(g, "g", make([]float32, 3), 3)}.InfoNCE(a, a, scale, nil)
-		}},
-		{"loss: Distill: Distill: teacher's image embeddings has shape (3, 3), want (2, 3)", func() (*G.Node, error) {
-			return loss.Teacher{Image: b, Text: b, Scale: scale}.Distill(a, a, scale, nil)
-		}},
-		{"loss: Sigmoid: Sigmoid: smoothing is 1, want 0 to below 1", func() (*G.Node, error) {
-			return loss.Targets{Smoothing: 1}.Sigmoid(a, a, scale, scale)
-		}},
-		{"loss: InfoNCE: InfoNCE: text embeddings has shape (3, 3), want (2, 3)", func() (*G.Node, error) { return loss.InfoNCE(a, b, scale, nil) }},
-		{"loss: Sigmoid: Sigmoid: no bias: SigLIP's loss needs one", func() (*G.Node, error) { return loss.Sigmoid(a, a, scale, nil) }},
+		{"loss: InfoNCE: groups has shape (3), want (2)", loss.InfoNCE{}, in(a, a, nil, loss.Targets{Groups: leaf(g, "g", make([]float32, 3), 3)})},
+		{"loss: Teacher: its own image embeddings has shape (3, 3), want (2, 3)", loss.Teacher{Image: b, Text: b, Scale: scale}, in(a, a, nil, loss.Targets{})},
+		{"loss: Sigmoid: smoothing is 1, want 0 to below 1", loss.Sigmoid{}, in(a, a, scale, loss.Targets{Smoothing: 1})},
+		{"loss: InfoNCE: text embeddings has shape (3, 3), want (2, 3)", loss.InfoNCE{}, in(a, b, nil, loss.Targets{})},
+		{"loss: Sigmoid: no bias: SigLIP's loss needs one", loss.Sigmoid{}, in(a, a, nil, loss.Targets{})},
+		{"loss: Sigmoid: no bias: SigLIP's loss needs one", loss.Mix(0.5, loss.InfoNCE{}, loss.Sigmoid{}), in(a, a, nil, loss.Targets{})},
 	} {
-		if _, err := c.f(); err == nil || err.Error() != c.want {
+		if _, err := c.loss.Forward(c.in); err == nil || err.Error() != c.want {
 			t.Errorf("got error %v, want %s", err, c.want)
 		}
 	}
 }
+
+// TestChance: what each says of itself is its value where all logits are one, for a
+// sigmoid that of the prior's.
+func TestChance(t *testing.T) {
+	const b, smoothing = 7, 0.2
+	in := random(1, b, 8, 0)
+	in.smoothing = smoothing
+	near(t, "infonce", loss.InfoNCE{}.Chance(b, smoothing), in.run(t, "infonce").cost, 1e-6)
+	prior := (1-smoothing)/b + smoothing/2
+	in.bias = float32(math.Log(prior / (1 - prior)))
+	near(t, "sigmoid", loss.Sigmoid{}.Chance(b, smoothing), in.run(t, "sigmoid").cost, 1e-5)
+	teacher := random(2, b, 3, 5)
+	in.teacher, in.share = &teacher, 0.3
+	mixed := loss.Mix(0.3, loss.Sigmoid{}, loss.Teacher{})
+	near(t, mixed.Name(), mixed.(loss.Chancer).Chance(b, smoothing), in.run(t, "sigmoid").cost, 1e-5)
+	if got, want := mixed.Name(), "0.7 sigmoid + 0.3 teacher"; got != want {
+		t.Errorf("the name is %q, want %q", got, want)
+	}
+	for _, f := range []loss.Loss{loss.Mix(0.3, loss.InfoNCE{}, loss.Teacher{}), loss.Mix(0.3, loss.InfoNCE{}, strange{})} {
+		want := math.Log(b)
+		if f.Name() != "0.7 infonce + 0.3 teacher" {
+			want = 0 // not known
+		}
+		near(t, f.Name(), f.(loss.Chancer).Chance(b, smoothing), want, 0)
+	}
+}
+
+// strange is a loss that does not know its chance.
+type strange struct{}
+
+func (strange) Name() string                           { return "strange" }
+func (strange) Forward(in loss.Input) (*G.Node, error) { return in.Scale, nil }
 
 // TestGolden compares with open_clip's ClipLoss and SigLipLoss.
 func TestGolden(t *testing.T) {

@@ -10,22 +10,30 @@ import (
 
 // Sigmoid is SigLIP's loss (Zhai et al., 2023): every image–text combination is
 // a binary question of its own, right for the B pairs and wrong for the rest,
-// summed over all and divided by B. Bias, (1), is required.
-func Sigmoid(image, text, scale, bias *G.Node) (cost *G.Node, err error) {
-	return Targets{}.Sigmoid(image, text, scale, bias)
+// summed over all and divided by B. Every combination within a group is right, and
+// smoothing goes to both answers of each question alike. The bias is required.
+type Sigmoid struct{}
+
+// Name is "sigmoid".
+func (Sigmoid) Name() string { return "sigmoid" }
+
+// Chance is the loss of answering every question by the prior, the mean target of
+// pairs that are all different.
+func (Sigmoid) Chance(b int, smoothing float64) float64 {
+	n := float64(b)
+	p := (1-smoothing)/n + smoothing/2
+	return -n * (p*math.Log(p) + (1-p)*math.Log(1-p))
 }
 
-// Sigmoid is [Sigmoid] with these targets: every combination within a group is
-// right, and smoothing goes to both answers of each question alike.
-func (t Targets) Sigmoid(image, text, scale, bias *G.Node) (cost *G.Node, err error) {
-	defer nn.Catch(&err, "loss: Sigmoid")
-	b, d := pairs("Sigmoid", image, text, scale)
-	t.check("Sigmoid", b)
-	if bias == nil {
+// Forward implements [Loss].
+func (Sigmoid) Forward(in Input) (cost *G.Node, err error) {
+	defer nn.Catch(&err, "loss")
+	b, d := in.pairs("Sigmoid")
+	if in.Bias == nil {
 		nn.Fail("Sigmoid", "no bias: SigLIP's loss needs one")
 	}
-	nn.WantShape("Sigmoid", "bias", bias, 1)
-	c := newContrast(b, d)
+	nn.WantShape("Sigmoid", "bias", in.Bias, 1)
+	c, t := newContrast(b, d), in.Targets
 	biasBack := nn.Back(func(db []float32, _ nn.Inputs, _, dy []float32) {
 		var sum float64
 		for _, g := range c.grad {
@@ -33,7 +41,7 @@ func (t Targets) Sigmoid(image, text, scale, bias *G.Node) (cost *G.Node, err er
 		}
 		db[0] = dy[0] * float32(sum)
 	})
-	in, back := t.inputs([]*G.Node{image, text, scale, bias}, append(c.pullbacks(), biasBack))
+	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale, in.Bias}, append(c.pullbacks(), biasBack))
 	return nn.Apply(nn.Op{
 		Name: "Sigmoid",
 		Forward: func(y []float32, x nn.Inputs) {
@@ -41,7 +49,7 @@ func (t Targets) Sigmoid(image, text, scale, bias *G.Node) (cost *G.Node, err er
 			y[0] = float32(logisticLosses(c.grad, z, t.groups(x[4:], b), t.Smoothing))
 		},
 		Backward: back,
-	}, in...), nil
+	}, nodes...), nil
 }
 
 // logisticLosses returns −Σ ln σ(±z) / B, plus for what is right, mixed with both

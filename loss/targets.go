@@ -8,7 +8,7 @@ import (
 
 // Targets says which combinations of a batch are right answers, and with what
 // certainty. The zero value is the plain objectives': each image's own text and
-// each text's own image, certainly. Its methods are of type [Func].
+// each text's own image, certainly.
 type Targets struct {
 	// Groups, (B) int32, where not nil, is for batches in which several pairs share
 	// a caption or class: it names each pair's, and all pairs of one group are right

@@ -52,9 +52,29 @@ func Attention(qkv *G.Node, heads int, mask Mask, last *G.Node) *G.Node {
 	}, in...)
 }
 
+// BiasedAttention is [Attention] whose scores have a bias added to them, (H, L, L), of
+// each query and key the same in all samples.
+func BiasedAttention(qkv, bias *G.Node, heads int) *G.Node {
+	WantShape("attention", "qkv", qkv, -1, -1, -1)
+	s := qkv.Shape()
+	b, l, w := s[0], s[1], s[2]/3
+	if heads < 1 || s[2]%3 != 0 || w%heads != 0 {
+		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, heads)
+	}
+	WantShape("attention", "bias", bias, heads, l, l)
+	a := &attention{b: b, l: l, w: w, heads: heads, biased: true}
+	return Apply(Op{
+		Name:     "attention",
+		Shape:    tensor.Shape{b, l, w}, // (B, L, W)
+		Forward:  a.forward,
+		Backward: []Pullback{Back(a.backward), Back(a.backwardBias)},
+	}, qkv, bias)
+}
+
 type attention struct {
 	b, l, w, heads int
 	mask           Mask
+	biased         bool // the second input is a bias of the scores
 	scratch        scratch
 }
 
@@ -64,7 +84,7 @@ func (a *attention) forward(y []float32, x Inputs) {
 		p := a.scratch.get(a.l * a.l)
 		defer a.scratch.put(p)
 		q, k, v := a.split(qkv, sample, head)
-		a.probabilities(*p, q, k, keys)
+		a.probabilities(*p, q, k, a.bias(x, head), keys)
 		kernel.GemmSerial(kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, 0, y[sample*a.l*a.w+head*d:], a.w)
 	})
 }
@@ -81,7 +101,7 @@ func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 		q, k, v := a.split(qkv, sample, head)
 		dq, dk, dv := a.split(dqkv, sample, head)
 		dy := dy[sample*l*a.w+head*d:]
-		a.probabilities(p, q, k, keys)
+		a.probabilities(p, q, k, a.bias(x, head), keys)
 		kernel.GemmSerial(kernel.TN, keys, d, l, 1, p, l, dy, a.w, 0, dv, ld)
 		kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy, a.w, v, ld, 0, ds, l)
 		for i := range l {
@@ -96,10 +116,41 @@ func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 	})
 }
 
-// probabilities writes softmax(q·kᵀ/√d) over the first keys columns of p, (L, L).
-func (a *attention) probabilities(p, q, k []float32, keys int) {
+// backwardBias is the sum of dS over the samples, in their order.
+func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
+	qkv, d, l, ld := x.F32(0), a.w/a.heads, a.l, 3*a.w
+	clear(db)
+	parallel.For(a.heads, func(head int) {
+		buf := a.scratch.get(2 * l * l)
+		defer a.scratch.put(buf)
+		p, ds := (*buf)[:l*l], (*buf)[l*l:2*l*l]
+		for sample := range a.b {
+			q, k, v := a.split(qkv, sample, head)
+			a.probabilities(p, q, k, a.bias(x, head), l)
+			kernel.GemmSerial(kernel.NT, l, l, d, 1, dy[sample*l*a.w+head*d:], a.w, v, ld, 0, ds, l)
+			for i := range l {
+				kernel.SoftmaxBackward(ds[i*l:][:l], p[i*l:][:l], ds[i*l:][:l], 1)
+			}
+			kernel.Axpy(db[head*l*l:][:l*l], 1, ds)
+		}
+	})
+}
+
+// bias returns that of a head, nil for none.
+func (a *attention) bias(x Inputs, head int) []float32 {
+	if !a.biased {
+		return nil
+	}
+	return x.F32(1)[head*a.l*a.l:][:a.l*a.l]
+}
+
+// probabilities writes softmax(q·kᵀ/√d + bias) over the first keys columns of p, (L, L).
+func (a *attention) probabilities(p, q, k, bias []float32, keys int) {
 	l, d := a.l, a.w/a.heads
 	kernel.GemmSerial(kernel.NT, l, keys, d, a.scale(), q, 3*a.w, k, 3*a.w, 0, p, l)
+	if bias != nil {
+		kernel.Add(p[:l*l], p[:l*l], bias)
+	}
 	for i := range l {
 		row, seen := p[i*l:][:keys], keys
 		if a.mask == Causal {

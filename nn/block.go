@@ -9,8 +9,8 @@ import (
 
 // Block is a pre-norm residual attention block, the unit of both towers:
 //
-//	x = x + attn(ln_1(x))
-//	x = x + mlp(ln_2(x))
+//	x = x + ls_1(attn(ln_1(x)))
+//	x = x + ls_2(mlp(ln_2(x)))
 type Block struct {
 	LN1    *LayerNorm
 	InProj *Linear // queries, keys and values packed: (3W, W)
@@ -20,6 +20,8 @@ type Block struct {
 	Proj   *Linear // (W, M)
 	Heads  int
 	Act    Activation
+
+	LS1, LS2 *LayerScale // nil for none
 }
 
 // Forward maps (B, L, W) to (B, L, W). Last is read by the padding mask only.
@@ -28,20 +30,25 @@ type Block struct {
 // wanted of the last block, (B, L, W) → (B, W). The others are needed as keys and
 // values only, so all that follows the attention is computed for the one.
 func (b *Block) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
-	qkv := b.InProj.Forward(b.LN1.Forward(x)) // (B, L, 3W)
-	a := Attention(qkv, b.Heads, mask, last)
+	return b.ForwardWith(x, func(qkv *G.Node) *G.Node { return Attention(qkv, b.Heads, mask, last) }, pick)
+}
+
+// ForwardWith is [Block.Forward] with another attention, which maps packed queries, keys
+// and values, (B, L, 3W), to (B, L, W).
+func (b *Block) ForwardWith(x *G.Node, attend func(qkv *G.Node) *G.Node, pick func(*G.Node) *G.Node) *G.Node {
+	a := attend(b.InProj.Forward(b.LN1.Forward(x))) // (B, L, W)
 	if pick != nil {
 		a, x = pick(a), pick(x) // (B, W)
 	}
-	x = Add(x, b.Out.Forward(a))
+	x = Add(x, b.LS1.Forward(b.Out.Forward(a)))
 	h := Activate(b.Act, b.FC.Forward(b.LN2.Forward(x))) // (…, M)
-	return Add(x, b.Proj.Forward(h))
+	return Add(x, b.LS2.Forward(b.Proj.Forward(h)))
 }
 
 // Params lists the block's parameters in open_clip's order.
 func (b *Block) Params() []*Param {
 	var ps []*Param
-	for _, l := range []interface{ Params() []*Param }{b.LN1, b.InProj, b.Out, b.LN2, b.FC, b.Proj} {
+	for _, l := range []interface{ Params() []*Param }{b.LN1, b.InProj, b.Out, b.LS1, b.LN2, b.FC, b.Proj, b.LS2} {
 		ps = append(ps, l.Params()...)
 	}
 	return ps
@@ -53,20 +60,23 @@ type TransformerConfig struct {
 	Activation                     Activation
 	NormEps                        float64
 	Names                          BlockNames
+
+	LayerScale float64 // initial value of a LayerScale behind attention and MLP; zero for none
+	NoQKVBias  bool    // queries, keys and values have no bias
 }
 
 // BlockNames are what a family calls the parts of its blocks. QKV stands before
 // "weight" and "bias" and so ends in a separator.
-type BlockNames struct{ Blocks, LN1, QKV, Out, LN2, FC, Proj string }
+type BlockNames struct{ Blocks, LN1, QKV, Out, LS1, LN2, FC, Proj, LS2 string }
 
 // CLIPNames are the names of openai/CLIP and open_clip.
 func CLIPNames() BlockNames {
-	return BlockNames{"resblocks", "ln_1", "attn.in_proj_", "attn.out_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"}
+	return BlockNames{"resblocks", "ln_1", "attn.in_proj_", "attn.out_proj", "ls_1", "ln_2", "mlp.c_fc", "mlp.c_proj", "ls_2"}
 }
 
 // TimmNames are the names of timm's Vision Transformers.
 func TimmNames() BlockNames {
-	return BlockNames{"blocks", "norm1", "attn.qkv.", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"}
+	return BlockNames{"blocks", "norm1", "attn.qkv.", "attn.proj", "ls1", "norm2", "mlp.fc1", "mlp.fc2", "ls2"}
 }
 
 // Transformer is a stack of blocks.
@@ -94,6 +104,13 @@ func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 		b.Out.Weight.Normal(proj)
 		b.FC.Weight.Normal(fc)
 		b.Proj.Weight.Normal(proj)
+		if c.NoQKVBias {
+			b.InProj.Bias = nil
+		}
+		if c.LayerScale != 0 {
+			b.LS1 = NewLayerScale(name+c.Names.LS1, c.Width, c.LayerScale)
+			b.LS2 = NewLayerScale(name+c.Names.LS2, c.Width, c.LayerScale)
+		}
 		t.Blocks = append(t.Blocks, b)
 	}
 	return t
@@ -101,12 +118,20 @@ func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 
 // Forward maps (B, L, W) to (B, L, W), or with pick to the tokens it picks, (B, W).
 func (t *Transformer) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
+	return t.ForwardWith(x, func(i int, qkv *G.Node) *G.Node {
+		return Attention(qkv, t.Blocks[i].Heads, mask, last)
+	}, pick)
+}
+
+// ForwardWith is [Transformer.Forward] with another attention, that of block i, which
+// maps packed queries, keys and values, (B, L, 3W), to (B, L, W).
+func (t *Transformer) ForwardWith(x *G.Node, attend func(i int, qkv *G.Node) *G.Node, pick func(*G.Node) *G.Node) *G.Node {
 	for i, b := range t.Blocks {
+		picked := pick
 		if i < len(t.Blocks)-1 {
-			x = b.Forward(x, mask, last, nil)
-		} else {
-			x = b.Forward(x, mask, last, pick)
+			picked = nil
 		}
+		x = b.ForwardWith(x, func(qkv *G.Node) *G.Node { return attend(i, qkv) }, picked)
 	}
 	return x
 }

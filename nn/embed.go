@@ -65,11 +65,15 @@ func AddPositions(x, pos *G.Node) *G.Node {
 }
 
 // Prepend puts the vector cls, (W), before each sample's tokens: (B, P, W) →
-// (B, 1+P, W).
+// (B, 1+P, W). The vector may have dimensions of 1 in front, as timm's has.
 func Prepend(cls, x *G.Node) *G.Node {
 	WantShape("class token", "input", x, -1, -1, -1)
 	b, p, w := x.Shape()[0], x.Shape()[1], x.Shape()[2]
-	WantShape("class token", "class embedding", cls, w)
+	if len(cls.Shape()) == 3 {
+		WantShape("class token", "class embedding", cls, 1, 1, w)
+	} else {
+		WantShape("class token", "class embedding", cls, w)
+	}
 	return Apply(Op{
 		Name:  "class token",
 		Shape: tensor.Shape{b, 1 + p, w}, // (B, 1+P, W)

@@ -18,6 +18,9 @@ func PatchEmbedOf(in ...*G.Node) *G.Node { return patchEmbed(nil, in...) }
 
 func LayerNormOf(x, gamma, beta *G.Node, eps float64) *G.Node { return layerNorm(x, gamma, beta, eps) }
 
+// LayerScaleOf is the layer's op on any nodes.
+func LayerScaleOf(x, gamma *G.Node) *G.Node { return layerScale(x, gamma) }
+
 // LowRankOf is the update of LoRA on any nodes.
 func LowRankOf(x, a, b *G.Node, scale float32) *G.Node { return lowRank(x, a, b, scale) }
 

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"gonum.org/v1/gonum/graph"
 	G "gorgonia.org/gorgonia"
@@ -90,6 +91,9 @@ func pullbacks(n *G.Node, in G.Nodes, grad *G.Node, needed map[*G.Node]bool) (G.
 		op, ok := n.Op().(G.SDOp)
 		if !ok {
 			return nil, fmt.Errorf("op %v is not differentiable", n.Op())
+		}
+		if !slices.Contains(op.DiffWRT(len(in)), true) {
+			return make(G.Nodes, len(in)), nil // of the number of elements, say, in gorgonia's Mean
 		}
 		return op.SymDiff(in, n, grad)
 	}

@@ -34,11 +34,19 @@ func (l *Linear) Params() []*Param {
 
 // Forward maps (…, in) to (…, out).
 func (l *Linear) Forward(x *G.Node) *G.Node {
-	g := x.Graph()
-	in := []*G.Node{x, l.Weight.Node(g)}
-	if l.Bias != nil {
-		in = append(in, l.Bias.Node(g))
+	if l.Bias == nil {
+		return l.forward(x, l.Weight.Node(x.Graph()))
 	}
+	return l.ForwardWith(x, l.Bias.Node(x.Graph()))
+}
+
+// ForwardWith is [Linear.Forward] with another bias, (out).
+func (l *Linear) ForwardWith(x, bias *G.Node) *G.Node {
+	return l.forward(x, l.Weight.Node(x.Graph()), bias)
+}
+
+func (l *Linear) forward(x *G.Node, weights ...*G.Node) *G.Node {
+	in := append([]*G.Node{x}, weights...)
 	y := project("linear", kernel.NT, l.Weight, in...)
 	if a := l.Weight.adapter; a != nil {
 		y = Add(y, a.forward(x))

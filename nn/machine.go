@@ -43,6 +43,9 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 			}
 		}
 	}
+	if err := guardForeign(g); err != nil {
+		return nil, err
+	}
 	return &Machine{vm: G.NewTapeMachine(g), arena: a}, nil
 }
 

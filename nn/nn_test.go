@@ -106,6 +106,11 @@ func layers() []layer {
 				}
 				return y
 			}},
+		{"class token of three dimensions", [][]int{{1, 1, w}, {b, l, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Prepend(x[0], x[1]) },
+			func(x [][]float64) []float64 {
+				return slices.Concat(x[0], x[1][:l*w], x[0], x[1][l*w:])
+			}},
 		{"patch embedding", [][]int{{b, 3, 9, 7}, {5, 3, 3, 3}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.PatchEmbedOf(x[0], x[1]) },
 			func(x [][]float64) []float64 { return refPatchEmbed(x[0], x[1], b, 3, 9, 7, 3, 5) }},
@@ -191,7 +196,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range slices.Concat(layers(), convLayers()) {
+	for _, l := range slices.Concat(layers(), convLayers(), variantLayers()) {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()
@@ -348,11 +353,24 @@ func TestShapeErrors(t *testing.T) {
 		{"linear: input (2, 3) ends in 3, weight (4, 5) takes 5", func() { nn.LinearOf(m("a", 2, 3), m("w", 4, 5), nil) }},
 		{"attention: qkv (1, 2, 9) does not split into q, k and v of 2 heads", func() { nn.Attention(m("q", 1, 2, 9), 2, nn.NoMask, nil) }},
 		{"attention: a padding mask without last tokens", func() { nn.Attention(m("q6", 1, 2, 6), 2, nn.Padding, nil) }},
+		{"attention: bias has shape (2, 3, 3), want (2, 2, 2)", func() { nn.BiasedAttention(m("qb", 1, 2, 12), m("bias", 2, 3, 3), 2) }},
+		{"relative positions: table has shape (8, 2), want (9, any)", func() { nn.RelativePositions(m("rp", 8, 2), [2]int{2, 2}, 0) }},
 		{"add: shapes (2, 3) and (3, 2) differ", func() { nn.Add(m("c", 2, 3), m("d", 3, 2)) }},
 		{"mean: no tokens from -1 of 2 on", func() { nn.Mean(m("t", 1, 2, 3), -1) }},
 		{"positional embedding: 4 tokens, but 3 positions", func() { nn.AddPositions(m("e", 1, 4, 2), m("f", 3, 2)) }},
 		{"keep: the first 5 and 1 others of 4 tokens", func() { nn.Keep(m("k", 1, 4, 2), m("at", 1, 1), 5) }},
 		{"keep: positions has shape (2, 1), want (1, any)", func() { nn.Keep(m("k2", 1, 4, 2), m("at2", 2, 1), 1) }},
+		{"rotary embedding: qkv (1, 4, 9) does not split into q, k and v of heads of 4, a multiple of 4", func() {
+			nn.NewRotaryEmbedding(nn.RotaryGrid{Grid: [2]int{2, 2}, Head: 4}).Forward(m("r", 1, 4, 9), nil)
+		}},
+		{"rotary embedding: 4 tokens, want 1 and 4 patches", func() {
+			nn.NewRotaryEmbedding(nn.RotaryGrid{Grid: [2]int{2, 2}, Head: 4, Prefix: 1}).Forward(m("r2", 1, 4, 12), nil)
+		}},
+		{"q and v bias: v bias has shape (3), want (2)", func() { nn.QVBias(m("b2", 2), m("b3", 3)) }},
+		{"join columns: shapes (2, 3) and (3, 3) differ in more than their columns", func() { nn.JoinColumns(m("j", 2, 3), m("j2", 3, 3)) }},
+		{"layer scale: gamma has shape (3), want (2)", func() { nn.LayerScaleOf(m("ls", 2, 2), m("ls2", 3)) }},
+		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
+		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},
 		{"token: position 4 of 4", func() { nn.Token(m("h", 1, 4, 2), 4) }},
 	} {
 		var err error

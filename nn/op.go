@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"runtime/debug"
 
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Op describes a fused operation with one float32 output: what it computes and
@@ -116,11 +119,7 @@ func (o *opNode) Hashcode() uint32 {
 // Do runs the forward function. A panic becomes an error that names the layer:
 // gorgonia runs ops on a goroutine of its own, where it would end the process.
 func (o *opNode) Do(in ...G.Value) (out G.Value, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("nn: %s of shape %v: %v", o.Name, o.Shape, r)
-		}
-	}()
+	defer o.catch(&err, o.Name)
 	y := o.output()
 	o.Forward(y, in)
 	o.loan.settle()
@@ -128,6 +127,18 @@ func (o *opNode) Do(in ...G.Value) (out G.Value, err error) {
 		return G.NewF32(y[0]), nil
 	}
 	return o.out.tensor(y, o.Shape), nil
+}
+
+// catch, deferred, makes a panic into an error: of what a layer complains about the
+// message, of all else the stack, too.
+func (o *opNode) catch(err *error, what string) {
+	switch r := recover().(type) {
+	case nil:
+	case *Error:
+		*err = fmt.Errorf("nn: %s of shape %v: %w", what, o.Shape, r)
+	default:
+		*err = fmt.Errorf("nn: %s of shape %v: %w", what, o.Shape, &guard.Panic{Value: r, Stack: debug.Stack()})
+	}
 }
 
 func (o *opNode) output() []float32 {
@@ -186,11 +197,7 @@ func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node) *G.Node {
 
 // DoDiff serves gorgonia's LispMachine, which adds up the gradients of a node.
 func (o *opNode) DoDiff(_ G.ExecutionContext, inputs G.Nodes, output *G.Node) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("nn: gradient of %s: %v", o.Name, r)
-		}
-	}()
+	defer o.catch(&err, "gradient of "+o.Name)
 	values := make(Inputs, len(inputs))
 	for i, n := range inputs {
 		values[i] = n.Value()
@@ -220,6 +227,10 @@ func (o *opNode) DoDiff(_ G.ExecutionContext, inputs G.Nodes, output *G.Node) (e
 	}
 	return nil
 }
+
+// Floats returns the elements of a node's value in row-major order, often the
+// value's own memory. The value must be there, and be of float32.
+func Floats(n *G.Node) []float32 { return float32s(n.Value()) }
 
 // float32s returns the elements of v in row-major order: its own memory where
 // that is contiguous, else a copy.

@@ -123,13 +123,10 @@ func (p *Param) Node(g *G.ExprGraph) *G.Node {
 	if len(shape) == 0 {
 		shape = tensor.Shape{1}
 	}
-	// Leaves of one name and type merge in gorgonia: the parameter's address keeps apart
-	// those of two models in one graph, and the graph's makes the hash another when it
-	// is built again.
-	return G.NewTensor(g, tensor.Float32, len(shape),
-		G.WithName(fmt.Sprintf("%s@%p.%p", p.Name, p, g)),
-		G.WithShape(shape...),
-		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.Data))))
+	// Leaves of one name and type merge in gorgonia: the address keeps apart the
+	// parameters of two models in one graph.
+	name := fmt.Sprintf("%s@%p", p.Name, p)
+	return leaf(g, name, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.Data)))
 }
 
 // Decayed reports whether weight decay applies to p: tensors of two or more

@@ -46,3 +46,47 @@ func Columns(x *G.Node, from, n int) *G.Node {
 		}).Reads()},
 	}, x)
 }
+
+// JoinColumns puts the columns of its inputs side by side: (…, C₁), (…, C₂), … →
+// (…, C₁+C₂+…).
+func JoinColumns(xs ...*G.Node) *G.Node {
+	if len(xs) == 0 || len(xs[0].Shape()) < 1 {
+		Fail("join columns", "nothing to join")
+	}
+	cols := 0
+	for _, x := range xs {
+		s := x.Shape()
+		if len(s) != len(xs[0].Shape()) || !withLast(s, 1).Eq(withLast(xs[0].Shape(), 1)) {
+			Fail("join columns", "shapes %v and %v differ in more than their columns", xs[0].Shape(), s)
+		}
+		cols += s[len(s)-1]
+	}
+	rows, _ := rowsOf(xs[0].Shape())
+	var back []Pullback
+	from := 0
+	for _, x := range xs {
+		at, n := from, x.Shape()[len(x.Shape())-1]
+		from += n
+		back = append(back, Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			for i := range rows {
+				copy(dx[i*n:][:n], dy[i*cols+at:])
+			}
+		}).Reads())
+	}
+	return Apply(Op{
+		Name:  "join columns",
+		Shape: withLast(xs[0].Shape(), cols),
+		Forward: func(y []float32, x Inputs) {
+			at := 0
+			for j := range xs {
+				in := x.F32(j)
+				n := len(in) / rows
+				for i := range rows {
+					copy(y[i*cols+at:][:n], in[i*n:])
+				}
+				at += n
+			}
+		},
+		Backward: back,
+	}, xs...)
+}

@@ -52,14 +52,18 @@ func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) error {
 	if err != nil {
 		return err
 	}
-	return c.save(t, state{Next: next, Identity: t.identity()})
+	id, err := identify(t)
+	if err != nil {
+		return err
+	}
+	return c.save(t, state{Next: next, Identity: id})
 }
 
 func (c Checkpoints) save(t *Trainer, s state) error {
 	if err := os.MkdirAll(c.Dir, 0o777); err != nil {
 		return fmt.Errorf("train: checkpoints: %w", err)
 	}
-	if err := t.save(c.path(t.step), s); err != nil {
+	if err := s.write(c.path(t.step), t); err != nil {
 		return fmt.Errorf("train: checkpoint of step %d: %w", t.step, err)
 	}
 	if err := c.rotate(t.step); err != nil {
@@ -83,7 +87,11 @@ func (c Checkpoints) Resume(t *Trainer) (Resumed, error) {
 	if err != nil {
 		return Resumed{}, err
 	}
-	r, _, err := c.resume(t, t.identity())
+	id, err := identify(t)
+	if err != nil {
+		return Resumed{}, err
+	}
+	r, _, err := c.resume(t, id)
 	return r, err
 }
 
@@ -93,7 +101,7 @@ func (c Checkpoints) resume(t *Trainer, id identity) (r Resumed, s state, err er
 		return r, s, fmt.Errorf("train: checkpoints: %w", err)
 	}
 	for _, step := range steps {
-		s, err := t.restore(c.path(step), id)
+		s, err := restore(c.path(step), t, id)
 		switch {
 		case err == nil:
 			r.Path, r.Next = c.path(step), s.Next

@@ -98,7 +98,7 @@ func TestOtherRunIsRefused(t *testing.T) {
 		"step-00000003.safetensors is of another run:",
 		"train.EMA: the checkpoint has 0.9, this run 0.8\n",
 		"train.Beta2: the checkpoint has 0.98, this run 0.95\n",
-		"train.Freeze: the checkpoint has [], this run [logit_scale]\n",
+		"train.Freeze: the checkpoint has not set, this run [logit_scale]\n",
 		"train.LR at step 00000003: the checkpoint has 0.0019",
 		"data.Seed: the checkpoint has 5, this run 6\n",
 		"data.Size: the checkpoint has 8, this run 4\n",

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/enum"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -33,13 +35,13 @@ type Config struct {
 	LockImage, LockText bool
 	Freeze              []string
 
-	// Loss is "infonce" or "sigmoid"; "" means sigmoid for a model with a logit
-	// bias and infonce otherwise.
-	Loss string
-	// Groups says which pairs of a batch are right answers for each other: those
-	// of one "caption" (the meaning of ""), of one "label" or caption, or "none"
-	// but a pair's own.
-	Groups string
+	// Loss is the objective: nil means [loss.Sigmoid] for a model with a logit bias
+	// and [loss.InfoNCE] otherwise. One of one's own is a value with the methods of
+	// [loss.Loss].
+	Loss loss.Loss
+	// Groups says which pairs of a batch are right answers for each other; zero
+	// means those of one caption.
+	Groups Groups
 	// LabelSmoothing, from 0 to below 1, is the part of the targets' certainty that
 	// is spread over all answers; see [loss.Targets].
 	LabelSmoothing float64
@@ -68,6 +70,9 @@ type Config struct {
 	// forward pass is computed twice. Zero means all at once.
 	MicroBatch int
 
+	// Unsaved trains a model that cannot be saved; else [New] refuses it.
+	Unsaved bool
+
 	// EMA is the decay of an exponential moving average of the weights, such as
 	// 0.999, kept beside them for [Trainer.Averaged]; it starts lower, as
 	// (1+n)/(10+n) after n steps. Zero means none.
@@ -77,26 +82,27 @@ type Config struct {
 func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	c.Beta1, c.Beta2, c.Eps = cmp.Or(c.Beta1, 0.9), cmp.Or(c.Beta2, 0.98), cmp.Or(c.Eps, 1e-6)
 	c.MaxLogitScale, c.LayerDecay = cmp.Or(c.MaxLogitScale, 100), cmp.Or(c.LayerDecay, 1)
-	c.Groups = cmp.Or(c.Groups, "caption")
-	if c.Loss == "" {
-		c.Loss = "infonce"
+	if c.Loss == nil {
+		c.Loss = loss.InfoNCE{}
 		if m.LogitBias() != nil {
-			c.Loss = "sigmoid"
+			c.Loss = loss.Sigmoid{}
 		}
 	}
 	if c.Teacher != nil {
 		c.Distill = cmp.Or(c.Distill, 0.5)
 	}
 	_, dropsPatches := m.Vision().(vision.PatchDropper)
+	_, needsBias := c.Loss.(loss.Sigmoid)
+	badGroups := enum.Valid(c.Groups, groupNames())
 	switch {
 	case c.LR == nil:
 		return c, errors.New("train: LR is missing")
-	case c.Loss != "infonce" && c.Loss != "sigmoid":
-		return c, fmt.Errorf("train: Loss is %q, want infonce or sigmoid", c.Loss)
-	case c.Loss == "sigmoid" && m.LogitBias() == nil:
+	case m.Vision() == nil || m.Text() == nil:
+		return c, errors.New("train: the model has one tower, and a contrast needs two")
+	case needsBias && m.LogitBias() == nil:
 		return c, errors.New("train: Loss is sigmoid, but the model has no logit bias")
-	case c.Groups != "caption" && c.Groups != "label" && c.Groups != "none":
-		return c, fmt.Errorf("train: Groups is %q, want caption, label or none", c.Groups)
+	case badGroups != nil:
+		return c, fmt.Errorf("train: Groups %w", badGroups)
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case !(c.Eps > 0):

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
@@ -18,4 +19,12 @@ func depth(m *encoder.Model, name string) int {
 		return l.Depth(name)
 	}
 	return 0
+}
+
+// slowed gives the weights their part of the learning rate: 1 at the features, and less
+// by the factor decay for every layer below.
+func (ws weights) slowed(m *encoder.Model, decay float64) {
+	for _, w := range ws {
+		w.rate = math.Pow(decay, float64(depth(m, w.param.Name)))
+	}
 }

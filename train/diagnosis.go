@@ -57,7 +57,7 @@ func (d *Diagnosis) Look(s Stats) []string {
 
 func (d *Diagnosis) chance(s Stats) string {
 	loss, chance := d.mean(func(s Stats) float64 { return s.Loss }), d.mean(func(s Stats) float64 { return s.Chance })
-	if d.warm < d.Window || !(loss > 0.98*chance) {
+	if d.warm < d.Window || !(loss > 0.98*chance) || chance == 0 { // nobody knows it
 		return ""
 	}
 	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, where a model that knows nothing has %.3f; "+

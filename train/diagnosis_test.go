@@ -57,7 +57,7 @@ func TestDiagnosis(t *testing.T) {
 		},
 		{
 			name: "repeated captions", want: "20 of the last 160 pairs have the picture or the caption of another",
-			change: func(c *train.Config) { c.Groups = "none" },
+			change: func(c *train.Config) { c.Groups = train.GroupNone },
 			batch:  func(_ int, b batch) { b[1].Caption = b[0].Caption },
 		},
 		{

@@ -10,6 +10,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/loss"
+	"github.com/goclip/goclip/nn"
 )
 
 // Teacher is what a model makes of a batch's pairs: embeddings of a size of its
@@ -37,14 +38,14 @@ func teach(m *encoder.Model, pairs []dataset.Pair) (*Teacher, error) {
 	return &Teacher{images.Data, texts.Data, math.Exp(float64(m.LogitScale().Data[0]))}, nil
 }
 
-func (t *Trainer) checkTeacher(b *Batch) error {
+func (b *Batch) checkTeacher(share float64) error {
 	e := b.Teacher
 	switch {
-	case e == nil && t.cfg.Distill > 0:
-		return fmt.Errorf("train: Distill is %g, but the batch has no Teacher", t.cfg.Distill)
+	case e == nil && share > 0:
+		return fmt.Errorf("train: Distill is %g, but the batch has no Teacher", share)
 	case e == nil:
 		return nil
-	case t.cfg.Distill == 0:
+	case share == 0:
 		return errors.New("train: the batch has a Teacher, but Distill is 0")
 	case len(e.Images) == 0 || len(e.Images)%b.N != 0 || len(e.Images) != len(e.Texts):
 		return fmt.Errorf("train: the Teacher has %d numbers for images and %d for texts, want as many, for %d pairs", len(e.Images), len(e.Texts), b.N)
@@ -62,27 +63,22 @@ func (b *Batch) teacherDim() int {
 	return len(b.Teacher.Images) / b.N
 }
 
-// distill adds the teacher to a loss.
-func (t *Trainer) distill(p *pass, f loss.Func) loss.Func {
+// taught mixes a loss with the teacher's, where batches bring one.
+func (p *pass) taught(f loss.Loss) loss.Loss {
 	if p.teacherDim == 0 {
 		return f
 	}
-	for i := range p.teacher {
-		p.teacher[i] = make([]float32, p.batch*p.teacherDim)
-	}
-	p.teacherScale = make([]float32, 1)
-	return loss.Mix(t.cfg.Distill, f, loss.Teacher{
-		Image: leaf(p.graph, "teacher's image", p.teacher[image], p.batch, p.teacherDim),
-		Text:  leaf(p.graph, "teacher's text", p.teacher[text], p.batch, p.teacherDim),
-		Scale: leaf(p.graph, "teacher's scale", p.teacherScale, 1),
-	}.Distill)
-}
-
-// loadTeacher fills the teacher's inputs, where the pass has them.
-func (p *pass) loadTeacher(e *Teacher) {
-	if p.teacherScale != nil {
-		copy(p.teacher[image], e.Images)
-		copy(p.teacher[text], e.Texts)
-		p.teacherScale[0] = float32(e.Scale)
-	}
+	n := p.batch * p.teacherDim
+	images, texts, scale := make([]float32, n), make([]float32, n), make([]float32, 1)
+	p.feed(func(b *Batch, _, _ int) error {
+		copy(images, b.Teacher.Images)
+		copy(texts, b.Teacher.Texts)
+		scale[0] = float32(b.Teacher.Scale)
+		return nil
+	})
+	return loss.Mix(p.objective.distill, f, loss.Teacher{
+		Image: nn.Leaf(p.graph, "teacher's image", images, p.batch, p.teacherDim),
+		Text:  nn.Leaf(p.graph, "teacher's text", texts, p.batch, p.teacherDim),
+		Scale: nn.Leaf(p.graph, "teacher's scale", scale, 1),
+	})
 }

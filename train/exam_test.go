@@ -72,13 +72,3 @@ func TestFailedTest(t *testing.T) {
 		t.Errorf("no checkpoint of the two steps: %v, but %v", err, names(t, dir))
 	}
 }
-
-// TestProgressTellsOfTests in a line of their own.
-func TestProgressTellsOfTests(t *testing.T) {
-	var out strings.Builder
-	p := train.NewProgress(&out, 100, false)
-	check(t, p.Observe(train.Event{Stats: train.Stats{Step: 4}, Test: map[string]float64{"top5": 0.91, "top1": 0.5}}))
-	if want := "step 5: top1 0.5  top5 0.91\n"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
-}

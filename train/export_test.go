@@ -3,7 +3,14 @@ package train
 // Ops counts the operations of the compiled passes by their names.
 func (t *Trainer) Ops() map[string]int {
 	ops := make(map[string]int)
-	for _, p := range t.passes {
+	var passes map[shape]*pass
+	switch s := t.strategy.(type) {
+	case whole:
+		passes = s.passes
+	case cached:
+		passes = s.passes
+	}
+	for _, p := range passes {
 		for _, n := range p.graph.AllNodes() {
 			if n.Op() != nil {
 				ops[n.Op().String()]++

@@ -73,7 +73,9 @@ func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
 	if f.run.Checkpoints, err = f.run.Checkpoints.ready(); err != nil {
 		return err
 	}
-	f.id = f.t.identity()
+	if f.id, err = identify(f.t); err != nil {
+		return err
+	}
 	if err := f.id.addData(ctx, src, f.run.Batches); err != nil {
 		return err
 	}

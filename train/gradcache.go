@@ -1,63 +1,56 @@
 package train
 
-import "context"
+import (
+	"context"
 
-// backpropagate computes the loss of a batch and gives each weight its gradient.
-// The embeddings, (B, D) of each tower, are valid until the next pass.
-func (t *Trainer) backpropagate(ctx context.Context, b *Batch) (loss float64, embeddings [2][]float32, err error) {
-	if t.cfg.MicroBatch > 0 && t.cfg.MicroBatch < b.N {
-		return t.backpropagateCached(ctx, b)
-	}
-	p, err := t.load(shape{whole, b.N, t.length(b), b.teacherDim()}, b, 0)
-	if err != nil {
-		return 0, embeddings, err
-	}
-	if err := t.run(p); err != nil {
-		return 0, embeddings, err
-	}
-	for i, w := range t.weights {
-		w.grad = p.grads[i].Value()
-	}
-	return p.loss(), [2][]float32{floats(p.embeddings[image]), floats(p.embeddings[text])}, nil
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/nn"
+)
+
+// cached takes a few pairs at a time through the towers (Gao et al., 2021, "Scaling
+// Deep Contrastive Learning Batch Size under Memory Limited Setup", known as
+// GradCache): once to embed them, keeping nothing else; and when the loss of all
+// embeddings and its gradients by them are known, once more for these to flow
+// back. The loss sees the towers through the embeddings only, so the sum over the
+// micro-batches is the gradient of the batch.
+type cached struct {
+	whole // for batches that are no larger than a micro-batch
+	micro int
 }
 
-// backpropagateCached takes a few pairs at a time through the towers (Gao et al.,
-// 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited
-// Setup", known as GradCache): once to embed them, keeping nothing else; and
-// when the loss of all embeddings and its gradients by them are known, once more
-// for these to flow back. The loss sees the towers through the embeddings only,
-// so the sum over the micro-batches is the gradient of the batch.
-func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float64, embeddings [2][]float32, err error) {
-	dim := t.model.Config().Vision.Dims().EmbedDim
-	c, err := t.load(shape{kind: contrast, batch: b.N, teacherDim: b.teacherDim()}, b, 0)
-	if err != nil {
-		return 0, embeddings, err
+func (c cached) backpropagate(ctx context.Context, b *Batch, step int) (outcome, error) {
+	if b.N <= c.micro {
+		return c.whole.backpropagate(ctx, b, step)
 	}
-	err = t.microBatches(ctx, b, embed, func(*pass, int) {}, func(p *pass, from int) {
+	contrast, err := c.contrast(b)
+	if err != nil {
+		return outcome{}, err
+	}
+	dim := embedDim(c.model)
+	err = c.microBatches(ctx, b, step, "embed", c.embed, func(*pass, int) {}, func(p *pass, from int) {
 		for tower, e := range p.embeddings {
-			copy(c.given[tower][from*dim:], floats(e))
+			copy(contrast.given[tower][from*dim:], nn.Floats(e))
 		}
 	})
 	if err != nil {
-		return 0, embeddings, err
+		return outcome{}, err
 	}
-	if err := t.run(c); err != nil {
-		return 0, embeddings, err
+	if err := contrast.run(b, 0, step); err != nil {
+		return outcome{}, err
 	}
-	for i, w := range t.of(head) {
-		w.grad = c.grads[2+i].Value()
-	}
-	bodies := t.of(image, text)
+	c.weights.of(head).take(contrast.grads[2:])
+	bodies := c.weights.of(image, text)
 	if len(bodies) == 0 {
-		return c.loss(), c.given, nil
+		return contrast.outcome(), nil
 	}
-	return c.loss(), c.given, t.microBatches(ctx, b, pull, func(p *pass, from int) {
+	return contrast.outcome(), c.microBatches(ctx, b, step, "pull", c.pull, func(p *pass, from int) {
 		for tower, grad := range p.given {
-			copy(grad, floats(c.grads[tower])[from*dim:])
+			copy(grad, nn.Floats(contrast.grads[tower])[from*dim:])
 		}
 	}, func(p *pass, from int) {
 		for i, w := range bodies {
-			w.accumulate(floats(p.grads[i]), from == 0)
+			w.accumulate(nn.Floats(p.grads[i]), from == 0)
 		}
 	})
 }
@@ -65,21 +58,59 @@ func (t *Trainer) backpropagateCached(ctx context.Context, b *Batch) (loss float
 // microBatches runs the passes of a kind over the batch, a micro-batch at a
 // time: feed before each run, collect after it, with the number of its first
 // pair.
-func (t *Trainer) microBatches(ctx context.Context, b *Batch, k kind, feed, collect func(p *pass, from int)) error {
-	length := t.length(b)
-	for from := 0; from < b.N; from += t.cfg.MicroBatch {
+func (c cached) microBatches(ctx context.Context, b *Batch, step int, kind string, build func(*pass), feed, collect func(p *pass, from int)) error {
+	length, err := captionLength(c.model, b)
+	if err != nil {
+		return err
+	}
+	for from := 0; from < b.N; from += c.micro {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p, err := t.load(shape{kind: k, batch: min(t.cfg.MicroBatch, b.N-from), length: length}, b, from)
+		p, err := c.pass(shape{kind: kind, batch: min(c.micro, b.N-from), length: length}, build)
 		if err != nil {
 			return err
 		}
 		feed(p, from)
-		if err := t.run(p); err != nil {
+		if err := p.run(b, from, step); err != nil {
 			return err
 		}
 		collect(p, from)
 	}
 	return nil
+}
+
+// contrast is the loss of given embeddings, and its gradients by them.
+func (c cached) contrast(b *Batch) (*pass, error) {
+	return c.pass(shape{kind: "contrast", batch: b.N, teacherDim: b.teacherDim()}, func(p *pass) {
+		p.embeddings = [2]*G.Node{p.placeholder(image), p.placeholder(text)}
+		p.cost = p.loss()
+		p.grads = p.gradients(c.weights.of(head), p.embeddings[:]...)
+	})
+}
+
+// embed is the towers alone.
+func (c cached) embed(p *pass) {
+	p.embeddings = [2]*G.Node{p.imageTower(), p.textTower()}
+}
+
+// pull is the towers, and the gradients of their weights from given ones by the
+// embeddings.
+func (c cached) pull(p *pass) {
+	var y, dy G.Nodes
+	for tower, forward := range []func() *G.Node{image: p.imageTower, text: p.textTower} {
+		if len(c.weights.of(part(tower))) > 0 { // else it is locked, and not even computed
+			p.embeddings[tower] = forward()
+			y, dy = append(y, p.embeddings[tower]), append(dy, p.placeholder(part(tower)))
+		}
+	}
+	p.grads = must(nn.VJP(y, dy, c.weights.of(image, text).leaves(p.graph)...))
+}
+
+// placeholder adds an input of the shape of a tower's embeddings, (B, D), which
+// whoever runs the pass fills.
+func (p *pass) placeholder(tower part) *G.Node {
+	dim := embedDim(p.model)
+	p.given[tower] = make([]float32, p.batch*dim)
+	return nn.Leaf(p.graph, []string{"image", "text"}[tower], p.given[tower], p.batch, dim)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
 )
 
@@ -47,7 +48,7 @@ func TestMicroBatchesAreExact(t *testing.T) {
 		{"512 by 32", 512, 32, func(*train.Config) {}},
 		{"with a rest", 50, 16, func(*train.Config) {}},
 		{"one by one", 6, 1, func(*train.Config) {}},
-		{"sigmoid", 40, 8, func(c *train.Config) { c.Loss = "sigmoid" }},
+		{"sigmoid", 40, 8, func(c *train.Config) { c.Loss = loss.Sigmoid{} }},
 		{"locked image tower", 40, 8, func(c *train.Config) { c.LockImage = true }},
 		{"locked towers", 40, 8, func(c *train.Config) { c.LockImage, c.LockText = true, true }},
 		{"frozen temperature", 40, 8, func(c *train.Config) { c.Freeze = []string{"logit_scale"} }},
@@ -57,7 +58,7 @@ func TestMicroBatchesAreExact(t *testing.T) {
 				m := model(t, 1)
 				cfg := config(1)
 				c.set(&cfg)
-				if cfg.Loss == "sigmoid" {
+				if cfg.Loss != nil {
 					m = biased(t)
 				}
 				cfg.MicroBatch = micro

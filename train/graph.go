@@ -1,138 +1,141 @@
 package train
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 
-	"github.com/goclip/goclip/loss"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/nn"
 	captions "github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
 
-// kind is what a pass computes.
-type kind int
-
-const (
-	whole    kind = iota // towers, loss, and gradients of the weights
-	embed                // towers
-	contrast             // the loss of given embeddings, and its gradients by them
-	pull                 // towers, and gradients of the weights from given ones by the embeddings
-)
-
-func (t *Trainer) build(p *pass) error {
-	switch p.kind {
-	case whole:
-		return t.buildWhole(p)
-	case embed:
-		return t.towers(p, image, text)
-	case contrast:
-		return t.buildContrast(p)
-	}
-	return t.buildPull(p)
+// imageTower adds the image tower to the graph, from pixels to embeddings, (B, D).
+func (p *pass) imageTower() *G.Node {
+	size := p.model.Config().Vision.Dims().ImageSize
+	each := 3 * size[0] * size[1]
+	data := make([]float32, p.batch*each)
+	p.feed(func(b *Batch, from, _ int) error {
+		copy(data, b.Pixels[from*each:])
+		return nil
+	})
+	in := vision.Input{Pixels: nn.Leaf(p.graph, "pixels", data, p.batch, 3, size[0], size[1]), Keep: p.keep()}
+	return p.embedding("image tower", func() (*G.Node, error) { return p.model.Vision().Forward(in) })
 }
 
-func (t *Trainer) buildWhole(p *pass) error {
-	err := t.towers(p, image, text)
+// textTower adds the text tower to the graph, from token ids to embeddings, (B, D).
+func (p *pass) textTower() *G.Node {
+	cfg := p.model.Config().Text
+	context := cfg.Dims().ContextLength
+	tokens, pooled := make([]int32, p.batch*p.length), make([]int32, p.batch)
+	p.feed(func(b *Batch, from, _ int) error {
+		for i := range p.batch {
+			ids := b.Tokens[(from+i)*context:][:context]
+			row, err := readRow(cfg, ids)
+			if err != nil {
+				return err
+			}
+			pooled[i] = int32(row.Pooled)
+			copy(tokens[i*p.length:][:p.length], ids)
+		}
+		return nil
+	})
+	in := captions.Input{Tokens: nn.Leaf(p.graph, "tokens", tokens, p.batch, p.length), Pooled: nn.Leaf(p.graph, "pooled", pooled, p.batch)}
+	return p.embedding("text tower", func() (*G.Node, error) { return p.model.Text().Forward(in) })
+}
+
+// embedding normalises the features of a tower, which may be the caller's own.
+func (p *pass) embedding(tower string, forward func() (*G.Node, error)) *G.Node {
+	var features *G.Node
+	err := guard.Call(func() (err error) {
+		features, err = forward()
+		return err
+	})
+	if err == nil && features == nil {
+		err = errors.New("no features")
+	}
 	if err != nil {
-		return err
+		panic(failed{fmt.Errorf("%s: %w", tower, err)})
 	}
-	if err = t.objective(p); err != nil {
-		return err
-	}
-	p.grads, err = nn.Grad(p.cost, p.leaves(t.weights)...)
-	return err
+	nn.WantShape(tower, "features", features, p.batch, embedDim(p.model))
+	return nn.L2Normalize(features)
 }
 
-func (t *Trainer) buildContrast(p *pass) error {
-	p.embeddings = [2]*G.Node{t.given(p, image), t.given(p, text)}
-	err := t.objective(p)
-	if err != nil {
-		return err
+// gradients adds the gradients of the cost by some nodes and by weights. A loss of the
+// caller's own need not read the temperature or the bias, whose gradient is then nil.
+func (p *pass) gradients(by weights, before ...*G.Node) []*G.Node {
+	nodes := append(before, by.leaves(p.graph)...)
+	grads := make([]*G.Node, len(nodes))
+	var wrt []*G.Node
+	var at []int
+	for i, n := range nodes {
+		needless := i >= len(before) && by[i-len(before)].part == head
+		if !needless || reaches(p.cost, n) {
+			wrt, at = append(wrt, n), append(at, i)
+		}
 	}
-	p.grads, err = nn.Grad(p.cost, append(p.embeddings[:], p.leaves(t.of(head))...)...)
-	return err
+	for i, grad := range must(nn.Grad(p.cost, wrt...)) {
+		grads[at[i]] = grad
+	}
+	return grads
 }
 
-func (t *Trainer) buildPull(p *pass) error {
-	var y, dy G.Nodes
-	for _, tower := range []part{image, text} {
-		if len(t.of(tower)) == 0 {
-			continue // locked: not even computed
+// reaches tells whether a node is computed from another.
+func reaches(from, to *G.Node) bool {
+	seen, todo := map[*G.Node]bool{}, []*G.Node{from}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		if todo = todo[:len(todo)-1]; n == to {
+			return true
 		}
-		if err := t.towers(p, tower); err != nil {
-			return err
+		for below := n.Graph().From(n.ID()); !seen[n] && below.Next(); {
+			todo = append(todo, below.Node().(*G.Node))
 		}
-		y, dy = append(y, p.embeddings[tower]), append(dy, t.given(p, tower))
+		seen[n] = true
 	}
-	var err error
-	p.grads, err = nn.VJP(y, dy, p.leaves(t.of(image, text))...)
-	return err
+	return false
 }
 
-// towers adds towers to the graph, from their inputs to their embeddings, (B, D).
-func (t *Trainer) towers(p *pass, which ...part) error {
-	for _, tower := range which {
-		forward := t.imageTower
-		if tower == text {
-			forward = t.textTower
-		}
-		features, err := forward(p)
+// sizes are how many pixel values a picture has, and how many tokens a caption.
+func sizes(m *encoder.Model) (pixels, tokens int) {
+	size := m.Config().Vision.Dims().ImageSize
+	return 3 * size[0] * size[1], m.Config().Text.Dims().ContextLength
+}
+
+// embedDim is the size of the embeddings.
+func embedDim(m *encoder.Model) int { return m.Config().Vision.Dims().EmbedDim }
+
+// captionLength is how many tokens of the captions are computed, enough for the
+// longest.
+func captionLength(m *encoder.Model, b *Batch) (int, error) {
+	cfg := m.Config().Text
+	context, longest := cfg.Dims().ContextLength, 0
+	for ids := range slices.Chunk(b.Tokens, context) {
+		row, err := readRow(cfg, ids)
 		if err != nil {
-			return err
+			return 0, fmt.Errorf("train: %w", err)
 		}
-		p.embeddings[tower] = nn.L2Normalize(features)
+		longest = max(longest, row.Length)
 	}
-	return nil
+	// Only a few lengths, so that only a few passes are compiled.
+	return min(context, (longest+7)/8*8), nil
 }
 
-func (t *Trainer) imageTower(p *pass) (*G.Node, error) {
-	size := t.model.Config().Vision.Dims().ImageSize
-	p.pixels = make([]float32, p.batch*3*size[0]*size[1])
-	pixels := leaf(p.graph, "pixels", p.pixels, p.batch, 3, size[0], size[1])
-	if t.cfg.PatchDropout == 0 {
-		return t.model.Vision().Forward(vision.Input{Pixels: pixels})
+// readRow asks the text tower's configuration what it reads of a caption.
+func readRow(cfg captions.Config, ids []int32) (row captions.Row, err error) {
+	err = guard.Call(func() error {
+		row = cfg.Row(ids)
+		return nil
+	})
+	if err == nil && (row.Length < 1 || row.Length > len(ids)) {
+		err = fmt.Errorf("it reads %+v of %d tokens", row, len(ids))
 	}
-	n := t.keptPatches()
-	p.kept = make([]int32, p.batch*n)
-	return t.model.Vision().Forward(vision.Input{Pixels: pixels, Keep: leaf(p.graph, "kept", p.kept, p.batch, n)})
-}
-
-func (t *Trainer) textTower(p *pass) (*G.Node, error) {
-	p.tokens, p.pooled = make([]int32, p.batch*p.length), make([]int32, p.batch)
-	tokens := leaf(p.graph, "tokens", p.tokens, p.batch, p.length)
-	return t.model.Text().Forward(captions.Input{Tokens: tokens, Pooled: leaf(p.graph, "pooled", p.pooled, p.batch)})
-}
-
-// given adds an input of the shape of a tower's embeddings, (B, D).
-func (t *Trainer) given(p *pass, tower part) *G.Node {
-	dim := t.model.Config().Vision.Dims().EmbedDim
-	p.given[tower] = make([]float32, p.batch*dim)
-	return leaf(p.graph, []string{"image", "text"}[tower], p.given[tower], p.batch, dim)
-}
-
-// objective adds the loss of the embeddings.
-func (t *Trainer) objective(p *pass) error {
-	p.groups = make([]int32, p.batch)
-	groups := leaf(p.graph, "groups", p.groups, p.batch)
-	scale, err := loss.Scale(t.model.LogitScale().Node(p.graph))
 	if err != nil {
-		return err
+		err = fmt.Errorf("text tower: %w", err)
 	}
-	targets := loss.Targets{Groups: groups, Smoothing: t.cfg.LabelSmoothing}
-	var f loss.Func = targets.InfoNCE
-	var bias *G.Node
-	if t.cfg.Loss == "sigmoid" {
-		f, bias = targets.Sigmoid, t.model.LogitBias().Node(p.graph)
-	}
-	p.cost, err = t.distill(p, f)(p.embeddings[image], p.embeddings[text], scale, bias)
-	return err
-}
-
-// leaves are the weights' nodes in the graph.
-func (p *pass) leaves(weights []*weight) []*G.Node {
-	var nodes []*G.Node
-	for _, w := range weights {
-		nodes = append(nodes, w.param.Node(p.graph))
-	}
-	return nodes
+	return row, err
 }

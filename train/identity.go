@@ -16,18 +16,21 @@ import (
 
 // identity is what two runs must have in common for one to go on where the other
 // stopped, as names and printed values. It is also what a person is told when
-// they differ.
+// they differ. A setting that is zero is left out, so that one that is added later,
+// and whose zero means what was always meant, makes no run another.
 type identity map[string]string
 
-// identity describes the model, its tokenizer and the configuration. Functions
+// identify describes the model, its tokenizer and the configuration. Functions
 // cannot be compared: the schedule is described by some of its values, another
-// by its being set.
-func (t *Trainer) identity() identity {
-	id := identity{}
+// by its being set. A loss goes by its name.
+func identify(t *Trainer) (identity, error) {
+	id, cfg := identity{}, t.cfg
 	id.add("model", reflect.ValueOf(t.model.Config()))
-	id.add("train", reflect.ValueOf(t.cfg))
-	if t.cfg.Teacher != nil {
-		id["train.Teacher"] = t.cfg.Teacher.Fingerprint()
+	cfg.Loss = nil
+	id.add("train", reflect.ValueOf(cfg))
+	id["train.Loss"] = t.objective.name
+	if cfg.Teacher != nil {
+		id["train.Teacher"] = cfg.Teacher.Fingerprint()
 	}
 	if lora, ok := t.model.LoRA(); ok {
 		id.add("lora", reflect.ValueOf(lora))
@@ -36,14 +39,17 @@ func (t *Trainer) identity() identity {
 		id["weights of the model"] = checksum(t.model)
 	}
 	for step := 1; step < 1<<24; step *= 2 {
-		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(t.cfg.LR(step - 1))
+		id[fmt.Sprintf("%s%08d", schedule, step-1)] = fmt.Sprint(cfg.LR(step - 1))
 	}
 	if tok := t.model.Tokenizer(); tok != nil {
-		ids := make([]int32, t.model.Config().Text.Dims().ContextLength)
-		tok.Encode(ids, "a photo of the quick brown fox, 1234567890")
+		_, length := sizes(t.model)
+		ids := make([]int32, length)
+		if _, err := tokenize(t.model, ids, "a photo of the quick brown fox, 1234567890"); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
 	}
-	return id
+	return id, nil
 }
 
 func checksum(m *encoder.Model) string {
@@ -66,7 +72,9 @@ func (id identity) addData(ctx context.Context, src dataset.Source, o dataset.Ba
 	id["data.Shuffle"] = fmt.Sprint(o.Shuffle)
 	id["data.KeepLast"] = fmt.Sprint(o.KeepLast)
 	id["data.Seed"] = fmt.Sprint(o.Seed)
-	id["data.Augment"] = isSet(o.Augment != nil)
+	if o.Augment != nil {
+		id["data.Augment"] = isSet(true)
+	}
 	id["data.samples"] = fmt.Sprint(src.Len())
 	first, n, sum := "", 0, crc32.NewIEEE()
 	for sample, err := range src.Samples(ctx, dataset.Order{}) {
@@ -87,17 +95,19 @@ func (id identity) addData(ctx context.Context, src dataset.Source, o dataset.Ba
 
 // add describes a value; the fields of structs go by their names.
 func (id identity) add(name string, v reflect.Value) {
+	if !v.IsValid() || v.IsZero() {
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			id[name] = isSet(false)
-			return
-		}
 		id.add(name, v.Elem())
 	case reflect.Func:
-		id[name] = isSet(!v.IsNil())
+		id[name] = isSet(true)
 	case reflect.Struct:
 		id[name] = isSet(true)
+		if f, ok := v.Interface().(interface{ Family() string }); ok {
+			id[name] = f.Family()
+		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
 				id.add(name+"."+f.Name, v.Field(i))
@@ -108,6 +118,7 @@ func (id identity) add(name string, v reflect.Value) {
 	}
 }
 
+// isSet stands for a value that has no words.
 func isSet(is bool) string {
 	if is {
 		return "set"
@@ -115,19 +126,9 @@ func isSet(is bool) string {
 	return "not set"
 }
 
-// unsaid are settings that the first version printed as nothing where a default
-// had not been spelt out.
-var unsaid = map[string]string{"model.Preprocess.Resize": "shortest", "model.Preprocess.Interpolation": "bicubic"}
-
 // differences lists what is otherwise in this run than in a saved one; of the
 // schedule only the first step at which it is.
 func (id identity) differences(saved identity) []string {
-	saved = maps.Clone(saved)
-	for name, word := range unsaid {
-		if v, ok := saved[name]; ok && v == "" {
-			saved[name] = word
-		}
-	}
 	all := maps.Clone(saved)
 	maps.Copy(all, id)
 	var list []string
@@ -148,5 +149,5 @@ func (id identity) get(name string) string {
 	if v, ok := id[name]; ok {
 		return v
 	}
-	return "no such thing"
+	return isSet(false)
 }

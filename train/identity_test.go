@@ -5,16 +5,20 @@ import (
 	"testing"
 )
 
-// TestUnsaidSettings: a run of the first version, which printed a default as
-// nothing where nobody had spelt it out, is the same run.
-func TestUnsaidSettings(t *testing.T) {
-	run := identity{"model.Preprocess.Resize": "shortest", "model.Preprocess.Interpolation": "bilinear"}
-	saved := identity{"model.Preprocess.Resize": "", "model.Preprocess.Interpolation": ""}
-	want := []string{"model.Preprocess.Interpolation: the checkpoint has bicubic, this run bilinear"}
-	if got := run.differences(saved); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+// TestFirstIdentity: a run of the first version, which printed what is left out now, is
+// the same run, and another one is told by name.
+func TestFirstIdentity(t *testing.T) {
+	run := identity{
+		"model": "set", "model.Vision": "vit", "model.Vision.Width": "8", "model.Text": "transformer", "model.Text.Proj": "linear",
+		"model.Preprocess.Interpolation": "bilinear", "data.KeepLast": "false",
 	}
-	if saved["model.Preprocess.Resize"] != "" {
-		t.Error("the saved identity was changed")
+	saved := identity{
+		"model": "set", "model.Vision": "set", "model.Vision.Width": "8", "model.Vision.Stages": "[]", "model.Vision.PoolHeads": "0",
+		"model.Text": "set", "model.Text.ProjBias": "true", "model.LogitBias": "not set", "train.Groups": "caption",
+		"model.Preprocess.Resize": "shortest", "model.Preprocess.Interpolation": "", "data.KeepLast": "false", "data.Augment": "not set",
+	}
+	want := []string{"model.Preprocess.Interpolation: the checkpoint has not set, this run bilinear"}
+	if got := run.differences(identityOf1(saved)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

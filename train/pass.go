@@ -1,64 +1,104 @@
 package train
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/nn"
 )
 
-// shape is what a compiled pass depends on.
-type shape struct {
-	kind          kind
-	batch, length int // pairs, and tokens of a caption
-	teacherDim    int // size of the embeddings of a teacher; 0 without
+// strategy is a way to the gradients of a batch.
+type strategy interface {
+	// backpropagate computes the loss and gives each weight its gradient. Step is the
+	// number of the step, on which depends what it draws at random.
+	backpropagate(ctx context.Context, b *Batch, step int) (outcome, error)
 }
 
-// pass is one compiled graph with its outputs and the memory of its inputs, nil
-// for those that it does not read.
+// outcome is what is measured on the way, valid until the next step.
+type outcome struct {
+	loss       float64
+	embeddings [2][]float32 // (B, D) of each tower
+}
+
+// shape is what a compiled pass depends on.
+type shape struct {
+	kind          string // what it computes
+	batch, length int    // pairs, and tokens of a caption
+	teacherDim    int    // size of the embeddings of a teacher; 0 without
+}
+
+// graphs makes the passes of a model and keeps them compiled.
+type graphs struct {
+	model     *encoder.Model
+	weights   weights
+	objective objective
+	dropout   patchDropout
+	passes    map[shape]*pass
+}
+
+// pass is one compiled graph with its inputs and outputs.
 type pass struct {
+	*graphs
 	shape
 	graph   *G.ExprGraph
 	machine *nn.Machine
 
-	pixels []float32
-	kept   []int32 // patches
-	tokens []int32
-	pooled []int32
-	groups []int32
-	given  [2][]float32 // for each tower its embeddings, or gradients by them
-
-	teacher      [2][]float32 // embeddings
-	teacherScale []float32
+	feeds []func(b *Batch, from, step int) error // fill the inputs with the pairs of b from one on
+	given [2][]float32                           // inputs in place of the towers: see gradcache.go
 
 	embeddings [2]*G.Node // (B, D)
 	cost       *G.Node
-	grads      []*G.Node
+	grads      []*G.Node // nil where the cost does not depend on a weight
 }
 
-// pass returns the compiled pass of a shape. It is built again if two nodes of
-// its graph were taken for one another.
-func (t *Trainer) pass(s shape) (*pass, error) {
-	if p := t.passes[s]; p != nil {
+// pass returns the compiled pass of a shape, which build adds to an empty graph.
+func (g *graphs) pass(s shape, build func(*pass)) (*pass, error) {
+	if p := g.passes[s]; p != nil {
 		return p, nil
 	}
-	for {
-		p := &pass{shape: s, graph: G.NewGraph()}
-		if err := t.build(p); err != nil {
-			return nil, err
-		}
-		var err error
-		p.machine, err = nn.NewMachine(p.graph, p.outputs()...)
-		if errors.Is(err, nn.ErrCollision) {
-			continue
-		}
-		if err == nil {
-			t.passes[s] = p
-		}
-		return p, err
+	var p *pass
+	err := guard.Call(func() error { // a graph may have ops of the caller's own, and their gradients
+		machine, err := nn.Build(func(graph *G.ExprGraph) (keep []*G.Node, err error) {
+			defer failure(&err)
+			p = &pass{graphs: g, shape: s, graph: graph}
+			build(p)
+			return p.outputs(), nil
+		})
+		p.machine = machine
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	g.passes[s] = p
+	return p, nil
+}
+
+// failed carries an error out of the building of a graph, which so reads from top to
+// bottom.
+type failed struct{ error }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(failed{err})
+	}
+	return v
+}
+
+// failure, deferred, is where must and nn's layers end.
+func failure(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case failed:
+		*err = r.error
+	case *nn.Error:
+		*err = r
+	default:
+		panic(r)
 	}
 }
 
@@ -72,44 +112,22 @@ func (p *pass) outputs() []*G.Node {
 	return out
 }
 
-// load returns the pass of a shape with the pairs of b from the given one on.
-func (t *Trainer) load(s shape, b *Batch, from int) (*pass, error) {
-	p, err := t.pass(s)
-	if err != nil {
-		return nil, err
-	}
-	copy(p.pixels, b.Pixels[from*(len(b.Pixels)/b.N):])
-	for i := range len(p.kept) / t.keptPatches() {
-		drawPatches(p.kept[i*t.keptPatches():][:t.keptPatches()], t.patches(), t.cfg.Seed, t.step, from+i)
-	}
-	cfg := t.model.Config().Text
-	context := cfg.Dims().ContextLength
-	for i := range p.pooled {
-		ids := b.Tokens[(from+i)*context:][:context]
-		p.pooled[i] = int32(cfg.Row(ids).Pooled)
-		copy(p.tokens[i*p.length:][:p.length], ids)
-	}
-	for i := range p.groups {
-		p.groups[i] = int32(i)
-	}
-	copy(p.groups, b.Groups)
-	p.loadTeacher(b.Teacher)
-	return p, nil
-}
+// feed has f fill an input before every run.
+func (p *pass) feed(f func(b *Batch, from, step int) error) { p.feeds = append(p.feeds, f) }
 
-func (t *Trainer) run(p *pass) error {
+// run computes the pass of the pairs of b from the given one on.
+func (p *pass) run(b *Batch, from, step int) error {
+	for _, feed := range p.feeds {
+		if err := feed(b, from, step); err != nil {
+			return fmt.Errorf("train: step %d: %w", step, err)
+		}
+	}
 	if err := p.machine.Run(); err != nil {
-		return fmt.Errorf("train: step %d: %w", t.step, err)
+		return fmt.Errorf("train: step %d: %w", step, err)
 	}
 	return nil
 }
 
-func (p *pass) loss() float64 { return float64(p.cost.Value().Data().(float32)) }
-
-func floats(n *G.Node) []float32 { return n.Value().Data().([]float32) }
-
-// leaf makes an input whose memory the pass keeps writing to.
-func leaf[T float32 | int32](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {
-	d := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
-	return G.NewTensor(g, d.Dtype(), len(shape), G.WithName(name), G.WithShape(shape...), G.WithValue(d))
+func (p *pass) outcome() outcome {
+	return outcome{float64(nn.Floats(p.cost)[0]), [2][]float32{nn.Floats(p.embeddings[image]), nn.Floats(p.embeddings[text])}}
 }

@@ -5,19 +5,44 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/vision"
 )
 
-// keptPatches is how many patches of a picture remain, at least one.
-func (t *Trainer) keptPatches() int {
-	return max(1, int(float64(t.patches())*(1-t.cfg.PatchDropout)))
+// patchDropout says which patches of a picture a step sees.
+type patchDropout struct {
+	n, kept int // patches of a picture, and how many of them remain; 0 without dropout
+	seed    uint64
 }
 
-func (t *Trainer) patches() int {
-	if d, ok := t.model.Vision().(vision.PatchDropper); ok {
-		return d.Patches()
+// newPatchDropout keeps at least one patch.
+func newPatchDropout(m *encoder.Model, rate float64, seed uint64) patchDropout {
+	d, ok := m.Vision().(vision.PatchDropper)
+	if rate == 0 || !ok {
+		return patchDropout{}
 	}
-	return 0
+	n := d.Patches()
+	return patchDropout{n, max(1, int(float64(n)*(1-rate))), seed}
+}
+
+// keep adds the numbers of the patches that remain, (B, K); it is nil without
+// dropout.
+func (p *pass) keep() *G.Node {
+	d := p.dropout
+	if d.kept == 0 {
+		return nil
+	}
+	kept := make([]int32, p.batch*d.kept)
+	p.feed(func(_ *Batch, from, step int) error {
+		for i := range p.batch {
+			drawPatches(kept[i*d.kept:][:d.kept], d.n, d.seed, step, from+i)
+		}
+		return nil
+	})
+	return nn.Leaf(p.graph, "kept", kept, p.batch, d.kept)
 }
 
 // drawPatches fills kept with numbers below n, ascending, each set as likely as

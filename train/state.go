@@ -24,13 +24,14 @@ type state struct {
 }
 
 const (
-	stateVersion = 1
+	stateVersion = 2
+	firstVersion = 1
 	stateTensor  = "goclip.training" // a state as JSON, under a checksum like all tensors
 )
 
-// tensors are all numbers of a run under their names in a checkpoint. They share
+// tensorsOf are all numbers of a run under their names in a checkpoint. They share
 // the memory that the run uses.
-func (t *Trainer) tensors() []safetensors.Tensor {
+func tensorsOf(t *Trainer) []safetensors.Tensor {
 	var list []safetensors.Tensor
 	add := func(kind string, p *nn.Param, data []float32) {
 		list = append(list, safetensors.Tensor{Name: kind + "." + p.Name, Shape: p.Shape, Float32: data})
@@ -58,14 +59,14 @@ func (t *Trainer) tensors() []safetensors.Tensor {
 	return list
 }
 
-// save writes a checkpoint: the old file at path, or the new one, never less.
-func (t *Trainer) save(path string, s state) error {
+// write makes the trainer's checkpoint: the old file at path, or the new one, never less.
+func (s state) write(path string, t *Trainer) error {
 	s.Version, s.Step = stateVersion, t.step
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	tensors := append(t.tensors(), safetensors.Tensor{Name: stateTensor, DType: tensorfile.U8, Shape: []int{len(data)}, Raw: data})
+	tensors := append(tensorsOf(t), safetensors.Tensor{Name: stateTensor, DType: tensorfile.U8, Shape: []int{len(data)}, Raw: data})
 	sums, err := safetensors.Checksums(tensors)
 	if err != nil {
 		return err
@@ -76,9 +77,9 @@ func (t *Trainer) save(path string, s state) error {
 // errDamaged says that a file is not what was once written.
 var errDamaged = errors.New("train: the checkpoint is damaged")
 
-// restore reads a checkpoint of this very run. An error that is errDamaged, or
-// says that the run is another one, has changed nothing.
-func (t *Trainer) restore(path string, id identity) (state, error) {
+// restore reads a checkpoint of this very run into the trainer. An error that is
+// errDamaged, or says that the run is another one, has changed nothing.
+func restore(path string, t *Trainer, id identity) (state, error) {
 	f, err := safetensors.Open(path)
 	if err != nil && errors.As(err, new(*fs.PathError)) {
 		return state{}, fmt.Errorf("train: %w", err) // of the system, not of the file's content
@@ -98,13 +99,17 @@ func (t *Trainer) restore(path string, id identity) (state, error) {
 	if err != nil {
 		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	if s.Version != stateVersion {
-		return state{}, fmt.Errorf("train: %s has version %d, want %d", path, s.Version, stateVersion)
+	switch s.Version {
+	case stateVersion:
+	case firstVersion:
+		s.Identity = identityOf1(s.Identity)
+	default:
+		return state{}, fmt.Errorf("train: %s has version %d, want %d or %d: a later version of goclip wrote it, with which the run goes on", path, s.Version, firstVersion, stateVersion)
 	}
 	if diff := id.differences(s.Identity); diff != nil {
 		return state{}, fmt.Errorf("train: %s is of another run:%s", path, lines(diff))
 	}
-	tensors := t.tensors()
+	tensors := tensorsOf(t)
 	if err := match(f, tensors); err != nil {
 		return state{}, fmt.Errorf("%w: %s: %w", errDamaged, path, err)
 	}

@@ -1,16 +1,18 @@
 package train
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/internal/kernel"
 )
 
 // Stats is what one step measured.
 type Stats struct {
 	Step       int     `json:"step"`      // counted from 0
 	Loss       float64 `json:"loss"`      // before the update
-	Chance     float64 `json:"chance"`    // the loss of a model that knows nothing: ln B for InfoNCE
+	Chance     float64 `json:"chance"`    // the loss of a model that knows nothing: ln B for InfoNCE; 0 where nobody knows
 	GradNorm   float64 `json:"grad_norm"` // global, before clipping
 	LR         float64 `json:"lr"`
 	LogitScale float64 `json:"logit_scale"`       // exp(logit_scale) after the update
@@ -26,27 +28,34 @@ type Stats struct {
 	Repeated int `json:"repeated,omitempty"`
 }
 
-func (t *Trainer) chance(b int) float64 {
-	n, s := float64(b), t.cfg.LabelSmoothing
-	if t.cfg.Loss == "infonce" {
-		return math.Log(n) // a teacher's loss, too
+// measure is what a batch says of itself and what came of its pass.
+func measure(b *Batch, out outcome, grads [][]float32) Stats {
+	return Stats{
+		Pairs: b.N, Truncated: b.Truncated, Repeated: b.Repeated,
+		Loss: out.loss, GradNorm: globalNorm(grads),
+		ImageCosine: meanCosine(out.embeddings[image], b.N), TextCosine: meanCosine(out.embeddings[text], b.N),
 	}
-	// Sigmoid: every combination answered by the prior, the mean target.
-	p := (1-s)/n + s/2
-	prior := -n * (p*math.Log(p) + (1-p)*math.Log(1-p))
-	return (1-t.cfg.Distill)*prior + t.cfg.Distill*math.Log(n)
 }
 
-// clamp bounds the temperature as CLIP does, unless it is frozen. It returns the
-// factor, and whether it is at its limit.
-func (t *Trainer) clamp() (scale float64, limited bool) {
-	p := t.model.LogitScale()
-	if t.trains(p) {
-		limit := float32(math.Log(t.cfg.MaxLogitScale))
-		p.Data[0] = min(max(p.Data[0], 0), limit)
-		limited = p.Data[0] == 0 || p.Data[0] == limit
+// finite is an error that names the first tensor with a NaN or an infinity.
+func (s Stats) finite(ws weights, grads [][]float32) error {
+	if !math.IsNaN(s.Loss) && !math.IsInf(s.Loss, 0) && !math.IsNaN(s.GradNorm) && !math.IsInf(s.GradNorm, 0) {
+		return nil
 	}
-	return math.Exp(float64(p.Data[0])), limited
+	where := "the loss"
+	for i, g := range grads {
+		if !kernel.AllFinite(g) {
+			where += " and the gradient of " + ws[i].param.Name
+			break
+		}
+	}
+	for _, w := range ws {
+		if !kernel.AllFinite(w.param.Data) {
+			where = "the weights " + w.param.Name
+			break
+		}
+	}
+	return fmt.Errorf("train: step %d: loss %g, gradient norm %g: not finite in %s; the weights are those before the step", s.Step, s.Loss, s.GradNorm, where)
 }
 
 // meanCosine is the mean of the cosines of all pairs among n normalised rows,

@@ -16,6 +16,7 @@ import (
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
@@ -192,7 +193,7 @@ func TestEqualCaptions(t *testing.T) {
 	batch := pairs(t, 0, 4)
 	batch[1].Caption = batch[0].Caption
 	batch[3].Label = batch[2].Label
-	for groups, want := range map[string]string{"": "[0 0 2 3]", "label": "", "none": "[0 1 2 3]"} {
+	for groups, want := range map[train.Groups]string{train.GroupByCaption: "[0 0 2 3]", train.GroupByLabel: "", train.GroupNone: "[0 1 2 3]"} {
 		cfg := config(1)
 		cfg.Groups = groups
 		tr, err := train.New(model(t, 1), cfg)
@@ -200,9 +201,9 @@ func TestEqualCaptions(t *testing.T) {
 		b, err := tr.Prepare(batch)
 		check(t, err)
 		if got := fmt.Sprint(b.Groups); want != "" && got != want {
-			t.Errorf("Groups %q: got %s, want %s", groups, got, want)
+			t.Errorf("Groups %v: got %s, want %s", groups, got, want)
 		}
-		if groups == "label" && b.Groups[3] != b.Groups[2] {
+		if groups == train.GroupByLabel && b.Groups[3] != b.Groups[2] {
 			t.Errorf("pairs of one label are in groups %v", b.Groups)
 		}
 	}
@@ -227,13 +228,13 @@ func TestBadInput(t *testing.T) {
 	_, err = train.New(m, train.Config{})
 	fails("LR is missing", err)
 	cfg := config(1)
-	cfg.Loss = "sigmoid"
+	cfg.Loss = loss.Sigmoid{}
 	_, err = train.New(m, cfg)
 	fails("Loss is sigmoid, but the model has no logit bias", err)
 	cfg = config(1)
-	cfg.Groups = "colour"
+	cfg.Groups = 7
 	_, err = train.New(m, cfg)
-	fails(`Groups is "colour"`, err)
+	fails("Groups is 7, want caption, label or none", err)
 	long := pairs(t, 0, 2)
 	long[0].Caption = strings.Repeat("word ", 50)
 	s, err := tr.Step(context.Background(), long)

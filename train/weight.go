@@ -1,16 +1,12 @@
 package train
 
 import (
-	"errors"
-	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 )
@@ -32,7 +28,7 @@ type weight struct {
 	param *nn.Param
 	value *tensor.Dense
 	grad  G.Value
-	sum   *tensor.Dense // of the gradients of micro-batches
+	own   *tensor.Dense // memory for a gradient that no pass holds
 }
 
 func (w *weight) Value() G.Value         { return w.value }
@@ -51,65 +47,64 @@ func newWeight(p *nn.Param) *weight {
 
 // accumulate adds the gradient of a micro-batch; the first begins the sum.
 func (w *weight) accumulate(grad []float32, first bool) {
-	if w.sum == nil {
-		w.sum = dense(make([]float32, len(grad)), w.param.Shape)
+	if w.own == nil {
+		w.own = dense(make([]float32, w.param.Size()), w.param.Shape)
 	}
-	sum := w.sum.Float32s()
-	if w.grad = w.sum; first {
+	sum := w.own.Float32s()
+	if w.grad = w.own; first {
 		copy(sum, grad)
 	} else {
 		kernel.Add(sum, sum, grad)
 	}
 }
 
+// take makes the value of a node the gradient: zeros of none, where the loss does not
+// read the weight.
+func (w *weight) take(n *G.Node) {
+	if n == nil {
+		w.accumulate(make([]float32, w.param.Size()), true)
+		return
+	}
+	data := nn.Floats(n)
+	if d, ok := n.Value().(*tensor.Dense); ok && len(data) > 0 && &data[0] == &d.Float32s()[0] {
+		w.grad = d
+		return
+	}
+	w.accumulate(data, true) // of a stock op: a scalar, or a view in another order
+}
+
+// weights are all that is trained, in the model's order.
+type weights []*weight
+
+// take gives each weight its gradient.
+func (ws weights) take(grads []*G.Node) {
+	for i, w := range ws {
+		w.take(grads[i])
+	}
+}
+
+// leaves are the weights' nodes in a graph.
+func (ws weights) leaves(g *G.ExprGraph) []*G.Node {
+	var nodes []*G.Node
+	for _, w := range ws {
+		nodes = append(nodes, w.param.Node(g))
+	}
+	return nodes
+}
+
 // of lists the weights of the given parts, in their order.
-func (t *Trainer) of(parts ...part) []*weight {
-	return slices.DeleteFunc(slices.Clone(t.weights), func(w *weight) bool { return !slices.Contains(parts, w.part) })
+func (ws weights) of(parts ...part) weights {
+	return slices.DeleteFunc(slices.Clone(ws), func(w *weight) bool { return !slices.Contains(parts, w.part) })
 }
 
-// trained lists the parameters of m that a step updates.
-func (c *Config) trained(m *encoder.Model) ([]*weight, error) {
-	candidates := m.Adapters()
-	if len(candidates) == 0 {
-		candidates = m.Params()
-	}
-	var weights []*weight
-	for _, p := range candidates {
-		w := newWeight(p)
-		locked := c.LockImage && w.part == image || c.LockText && w.part == text || matches(c.Freeze, p.Name)
-		unused := p.Buffer || p == m.LogitBias() && c.Loss != "sigmoid"
-		if !locked && !unused {
-			weights = append(weights, w)
-		}
-	}
-	var names []string
-	for _, p := range append(m.Params(), m.Adapters()...) {
-		names = append(names, p.Name)
-	}
-	if len(weights) == 0 {
-		return nil, errors.New("train: every parameter is frozen")
-	}
-	return weights, errors.Join(checkPatterns("NoDecay", c.NoDecay, names), checkPatterns("Freeze", c.Freeze, names))
-}
-
-// checkPatterns refuses patterns that are malformed or match no name.
-func checkPatterns(field string, patterns, names []string) error {
-	for _, pattern := range patterns {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("train: %s: %q is a malformed pattern", field, pattern)
-		}
-		if !slices.ContainsFunc(names, func(name string) bool { return matches([]string{pattern}, name) }) {
-			return fmt.Errorf("train: %s: %q matches no parameter of the model", field, pattern)
+// find returns the weight of a parameter's name, or nil.
+func (ws weights) find(name string) *weight {
+	for _, w := range ws {
+		if w.param.Name == name {
+			return w
 		}
 	}
 	return nil
-}
-
-func matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		ok, _ := path.Match(pattern, name)
-		return ok
-	})
 }
 
 func dense(data []float32, shape []int) *tensor.Dense {

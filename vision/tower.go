@@ -8,6 +8,7 @@ package vision
 
 import (
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 
@@ -137,6 +138,13 @@ func checkTransformer(size [2]int, patch, width, layers, heads, dim int, ratio, 
 	}
 	if err := act.Valid(); err != nil {
 		return invalid("Activation", "%w", err)
+	}
+	return nil
+}
+
+func checkLayerScale(init float64) error {
+	if !(math.Abs(init) <= 1e6) {
+		return invalid("LayerScale", "is %g, want a number", init)
 	}
 	return nil
 }

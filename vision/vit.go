@@ -36,6 +36,10 @@ type ViT struct {
 	NormAfterPool bool
 	NoClassToken  bool // no class embedding is prepended
 	NoLnPre       bool // no LayerNorm before the first block
+
+	// LayerScale is the value that scales of what attention and MLP add begin with in
+	// training; zero means that there are none.
+	LayerScale float64
 }
 
 // Pool says how tokens become one feature.
@@ -117,13 +121,13 @@ func (c ViT) Validate() error {
 	case c.Pool != PoolMap && c.PoolHeads != 0:
 		return invalid("PoolHeads", "is %d, but Pool is %s", c.PoolHeads, c.Pool)
 	}
-	return nil
+	return checkLayerScale(c.LayerScale)
 }
 
 func (c ViT) blocks() nn.TransformerConfig {
 	return nn.TransformerConfig{
 		Width: c.Width, Layers: c.Layers, Heads: c.Heads, MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio),
-		Activation: c.Activation, NormEps: c.NormEps, Names: nn.CLIPNames(),
+		Activation: c.Activation, NormEps: c.NormEps, Names: nn.CLIPNames(), LayerScale: c.LayerScale,
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/goclip/goclip/internal/golden"
 )
 
 // TestStoppedTrainingGoesOn: a training without an end in sight is stopped
@@ -60,6 +62,32 @@ func TestStoppedTrainingGoesOn(t *testing.T) {
 		if code == 0 || !strings.Contains(errs, "Seed") {
 			t.Errorf("%v: another seed: exit code %d\n%s", how.signal, code, errs)
 		}
+	}
+}
+
+// TestRunOfTheFirstVersion: what the first version left half done goes on.
+func TestRunOfTheFirstVersion(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.CopyFS(dir, os.DirFS(golden.Shared(t, "compat"))))
+	events := filepath.Join(dir, "halfway", "events.jsonl")
+	check(t, os.Chmod(events, 0o666))
+	before, err := os.ReadFile(events)
+	check(t, err)
+	cmd := program(t, "train", "--data", "pics.csv", "--arch", "arch.json", "--out", "halfway", "--steps", "3000", "--batch-size", "36", "--lr", "2e-3")
+	cmd.Dir = dir
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	check(t, cmd.Start())
+	waitFor(t, events, bytes.Count(before, []byte("\n"))+2)
+	check(t, cmd.Process.Signal(syscall.SIGINT))
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != interrupted {
+		t.Errorf("exit code %d, want %d\n%s", code, interrupted, &said)
+	}
+	after, err := os.ReadFile(events)
+	check(t, err)
+	if next := string(after[len(before):]); !strings.HasPrefix(next, `{"step":23,`) {
+		t.Errorf("it went on with %.80s, want step 23", next)
 	}
 }
 

@@ -1,19 +1,19 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/goclip/goclip/dataset"
-	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/job"
+	"github.com/goclip/goclip/train/observe"
 )
 
 type trainCommand struct {
@@ -23,32 +23,32 @@ type trainCommand struct {
 	From string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
 	Arch string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
 
-	Epochs         int      `default:"10" help:"How often to go through the set."`
-	Steps          int      `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
-	BatchSize      int      `default:"128" help:"Pairs in a step. Contrast learns from large ones."`
-	MicroBatch     int      `placeholder:"N" help:"Pairs in memory at once, with the gradients of the whole batch."`
-	LR             float64  `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; fine-tuning wants 1e-5 or so."`
-	Warmup         int      `default:"-1" placeholder:"N" help:"Steps in which the rate rises. Default: a twentieth of all."`
-	Schedule       string   `enum:"cosine,linear,constant" default:"cosine" help:"How the rate falls afterwards: ${enum}."`
-	WeightDecay    float64  `default:"0.1" help:"Decoupled weight decay of matrices."`
-	ClipNorm       float64  `default:"1" help:"Limit of the gradient norm; 0 is none."`
-	Loss           string   `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: what the model was made for."`
-	Groups         string   `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
-	LabelSmoothing float64  `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
-	LayerDecay     float64  `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
-	PatchDropout   float64  `placeholder:"X" help:"Part of each picture's patches that a step leaves out."`
-	EMA            float64  `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
-	Lock           []string `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
-	Freeze         []string `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
-	LoRARank       int      `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
-	LoRAAlpha      float64  `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
-	LoRATargets    []string `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
-	Teacher        string   `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
-	Distill        float64  `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
-	Augment        []string `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
-	CropScale      float64  `default:"0.5" placeholder:"X" help:"Least part of a picture's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
-	Vocab          int      `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
-	Seed           uint64   `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
+	Epochs         int          `default:"10" help:"How often to go through the set."`
+	Steps          int          `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
+	BatchSize      int          `default:"128" help:"Pairs in a step. Contrast learns from large ones."`
+	MicroBatch     int          `placeholder:"N" help:"Pairs in memory at once, with the gradients of the whole batch."`
+	LR             float64      `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; fine-tuning wants 1e-5 or so."`
+	Warmup         int          `default:"-1" placeholder:"N" help:"Steps in which the rate rises. Default: a twentieth of all."`
+	Schedule       string       `enum:"cosine,linear,constant" default:"cosine" help:"How the rate falls afterwards: ${enum}."`
+	WeightDecay    float64      `default:"0.1" help:"Decoupled weight decay of matrices."`
+	ClipNorm       float64      `default:"1" help:"Limit of the gradient norm; 0 is none."`
+	Loss           string       `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: what the model was made for."`
+	Groups         train.Groups `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
+	LabelSmoothing float64      `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
+	LayerDecay     float64      `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
+	PatchDropout   float64      `placeholder:"X" help:"Part of each picture's patches that a step leaves out."`
+	EMA            float64      `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
+	Lock           []string     `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
+	Freeze         []string     `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
+	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
+	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
+	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
+	Teacher        string       `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
+	Distill        float64      `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
+	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
+	CropScale      float64      `default:"0.5" placeholder:"X" help:"Least part of a picture's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
+	Vocab          int          `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
+	Seed           uint64       `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
 
 	Test      string `placeholder:"SET" help:"Set to measure the model on as it learns: zero-shot accuracy where pictures have labels, or else recall. The results are in events.jsonl, too."`
 	TestEvery int    `placeholder:"N" help:"Steps between measurements. Default: one each epoch."`
@@ -97,11 +97,15 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	exam, err := c.exam(templates)
-	if err != nil {
-		return err
+	exam := job.Exam{Every: c.TestEvery}
+	if c.Test != "" {
+		test, err := c.openAs(c.Test, templates)
+		if err != nil {
+			return err
+		}
+		defer closing(&err, test.Close)
+		exam = job.Exam{Set: test, Classes: test.Classes(), Templates: templates, Every: c.TestEvery}
 	}
-	defer closing(&err, exam.close)
 	model, err := c.model(s, set)
 	if err != nil {
 		return err
@@ -114,19 +118,26 @@ func (c *trainCommand) Run(s *session) (err error) {
 		}
 		defer closing(&err, settings.Teacher.Close)
 	}
-	trainer, err := train.New(model, settings)
+	training, err := job.New(job.Job{
+		Out: c.Out, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
+		Batches: dataset.BatchOptions{
+			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Ledger: &dataset.Ledger{Limit: c.MaxBad},
+			Augment: job.Augment(c.Augment, model.Config().Vision.Dims().ImageSize, c.CropScale),
+		},
+		CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
+		Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
+	})
 	if err != nil {
 		return coded{err, misuse}
 	}
-	return c.fit(s, trainer, model, set, train.Run{
-		Steps: steps, Test: exam.of(model), TestEvery: c.testEvery(set.Len(), steps),
-		Batches: dataset.BatchOptions{
-			Size: c.BatchSize, Shuffle: true, Seed: c.Seed,
-			Augment: c.augment(model.Config().Vision.Dims().ImageSize), Ledger: &dataset.Ledger{Limit: c.MaxBad},
-		},
-		Checkpoints: train.Checkpoints{Dir: filepath.Join(c.Out, "checkpoints"), Every: c.CheckpointEvery, Keep: c.Keep},
-		Observers:   []train.Observer{train.NewProgress(s.progress, steps, s.terminal)},
-	})
+	result, err := training.Run(s)
+	if err != nil {
+		if s.Err() != nil {
+			s.say("interrupted after step %d; the same command goes on from there", training.Steps())
+		}
+		return err
+	}
+	return c.tell(s, result)
 }
 
 // check refuses, before anything is read, numbers that the packages cannot judge or
@@ -173,16 +184,16 @@ func (c *trainCommand) steps(samples int) (int, error) {
 	case samples < 0:
 		return 0, wrong("the set is a stream, whose size nobody knows: give --steps")
 	}
-	return c.Epochs * (samples / c.BatchSize), nil
+	return job.Steps(c.Epochs, samples, c.BatchSize), nil
 }
 
 func (c *trainCommand) settings(steps int) train.Config {
 	warmup := c.Warmup
 	if warmup < 0 {
-		warmup = steps / 20
+		warmup = job.Warmup(steps)
 	}
 	cfg := train.Config{
-		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.Loss, Groups: c.Groups,
+		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
 		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
 	}
@@ -199,45 +210,19 @@ func (c *trainCommand) settings(steps int) train.Config {
 	return cfg
 }
 
-// fit runs the training and saves what comes of it, an interrupted one too.
-func (c *trainCommand) fit(s *session, trainer *train.Trainer, model *encoder.Model, set dataset.Source, run train.Run) (err error) {
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
-		return err
-	}
-	log, err := train.OpenJSONLines(filepath.Join(c.Out, "events.jsonl"))
-	if err != nil {
-		return err
-	}
-	defer closing(&err, log.Close)
-	var last train.Event
-	run.Observers = append(run.Observers, log, train.ObserverFunc(func(e train.Event) error { last = e; return nil }))
-	if c.TensorBoard != "" {
-		board, err := train.OpenTensorBoard(c.TensorBoard)
-		if err != nil {
-			return err
+// loss is the one that was asked for, nil where none was.
+func (c *trainCommand) loss() loss.Loss {
+	for _, l := range []loss.Loss{loss.InfoNCE{}, loss.Sigmoid{}} {
+		if l.Name() == c.Loss {
+			return l
 		}
-		defer closing(&err, board.Close)
-		run.Observers = append(run.Observers, board)
 	}
-	fitErr := trainer.Fit(s, set, run)
-	ledger := run.Batches.Ledger
-	if err := writeFile(filepath.Join(c.Out, "left-out.jsonl"), ledger.WriteJSONLines); err != nil {
-		return errors.Join(fitErr, err)
-	}
-	if fitErr != nil {
-		if s.Err() != nil {
-			s.say("interrupted after step %d; the same command goes on from there", trainer.Steps())
-		}
-		return fitErr
-	}
-	if err := trainer.Averaged(func() error { return c.save(model) }); err != nil {
-		return err
-	}
-	return c.tell(s, trainer.Steps(), last, ledger.Len())
+	return nil
 }
 
 // tell says what came out; the last event is empty where all was done before.
-func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int) error {
+func (c *trainCommand) tell(s *session, r job.Result) error {
+	steps, last, leftOut := r.Steps, r.Last, r.LeftOut
 	said := map[string]any{"model": c.Out, "steps": steps, "left_out": leftOut}
 	if last.Pairs > 0 {
 		said["loss"], said["chance"], said["test"] = last.Loss, last.Chance, last.Test
@@ -255,50 +240,4 @@ func (c *trainCommand) tell(s *session, steps int, last train.Event, leftOut int
 			fmt.Fprintf(w, "%d samples left out: %s\n", leftOut, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
-}
-
-// save writes the model. One with adapters is merged from its parts.
-func (c *trainCommand) save(model *encoder.Model) (err error) {
-	if _, adapted := model.LoRA(); !adapted {
-		return model.Save(c.Out)
-	}
-	path := filepath.Join(c.Out, "lora.safetensors")
-	if err := model.SaveLoRA(path); err != nil {
-		return err
-	}
-	merged, err := encoder.Load(c.From, &encoder.Options{Trainable: true})
-	if err != nil {
-		return err
-	}
-	defer closing(&err, merged.Close)
-	if err := merged.LoadLoRA(path); err != nil {
-		return err
-	}
-	if err := merged.MergeLoRA(); err != nil {
-		return err
-	}
-	return merged.Save(c.Out)
-}
-
-// augment makes the changes to pictures of a size, in a fixed order.
-func (c *trainCommand) augment(size [2]int) dataset.Augment {
-	var chain []dataset.Augment
-	for _, step := range []struct {
-		name   string
-		change dataset.Augment
-	}{
-		{"flip", augment.Flip(0.5)},
-		{"crop", augment.RandomResizedCrop(size[1], size[0], [2]float64{c.CropScale, 1}, [2]float64{3. / 4, 4. / 3})},
-		{"pad", augment.PadAndCrop(max(1, size[0]/8))},
-		{"color", augment.ColorJitter(0.3, 0.3, 0.3, 0.05)},
-		{"grey", augment.Grey(0.1)},
-	} {
-		if slices.Contains(c.Augment, step.name) {
-			chain = append(chain, step.change)
-		}
-	}
-	if chain == nil {
-		return nil
-	}
-	return augment.Chain(chain...)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/train"
 )
 
@@ -47,9 +45,6 @@ type drawing struct {
 // a scalar.
 func draw(ctx context.Context, model *encoder.Model, prompts *encoder.Embeddings, blobs, attempts, steps int, seed uint64) ([]drawing, error) {
 	s, err := newStudio(model, prompts, blobs, attempts, seed)
-	for errors.Is(err, nn.ErrCollision) {
-		s, err = newStudio(model, prompts, blobs, attempts, seed)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,22 @@ func (s *studio) Value() G.Value         { return s.pictures }
 func (s *studio) Grad() (G.Value, error) { return s.grad.Value(), nil }
 
 func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, seed uint64) (*studio, error) {
+	var s *studio
+	machine, err := nn.Build(func(g *G.ExprGraph) (wanted []*G.Node, err error) {
+		if s, err = setUp(g, model, prompts, blobs, n, seed); err != nil {
+			return nil, err
+		}
+		return []*G.Node{s.grad, s.cosines}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.machine = machine
+	return s, nil
+}
+
+// setUp adds a studio to an empty graph.
+func setUp(g *G.ExprGraph, model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, seed uint64) (*studio, error) {
 	cfg := model.Config()
 	seen := cfg.Vision.Dims().ImageSize
 	side := seen[0]
@@ -42,10 +58,7 @@ func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, 
 	p, b := size(blobs), n*looks
 	s := &studio{n: n, prompts: prompts.N, rng: rand.New(rand.NewPCG(seed, 0xd4a3)), canvas: canvas{blobs: blobs, side: side}, views: make([]view, looks)}
 	s.pictures = dense(s.blank(p), n, p)
-	g := G.NewGraph()
-	leaf := func(name string, t *tensor.Dense) *G.Node {
-		return G.NewTensor(g, tensor.Float32, t.Dims(), G.WithName(name), G.WithShape(t.Shape()...), G.WithValue(t))
-	}
+	leaf := func(name string, t *tensor.Dense) *G.Node { return nn.Leaf(g, name, t.Float32s(), t.Shape()...) }
 	gain, offset := dense(nil, b, 3, side, side), dense(nil, b, 3, side, side)
 	s.offset = offset.Float32s()
 	for i := range s.offset {
@@ -79,8 +92,7 @@ func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, 
 		return nil, err
 	}
 	s.grad = grads[0]
-	s.machine, err = nn.NewMachine(g, s.grad, s.cosines)
-	return s, err
+	return s, nil
 }
 
 func dense(data []float32, shape ...int) *tensor.Dense {
@@ -96,7 +108,7 @@ func dense(data []float32, shape ...int) *tensor.Dense {
 func (s *studio) cost(g *G.ExprGraph, prompts int) (*G.Node, error) {
 	first := dense(nil, prompts, 1)
 	first.Float32s()[0] = 1
-	right, err := G.Mul(s.cosines, G.NewMatrix(g, tensor.Float32, G.WithName("first"), G.WithShape(prompts, 1), G.WithValue(first)))
+	right, err := G.Mul(s.cosines, nn.Leaf(g, "first", first.Float32s(), prompts, 1))
 	if err != nil {
 		return nil, err
 	}

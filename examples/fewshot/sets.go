@@ -14,6 +14,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/examples/internal/toy"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/observe"
 )
 
 // Sizes: of a training batch, and the numbers of pictures of a class that are kept out of training, for examples to be drawn
@@ -167,7 +168,7 @@ func (s *sets) model(ctx context.Context, o options) (*encoder.Model, error) {
 		return nil, err
 	}
 	trainer, err := train.New(model, train.Config{
-		LR: train.Cosine(s.lr, o.steps/20, o.steps), WeightDecay: 0.1, ClipNorm: 1, Groups: "label",
+		LR: train.Cosine(s.lr, o.steps/20, o.steps), WeightDecay: 0.1, ClipNorm: 1, Groups: train.GroupByLabel,
 	})
 	if err != nil {
 		return nil, err
@@ -175,6 +176,6 @@ func (s *sets) model(ctx context.Context, o options) (*encoder.Model, error) {
 	return model, trainer.Fit(ctx, s.train, train.Run{
 		Steps:     o.steps,
 		Batches:   dataset.BatchOptions{Size: batchSize, Shuffle: true, Seed: o.seed, Augment: s.augment},
-		Observers: []train.Observer{train.NewProgress(os.Stderr, o.steps, false)},
+		Observers: []train.Observer{observe.NewProgress(os.Stderr, o.steps, false)},
 	})
 }

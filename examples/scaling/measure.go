@@ -12,6 +12,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/loss"
+	"github.com/goclip/goclip/train"
 )
 
 // measure returns the contrastive loss on held-out pairs, and the share of held-out
@@ -62,7 +63,8 @@ func newObjective(m *encoder.Model) (*objective, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.cost, err = (loss.Targets{Groups: o.groups}).InfoNCE(o.images, o.texts, scale, nil); err != nil {
+	in := loss.Input{Image: o.images, Text: o.texts, Scale: scale, Targets: loss.Targets{Groups: o.groups}}
+	if o.cost, err = (loss.InfoNCE{}).Forward(in); err != nil {
 		return nil, err
 	}
 	o.VM = G.NewTapeMachine(g)
@@ -71,14 +73,14 @@ func newObjective(m *encoder.Model) (*objective, error) {
 
 // loss is that of pairs of which those of one caption, or label, are right answers for
 // each other, as in training.
-func (o *objective) loss(ctx context.Context, m *encoder.Model, pairs []dataset.Pair, by string) (float64, error) {
+func (o *objective) loss(ctx context.Context, m *encoder.Model, pairs []dataset.Pair, by train.Groups) (float64, error) {
 	var pictures []image.Image
 	var captions []string
 	groups, number := make([]int32, len(pairs)), map[string]int32{}
 	for i, p := range pairs {
 		pictures, captions = append(pictures, p.Image), append(captions, p.Caption)
 		key := p.Caption
-		if by == "label" {
+		if by == train.GroupByLabel {
 			key = p.Label
 		}
 		if _, known := number[key]; !known {

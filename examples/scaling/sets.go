@@ -12,6 +12,7 @@ import (
 	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/tokenizer"
+	"github.com/goclip/goclip/train"
 )
 
 // sets is what is trained on and what measures the models.
@@ -22,7 +23,7 @@ type sets struct {
 	available int                                   // at most
 	held      dataset.Source                        // pairs for the loss
 	test      dataset.Source                        // pictures with labels for the zero-shot error
-	groups    string                                // which pairs of a batch are right answers for each other
+	groups    train.Groups                          // which pairs of a batch are right answers for each other
 	classes   []string
 	templates []string
 	context   int // length in tokens
@@ -45,7 +46,7 @@ func drawn(seed uint64) (*sets, error) {
 	held, err1 := others.Train(1024)
 	test, err2 := set.Known(1120)
 	return &sets{
-		name: fmt.Sprintf("drawn, seed %d", seed), title: "pictures that the library draws", pool: set.Train, available: 1 << 30, held: held, test: test, groups: "caption",
+		name: fmt.Sprintf("drawn, seed %d", seed), title: "pictures that the library draws", pool: set.Train, available: 1 << 30, held: held, test: test, groups: train.GroupByCaption,
 		classes: set.Classes(), templates: set.Templates(), context: 24, lr: 2e-3,
 	}, errors.Join(err1, err2)
 }
@@ -58,7 +59,7 @@ func files(data, test string, seed uint64) (*sets, error) {
 	}
 	s := &sets{
 		name: data + ", tested on " + test, title: filepath.Base(data), classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: "label", context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
+		groups: train.GroupByLabel, context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
 	}
 	held, err := dataset.Open(test, nil)
 	if err != nil {

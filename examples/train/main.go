@@ -18,6 +18,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/examples/internal/toy"
 	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/observe"
 )
 
 func main() {
@@ -70,7 +71,7 @@ func run(ctx context.Context, data, test string, steps int, relations float64, s
 		Steps:       steps,
 		Batches:     dataset.BatchOptions{Size: batchSize, Shuffle: shuffle, Seed: seed, Ledger: ledger, Augment: sets.augment},
 		Checkpoints: train.Checkpoints{Dir: checkpoints, Every: 200},
-		Observers:   []train.Observer{train.NewProgress(os.Stderr, steps, terminal())},
+		Observers:   []train.Observer{observe.NewProgress(os.Stderr, steps, terminal())},
 	})
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintf(os.Stderr, "\ninterrupted after %d steps\n", trainer.Steps())

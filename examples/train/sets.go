@@ -9,6 +9,7 @@ import (
 	"github.com/goclip/goclip/dataset/augment"
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/examples/internal/toy"
+	"github.com/goclip/goclip/train"
 )
 
 const batchSize = 128
@@ -20,7 +21,7 @@ type sets struct {
 	couples   dataset.Source // pictures of two figures, nil where training shows none
 	classes   []string       // nil where pictures have captions only
 	templates []string
-	groups    string
+	groups    train.Groups
 	context   int // length in tokens
 	lr        float64
 	augment   dataset.Augment
@@ -59,7 +60,7 @@ func drawn(steps int, relations float64, seed uint64) (*sets, error) {
 	unseen, err3 := set.Unseen(560)
 	s := &sets{
 		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
-		classes: set.Classes(), templates: set.Templates(), groups: "label", context: 24, lr: 2e-3,
+		classes: set.Classes(), templates: set.Templates(), groups: train.GroupByLabel, context: 24, lr: 2e-3,
 	}
 	var err4 error
 	if relations > 0 {
@@ -77,7 +78,7 @@ func files(data, testData string) (*sets, error) {
 	}
 	s := &sets{
 		train: training, classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: "label", context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
+		groups: train.GroupByLabel, context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
 	}
 	if testData != "" {
 		set, err := dataset.Open(testData, nil)

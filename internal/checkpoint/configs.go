@@ -25,7 +25,10 @@ func ConfigByName(name string) (Spec, bool) {
 // allPublished are the families' configurations, by name.
 func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
-	for _, family := range []map[string]func() Spec{publishedCLIP(), publishedSigLIP()} {
+	for _, family := range []map[string]func() Spec{
+		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
+		publishedGapViT(),
+	} {
 		maps.Copy(all, family)
 	}
 	return all
@@ -102,6 +105,7 @@ func publications() []publication {
 		{"ViT-S-32-alt", false, 256, vit(224, 32, 384, 12, 6), txt(256, 10)},
 		{"ViT-S-16", false, 384, vit(224, 16, 384, 12, 6), txt(384, 12)},
 		{"ViT-S-16-alt", false, 256, vit(224, 16, 384, 12, 6), txt(256, 10)},
+		{"ViT-M-16-alt", false, 384, vit(224, 16, 512, 12, 8), txt(384, 12)},
 		{"ViT-M-32", false, 512, vit(224, 32, 512, 12, 8), txt(512, 12)},
 		{"ViT-M-32-alt", false, 384, vit(224, 32, 512, 12, 8), txt(384, 12)},
 		{"ViT-M-16", false, 512, vit(224, 16, 512, 12, 8), txt(512, 12)},
@@ -152,12 +156,18 @@ func (m *publication) spec(quick bool) Spec {
 	}
 	s := Spec{Layout: OpenCLIP, InitLogitScale: clipLogitScale, Preprocess: vision.CLIPPreprocess(v.size)}
 	switch {
+	case m.name == "ViT-M-16-alt":
+		image.LayerScale = 1e-4
 	case strings.Contains(m.name, "-CLIPA"):
 		// CLIPA (Li et al., 2023): no ln_pre, mean of patches, short texts that see all of themselves.
 		image.NoLnPre, image.Pool, image.NormAfterPool = true, vision.PoolMean, true
 		caption.ContextLength, caption.VocabSize, s.HFTokenizer = 32, 32000, "bert-base-uncased"
 		s.StripSeparator = true
 		caption.Mask, caption.Pool = text.MaskNone, text.PoolLast
+		s.Preprocess = &vision.Preprocess{
+			Size: image.ImageSize, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear,
+			Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}, // ImageNet's
+		}
 	case strings.HasPrefix(m.name, "ViT-L-14-worldwide"):
 		caption.VocabSize, s.HFTokenizer, s.TextClean = 250100, "google/mt5-base", "canonicalize"
 		caption.Pool, caption.EOSTokenID = text.PoolEOS, 1

@@ -264,6 +264,8 @@ func formatHuggingFace(s *Spec) ([]byte, error) {
 		return no("a text tower of family " + s.Text.Family())
 	case v.Pool != vision.PoolClass || v.NoClassToken || v.NoLnPre:
 		return no("an image tower without class token, its pooling or ln_pre")
+	case v.LayerScale != 0:
+		return no("an image tower with layer scale")
 	case v.ImageSize[0] != v.ImageSize[1]:
 		return no("an image tower that is not square")
 	case t.Mask != text.MaskCausal:

@@ -62,6 +62,9 @@ func visionFacts1(c vision.Config) (string, bool) {
 	case vision.ResNet:
 		return fmt.Sprint("resnet ", c.ImageSize, c.Width, cmp.Or(c.Heads, c.Width/2), c.EmbedDim, c.Stages[:]), true
 	case vision.ViT:
+		if c.LayerScale != 0 {
+			return "", false
+		}
 		return fmt.Sprintf("vit %+v %d", vision1{
 			ImageSize: c.ImageSize, PatchSize: c.PatchSize, Width: c.Width, Layers: c.Layers, Heads: c.Heads, EmbedDim: c.EmbedDim,
 			Activation: c.Activation.String(), NormEps: c.NormEps, Pool: c.Pool.String(), PoolQueries: c.PoolQueries,

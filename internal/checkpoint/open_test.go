@@ -93,7 +93,6 @@ func TestConfigAgainstWeights(t *testing.T) {
 func TestOpenRefusesConfig(t *testing.T) {
 	const oc, hf, pre = "open_clip_config.json", "config.json", "preprocessor_config.json"
 	for _, c := range []struct{ file, old, new, want string }{
-		{oc, `"patch_size": 8`, `"patch_size": 8, "ls_init_value": 1e-4`, "model_cfg.vision_cfg.ls_init_value is 1e-4, which is not supported"},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "timm_model_name": "vit"`, `model_cfg.vision_cfg.timm_model_name is "vit", which is not supported`},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": "parallel"`, `model_cfg.vision_cfg.attentional_pool is "parallel", which is not supported`},
 		{oc, `"patch_size": 8`, `"patch_size": 8, "attentional_pool": true, "pool_type": "avg"`, "model_cfg.vision_cfg.pool_type is avg beside attentional_pool, which is not supported"},
@@ -243,13 +242,13 @@ func TestOpenPrefers(t *testing.T) {
 // TestPrefixes: the names of a training checkpoint and of CustomTextCLIP lose
 // their prefixes.
 func TestPrefixes(t *testing.T) {
-	for _, custom := range []bool{false, true} {
+	for prefix, custom := range map[string]bool{"module.": false, "_orig_mod.module.": true, "model.clip.": false} {
 		s := tinySpec()
 		s.CustomText = custom
 		dir := saved(t, checkpoint.OpenCLIP, s)
 		rewrite(t, filepath.Join(dir, "open_clip_model.safetensors"), func(ts []safetensors.Tensor) []safetensors.Tensor {
 			for i := range ts {
-				ts[i].Name = "module." + ts[i].Name
+				ts[i].Name = prefix + ts[i].Name
 			}
 			return ts
 		})

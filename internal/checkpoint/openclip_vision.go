@@ -20,7 +20,11 @@ type openCLIPTower struct {
 
 // openCLIPTowers lists the families; one that takes any vision_cfg comes last.
 func openCLIPTowers() []openCLIPTower {
-	return []openCLIPTower{timmSigLIP(), openCLIPResNet(), openCLIPViT()}
+	return []openCLIPTower{
+		timmSigLIP(), timmViT().tower(), timmPECore().tower(), timmEVA().tower(), timmEVA02().tower(),
+		timmGapViT().tower(), timmRelPosViT().tower(),
+		openCLIPResNet(), openCLIPViT(),
+	}
 }
 
 func openCLIPVision(o *object, dim int, quick bool) vision.Config {
@@ -50,6 +54,7 @@ func openCLIPResNet() openCLIPTower {
 				return nil, false
 			}
 			openCLIPPlain(o)
+			o.only("ls_init_value")
 			c := vision.ResNet{ImageSize: o.pair("image_size", [2]int{224, 224}), Width: value(o, "width", 64), EmbedDim: dim}
 			headWidth := max(value(o, "head_width", 64), 1)
 			c.Heads = c.Width * 32 / headWidth
@@ -76,10 +81,8 @@ func openCLIPResNet() openCLIPTower {
 
 // openCLIPPlain refuses what neither of open_clip's own towers computes here.
 func openCLIPPlain(o *object) {
-	for _, key := range []string{"timm_model_name", "ls_init_value"} {
-		o.only(key)
-	}
-	o.only("output_tokens", "false")
+	o.only("timm_model_name")
+	o.only("output_tokens", "false", "true") // what the captioner of CoCa reads, beside the feature
 	plainBlocks(o)
 	o.only("pos_embed_type", `"learnable"`)
 	for _, key := range timmFields() {
@@ -108,6 +111,7 @@ func openCLIPViT() openCLIPTower {
 			c.NormAfterPool = value(o, "final_ln_after_pool", false)
 			c.NoLnPre = value(o, "no_ln_pre", false)
 			c.NoClassToken = value(o, "no_class_token", false)
+			c.LayerScale = value(o, "ls_init_value", 0.0)
 			return c, true
 		},
 		write: func(c vision.Config, quick bool) (map[string]any, bool, error) {
@@ -129,6 +133,7 @@ func openCLIPViT() openCLIPTower {
 			set(m, "final_ln_after_pool", true, v.NormAfterPool)
 			set(m, "no_ln_pre", true, v.NoLnPre)
 			set(m, "no_class_token", true, v.NoClassToken)
+			set(m, "ls_init_value", v.LayerScale, v.LayerScale != 0)
 			return m, true, nil
 		},
 	}

@@ -25,8 +25,11 @@ type Families struct {
 // builtIn are this module's own families.
 func builtIn() Families {
 	return Families{
-		Vision: []vision.Config{vision.ViT{}, vision.ResNet{}, vision.SigLIP{}},
-		Text:   []text.Config{text.Transformer{}},
+		Vision: []vision.Config{
+			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
+			vision.GapViT{}, vision.RelPosViT{},
+		},
+		Text: []text.Config{text.Transformer{}},
 	}
 }
 

@@ -75,13 +75,7 @@ func timmSigLIP() openCLIPTower {
 			o.take("timm_model_name")
 			o.only("timm_pool", `"map"`, `""`)
 			o.only("timm_proj", `"none"`)
-			// What preprocessing reads, what open_clip's own towers read, and what
-			// training alone does.
-			for _, unread := range append(timmFields(), "image_size", "patch_size", "width", "layers", "head_width", "mlp_ratio") {
-				if unread != "timm_model_kwargs" {
-					o.take(unread)
-				}
-			}
+			timmUnread(o)
 			kw := o.object("timm_model_kwargs")
 			c.ImageSize = kw.pair("img_size", c.ImageSize)
 			c.PatchSize, c.Width = value(kw, "patch_size", c.PatchSize), value(kw, "embed_dim", c.Width)

@@ -1,10 +1,6 @@
 package checkpoint_test
 
 import (
-	"compress/gzip"
-	"encoding/json"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,21 +83,7 @@ func TestSigLIPManifests(t *testing.T) {
 			t.Errorf("%s is not known", m.Name)
 			continue
 		}
-		want := m.Tensors
-		for _, p := range blank(t, s).params() {
-			name := p.Name
-			if !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") {
-				name = "text." + name
-			}
-			shape, ok := want[name]
-			if !ok || !slices.Equal(shape, p.Shape) {
-				t.Errorf("%s: %s has %v, want %v (there: %t)", m.Name, name, p.Shape, shape, ok)
-			}
-			delete(want, name)
-		}
-		for name := range want {
-			t.Errorf("%s: no parameter is %s", m.Name, name)
-		}
+		sameShapes(t, m, s)
 		if act := s.Vision.(vision.SigLIP).Activation; m.VisionActivations["visual.trunk.blocks.N.mlp.act: "+timmName(act)] == 0 {
 			t.Errorf("%s: activation %s, want %v", m.Name, act, m.VisionActivations)
 		}
@@ -127,22 +109,7 @@ func TestSigLIPFeatures(t *testing.T) {
 		for _, dir := range siglips(t, set) {
 			t.Run(set+"/"+filepath.Base(dir), func(t *testing.T) {
 				_, m := open(t, dir, nil)
-				f, err := safetensors.Open(golden.Shared(t, set, "activations", filepath.Base(dir)+".safetensors"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer f.Close()
-				a := activations{t, f}
-				pixels, shape := a.floats("pixel_values")
-				want, _ := a.floats("image_features")
-				images := m.encodeImages(t, pixels, shape...)
-				near(t, "image_features", images, want, 1e-5*largest(want))
-				ids, n, length := a.ids()
-				want, _ = a.floats("text_features")
-				texts := m.encodeTexts(t, ids, n, length)
-				near(t, "text_features", texts, want, 1e-5*largest(want))
-				want, _ = a.floats("logits_per_image")
-				near(t, "logits_per_image", m.logits(images, texts, m.text.Config().Dims().EmbedDim), want, 1e-4)
+				referenceFeatures(t, m, golden.Shared(t, set, "activations", filepath.Base(dir)+".safetensors"))
 			})
 		}
 	}
@@ -187,35 +154,4 @@ func siglips(t *testing.T, set string) []string {
 		t.Fatalf("%s: %d folders %v", set, len(dirs), dirs)
 	}
 	return dirs
-}
-
-// manifest is what open_clip has of one configuration.
-type manifest struct {
-	Name              string           `json:"name"`
-	Tensors           map[string][]int `json:"tensors"`
-	VisionActivations map[string]int   `json:"vision_activations"`
-	TextActivations   map[string]int   `json:"text_activations"`
-}
-
-func manifests(t *testing.T) []manifest {
-	t.Helper()
-	f, err := os.Open(golden.Shared(t, "reference", "manifests.jsonl.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []manifest
-	for dec := json.NewDecoder(z); ; {
-		var m manifest
-		if err := dec.Decode(&m); err == io.EOF {
-			return all
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, m)
-	}
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"strconv"
+
+	"github.com/goclip/goclip/internal/kernel/asm"
 )
 
 // AdamWStep holds the numbers of one step of AdamW.
@@ -24,26 +26,16 @@ func AdamW(p, g, m, v []float32, s AdamWStep) {
 	checkLen("g", g, len(p))
 	checkLen("m", m, len(p))
 	checkLen("v", v, len(p))
-	x := adamWScalars{
-		beta1: s.Beta1, rest1: oneMinus(s.Beta1),
-		beta2: s.Beta2, rest2: oneMinus(s.Beta2),
-		rate:  s.LR / s.Correction1,
-		root:  float32(1 / math.Sqrt(float64(s.Correction2))),
-		eps:   s.Eps,
-		decay: 1 - float32(s.LR*s.WeightDecay), // not fused: the same on every machine
-		grad:  s.GradScale,
+	x := asm.AdamWScalars{
+		Beta1: s.Beta1, Rest1: oneMinus(s.Beta1),
+		Beta2: s.Beta2, Rest2: oneMinus(s.Beta2),
+		Rate:  s.LR / s.Correction1,
+		Root:  float32(1 / math.Sqrt(float64(s.Correction2))),
+		Eps:   s.Eps,
+		Decay: 1 - float32(s.LR*s.WeightDecay), // not fused: the same on every machine
+		Grad:  s.GradScale,
 	}
-	chunks(len(p), func(i, j int) {
-		if isa != portable {
-			adamWVec(&p[i], &g[i], &m[i], &v[i], j-i, x.beta1, x.rest1, x.beta2, x.rest2, x.rate, x.root, x.eps, x.decay, x.grad)
-		} else {
-			adamWGo(p[i:j], g[i:j], m[i:j], v[i:j], x)
-		}
-	})
-}
-
-type adamWScalars struct {
-	beta1, rest1, beta2, rest2, rate, root, eps, decay, grad float32
+	chunks(len(p), func(i, j int) { isa.adamW(p[i:j], g[i:j], m[i:j], v[i:j], x) })
 }
 
 // oneMinus returns 1-β for the β that was written down: 0.001 for 0.999, where
@@ -53,12 +45,12 @@ func oneMinus(beta float32) float32 {
 	return float32(1 - b)
 }
 
-func adamWGo(p, g, m, v []float32, s adamWScalars) {
+func adamWGo(p, g, m, v []float32, s asm.AdamWScalars) {
 	for i, d := range g {
-		d *= s.grad
-		m[i] = s.beta1*m[i] + s.rest1*d
-		v[i] = s.beta2*v[i] + s.rest2*d*d
-		den := float32(math.Sqrt(float64(v[i])))*s.root + s.eps
-		p[i] = p[i]*s.decay - s.rate*m[i]/den
+		d *= s.Grad
+		m[i] = s.Beta1*m[i] + s.Rest1*d
+		v[i] = s.Beta2*v[i] + s.Rest2*d*d
+		den := float32(math.Sqrt(float64(v[i])))*s.Root + s.Eps
+		p[i] = p[i]*s.Decay - s.Rate*m[i]/den
 	}
 }

@@ -4,11 +4,13 @@
 // graphs or models.
 //
 // Every primitive has a version in plain Go, whose name ends in Go, which is
-// its specification and runs where there is no assembly. On amd64, AVX-512, AVX2
-// or plain Go is chosen at run time; on arm64 it is NEON. The build tag noasm
-// turns all assembly off, and GODEBUG=cpu.avx512f=off (or cpu.avx2=off) one set
-// of it. The assembly is written by the program in _gen; run it after a change
-// there:
+// its specification and runs where there is no assembly. An instruction set is a
+// table of functions: AVX-512, AVX2 or plain Go is chosen when a program starts
+// on amd64; on arm64 it is NEON. The build tag noasm turns all assembly off, and
+// GODEBUG=cpu.avx512f=off (or cpu.avx2=off) one set of it.
+//
+// The assembly is package asm, which the program in _gen writes, with the
+// structs that it reads; run it after a change there:
 //
 //	cd internal/kernel/_gen && go run .
 //

@@ -67,32 +67,3 @@ func checkGemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int
 	checkMatrix("c", c, m, n, ldc)
 	checkBeta(beta)
 }
-
-// checkMatrix panics unless x holds rows×cols elements with rows ld apart.
-func checkMatrix(name string, x []float32, rows, cols, ld int) {
-	if rows < 0 || cols < 0 || ld < cols {
-		panic(fmt.Sprintf("kernel: %s is %d×%d with rows %d apart", name, rows, cols, ld))
-	}
-	if rows > 0 && cols > 0 && (len(x) < cols || (len(x)-cols)/ld < rows-1) {
-		panic(fmt.Sprintf("kernel: %s has %d elements, want %d×%d with rows %d apart", name, len(x), rows, cols, ld))
-	}
-}
-
-func checkBeta(beta float32) {
-	if beta != 0 && beta != 1 {
-		panic(fmt.Sprintf("kernel: beta %v, want 0 or 1", beta))
-	}
-}
-
-func checkBias(bias []float32, n int) {
-	if bias != nil {
-		checkLen("bias", bias, n)
-	}
-}
-
-// checkLen panics unless x has exactly n elements.
-func checkLen(name string, x []float32, n int) {
-	if len(x) != n {
-		panic(fmt.Sprintf("kernel: %s has %d elements, want %d", name, len(x), n))
-	}
-}

@@ -60,7 +60,7 @@ func (x *matrices) bt(p, j int) float32 {
 // each block of k, joined to what is there in another.
 func (x *matrices) want(bias []float32) []float32 {
 	mulAdd := fma
-	if isa == portable {
+	if isa == &portable {
 		mulAdd = func(a, b, c float32) float32 { return a*b + c }
 	}
 	c := append([]float32(nil), x.c...)
@@ -318,7 +318,7 @@ func TestGemmRowsStandAlone(t *testing.T) {
 // TestGemmStrips goes through products of several strips of rows.
 func TestGemmStrips(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
-		if testing.Short() && isa == portable {
+		if testing.Short() && isa == &portable {
 			t.Skip("slow without assembly")
 		}
 		r := rand.New(rand.NewPCG(11, 12))

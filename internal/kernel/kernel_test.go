@@ -90,3 +90,21 @@ func fma(a, b, c float32) float32 {
 	}
 	return float32(s)
 }
+
+const eps32 = 1.0 / (1 << 24)
+
+// near fails the test unless |got - want| ≤ tol.
+func near(t *testing.T, name string, i int, got float32, want, tol float64) {
+	t.Helper()
+	if diff := math.Abs(float64(got) - want); !(diff <= tol) {
+		t.Fatalf("%s: element %d: got %v, want %v ± %v", name, i, got, want, tol)
+	}
+}
+
+// lengths are 0 … 130.
+func lengths() (ns []int) {
+	for n := range 131 {
+		ns = append(ns, n)
+	}
+	return ns
+}

@@ -18,7 +18,7 @@ func LayerNorm(dst, x, gamma, beta []float32, rows, cols int, eps float32, mean,
 		checkLen("rstd", rstd, rows)
 	}
 	rowChunks(rows, cols, func(i int) {
-		mu, r := layerNorm(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], gamma, beta, eps)
+		mu, r := isa.layerNorm(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], gamma, beta, eps)
 		if mean != nil {
 			mean[i] = mu
 		}
@@ -28,18 +28,7 @@ func LayerNorm(dst, x, gamma, beta []float32, rows, cols int, eps float32, mean,
 	})
 }
 
-// layerNorm normalises one row.
-func layerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
-	if isa == portable || len(x) == 0 {
-		return layerNormGo(dst, x, gamma, beta, eps)
-	}
-	n := len(x)
-	mean = sumVec(&x[0], n) / float32(n)
-	rstd = float32(1 / math.Sqrt(float64(squaresVec(&x[0], n, mean))/float64(n)+float64(eps)))
-	normalizeVec(&dst[0], &x[0], &gamma[0], &beta[0], n, mean, rstd)
-	return mean, rstd
-}
-
+// layerNormGo normalises one row.
 func layerNormGo(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
 	var sum float64
 	for _, v := range x {
@@ -70,18 +59,8 @@ func LayerNormBackward(dx, x, dy, gamma, mean, rstd []float32, rows, cols int) {
 	checkLen("rstd", rstd, rows)
 	rowChunks(rows, cols, func(i int) {
 		at, to := i*cols, i*cols+cols
-		layerNormBackward(dx[at:to], x[at:to], dy[at:to], gamma, mean[i], rstd[i])
+		isa.layerNormBackward(dx[at:to], x[at:to], dy[at:to], gamma, mean[i], rstd[i])
 	})
-}
-
-func layerNormBackward(dx, x, dy, gamma []float32, mean, rstd float32) {
-	if isa == portable || len(x) == 0 {
-		layerNormBackwardGo(dx, x, dy, gamma, mean, rstd)
-		return
-	}
-	n := len(x)
-	sum, dot := normalizeSumsVec(&x[0], &dy[0], &gamma[0], n, mean, rstd)
-	normalizeGradVec(&dx[0], &x[0], &dy[0], &gamma[0], n, mean, rstd, sum/float32(n), dot/float32(n))
 }
 
 func layerNormBackwardGo(dx, x, dy, gamma []float32, mean, rstd float32) {
@@ -113,20 +92,12 @@ func LayerNormBackwardParams(dgamma, dbeta, x, dy, mean, rstd []float32, rows, c
 		clear(dbeta[j0:j1])
 		for i := 0; i < rows; i += rowBlock {
 			to, at := min(rows, i+rowBlock), i*cols+j0
-			layerNormParams(dgamma[j0:j1], dbeta[j0:j1], x[at:], dy[at:], mean[i:to], rstd[i:to], cols)
+			isa.layerNormParams(dgamma[j0:j1], dbeta[j0:j1], x[at:], dy[at:], mean[i:to], rstd[i:to], cols)
 		}
 	})
 }
 
-// layerNormParams adds a block of rows to the gradients of a strip of columns.
-func layerNormParams(dgamma, dbeta, x, dy, mean, rstd []float32, ld int) {
-	if isa != portable {
-		normalizeParamsVec(&dgamma[0], &dbeta[0], &x[0], &dy[0], &mean[0], &rstd[0], len(dgamma), len(mean), ld)
-	} else {
-		layerNormParamsGo(dgamma, dbeta, x, dy, mean, rstd, ld)
-	}
-}
-
+// layerNormParamsGo adds a block of rows to the gradients of a strip of columns.
 func layerNormParamsGo(dgamma, dbeta, x, dy, mean, rstd []float32, ld int) {
 	for j := range dgamma {
 		var dg, db float32

@@ -3,6 +3,8 @@ package kernel
 import (
 	"sync"
 	"weak"
+
+	"github.com/goclip/goclip/internal/kernel/asm"
 )
 
 // scratch lends the memory that operands are packed into. A block that is not
@@ -55,7 +57,7 @@ func (p *pool) put(b *block) {
 
 // worker is what a goroutine needs beside it for a block of C.
 type worker struct {
-	args tileArgs
+	args asm.Tile
 	b    []float32 // packed panels of B
 }
 

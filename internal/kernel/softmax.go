@@ -9,15 +9,7 @@ import "math"
 // gives NaN.
 func Softmax(dst, x []float32) {
 	checkLen("dst", dst, len(x))
-	if isa == portable {
-		softmaxGo(dst, x)
-		return
-	}
-	top := float32(math.Inf(-1))
-	pieces(len(x), func(i, j int) { top = max(top, maxVec(&x[i], j-i)) })
-	var sum float32
-	pieces(len(x), func(i, j int) { sum += expSumVec(&dst[i], &x[i], j-i, top) })
-	pieces(len(x), func(i, j int) { scaleVec(&dst[i], j-i, 1/sum) })
+	isa.softmax(dst, x)
 }
 
 func softmaxGo(dst, x []float32) {
@@ -41,13 +33,7 @@ func softmaxGo(dst, x []float32) {
 func SoftmaxBackward(dx, p, dp []float32, scale float32) {
 	checkLen("dx", dx, len(p))
 	checkLen("dp", dp, len(p))
-	if isa == portable {
-		softmaxBackwardGo(dx, p, dp, scale)
-		return
-	}
-	var sum float32
-	pieces(len(p), func(i, j int) { sum += dotVec(&p[i], &dp[i], j-i) })
-	pieces(len(p), func(i, j int) { softmaxGradVec(&dx[i], &p[i], &dp[i], j-i, sum, scale) })
+	isa.softmaxBackward(dx, p, dp, scale)
 }
 
 func softmaxBackwardGo(dx, p, dp []float32, scale float32) {

@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
@@ -10,13 +9,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/tensorfile"
 )
 
@@ -55,15 +52,10 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 
 // WriteFile writes a file as [Write] does, atomically: at every moment path is
 // either what it was before or the complete new file, also after a crash. On an
-// error the old file, if any, stays and nothing else is left behind.
+// error the old file, if any, stays and nothing else is left behind; what a process
+// left that was killed over this file is removed.
 func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
-	err := replaceFile(path, func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 1<<18)
-		if err := writeAll(b, tensors, metadata); err != nil {
-			return err
-		}
-		return b.Flush()
-	})
+	err := journal.WriteFile(path, func(w io.Writer) error { return writeAll(w, tensors, metadata) })
 	if err != nil {
 		return fmt.Errorf("safetensors: write %s: %w", path, err)
 	}
@@ -83,39 +75,6 @@ func writeAll(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 		if err := t.write(w, buf); err != nil {
 			return fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
-	}
-	return nil
-}
-
-// replaceFile gives path the content that write writes.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return errors.New("there is something else than a regular file") // renaming would replace even a device
-	}
-	dir, base := filepath.Split(path)
-	temp := filepath.Join(dir, fmt.Sprintf(".%s.%016x.tmp", base, rand.Uint64()))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	// The rename is durable once the folder is. Not every system can sync one,
-	// and the file is already in its place, so a failure is not reported.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/tensorfile"
 )
 
@@ -184,7 +185,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"refused tensor":   WriteFile(path, []Tensor{{Name: "a", DType: "F7"}}, nil),
-		"full disk":        replaceFile(path, full),
+		"full disk":        journal.WriteFile(path, full),
 		"path is a folder": WriteFile(folder, old, nil),
 		"no such folder":   WriteFile(filepath.Join(dir, "none", "a"), old, nil),
 		"folder is a file": WriteFile(filepath.Join(path, "a"), old, nil),

@@ -17,7 +17,6 @@ var freeText = []string{
 // only becomes shorter.
 var choices = []string{
 	"tokenizer.BPEOptions.Clean", "tokenizer.BPEOptions.Specials",
-	"train.Config.Groups", "train.Config.Loss",
 }
 
 // TestChoicesAreTypes: what a setting may be is a type of its own with a constant

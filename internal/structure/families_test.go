@@ -13,7 +13,7 @@ var atHome = []string{"vision", "text", "internal/checkpoint"}
 
 // makers build models from nothing, so they choose a family: programs, as a reader
 // of theirs would.
-var makers = []string{"cmd/", "examples/", "tools/"}
+var makers = []string{"cmd/", "examples/", "tools/", "train/job"}
 
 // askers are the files that name a family elsewhere still. The list only becomes
 // shorter.

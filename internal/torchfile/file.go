@@ -96,11 +96,16 @@ func (f *File) read(size int64) error {
 		return fmt.Errorf("it holds %s, want a dict or a module", kind(root))
 	}
 	state := root
-	if s, ok := f.top.get("state_dict"); ok {
+	for _, key := range wrappers() {
+		s, ok := f.top.get(key)
+		if !ok {
+			continue
+		}
 		if _, ok := members(s); !ok {
-			return fmt.Errorf("state_dict is %s, want a dict", kind(s))
+			return fmt.Errorf("%s is %s, want a dict", key, kind(s))
 		}
 		state = s
+		break
 	}
 	flat := flattener{tensors: map[string]*tensor{}, pickle: pickle}
 	if err := flat.walk(state, "", 0); err != nil {
@@ -109,6 +114,10 @@ func (f *File) read(size int64) error {
 	f.names, f.tensors = flat.names, flat.tensors
 	return nil
 }
+
+// wrappers are the keys under which training programs put a model's tensors, beside
+// their own: Lightning and open_clip, plain PyTorch loops, timm.
+func wrappers() []string { return []string{"state_dict", "model_state_dict", "model"} }
 
 // Close closes the file; every later read fails.
 func (f *File) Close() error {
@@ -148,9 +157,9 @@ func (f *File) Value(key string) (v any, ok bool) {
 }
 
 // Names returns the names of the tensors in the order of the file, the keys of
-// nested dicts and modules joined by dots. If the top dict has a state_dict, they
-// are those of the state_dict alone, without that key; a prefix such as
-// open_clip's "module." is kept.
+// nested dicts and modules joined by dots. If the top dict has a state_dict, a
+// model_state_dict or a model, they are those of that one alone, without its key; a
+// prefix such as open_clip's "module." is kept.
 func (f *File) Names() []string { return slices.Clone(f.names) }
 
 // Info describes the named tensor, if the file has it.

@@ -249,6 +249,7 @@ func TestContainerRefusals(t *testing.T) {
 		{"huge pickle", zipOf(t, entry{name: pkl.name, data: make([]byte, maxPickle+1)}), "x/data.pkl has 67108865 bytes, at most 67108864 are read"},
 		{"not a dict", archiveOf(t, 7), "it holds an int, want a dict or a module"},
 		{"bare tensor", archiveOf(t, bytesTensor("0", 24)), "it holds a tensor, want a dict or a module"},
+		{"odd model_state_dict", archiveOf(t, dictOf("model_state_dict", 7)), "model_state_dict is an int, want a dict"},
 		{"odd state_dict", archiveOf(t, dictOf("state_dict", 7)), "state_dict is an int, want a dict"},
 		{"legacy cut short", legacy[:20], "unexpected EOF"},
 		{"legacy of another protocol", append([]byte(legacyMagic), bytes.Repeat(pickleOf(7), 4)...), "legacy protocol 7, want 1001"},
@@ -343,6 +344,21 @@ func readAll(t *testing.T, b []byte) {
 		}
 		if err != nil {
 			t.Fatalf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestWrappers: the tensors are those of the first key that programs put them under.
+func TestWrappers(t *testing.T) {
+	for _, key := range []string{"state_dict", "model_state_dict", "model"} {
+		data := archiveOf(t, dictOf("epoch", 1, key, ordered{"a": bytesTensor("1", 2)}, "optimizer", ordered{"b": bytesTensor("1", 2)}))
+		f, err := OpenReader(bytes.NewReader(data), int64(len(data)), "file")
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		if got := f.Names(); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("%s: tensors %q, want a alone", key, got)
 		}
 	}
 }

@@ -117,11 +117,12 @@ func readLosses(path string) (map[string]float64, error) {
 }
 
 func compareLoss(r *report, f *tensors, name string) error {
-	objective, sigmoid := loss.InfoNCE, false
+	var objective loss.Loss = loss.InfoNCE{}
+	sigmoid := false
 	switch kind, _, _ := strings.Cut(name, "."); kind {
 	case "infonce":
 	case "siglip":
-		objective, sigmoid = loss.Sigmoid, true
+		objective, sigmoid = loss.Sigmoid{}, true
 	default:
 		return fmt.Errorf("%s: a loss of an unknown kind", name)
 	}
@@ -140,13 +141,13 @@ func compareLoss(r *report, f *tensors, name string) error {
 		return fmt.Errorf("%s: %s: tensors whose shapes do not belong together", f.path, name)
 	}
 	values, err := compute(func(g *G.ExprGraph) ([]*G.Node, error) {
-		i, t := leaf(g, "image", image, shape...), leaf(g, "text", text, shape...)
-		p, b := leaf(g, "scale", param, 1), leaf(g, "bias", bias, 1)
+		i, t := nn.Leaf(g, "image", image, shape...), nn.Leaf(g, "text", text, shape...)
+		p, b := nn.Leaf(g, "scale", param, 1), nn.Leaf(g, "bias", bias, 1)
 		scale, err := loss.Scale(p)
 		if err != nil {
 			return nil, err
 		}
-		cost, err := objective(i, t, scale, b)
+		cost, err := objective.Forward(loss.Input{Image: i, Text: t, Scale: scale, Bias: b})
 		if err != nil {
 			return nil, err
 		}

@@ -18,13 +18,14 @@ import (
 //	PARAM      the node that reads the parameter
 //	PARAM +N   N nodes further on
 //	PARAM <    what the node that reads the parameter has as its first input
+//	behind …   the same in a block whose norms are behind attention and MLP, not in front
 //	= TOWER    the output of a tower, visual or text
 //
 // stageNames translates the reference's names of stages, fixtures' and transformers'
 // first and then open_clip's modules. The first place counts whose parameter the model
 // has: families may have lines of their own, or share one. In a place, $1 is the first
 // group of the name. A stage that has no line is a module of open_clip, MODULE, whose
-// output is at MODULE.weight, and whose input, MODULE:input, enters there.
+// output is at MODULE.weight or MODULE.gamma, and whose input, MODULE:input, enters there.
 var stageNames = []struct {
 	name   *regexp.Regexp
 	places []string
@@ -37,7 +38,8 @@ var stageNames = []struct {
 	{stageName(`vision\.avgpool`), []string{"visual.bn3.weight +2"}}, // ReLU, the pool
 	{stageName(`vision\.attnpool`), []string{"visual.attnpool.c_proj.weight"}},
 	{stageName(`vision\.layer(\d+\.\d+)`), []string{"visual.layer$1.bn3.weight +2"}}, // the sum, ReLU
-	{stageName(`vision\.block(\d+)`), []string{"visual.transformer.resblocks.$1.mlp.c_proj.weight +1", "visual.trunk.blocks.$1.mlp.fc2.weight +1"}},
+	{stageName(`vision\.block(\d+)`), []string{
+		"visual.transformer.resblocks.$1.ls_2.gamma +1", "visual.transformer.resblocks.$1.mlp.c_proj.weight +1", "visual.trunk.blocks.$1.mlp.fc2.weight +1"}},
 	{stageName(`vision\.block(\d+)\.ln_([12])`), []string{"visual.transformer.resblocks.$1.ln_$2.weight", "visual.trunk.blocks.$1.norm$2.weight"}},
 	{stageName(`vision\.block(\d+)\.attn`), []string{"visual.transformer.resblocks.$1.attn.out_proj.weight", "visual.trunk.blocks.$1.attn.proj.weight"}},
 	{stageName(`vision\.block(\d+)\.mlp(\.c_proj)?`), []string{"visual.transformer.resblocks.$1.mlp.c_proj.weight", "visual.trunk.blocks.$1.mlp.fc2.weight"}},
@@ -56,13 +58,13 @@ var stageNames = []struct {
 	{stageName(`text\.block(\d+\.mlp\.c_(?:fc|proj))`), []string{"transformer.resblocks.$1.weight"}},
 	{stageName(`text\.block(\d+\.mlp)\.gelu`), []string{"transformer.resblocks.$1.c_fc.weight +1"}},
 
-	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)`), []string{"$1.mlp.c_proj.weight +1"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)`), []string{"$1.ls_2.gamma +1", "$1.mlp.c_proj.weight +1"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
 	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.proj.weight"}},
-	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"$1.mlp.fc2.weight +1"}},
-	{stageName(`(visual\.trunk\.blocks\.\d+):input`), []string{"$1.norm1.weight <"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"behind $1.norm2.weight +1", "$1.ls2.gamma +1", "$1.gamma_2 +1", "$1.mlp.fc2.weight +1"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+):input`), []string{"behind $1.attn.qkv.weight <", "$1.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
 	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.fc2.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
@@ -103,14 +105,16 @@ func (t *towers) find(name string) (*G.Node, error) {
 			}
 		}
 	}
-	place := module + ".weight"
-	if stem, entering := strings.CutSuffix(module, ":input"); entering {
-		place = stem + ".weight <"
+	stem, entering := strings.CutSuffix(module, ":input")
+	for _, place := range []string{stem + ".weight", stem + ".gamma"} {
+		if entering {
+			place += " <"
+		}
+		if t.known(place) {
+			return t.at(place)
+		}
 	}
-	if !t.known(place) {
-		return nil, errors.New("a stage of an unknown name")
-	}
-	return t.at(place)
+	return nil, errors.New("a stage of an unknown name")
 }
 
 // last is the highest number for which the model has a parameter.
@@ -124,13 +128,17 @@ func (t *towers) last(format string) int {
 
 // known reports whether the model has the parameter of a place.
 func (t *towers) known(place string) bool {
+	place, behind := strings.CutPrefix(place, "behind ")
 	param, tower, _ := strings.Cut(place, " ")
+	if behind && !t.normsBehind(param) {
+		return false
+	}
 	return t.params[param] != nil || param == "=" && t.outputs[tower] != nil
 }
 
 // at returns the node of a place, which the graph must have exactly once.
 func (t *towers) at(place string) (*G.Node, error) {
-	param, hop, _ := strings.Cut(place, " ")
+	param, hop, _ := strings.Cut(strings.TrimPrefix(place, "behind "), " ")
 	p := t.params[param]
 	switch {
 	case param == "=" && t.outputs[hop] != nil:
@@ -163,6 +171,24 @@ func (t *towers) at(place string) (*G.Node, error) {
 		n = inputs.Node().(*G.Node)
 	}
 	return n, nil
+}
+
+// block is the part of a parameter's name that says which block it is of.
+var block = regexp.MustCompile(`^.*\.blocks\.\d+\.`)
+
+// normsBehind reports whether in the block of a parameter the first norm reads what the
+// attention has made.
+func (t *towers) normsBehind(param string) bool {
+	prefix := block.FindString(param)
+	if prefix == "" || !t.known(prefix+"norm1.weight") || !t.known(prefix+"attn.proj.weight") {
+		return false
+	}
+	entering, err := t.at(prefix + "norm1.weight <")
+	if err != nil {
+		return false
+	}
+	attention, err := t.at(prefix + "attn.proj.weight")
+	return err == nil && entering == attention
 }
 
 // lnFinal normalises the last block's tokens as the reference does, which does so

@@ -190,7 +190,7 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 		if tower == nil {
 			return nil, notSupported("pixel_values: the model was loaded without an image tower")
 		}
-		out, err := tower.Forward(vision.Input{Pixels: leaf(g, "pixels", pixels, shape...)})
+		out, err := tower.Forward(vision.Input{Pixels: nn.Leaf(g, "pixels", pixels, shape...)})
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +217,7 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 			last = append(last, at...)
 			rows = append(rows, slices.Repeat(row, len(at))...)
 		}
-		out, err := tower.Forward(text.Input{Tokens: leaf(g, "tokens", rows, len(last), shape[1]), Pooled: leaf(g, "pooled", last, len(last))})
+		out, err := tower.Forward(text.Input{Tokens: nn.Leaf(g, "tokens", rows, len(last), shape[1]), Pooled: nn.Leaf(g, "pooled", last, len(last))})
 		if err != nil {
 			return nil, err
 		}

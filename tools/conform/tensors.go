@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/nn"
@@ -147,40 +145,23 @@ func (t *tensors) finish() error {
 	return nil
 }
 
-// leaf is an input of a graph.
-func leaf[T float32 | int32](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {
-	d := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
-	return G.NewTensor(g, d.Dtype(), len(shape), G.WithName(name), G.WithShape(shape...), G.WithValue(d))
-}
-
 // compute runs the graph that build makes and returns the values of the nodes
 // that build returns.
 func compute(build func(g *G.ExprGraph) ([]*G.Node, error)) ([][]float32, error) {
-	for {
-		g := G.NewGraph()
-		keep, err := build(g)
-		if err != nil {
-			return nil, err
-		}
-		m, err := nn.NewMachine(g, keep...)
-		if errors.Is(err, nn.ErrCollision) {
-			continue // the same graph built again has other hashes
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := m.Run(); err != nil {
-			return nil, err
-		}
-		values := make([][]float32, len(keep))
-		for i, n := range keep {
-			switch v := n.Value().Data().(type) {
-			case []float32:
-				values[i] = v
-			case float32:
-				values[i] = []float32{v}
-			}
-		}
-		return values, nil
+	var keep []*G.Node
+	m, err := nn.Build(func(g *G.ExprGraph) (_ []*G.Node, err error) {
+		keep, err = build(g)
+		return keep, err
+	})
+	if err != nil {
+		return nil, err
 	}
+	if err := m.Run(); err != nil {
+		return nil, err
+	}
+	values := make([][]float32, len(keep))
+	for i, n := range keep {
+		values[i] = nn.Floats(n)
+	}
+	return values, nil
 }

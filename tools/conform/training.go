@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/train"
@@ -212,7 +213,7 @@ func (s *setting) trainer(m *encoder.Model, noDecay []string) (*train.Trainer, e
 	o := s.Optimizer
 	return train.New(m, train.Config{
 		LR: train.Constant(o.LR, 0), Beta1: o.Betas[0], Beta2: o.Betas[1], Eps: o.Eps, WeightDecay: o.WeightDecay,
-		NoDecay: noDecay, MaxLogitScale: math.Exp(o.Clamp[1]), Loss: "infonce",
+		NoDecay: noDecay, MaxLogitScale: math.Exp(o.Clamp[1]), Loss: loss.InfoNCE{},
 	})
 }
 

@@ -37,6 +37,7 @@ func (v *vec) neonInt(op, x, reg string) {
 
 // neonConst loads a constant of the table.
 func (v *vec) neonConst(k, reg string) {
+	v.table = true
 	at := strings.TrimSuffix(strings.TrimPrefix(k, "consts<>+"), "(SB)")
 	v.i("FMOVQ %s(%s), F%s", at, neonConsts, reg[1:])
 }
@@ -184,5 +185,5 @@ func (v *vec) neonFold(op, acc, to string) {
 		v.i("VEXT $%d, %s.B16, %s.B16, V31.B16", bytes, acc, acc)
 		v.op(op, "V31", acc, acc)
 	}
-	v.i("FMOVS F%s, %s+%d(FP)", acc[1:], to, v.at[to])
+	v.i("FMOVS F%s, %s", acc[1:], v.ref(to))
 }

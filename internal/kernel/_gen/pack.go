@@ -5,7 +5,7 @@ import "fmt"
 // packFile has what packing needs: a transpose for a transposed B, copies for
 // the other operands, in vectors of 8 and, for AVX2's tiles, of 6.
 func packFile() file {
-	f := file{name: "pack"}
+	f := file{name: "pack", arch: "amd64"}
 	transpose(&f)
 	copyVectors(&f, 8)
 	copyVectors(&f, 6)
@@ -15,12 +15,13 @@ func packFile() file {
 // transpose copies a block of 8 × 8·n8, rows ld elements apart, so that the
 // elements of one source column lie side by side and columns width elements apart.
 func transpose(f *file) {
-	f.text("transpose8", "(dst *float32, width int, src *float32, ld, n8 int)", 40)
-	f.i("MOVQ dst+0(FP), DI")
-	f.i("MOVQ width+8(FP), R8")
-	f.i("MOVQ src+16(FP), SI")
-	f.i("MOVQ ld+24(FP), R10")
-	f.i("MOVQ n8+32(FP), CX")
+	v := f.vec("Transpose8", "dst[c·width+r] = src[r·ld+c] for 8 rows and 8·n8 columns",
+		sign("dst []float32, width int, src []float32, ld, n8 int", ""))
+	v.arg("dst", "DI")
+	v.arg("width", "R8")
+	v.arg("src", "SI")
+	v.arg("ld", "R10")
+	v.arg("n8", "CX")
 	f.i("SHLQ $2, R8")
 	f.i("SHLQ $2, R10")
 	f.i("LEAQ (SI)(R10*2), R11")
@@ -70,14 +71,15 @@ func transpose(f *file) {
 // copyVectors copies rows of n vectors of the given lanes, ld elements apart, so
 // that a row's vectors lie across elements apart and the rows down elements apart.
 func copyVectors(f *file, lanes int) {
-	f.text(fmt.Sprintf("copy%d", lanes), "(dst *float32, down, across int, src *float32, ld, rows, n int)", 56)
-	f.i("MOVQ dst+0(FP), DI")
-	f.i("MOVQ down+8(FP), R8")
-	f.i("MOVQ across+16(FP), R9")
-	f.i("MOVQ src+24(FP), SI")
-	f.i("MOVQ ld+32(FP), R10")
-	f.i("MOVQ rows+40(FP), CX")
-	f.i("MOVQ n+48(FP), R11")
+	v := f.vec(fmt.Sprintf("Copy%d", lanes), fmt.Sprintf("dst[r·down+i·across+c] = src[r·ld+%d·i+c] for %d columns c of n vectors i", lanes, lanes),
+		sign("dst []float32, down, across int, src []float32, ld, rows, n int", ""))
+	v.arg("dst", "DI")
+	v.arg("down", "R8")
+	v.arg("across", "R9")
+	v.arg("src", "SI")
+	v.arg("ld", "R10")
+	v.arg("rows", "CX")
+	v.arg("n", "R11")
 	f.i("SHLQ $2, R8")
 	f.i("SHLQ $2, R9")
 	f.i("SHLQ $2, R10")

@@ -1,134 +1,56 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
 )
-
-// param is an argument or result of a function: a pointer, an int or a float32.
-type param struct {
-	name string
-	kind byte // 'p', 'i' or 'f'
-}
-
-func pointers(names string) (ps []param) {
-	for _, n := range strings.Fields(names) {
-		ps = append(ps, param{n, 'p'})
-	}
-	return ps
-}
-
-func floats(names string) (ps []param) {
-	for _, n := range strings.Fields(names) {
-		ps = append(ps, param{n, 'f'})
-	}
-	return ps
-}
-
-func ints(names string) (ps []param) {
-	for _, n := range strings.Fields(names) {
-		ps = append(ps, param{n, 'i'})
-	}
-	return ps
-}
-
-// layout gives every parameter its offset in the frame, results last.
-func layout(args, results []param) (at map[string]int, frame int) {
-	at = map[string]int{}
-	place := func(ps []param) {
-		for _, p := range ps {
-			size := 8
-			if p.kind == 'f' {
-				size = 4
-			}
-			frame = (frame + size - 1) / size * size
-			at[p.name] = frame
-			frame += size
-		}
-	}
-	place(args)
-	if len(results) > 0 {
-		frame = (frame + 7) / 8 * 8
-		place(results)
-	}
-	return at, frame
-}
-
-func goList(ps []param) string {
-	var s []string
-	for _, p := range ps {
-		s = append(s, p.name+" "+map[byte]string{'p': "*float32", 'i': "int", 'f': "float32"}[p.kind])
-	}
-	return strings.Join(s, ", ")
-}
-
-func names(ps []param) string {
-	var s []string
-	for _, p := range ps {
-		s = append(s, p.name)
-	}
-	return strings.Join(s, ", ")
-}
-
-// vector writes a function for AVX2. AVX-512 uses it too: where memory is the
-// limit, wider vectors gain nothing.
-func (f *file) vector(name string, args, results []param, body func(v *vec)) {
-	at, frame := layout(args, results)
-	f.text(name+"Vec", signature(args, results), frame)
-	v := &vec{file: f, at: at, neon: f.arch == "arm64"}
-	if v.neon {
-		v.i("MOVD $consts<>(SB), %s", neonConsts)
-	}
-	body(v)
-	v.ret()
-}
-
-// wide writes a function twice, for AVX2 and AVX-512, and the Go that chooses.
-func (f *file) wide(name string, args, results []param, body func(v *vec)) {
-	if f.arch == "arm64" {
-		f.vector(name, args, results, body)
-		return
-	}
-	at, frame := layout(args, results)
-	sig, call, ret, end := signature(args, results), "("+names(args)+")", "", "return\n"
-	if len(results) > 0 {
-		ret, end = "return ", ""
-	}
-	for _, z := range []bool{false, true} {
-		v := &vec{file: f, z: z, at: at}
-		f.declare(name+v.isa(), sig, frame)
-		body(v)
-		v.ret()
-	}
-	fmt.Fprintf(&f.tail, "func %sVec%s {\nif isa == avx512 {\n%s%sAVX512%s\n%s}\n%s%sAVX2%s\n}\n\n", name, sig, ret, name, call, end, ret, name, call)
-	f.stub(name+"Vec", sig)
-}
-
-func signature(args, results []param) string {
-	s := "(" + goList(args) + ")"
-	if len(results) > 0 {
-		s += " (" + goList(results) + ")"
-	}
-	return s
-}
 
 // vec writes one function for one kind of vectors, with the mnemonics and integer
 // registers of amd64. All kinds do the same operations in the same order, so
 // their results are the same bits.
 type vec struct {
 	*file
-	z      bool           // AVX-512
-	neon   bool           // and here neon.go translates; else AVX2
-	at     map[string]int // offsets of the arguments and results
-	masked bool           // in a tail
+	signature
+	z      bool // AVX-512
+	neon   bool // and here neon.go translates; else AVX2
+	masked bool // in a tail
+	table  bool // NEON, and constants are read
 }
 
-func (v *vec) isa() string {
-	if v.z {
-		return "AVX512"
+// vec begins a function of AVX2, or of NEON.
+func (f *file) vec(name, doc string, s signature) *vec {
+	f.declare(name, doc, s)
+	return &vec{file: f, signature: s, neon: f.arch == "arm64"}
+}
+
+// vector writes a function for AVX2 or NEON. AVX-512 uses AVX2's too: where
+// memory is the limit, wider vectors gain nothing.
+func (f *file) vector(name, doc string, s signature, body func(v *vec)) {
+	v := f.vec(name, doc, s)
+	head := f.code
+	f.code = bytes.Buffer{}
+	body(v)
+	v.ret()
+	code := f.code
+	f.code = head
+	if v.table {
+		v.i("MOVD $consts<>(SB), %s", neonConsts)
 	}
-	return "AVX2"
+	f.code.Write(code.Bytes())
+}
+
+// wide is vector, and on amd64 writes the function for AVX-512 beside it.
+func (f *file) wide(name, doc string, s signature, body func(v *vec)) {
+	f.vector(name, doc, s, body)
+	if f.arch == "arm64" {
+		return
+	}
+	f.declare(name+"AVX512", doc, s)
+	v := &vec{file: f, signature: s, z: true}
+	body(v)
+	v.ret()
 }
 
 func (v *vec) lanes() int {
@@ -162,23 +84,23 @@ func (v *vec) regs(from, n int) (names []string) {
 	return names
 }
 
-// arg loads a pointer or an int.
+// arg loads an argument that is an address, a length or another int.
 func (v *vec) arg(name, reg string) {
 	if v.neon {
-		v.i("MOVD %s+%d(FP), %s", name, v.at[name], armReg(reg))
+		v.i("MOVD %s, %s", v.ref(name), armReg(reg))
 		return
 	}
-	v.i("MOVQ %s+%d(FP), %s", name, v.at[name], reg)
+	v.i("MOVQ %s, %s", v.ref(name), reg)
 }
 
 // scalar spreads a float32 argument over a register.
 func (v *vec) scalar(name, reg string) {
 	if v.neon {
-		v.i("FMOVS %s+%d(FP), F%s", name, v.at[name], reg[1:])
+		v.i("FMOVS %s, F%s", v.ref(name), reg[1:])
 		v.i("VDUP %s.S[0], %s.S4", reg, reg)
 		return
 	}
-	v.i("VBROADCASTSS %s+%d(FP), %s", name, v.at[name], reg)
+	v.i("VBROADCASTSS %s, %s", v.ref(name), reg)
 }
 
 // k is a constant as an operand: the first of an instruction.
@@ -418,5 +340,5 @@ func (v *vec) fold(op string, acc []string, to string) {
 	v.i("%s %s, %s, %s", op, x(t), x(a), x(a))
 	v.i("VMOVSHDUP %s, %s", x(a), x(t))
 	v.i("%s %s, %s, %s", strings.Replace(op, "PS", "SS", 1), x(t), x(a), x(a))
-	v.i("VMOVSS %s, %s+%d(FP)", x(a), to, v.at[to])
+	v.i("VMOVSS %s, %s", x(a), v.ref(to))
 }

@@ -1,0 +1,168 @@
+package checkpoint_test
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/internal/safetensors"
+)
+
+// familyCases are open_clip's configurations of the families of image towers beside
+// CLIP's and SigLIP's, and the small models of the same family.
+func familyCases() []familyCase {
+	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
+	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
+	return []familyCase{
+		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
+		{"PE-Core-T-16-384", gelu, one, nil},
+		{"PE-Core-S-16-384", gelu, one, nil},
+		{"PE-Core-B-16", gelu, one, []string{"pe_core_b16_f32"}},
+		{"PE-Core-L-14-336", gelu, one, []string{"pe_core_l14_nonsquare_f16"}},
+		{"PE-Core-bigG-14-448", gelu, one, []string{"pe_core_bigg14_f16"}},
+		{"EVA01-g-14", gelu, tenth, []string{"eva01_g14_f16"}},
+		{"EVA01-g-14-plus", gelu, tenth, nil},
+		{"EVA02-E-14", gelu, tenth, []string{"eva02_e14_f16"}},
+		{"EVA02-E-14-plus", gelu, tenth, nil},
+		{"EVA02-B-16", silu, tenth, []string{"eva02_b16_f32"}},
+		{"EVA02-L-14", silu, tenth, nil},
+		{"EVA02-L-14-336", silu, tenth, []string{"eva02_l14_336_nonsquare_f16"}},
+		{"vit_medium_patch16_gap_256", gelu, tenth, []string{"vit_medium_gap_f16"}},
+		{"vit_relpos_medium_patch16_cls_224", gelu, tenth, []string{"vit_relpos_f16"}},
+		{"ViT-M-16-alt", clip, one, []string{"vit_m16_alt_f16"}},
+		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
+		{"ViT-L-14-CLIPA-336", clip, one, nil},
+		{"ViT-H-14-CLIPA", clip, one, nil},
+		{"ViT-H-14-CLIPA-336", clip, one, nil},
+		{"ViT-bigG-14-CLIPA", clip, one, nil},
+		{"ViT-bigG-14-CLIPA-336", clip, one, nil},
+	}
+}
+
+type familyCase struct {
+	name       string
+	activation string // of the MLPs, as the manifests say it
+	norm       string
+	small      []string
+}
+
+// TestFamilyManifests: the configurations have the tensors, shapes, heads, sizes and
+// preprocessing of open_clip's models.
+func TestFamilyManifests(t *testing.T) {
+	all := manifests(t)
+	for _, c := range familyCases() {
+		i := slices.IndexFunc(all, func(m manifest) bool { return m.Name == c.name })
+		s, ok := checkpoint.ConfigByName(c.name)
+		if i < 0 || !ok {
+			t.Errorf("%s: manifest %d, known %t", c.name, i, ok)
+			continue
+		}
+		m := all[i]
+		sameShapes(t, m, s)
+		if got := s.CustomText; got != (m.Class == "CustomTextCLIP") {
+			t.Errorf("%s: CustomText is %t, want a %s", c.name, got, m.Class)
+		}
+		if got := int(reflect.ValueOf(s.Vision).FieldByName("Heads").Int()); m.TrunkHeads > 0 && got != m.TrunkHeads {
+			t.Errorf("%s: %d heads, want %d", c.name, got, m.TrunkHeads)
+		}
+		size := s.Vision.Dims().ImageSize
+		if got := fmt.Sprintf("[%d,%d]", size[0], size[1]); got != string(m.ImageSize) {
+			t.Errorf("%s: pictures of %s, want %s", c.name, got, m.ImageSize)
+		}
+		if m.VisionActivations["visual."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
+			t.Errorf("%s: activation %s, norm %s, want %v, %v", c.name, c.activation, c.norm, m.VisionActivations, m.VisionNorms)
+		}
+		if s.InitLogitScale != m.InitLogitScale {
+			t.Errorf("%s: logit scale %g, want %g", c.name, s.InitLogitScale, m.InitLogitScale)
+		}
+		got, want := *s.Preprocess, []prep{m.Preprocess}
+		if len(m.Pretrained) > 0 {
+			want = nil
+			for _, p := range m.Pretrained {
+				want = append(want, p)
+			}
+		}
+		for _, want := range want {
+			if got := (prep{got.Mean, got.Std, got.Interpolation, got.Resize}); got != want {
+				t.Errorf("%s: pictures are prepared by %+v, want %+v", c.name, got, want)
+			}
+		}
+	}
+}
+
+// TestFamilyFeatures holds the families to their references.
+func TestFamilyFeatures(t *testing.T) {
+	for _, c := range familyCases() {
+		for _, name := range c.small {
+			t.Run(name, func(t *testing.T) {
+				_, m := open(t, golden.Shared(t, "families", "checkpoints", name), nil)
+				referenceFeatures(t, m, golden.Shared(t, "families", "activations", name+".safetensors"))
+			})
+		}
+	}
+}
+
+// TestFamilySaveOpen: what is saved is read back bit for bit, and the configuration with
+// it.
+func TestFamilySaveOpen(t *testing.T) {
+	for _, c := range familyCases() {
+		for _, name := range c.small {
+			t.Run(name, func(t *testing.T) {
+				f, m := open(t, golden.Shared(t, "families", "checkpoints", name), nil)
+				s := f.Spec()
+				for _, layout := range []string{checkpoint.OpenCLIP, checkpoint.Own} {
+					dir := filepath.Join(t.TempDir(), layout)
+					if err := checkpoint.Save(dir, layout, s, m.params()); err != nil {
+						t.Fatal(err)
+					}
+					g, got := open(t, dir, nil)
+					if g.Spec().Vision != s.Vision || g.Spec().Text != s.Text {
+						t.Errorf("%s: got %+v, want %+v", layout, g.Spec(), s)
+					}
+					sameParams(t, got.params(), m.params())
+				}
+			})
+		}
+	}
+}
+
+// referenceFeatures compares features and logits with those in a file, to 1e-5 of the
+// largest feature.
+func referenceFeatures(t *testing.T, m *model, path string) {
+	t.Helper()
+	f, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	a := activations{t, f}
+	pixels, shape := a.floats("pixel_values")
+	compareFeatures(t, m, a, pixels, shape)
+}
+
+func compareFeatures(t *testing.T, m *model, a activations, pixels []float32, shape []int) {
+	t.Helper()
+	want, _ := a.floats("image_features")
+	images := m.encodeImages(t, pixels, shape...)
+	near(t, "image_features", images, want, 1e-5*largest(want))
+	t.Logf("image_features: %.1e of the largest", furthest(images, want)/largest(want))
+	ids, n, length := a.ids()
+	want, _ = a.floats("text_features")
+	texts := m.encodeTexts(t, ids, n, length)
+	near(t, "text_features", texts, want, 1e-5*largest(want))
+	t.Logf("text_features: %.1e of the largest", furthest(texts, want)/largest(want))
+	want, _ = a.floats("logits_per_image")
+	near(t, "logits_per_image", m.logits(images, texts, m.text.Config().Dims().EmbedDim), want, 1e-4)
+}
+
+func furthest(a, b []float32) (d float64) {
+	for i := range a {
+		d = max(d, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return d
+}

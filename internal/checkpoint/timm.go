@@ -1,0 +1,176 @@
+package checkpoint
+
+import (
+	"cmp"
+	"strconv"
+
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
+)
+
+// timmFamily is a family of transformers of timm's. A configuration of open_clip names
+// one of its models and says what of it is otherwise.
+type timmFamily[C interface {
+	comparable
+	vision.Config
+}] struct {
+	models []timmModel[C]
+	// settings are what a configuration may change of a model.
+	settings func(c *C) timmSettings
+	// pools are what timm_pool may be; the first one is written.
+	pools []string
+	// proj is timm_proj: "linear", or null where the model's own head is the projection.
+	proj string
+	// customText says that its configurations have custom_text.
+	customText bool
+}
+
+type timmModel[C any] struct {
+	name   string // timm's
+	config C
+}
+
+// timmSettings points into a configuration.
+type timmSettings struct {
+	image                            *[2]int
+	patch, width, layers, heads, dim *int
+	ratio                            *float64
+}
+
+// set copies the settings of another configuration.
+func (s timmSettings) set(from timmSettings) {
+	*s.image, *s.patch, *s.width, *s.layers, *s.heads, *s.dim = *from.image, *from.patch, *from.width, *from.layers, *from.heads, *from.dim
+	*s.ratio = cmp.Or(*from.ratio, 4)
+}
+
+// read changes the settings to what timm_model_kwargs says.
+func (s timmSettings) read(kw *object) {
+	*s.image = kw.pair("img_size", *s.image)
+	*s.patch, *s.width = value(kw, "patch_size", *s.patch), value(kw, "embed_dim", *s.width)
+	*s.layers, *s.heads = value(kw, "depth", *s.layers), value(kw, "num_heads", *s.heads)
+	*s.ratio = value(kw, "mlp_ratio", *s.ratio)
+	kw.none()
+}
+
+// kwargs are the settings that differ from a model's.
+func (s timmSettings) kwargs(model timmSettings) map[string]any {
+	kw := map[string]any{}
+	set(kw, "img_size", side(*s.image), *s.image != *model.image)
+	set(kw, "patch_size", *s.patch, *s.patch != *model.patch)
+	set(kw, "embed_dim", *s.width, *s.width != *model.width)
+	set(kw, "depth", *s.layers, *s.layers != *model.layers)
+	set(kw, "num_heads", *s.heads, *s.heads != *model.heads)
+	set(kw, "mlp_ratio", openCLIPRatio(*s.width, *s.ratio), cmp.Or(*s.ratio, 4) != *model.ratio)
+	return kw
+}
+
+// tower is how open_clip says what a tower of the family computes.
+func (f timmFamily[C]) tower() openCLIPTower {
+	return openCLIPTower{customText: f.customText, read: f.read, write: f.write}
+}
+
+func (f timmFamily[C]) read(o *object, dim int, _ bool) (vision.Config, bool) {
+	for _, m := range f.models {
+		if m.name != o.peek("timm_model_name") {
+			continue
+		}
+		o.take("timm_model_name")
+		var pairs []string
+		for _, p := range f.pools {
+			pairs = append(pairs, p, p)
+		}
+		o.oneOf("timm_pool", "avg", pairs...) // open_clip's default
+		switch own := f.proj == "null"; {
+		case own && !o.isNull("timm_proj"):
+			o.fail("%s is not null, which is not supported: the head of %s is the projection", o.name("timm_proj"), m.name)
+		case !own:
+			o.only("timm_proj", strconv.Quote(f.proj))
+		}
+		timmUnread(o)
+		c := m.config
+		s := f.settings(&c)
+		*s.dim = dim
+		s.read(o.object("timm_model_kwargs"))
+		return c, true
+	}
+	return nil, false
+}
+
+// timmUnread takes what preprocessing reads, what open_clip's own towers read, and
+// what training alone does.
+func timmUnread(o *object) {
+	for _, key := range append(timmFields(), "image_size", "patch_size", "width", "layers", "head_width", "mlp_ratio") {
+		if key != "timm_model_kwargs" {
+			o.take(key)
+		}
+	}
+}
+
+// write names the model from which the fewest settings differ.
+func (f timmFamily[C]) write(config vision.Config, _ bool) (map[string]any, bool, error) {
+	c, ok := config.(C)
+	if !ok {
+		return nil, false, nil
+	}
+	s := f.settings(&c)
+	*s.ratio = cmp.Or(*s.ratio, 4)
+	var name string
+	var kwargs map[string]any
+	for _, m := range f.models {
+		changed := m.config
+		f.settings(&changed).set(s)
+		kw := s.kwargs(f.settings(&m.config))
+		if changed == c && (name == "" || len(kw) < len(kwargs)) {
+			name, kwargs = m.name, kw
+		}
+	}
+	if name == "" {
+		return nil, true, unwritable(OpenCLIP, "an image tower of family %s that no model of timm is: %+v", c.Family(), c)
+	}
+	m := map[string]any{
+		"image_size": side(*s.image), "timm_model_name": name, "timm_model_pretrained": false, "timm_pool": f.pools[0],
+	}
+	if m["timm_proj"] = f.proj; f.proj == "null" {
+		m["timm_proj"] = nil
+	}
+	set(m, "timm_model_kwargs", kwargs, len(kwargs) > 0)
+	return m, true, nil
+}
+
+// clipText is the text tower that most of open_clip's configurations have, with heads
+// of 64.
+func clipText(width, layers int) text.Transformer {
+	return text.Transformer{
+		ContextLength: 77, VocabSize: 49408, Width: width, Layers: layers, Heads: width / 64,
+		Activation: nn.GELU, NormEps: 1e-5, Mask: text.MaskCausal, Pool: text.PoolArgmax,
+	}
+}
+
+// withTimm is a published configuration with a tower of timm's.
+func withTimm(image vision.Config, caption text.Transformer, preprocess *vision.Preprocess) Spec {
+	caption.EmbedDim = image.Dims().EmbedDim
+	return Spec{
+		Layout: OpenCLIP, InitLogitScale: clipLogitScale, Vision: image, Text: caption, Preprocess: preprocess, CustomText: true,
+	}
+}
+
+// square is a picture's size.
+func square(side int) [2]int { return [2]int{side, side} }
+
+// mobilePreprocess is how most of the MobileCLIPs prepare pictures: their values are 0
+// to 1.
+func mobilePreprocess(side int) *vision.Preprocess {
+	return &vision.Preprocess{Size: square(side), Interpolation: vision.Bilinear, Std: [3]float32{1, 1, 1}}
+}
+
+// named finds a family's model.
+func (f timmFamily[C]) named(name string, dim int) C {
+	for _, m := range f.models {
+		if m.name == name {
+			*f.settings(&m.config).dim = dim
+			return m.config
+		}
+	}
+	panic("checkpoint: no model " + name) // a name of the tables here
+}

@@ -1,0 +1,36 @@
+package kernel
+
+// Add computes dst = a + b. dst may be a or b.
+func Add(dst, a, b []float32) {
+	checkLen("a", a, len(dst))
+	checkLen("b", b, len(dst))
+	chunks(len(dst), func(i, j int) { isa.add(dst[i:j], a[i:j], b[i:j]) })
+}
+
+func addGo(dst, a, b []float32) {
+	for i, v := range a {
+		dst[i] = v + b[i]
+	}
+}
+
+// Axpy computes dst += alpha·x.
+func Axpy(dst []float32, alpha float32, x []float32) {
+	checkLen("x", x, len(dst))
+	chunks(len(dst), func(i, j int) { isa.axpy(dst[i:j], alpha, x[i:j]) })
+}
+
+func axpyGo(dst []float32, alpha float32, x []float32) {
+	for i, v := range x {
+		dst[i] += alpha * v
+	}
+}
+
+// AddRows adds row, (cols), to every row of x, (rows, cols). dst may be x.
+func AddRows(dst, x, row []float32, rows, cols int) {
+	checkRows("dst", dst, rows, cols)
+	checkRows("x", x, rows, cols)
+	checkLen("row", row, cols)
+	rowChunks(rows, cols, func(i int) {
+		isa.add(dst[i*cols:i*cols+cols], x[i*cols:i*cols+cols], row)
+	})
+}

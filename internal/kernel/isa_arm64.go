@@ -1,6 +1,0 @@
-//go:build arm64 && !noasm
-
-package kernel
-
-// Every arm64 has NEON.
-var available = []instructions{portable, neon}

@@ -1,0 +1,75 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"golang.org/x/sys/cpu"
+
+	"github.com/goclip/goclip/internal/kernel/asm"
+)
+
+// available lists the sets of this machine, the best last.
+var available = func() []*table {
+	sets := []*table{&portable}
+	if x := &cpu.X86; x.HasAVX2 && x.HasFMA {
+		sets = append(sets, &avx2)
+		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
+			sets = append(sets, &avx512)
+		}
+	}
+	return sets
+}()
+
+var avx2 = table{
+	name:             "avx2",
+	exp:              asm.Exp,
+	add:              asm.Add,
+	axpy:             asm.Axpy,
+	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU},
+	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad},
+	adamW:            asm.AdamW,
+
+	softmax:           softmaxPasses,
+	softmaxBackward:   softmaxBackwardPasses,
+	layerNorm:         layerNormPasses,
+	layerNormBackward: layerNormBackwardPasses,
+
+	dot:             asm.Dot,
+	sumSquares:      asm.SumSquares,
+	finite:          finiteSum,
+	addColumns:      asm.AddColumns,
+	layerNormParams: asm.NormalizeParams,
+
+	tiles:       &asm.Tiles,
+	transpose:   transposeBy8,
+	copyRows:    copyRowsBy8,
+	packColumns: packColumnsBy6,
+}
+
+// avx512 has functions of its own where arithmetic is the limit. The others are
+// AVX2's: where memory is, wider vectors gain nothing.
+var avx512 = table{
+	name:             "avx512",
+	exp:              asm.ExpAVX512,
+	add:              asm.Add,  // AVX2
+	axpy:             asm.Axpy, // AVX2
+	activate:         byActivation{GELU: asm.GELUAVX512, GELUTanh: asm.GELUTanhAVX512, QuickGELU: asm.QuickGELUAVX512},
+	activateBackward: byActivationBackward{GELU: asm.GELUGradAVX512, GELUTanh: asm.GELUTanhGradAVX512, QuickGELU: asm.QuickGELUGradAVX512},
+	adamW:            asm.AdamW, // AVX2
+
+	softmax:           softmaxPassesAVX512,
+	softmaxBackward:   softmaxBackwardPasses,   // AVX2
+	layerNorm:         layerNormPasses,         // AVX2
+	layerNormBackward: layerNormBackwardPasses, // AVX2
+
+	dot:             asm.Dot,             // AVX2
+	sumSquares:      asm.SumSquares,      // AVX2
+	finite:          finiteSum,           // AVX2
+	addColumns:      asm.AddColumns,      // AVX2
+	layerNormParams: asm.NormalizeParams, // AVX2
+
+	tiles:       &asm.TilesAVX512,
+	transpose:   transposeBy8,   // AVX2
+	copyRows:    copyRowsBy8,    // AVX2
+	packColumns: packColumnsBy8, // AVX2
+}

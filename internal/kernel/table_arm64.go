@@ -1,0 +1,34 @@
+//go:build arm64 && !noasm
+
+package kernel
+
+import "github.com/goclip/goclip/internal/kernel/asm"
+
+// Every arm64 has NEON.
+var available = []*table{&portable, &neon}
+
+var neon = table{
+	name:             "neon",
+	exp:              asm.Exp,
+	add:              asm.Add,
+	axpy:             asm.Axpy,
+	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU},
+	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad},
+	adamW:            asm.AdamW,
+
+	softmax:           softmaxPasses,
+	softmaxBackward:   softmaxBackwardPasses,
+	layerNorm:         layerNormPasses,
+	layerNormBackward: layerNormBackwardPasses,
+
+	dot:             asm.Dot,
+	sumSquares:      sumSquaresGo, // no NEON: float64, two to a vector
+	finite:          finiteSum,
+	addColumns:      asm.AddColumns,
+	layerNormParams: asm.NormalizeParams,
+
+	tiles:       &asm.Tiles,
+	transpose:   transposeGo,   // no NEON: moves elements, computes nothing
+	copyRows:    copyRowsGo,    // no NEON: the runtime's copy
+	packColumns: packColumnsGo, // no NEON: the runtime's copy
+}

@@ -1,0 +1,114 @@
+package nn
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/parallel"
+)
+
+// RotaryEmbedding turns pairs of channels of queries and keys by angles that grow with
+// the place of their token, so that scores depend on distances (Su et al., 2021). Here
+// places are those of patches: one half of each head turns with the column, the other
+// with the row.
+type RotaryEmbedding struct {
+	patches, head int
+	prefix        int       // tokens before the patches, which are not turned
+	cos, sin      []float32 // (P, head/2)
+}
+
+// RotaryGrid says which angles a [RotaryEmbedding] has.
+type RotaryGrid struct {
+	Grid   [2]int // patches down and across
+	Head   int    // width of a head, a multiple of 4
+	Prefix int    // tokens before the patches
+
+	// Reference is the number of patches along a side that the angles are made for:
+	// those of another grid are spread over the same range.
+	Reference int
+	Offset    int  // place of the first patch
+	RowsFirst bool // the first half of a head turns with the row
+}
+
+// NewRotaryEmbedding returns the angles of a grid. They are rounded as timm rounds them,
+// whose frequencies and places are float32.
+func NewRotaryEmbedding(c RotaryGrid) *RotaryEmbedding {
+	r := &RotaryEmbedding{patches: c.Grid[0] * c.Grid[1], head: c.Head, prefix: c.Prefix}
+	first, second := 1, 0
+	if c.RowsFirst {
+		first, second = 0, 1
+	}
+	for p := range r.patches {
+		at := [2]int{p / c.Grid[1], p % c.Grid[1]}
+		for _, axis := range []int{first, second} {
+			place := float32(at[axis]+c.Offset) / float32(c.Grid[axis]) * float32(c.Reference)
+			for j := range c.Head / 4 {
+				frequency := float32(math.Pow(10000, -float64(j)/float64(c.Head/4)))
+				sin, cos := math.Sincos(float64(place * frequency))
+				r.cos, r.sin = append(r.cos, float32(cos)), append(r.sin, float32(sin))
+			}
+		}
+	}
+	return r
+}
+
+// Forward turns the queries and keys of packed queries, keys and values, (B, L, 3W).
+// At, (B, K) int32, are the numbers of the patches where they are not all of them in
+// order, and may be nil.
+func (r *RotaryEmbedding) Forward(qkv, at *G.Node) *G.Node {
+	b, l, w := tokens("rotary embedding", qkv)
+	if w%3 != 0 || r.head < 1 || w/3%r.head != 0 || r.head%4 != 0 {
+		Fail("rotary embedding", "qkv %v does not split into q, k and v of heads of %d, a multiple of 4", qkv.Shape(), r.head)
+	}
+	in := []*G.Node{qkv}
+	if at == nil && l != r.prefix+r.patches {
+		Fail("rotary embedding", "%d tokens, want %d and %d patches", l, r.prefix, r.patches)
+	}
+	if at != nil {
+		WantShape("rotary embedding", "places", at, b, l-r.prefix)
+		in = append(in, at)
+	}
+	back := make([]Pullback, len(in))
+	back[0] = Back(func(dx []float32, x Inputs, _, dy []float32) { r.turn(dx, dy, x, b, l, w, -1) })
+	return Apply(Op{
+		Name:     "rotary embedding",
+		Shape:    tensor.Shape{b, l, w}, // (B, L, 3W)
+		Forward:  func(y []float32, x Inputs) { r.turn(y, x.F32(0), x, b, l, w, 1) },
+		Backward: back,
+	}, in...)
+}
+
+// turn turns what is in x forwards, or with sign -1 backwards.
+func (r *RotaryEmbedding) turn(y, x []float32, in Inputs, b, l, w int, sign float32) {
+	var at []int32
+	if len(in) == 2 {
+		at = in.I32(1)
+	}
+	half := r.head / 2
+	parallel.For(b, func(i int) {
+		for t := range l {
+			y, x := y[(i*l+t)*w:][:w], x[(i*l+t)*w:][:w]
+			copy(y, x)
+			p := t - r.prefix
+			if p < 0 {
+				continue
+			}
+			if at != nil {
+				if p = int(at[i*(l-r.prefix)+p]); p < 0 || p >= r.patches {
+					Fail("rotary embedding", "place %d of sample %d is outside its %d patches", p, i, r.patches)
+				}
+			}
+			cos, sin := r.cos[p*half:][:half], r.sin[p*half:][:half]
+			for h := 0; h < w/3*2; h += r.head {
+				y, x := y[h:][:r.head], x[h:][:r.head]
+				for j, c := range cos {
+					s := sign * sin[j]
+					a, b := x[2*j], x[2*j+1]
+					y[2*j], y[2*j+1] = a*c-b*s, b*c+a*s
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image/color"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/augment"
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
+	"github.com/goclip/goclip/vision"
+)
+
+// Architecture is a model that a tokenizer completes: its vocabulary is the
+// tokenizer's.
+type Architecture func(tokenizer.Tokenizer) (encoder.Config, error)
+
+// ArchitectureNames are those that [FindArchitecture] knows besides files.
+func ArchitectureNames() []string {
+	return append([]string{"toy", "small"}, encoder.ConfigNames()...)
+}
+
+// FindArchitecture returns the architecture of a name: "toy", for pictures of 32 pixels,
+// learns in a minute, "small" is for pictures of 64; a published one as "ViT-B-32"; or a
+// file .json in the form of open_clip's model_configs. For another name found is false.
+func FindArchitecture(name string) (a Architecture, found bool, err error) {
+	if filepath.Ext(name) == ".json" {
+		file, err := os.ReadFile(name)
+		return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
+			return encoder.ReadConfig(bytes.NewReader(file), tok)
+		}, true, err
+	}
+	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
+		if cfg, published := encoder.ConfigFor(name, tok); published {
+			return cfg, nil
+		}
+		return compact(name, tok), nil
+	}, slices.Contains(ArchitectureNames(), name), nil
+}
+
+// Vocabulary trains the tokenizer of a new model on the captions of a set, of its first
+// 20,000 samples. It has so many tokens, or fewer where the captions have no more.
+func Vocabulary(ctx context.Context, set dataset.Source, tokens int) (*tokenizer.BPE, error) {
+	captions, err := dataset.Captions(ctx, set, 20_000)
+	if err != nil {
+		return nil, fmt.Errorf("job: %w", err)
+	}
+	return tokenizer.TrainBPE(slices.Values(captions), tokenizer.TrainOptions{VocabSize: tokens})
+}
+
+// Fresh returns a model with random weights. With bias it gets a logit bias, which the
+// sigmoid loss needs, where its architecture has none.
+func Fresh(a Architecture, tok tokenizer.Tokenizer, bias bool, seed uint64) (*encoder.Model, error) {
+	cfg, err := a(tok)
+	if err != nil {
+		return nil, err
+	}
+	if bias && cfg.LogitBias == nil {
+		start := -10.0 // as SigLIP's begins
+		cfg.LogitBias = &start
+	}
+	return encoder.New(cfg, tok, seed)
+}
+
+// compact is a model for small machines: what fits pictures of 32 or 64 pixels
+// and captions of a line.
+func compact(name string, tok tokenizer.Tokenizer) encoder.Config {
+	side, patch, width, depth, heads := 32, 8, 64, 3, 2
+	if name == "small" {
+		side, patch, width, depth, heads = 64, 8, 192, 6, 6
+	}
+	return encoder.Config{
+		Vision: vision.ViT{
+			ImageSize: [2]int{side, side}, PatchSize: patch, Width: width, Layers: depth, Heads: heads, EmbedDim: width,
+			Activation: nn.QuickGELU, Pool: vision.PoolMean, NormEps: 1e-5,
+		},
+		Text: text.Transformer{
+			ContextLength: 32, VocabSize: tok.VocabSize(), Width: width, Layers: (depth + 1) / 2, Heads: heads, EmbedDim: width,
+			Activation: nn.QuickGELU, Mask: text.MaskPadding, Pool: text.PoolMean, EOSTokenID: int32(tok.VocabSize() - 1), NormEps: 1e-5,
+		},
+		Preprocess: &vision.Preprocess{
+			Size: [2]int{side, side}, Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.25, 0.25, 0.25}, Ground: color.White,
+		},
+	}
+}
+
+// AugmentNames are the changes to pictures that [Augment] knows, in the order in which
+// it makes them.
+func AugmentNames() []string { return []string{"flip", "crop", "pad", "color", "grey"} }
+
+// Augment returns the named changes to pictures, for a tower that reads pictures of the
+// given height and width: flip, in half of them; crop, to at least the part cropScale of
+// the area; pad, a shift; color; grey, one in ten. Names that are none are passed over. It
+// returns nil where none is left.
+func Augment(names []string, size [2]int, cropScale float64) dataset.Augment {
+	var chain []dataset.Augment
+	for i, change := range []dataset.Augment{
+		augment.Flip(0.5),
+		augment.RandomResizedCrop(size[1], size[0], [2]float64{cropScale, 1}, [2]float64{3. / 4, 4. / 3}),
+		augment.PadAndCrop(max(1, size[0]/8)),
+		augment.ColorJitter(0.3, 0.3, 0.3, 0.05),
+		augment.Grey(0.1),
+	} {
+		if slices.Contains(names, AugmentNames()[i]) {
+			chain = append(chain, change)
+		}
+	}
+	if chain == nil {
+		return nil
+	}
+	return augment.Chain(chain...)
+}

@@ -1,0 +1,79 @@
+package observe
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/goclip/goclip/train"
+)
+
+// JSONLines is an [train.Observer] that writes each event as a line of JSON. In a run
+// that goes on from a checkpoint the file goes on as well: what it says of later
+// steps is cut off, so that it ends as that of a run which never stopped.
+type JSONLines struct {
+	f       *os.File
+	started bool
+}
+
+// OpenJSONLines opens the log at path or makes it.
+func OpenJSONLines(path string) (*JSONLines, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	return &JSONLines{f: f}, nil
+}
+
+// Observe implements [train.Observer].
+func (l *JSONLines) Observe(e train.Event) error {
+	if !l.started {
+		if err := l.rewind(e.Step); err != nil {
+			return fmt.Errorf("observe: %s: %w", l.f.Name(), err)
+		}
+		l.started = true
+	}
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = l.f.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("observe: %s: %w", l.f.Name(), err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (l *JSONLines) Close() error { return l.f.Close() }
+
+// rewind cuts the log off before the events of a step, and a line that a killed
+// process left unfinished. A file that is no log is left as it is.
+func (l *JSONLines) rewind(step int) error {
+	r := bufio.NewReader(l.f)
+	end := int64(0)
+	for n := 1; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		var e struct{ Step *int }
+		if err := json.Unmarshal(line, &e); err != nil || e.Step == nil {
+			return fmt.Errorf("line %d is not an event of a training: %.60q", n, line)
+		}
+		if *e.Step >= step {
+			break
+		}
+		end += int64(len(line))
+	}
+	if err := l.f.Truncate(end); err != nil {
+		return err
+	}
+	_, err := l.f.Seek(end, io.SeekStart)
+	return err
+}

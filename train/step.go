@@ -1,0 +1,79 @@
+package train
+
+import (
+	"context"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/dataset"
+)
+
+// This file is the plain step, whole; the towers are in graph.go, the loss is in
+// objective.go. What a Config adds stands in a file of its own: gradcache.go,
+// distill.go, patches.go, freeze.go, depth.go, ema.go.
+
+// Step trains on one batch of two or more pairs: [Trainer.Prepare], then
+// [Trainer.StepBatch].
+func (t *Trainer) Step(ctx context.Context, pairs []dataset.Pair) (Stats, error) {
+	b, err := t.Prepare(pairs) // pixels and token ids
+	if err != nil {
+		return Stats{}, err
+	}
+	return t.StepBatch(ctx, b)
+}
+
+// StepBatch trains on a prepared batch. An error leaves the weights as they were
+// before the step: a NaN or infinity in the loss or in a gradient is one, and it
+// names the step and the tensor.
+func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
+	if err := ctx.Err(); err != nil {
+		return Stats{}, err
+	}
+	if err := b.check(t.model, t.cfg); err != nil {
+		return Stats{}, err
+	}
+	out, err := t.strategy.backpropagate(ctx, b, t.step) // gives each weight its gradient
+	if err != nil {
+		return Stats{}, err
+	}
+	grads, err := gradients(t.params)
+	if err != nil {
+		return Stats{}, err
+	}
+	stats := measure(b, out, grads)
+	stats.Step, stats.LR, stats.Chance = t.step, t.cfg.LR(t.step), t.objective.chance(b.N)
+	if err := stats.finite(t.weights, grads); err != nil {
+		return Stats{}, err
+	}
+	t.solver.LR = stats.LR
+	if err := t.solver.step(t.params, grads, stats.GradNorm); err != nil { // clips the gradients, then AdamW
+		return Stats{}, err
+	}
+	stats.LogitScale, stats.Clamped = t.temperature.clamp()
+	t.average.update(t.step)
+	t.step++
+	return stats, nil
+}
+
+// whole computes the gradients of a batch by one graph over all of it.
+type whole struct{ *graphs }
+
+func (w whole) backpropagate(_ context.Context, b *Batch, step int) (outcome, error) {
+	length, err := captionLength(w.model, b)
+	if err != nil {
+		return outcome{}, err
+	}
+	p, err := w.pass(shape{"step", b.N, length, b.teacherDim()}, func(p *pass) {
+		p.embeddings = [2]*G.Node{p.imageTower(), p.textTower()} // (B, D) each
+		p.cost = p.loss()
+		p.grads = p.gradients(w.weights)
+	})
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := p.run(b, 0, step); err != nil {
+		return outcome{}, err
+	}
+	w.weights.take(p.grads)
+	return p.outcome(), nil
+}
