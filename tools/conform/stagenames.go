@@ -25,7 +25,8 @@ import (
 // first and then open_clip's modules. The first place counts whose parameter the model
 // has: families may have lines of their own, or share one. In a place, $1 is the first
 // group of the name. A stage that has no line is a module of open_clip, MODULE, whose
-// output is at MODULE.weight or MODULE.gamma, and whose input, MODULE:input, enters there.
+// output is at MODULE.bias, MODULE.weight or MODULE.gamma, and whose input, MODULE:input,
+// enters at MODULE.weight. A stage of blocks is its last block.
 var stageNames = []struct {
 	name   *regexp.Regexp
 	places []string
@@ -68,6 +69,12 @@ var stageNames = []struct {
 	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
 	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.fc2.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.bias"}},
+	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias"}},
+	{stageName(`visual\.trunk\.head`), []string{"visual.trunk.head.weight", "visual.trunk.head.norm.weight"}},
+	{stageName(`visual\.trunk\.head\.global_pool`), []string{"visual.trunk.head.norm.weight <"}},
 	{stageName(`visual\.head`), []string{"visual.head.weight", "visual.head.proj.weight", "= visual"}},
 }
 
@@ -87,6 +94,13 @@ func (t *towers) find(name string) (*G.Node, error) {
 	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
 		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))
 	}
+	if blocksOf.MatchString(name) {
+		n := 0
+		for t.has(fmt.Sprintf("%s.blocks.%d.", name, n)) {
+			n++
+		}
+		name = fmt.Sprintf("%s.blocks.%d", name, n-1)
+	}
 	// The towers' parameters of text have no name in front.
 	module := name
 	if strings.HasPrefix(name, "text.") {
@@ -105,16 +119,29 @@ func (t *towers) find(name string) (*G.Node, error) {
 			}
 		}
 	}
-	stem, entering := strings.CutSuffix(module, ":input")
-	for _, place := range []string{stem + ".weight", stem + ".gamma"} {
-		if entering {
-			place += " <"
-		}
+	places := []string{module + ".bias", module + ".weight", module + ".gamma"}
+	if stem, entering := strings.CutSuffix(module, ":input"); entering {
+		places = []string{stem + ".weight <"}
+	}
+	for _, place := range places {
 		if t.known(place) {
 			return t.at(place)
 		}
 	}
 	return nil, errors.New("a stage of an unknown name")
+}
+
+// blocksOf matches stages that are several blocks.
+var blocksOf = stageName(`visual\.trunk\.(stages|layers)\.\d+`)
+
+// has reports whether the model has a parameter whose name begins so.
+func (t *towers) has(prefix string) bool {
+	for name := range t.params {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // last is the highest number for which the model has a parameter.
