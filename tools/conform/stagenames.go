@@ -63,7 +63,8 @@ var stageNames = []struct {
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
-	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.proj.weight"}},
+	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <"}},
+	{stageName(`(visual\.trunk\.patch_embed\.backbone\.\d)`), []string{"$1.bn.weight +1", "$1.conv.bias"}}, // GELU
 	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"behind $1.norm2.weight +1", "$1.ls2.gamma +1", "$1.gamma_2 +1", "$1.mlp.fc2.weight +1"}},
 	{stageName(`(visual\.trunk\.blocks\.\d+):input`), []string{"behind $1.attn.qkv.weight <", "$1.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
@@ -237,6 +238,25 @@ func (t *towers) lnFinal() (n *G.Node, err error) {
 	}
 	return norm.Forward(x), nil
 }
+
+// shape is the shape of a stage's node as the reference sees it: pictures have four
+// dimensions there, channels in front, also where the towers have tokens already. Only
+// what ConvNeXt's norm and MLP see is stored as it is here, which nil stands for.
+func (t *towers) shape(name string, n *G.Node) []int {
+	s := n.Shape()
+	if m := inConvNeXt.FindStringSubmatch(name); m != nil && t.known(m[1]+".conv_dw.weight") {
+		return nil
+	}
+	if len(s) == 3 && pictures4.MatchString(name) {
+		return []int{s[0], s[1], 1, s[2]}
+	}
+	return s
+}
+
+var (
+	inConvNeXt = stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.(?:norm|mlp)`)
+	pictures4  = stageName(`visual\.conv1|visual\.trunk\.patch_embed\.backbone\.\d`)
+)
 
 // lastVisionStage is the stage that an image tower of its own returns as
 // last_hidden_state: SigLIP's tokens normalised, CLIP's not.
