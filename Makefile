@@ -11,7 +11,7 @@ check: ## before pushing: format, vet, staticcheck, floors and all tests
 ci: ## everything that is checked before a merge
 	@.ci/run
 
-test: ## all tests; GOCLIP_FIXTURES and GOCLIP_DATA name the reference data
+test: ## all tests; GOCLIP_SHARED and GOCLIP_DATA name the reference data
 	@.ci/run test
 
 test-noasm: ## all tests without assembly
@@ -41,7 +41,7 @@ pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where
 bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md
 	@.ci/run bench-peers
 
-conform: ## every case of the reference implementations below GOCLIP_FIXTURES
+conform: ## every case of the reference implementations below GOCLIP_SHARED
 	@.ci/run conform
 
 generate: ## write the kernels' assembly again, and show what changed

@@ -1,37 +1,37 @@
 // Conform compares this module with reference implementations: it runs every
-// case of a folder of reference data and says how far apart the two are.
+// case of folders of reference data and says how far apart the two are.
 //
-//	go run ./tools/conform [-vocab FILE] [-run REGEXP] [-v] DIR
+//	go run ./tools/conform [flags] DIR…
 //
-// DIR holds any of these, and nothing in them is known to the program but how
-// it is laid out:
+// What a DIR holds is told by its content, and nothing in it is known to the
+// program but how it is laid out:
 //
-//	checkpoints/NAME/…                   a model, in all its forms
-//	activations/NAME.safetensors         what it computes, and its stages in NAME.intermediates.safetensors
-//	gradients/CASE.json                  a training step, and a few of AdamW
-//	gradients/losses.safetensors         losses alone
-//	tokenizer/cases.jsonl                captions and their ids
-//	tokenizer/open_clip_clean.jsonl      the same for open_clip's ways to clean
-//	preprocess/index.json                pictures, and what their preprocessing gives
+//	checkpoints/, activations/, stages/, naflex/   models, what they compute, and values inside their towers
+//	  … with "weights": "formula" in the index     the same, of weights that are made here (see internal/formula)
+//	gradients/                                     losses, a training step, and a few of AdamW
+//	tokenizer/                                     captions and their ids by CLIP's tokenizer
+//	preprocess/                                    pictures, and what open_clip's or transformers' preprocessing makes of them
+//	scaling/                                       results of published models and the laws that were fitted to them
+//	NAME/cases.jsonl …, components/                tokenizers of every kind, and their parts
+//	index.json with cases, files/                  picture files and their pixels
 //
-// Each case is one line with the largest difference, measured in tolerances,
-// and that tolerance. The last line counts the cases. The exit status is 1 if a
-// case failed, if a file is missing, unreadable or not understood, and if there
-// was no case.
+// Each case belongs to a group: a family of models, a tokenizer, a kind of
+// pictures. Failures are lines, and at the end stands a table of the groups with
+// their worst difference, in tolerances. The exit status is 1 if a case failed, if
+// something is missing, unreadable, not understood or compared with nothing, and if
+// there was no case. What goclip does not do is a failure too; -to-come names the
+// groups of which that is known.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 func main() {
@@ -40,131 +40,89 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// options say what is compared, and with what.
+type options struct {
+	sets         []string // the folders of reference data
+	vocab        string   // CLIP's gzipped vocabulary, if not the set's own
+	vocabularies string   // tokenizers whose files are in no set, in folders of their names
+	full         bool     // models of full size too
+	leftOut      int      // models of full size that are not run
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("conform", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: conform [-vocab FILE] [-run REGEXP] [-v] DIR")
+		fmt.Fprintln(stderr, "usage: conform [flags] DIR…")
 		flags.PrintDefaults()
 	}
-	vocab := flags.String("vocab", "", "gzipped vocabulary `file`; by default DIR/tokenizer/"+vocabName)
-	verbose := flags.Bool("v", false, "show every comparison")
-	pattern := flags.String("run", "", "run the cases whose names match this `regexp`")
+	o := &options{}
+	flags.StringVar(&o.vocab, "vocab", "", "CLIP's gzipped vocabulary `file`; by default DIR/tokenizer/"+vocabName)
+	flags.StringVar(&o.vocabularies, "vocabularies", "", "`folder` with NAME/tokenizer.json of tokenizers that a set does not hold")
+	flags.BoolVar(&o.full, "full", false, "models of full size too, which take gigabytes and minutes")
+	list := flags.String("to-come", "", "`names` of groups, or GROUP/PART of a case's name, that may fail but not pass; @FILE reads them")
+	asJSON := flags.Bool("json", false, "print the results as JSON")
+	verbose := flags.Bool("v", false, "show every case and comparison")
+	pattern := flags.String("run", "", "run the cases whose GROUP/NAME matches this `regexp`")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	selected, err := regexp.Compile(*pattern)
-	if err != nil || flags.NArg() != 1 {
+	if err != nil || flags.NArg() == 0 {
 		if err != nil {
 			fmt.Fprintln(stderr, "conform:", err)
 		}
 		flags.Usage()
 		return 2
 	}
-	dir := flags.Arg(0)
-	if *vocab != "" {
-		_, err = os.Stat(*vocab)
+	o.sets = flags.Args()
+	soon, err := parseToCome(*list)
+	if err == nil && o.vocab != "" {
+		_, err = os.Stat(o.vocab)
 	}
 	var cases []testCase
 	if err == nil {
-		cases, err = discover(dir, *vocab, stderr)
+		cases, err = o.discover()
 	}
 	if err == nil {
-		cases = slices.DeleteFunc(cases, func(c testCase) bool { return !selected.MatchString(c.name) })
+		cases = slices.DeleteFunc(cases, func(c testCase) bool { return !selected.MatchString(c.group + "/" + c.name) })
 		if len(cases) == 0 {
-			err = fmt.Errorf("no case found in %s", dir)
+			err = fmt.Errorf("no case found in %v", o.sets)
 		}
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "conform:", err)
+	u := &runner{out: stdout, verbose: *verbose, toCome: soon, sets: o.sets}
+	if *asJSON {
+		u.out = io.Discard
 	}
-	passed, failed := runAll(ctx, cases, stdout, *verbose)
-	if ctx.Err() != nil {
-		fmt.Fprintf(stderr, "conform: interrupted, %d cases not run\n", len(cases)-passed-failed)
+	u.run(ctx, cases)
+	t := u.totals()
+	var wrong []string
+	switch {
+	case err != nil:
+		wrong = append(wrong, err.Error())
+	case ctx.Err() != nil:
+		wrong = append(wrong, fmt.Sprintf("interrupted, %d cases not run", len(cases)-t.Cases))
+	case *pattern == "":
+		wrong = soon.stale()
 	}
-	fmt.Fprintf(stdout, "%d passed, %d failed\n", passed, failed)
-	if err != nil || failed > 0 || ctx.Err() != nil {
+	for _, line := range wrong {
+		fmt.Fprintln(stderr, "conform:", line)
+	}
+	if *asJSON {
+		u.out = stdout
+		if err := u.json(wrong); err != nil {
+			fmt.Fprintln(stderr, "conform:", err)
+			return 1
+		}
+	} else {
+		u.table()
+		if o.leftOut > 0 {
+			fmt.Fprintf(stdout, "%d models of full size left out: -full runs them\n", o.leftOut)
+		}
+		fmt.Fprintf(stdout, "%d passed, %d failed, %d to come\n", t.Passed, t.Failed, t.ToCome)
+	}
+	if len(wrong) > 0 || t.Failed > 0 {
 		return 1
 	}
 	return 0
-}
-
-// section finds the cases of one folder of the reference data. What keeps it
-// from finding them is an error, or a case that fails.
-type section func(dir, vocab string) ([]testCase, error)
-
-func discover(dir, vocab string, notes io.Writer) ([]testCase, error) {
-	sections := map[string]section{
-		"checkpoints": modelCases,
-		"gradients":   gradientCases,
-		"tokenizer":   tokenizerCases,
-		"preprocess":  preprocessCases,
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var cases []testCase
-	models := false
-	for _, e := range entries {
-		name := e.Name()
-		find, ok := sections[name]
-		if name == "activations" {
-			name, find, ok = "checkpoints", modelCases, true
-		}
-		switch {
-		case name == "checkpoints" && models:
-			continue // both folders are one section
-		case name == "checkpoints":
-			models = true
-		case !ok && !document(name):
-			fmt.Fprintf(notes, "conform: %s is not compared with anything\n", filepath.Join(dir, name))
-		}
-		if !ok {
-			continue
-		}
-		found, err := find(dir, vocab)
-		if err != nil {
-			found = append(found, broken(name, err))
-		}
-		cases = append(cases, found...)
-	}
-	return cases, nil
-}
-
-// broken is a case that fails.
-func broken(name string, err error) testCase {
-	return testCase{name, func(context.Context, *report) error { return err }}
-}
-
-// strangers returns a failing case for each file of a folder that nothing has
-// asked for, so that no file passes unseen.
-func strangers(dir, name string, known func(file string) bool) []testCase {
-	var cases []testCase
-	for _, file := range list(dir) {
-		if !known(file) && !document(file) {
-			cases = append(cases, broken(name+"/"+file, errors.New("no case uses this file")))
-		}
-	}
-	return cases
-}
-
-// list returns the names in a folder, none if it cannot be read.
-func list(dir string) []string {
-	entries, _ := os.ReadDir(dir)
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names
-}
-
-// document reports whether a file is for people, or for their tools.
-func document(name string) bool {
-	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".md") || strings.HasPrefix(name, "LICENSE")
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -1,101 +1,141 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/internal/kernel"
-	"github.com/goclip/goclip/nn"
-	"github.com/goclip/goclip/vision"
 )
 
-// Tolerances of what a model computes, for expected values in float32: relative
-// to the largest number of the tensor where so named, else absolute.
-const (
-	relFeatures       = 1e-5
-	relFeaturesResNet = 3e-5
-	relIntermediates  = 2e-5
-	relScale          = 1e-6
-	absNorm           = 5e-6
-	absLogits         = 1e-4
-)
+// modelEntry is what the index.json beside checkpoints says of a model.
+type modelEntry struct {
+	Reference  string
+	Family     string
+	Weights    string // "formula": they are made here
+	Seed       uint64
+	Tensors    int
+	Parameters int
+	Config     struct{ Vocab int }
+	Pixels     struct{ Shape []int } `json:"pixel_values"` // by formula
+	Texts      []string              // whose ids are input_ids
+	Pictures   []string              // that pixel_values are of
+}
+
+// large is the number of parameters from which a model by formula is of full size.
+const large = 40e6
+
+// readModelIndex reads index.json, which need not be there. Entries whose values are
+// of other types than these count as empty: the trees differ in what they say.
+func readModelIndex(checkpoints string) (map[string]modelEntry, error) {
+	path := filepath.Join(checkpoints, "index.json")
+	if !exists(path) {
+		return nil, nil
+	}
+	var raw map[string]json.RawMessage
+	if err := readJSON(path, &raw); err != nil {
+		return nil, err
+	}
+	index := make(map[string]modelEntry)
+	for name, b := range raw {
+		var e modelEntry
+		if err := json.Unmarshal(b, &e); err != nil {
+			var fields struct{ Reference, Family string }
+			_ = json.Unmarshal(b, &fields)
+			e = modelEntry{Reference: fields.Reference, Family: fields.Family}
+		}
+		index[name] = e
+	}
+	return index, nil
+}
+
+// modelGroup names the group of a model: its family, or else the class or program
+// that computed what is expected.
+func modelGroup(index map[string]modelEntry, name string) string {
+	e := index[name]
+	if e.Family != "" {
+		return "family:" + e.Family
+	}
+	words := strings.Fields(strings.NewReplacer(",", " ", ";", " ").Replace(e.Reference))
+	switch {
+	case len(words) < 2 || strings.Contains(words[0], "/") || strings.Contains(words[0], "_"):
+		return "models" // openai/CLIP, open_clip
+	case words[0] == "as" && index[words[1]].Reference != "":
+		return modelGroup(index, words[1])
+	case words[0] == "transformers":
+		return "class:" + words[1]
+	}
+	return "class:" + words[0] // a program on top of transformers
+}
+
+// modelFolder is one model of a tree.
+type modelFolder struct {
+	root, name, group string
+	entry             modelEntry
+}
+
+func (m *modelFolder) checkpoint() string { return filepath.Join(m.root, "checkpoints", m.name) }
+
+// activations is the file of what the model computes; suffix tells several apart.
+func (m *modelFolder) activations(suffix string) string {
+	return filepath.Join(m.root, "activations", m.name+suffix+".safetensors")
+}
 
 // modelCases pairs every file of weights with its model's activations.
-func modelCases(dir, _ string) ([]testCase, error) {
-	checkpoints, activations := filepath.Join(dir, "checkpoints"), filepath.Join(dir, "activations")
-	names, err := listed(checkpoints)
+func (o *options) modelCases(dir string) ([]testCase, error) {
+	checkpoints := filepath.Join(dir, "checkpoints")
+	index, err := readModelIndex(checkpoints)
+	if err != nil {
+		return nil, err
+	}
+	names, err := listed(checkpoints, index)
 	if err != nil {
 		return nil, err
 	}
 	var cases []testCase
 	for _, name := range names {
-		folder := filepath.Join(checkpoints, name)
-		weights, strange := weightFiles(folder)
-		prefix := "checkpoints/" + name
-		for _, file := range strange {
-			cases = append(cases, broken(prefix+"/"+file, errors.New("no case uses this file")))
-		}
-		if len(weights) == 0 {
-			cases = append(cases, broken(prefix, errors.New("no weights are here")))
-		}
-		expected := filepath.Join(activations, name)
-		for _, file := range weights {
-			path, id := filepath.Join(folder, file), prefix+"/"+file
-			cases = append(cases, testCase{id, func(ctx context.Context, r *report) error {
-				return compareModel(ctx, r, path, expected+".safetensors")
-			}})
-			if stages := expected + ".intermediates.safetensors"; exists(stages) {
-				cases = append(cases, testCase{id + " intermediates", func(_ context.Context, r *report) error {
-					return compareStages(r, path, stages)
-				}})
-			}
+		m := &modelFolder{dir, name, modelGroup(index, name), index[name]}
+		switch {
+		case m.entry.Weights != "formula":
+			cases = append(cases, m.cases()...)
+		case m.entry.Parameters >= large && !o.full:
+			o.leftOut++
+		default:
+			cases = append(cases, m.formulaCases()...)
 		}
 	}
-	cases = append(cases, strangers(checkpoints, "checkpoints", func(file string) bool {
+	cases = append(cases, strangers(checkpoints, unknown, "checkpoints", func(file string) bool {
 		return file == "index.json" || slices.Contains(names, file)
 	})...)
-	return append(cases, strangers(activations, "activations", func(file string) bool {
-		stem, ok := strings.CutSuffix(file, ".safetensors")
-		return ok && slices.Contains(names, strings.TrimSuffix(stem, ".intermediates"))
-	})...), nil
+	for _, folder := range []string{"activations", "stages", "naflex"} {
+		cases = append(cases, strangers(filepath.Join(dir, folder), unknown, folder, func(file string) bool {
+			stem, ok := strings.CutSuffix(file, ".safetensors")
+			if folder == "activations" {
+				stem = strings.TrimSuffix(strings.TrimSuffix(stem, ".intermediates"), ".fp16")
+			}
+			return ok && slices.Contains(names, stem)
+		})...)
+	}
+	return cases, nil
 }
 
-// listed returns the models of a folder: the folders in it, and what its
-// index.json promises.
-func listed(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+// listed returns the models of a folder: the folders in it, and what its index
+// promises.
+func listed(checkpoints string, index map[string]modelEntry) ([]string, error) {
+	entries, err := os.ReadDir(checkpoints)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		stat, err := os.Stat(filepath.Join(dir, e.Name())) // follows links
-		if err != nil {
-			return nil, err
-		}
-		if stat.IsDir() && !document(e.Name()) {
+		if isDir(filepath.Join(checkpoints, e.Name())) && !document(e.Name()) {
 			names = append(names, e.Name())
 		}
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "index.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return names, nil
-	}
-	var index map[string]json.RawMessage
-	if err == nil {
-		err = json.Unmarshal(b, &index)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("checkpoints/index.json: %w", err)
 	}
 	for name := range index {
 		if !slices.Contains(names, name) {
@@ -106,17 +146,76 @@ func listed(dir string) ([]string, error) {
 	return names, nil
 }
 
-var shard = regexp.MustCompile(`-\d+-of-\d+\.safetensors$`)
+// cases are those of a stored model.
+func (m *modelFolder) cases() []testCase {
+	paths, strange := m.loads()
+	prefix := "checkpoints/" + m.name
+	var cases []testCase
+	for _, file := range strange {
+		cases = append(cases, broken(m.group, prefix+"/"+file, errors.New("no case uses this file")))
+	}
+	if len(paths) == 0 {
+		cases = append(cases, broken(m.group, prefix, errors.New("no weights are here")))
+	}
+	for _, path := range paths {
+		rel, _ := filepath.Rel(filepath.Join(m.root, "checkpoints"), path)
+		cases = append(cases, m.pathCases(path, "checkpoints/"+filepath.ToSlash(rel))...)
+	}
+	return cases
+}
 
-// weightFiles returns the files of a model's folder that can be loaded, and
-// those of no known kind. Shards are loaded by their index.
+// pathCases are the cases of a model that is loaded from path.
+func (m *modelFolder) pathCases(path, id string) []testCase {
+	expected := m.activations("")
+	if half := m.activations(".fp16"); strings.Contains(filepath.Base(path), ".fp16.") && exists(half) {
+		expected = half
+	}
+	add := func(cases *[]testCase, what string, run func(ctx context.Context, r *report) error) {
+		*cases = append(*cases, testCase{m.group, strings.TrimSpace(id + " " + what), run})
+	}
+	var cases []testCase
+	add(&cases, "", func(ctx context.Context, r *report) error { return compareModel(ctx, r, path, expected) })
+	for _, aspect := range aspects(expected) {
+		add(&cases, aspect, func(ctx context.Context, r *report) error { return compareAspect(ctx, r, path, expected, aspect) })
+	}
+	if stages := m.activations(".intermediates"); exists(stages) {
+		add(&cases, "intermediates", func(_ context.Context, r *report) error { return compareStages(r, path, stages, stages) })
+	}
+	if stages := filepath.Join(m.root, "stages", m.name+".safetensors"); exists(stages) {
+		add(&cases, "stages", func(_ context.Context, r *report) error { return compareStages(r, path, stages, expected) })
+	}
+	if grids := filepath.Join(m.root, "naflex", m.name+".safetensors"); exists(grids) {
+		add(&cases, "naflex", func(ctx context.Context, r *report) error { return compareGrids(ctx, r, path, grids) })
+	}
+	if len(m.entry.Texts) > 0 {
+		add(&cases, "texts", func(_ context.Context, r *report) error { return compareTexts(r, path, expected, m.entry.Texts) })
+	}
+	if len(m.entry.Pictures) > 0 {
+		add(&cases, "pictures", func(_ context.Context, r *report) error {
+			return comparePixelValues(r, path, expected, m.root, m.entry.Pictures)
+		})
+	}
+	return cases
+}
+
+var (
+	shard   = regexp.MustCompile(`-\d+-of-\d+\.(safetensors|bin)$`)
+	sharded = regexp.MustCompile(`\.(safetensors|bin)\.index(\.\w+)?\.json$`)
+)
+
+// aside are files of a trainer, which are no weights and must not be read as such.
+var aside = []string{"optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin", "scaler.pt"}
+
+// weightFiles returns the files of a model's folder that can be loaded, and those of
+// no known kind. Shards are loaded by their index.
 func weightFiles(dir string) (weights, strange []string) {
 	files := list(dir)
-	sharded := slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, ".index.json") })
+	whole := !slices.ContainsFunc(files, sharded.MatchString)
 	for _, f := range files {
 		switch ext := filepath.Ext(f); {
-		case sharded && shard.MatchString(f), document(f), f == vocabName:
-		case strings.HasSuffix(f, ".index.json"), slices.Contains([]string{".safetensors", ".pt", ".pth", ".bin"}, ext):
+		case isDir(filepath.Join(dir, f)), document(f), f == vocabName, slices.Contains(aside, f):
+		case !whole && shard.MatchString(f):
+		case sharded.MatchString(f), slices.Contains([]string{".safetensors", ".pt", ".pth", ".bin"}, ext):
 			weights = append(weights, f)
 		case ext == ".json", ext == ".txt": // of the programs that wrote the weights
 		default:
@@ -126,96 +225,64 @@ func weightFiles(dir string) (weights, strange []string) {
 	return weights, strange
 }
 
-// load opens a model. Where a Hugging Face folder does not say how pictures are
-// preprocessed any answer will do: the inputs here are pixels.
-func load(path string, want *tensors) (*encoder.Model, error) {
-	var opts encoder.Options
-	dir := filepath.Dir(path)
+// loads returns what a user would open: the files of weights, or the folder where a
+// model is more than one of them.
+func (m *modelFolder) loads() (paths, strange []string) {
+	dir := m.checkpoint()
+	weights, strange := weightFiles(dir)
+	folders := slices.DeleteFunc(list(dir), func(name string) bool { return !isDir(filepath.Join(dir, name)) })
+	switch adapter := slices.IndexFunc(folders, func(name string) bool { return exists(filepath.Join(dir, name, "adapter_config.json")) }); {
+	case exists(filepath.Join(dir, "modules.json")):
+		return []string{dir}, strange // several modules, one behind the other
+	case adapter >= 0:
+		return []string{filepath.Join(dir, folders[adapter])}, strange // its configuration names the other
+	case len(weights) == 0 && len(folders) == 1:
+		return []string{filepath.Join(dir, folders[0])}, strange
+	case len(weights) == 1 && strings.HasPrefix(m.group, "class:"):
+		return []string{dir}, strange // as from_pretrained has it
+	}
+	for _, file := range weights {
+		paths = append(paths, filepath.Join(dir, file))
+	}
+	return paths, strange
+}
+
+// load opens a model as users do, for cases of pixels and ids: where its folder does
+// not say how pictures are preprocessed any answer will do.
+func load(path string, want *tensors) (*model, error) {
+	dir := path
+	if !isDir(dir) {
+		dir = filepath.Dir(path)
+	}
 	silent := exists(filepath.Join(dir, "config.json")) && !exists(filepath.Join(dir, "preprocessor_config.json"))
-	if s := want.shape("pixel_values"); silent && len(s) == 4 {
-		opts.Preprocess = vision.CLIPPreprocess(s[2])
-		opts.Preprocess.Size = [2]int{s[2], s[3]}
-	}
-	return encoder.Load(path, &opts)
-}
-
-// compareModel loads a model as users do and compares what it computes.
-func compareModel(ctx context.Context, r *report, path, expected string) (err error) {
-	want, err := openTensors(expected)
-	if err != nil {
-		return err
-	}
-	defer want.close()
-	m, err := load(path, want)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	pixels, ids := want.floats("pixel_values"), want.ids("input_ids")
-	if err := fits(m, want); err != nil {
-		return err
-	}
-	images, err := m.ImageFeatures(ctx, pixels)
-	if err != nil {
-		return err
-	}
-	texts, err := m.TextFeatures(ctx, ids)
-	if err != nil {
-		return err
-	}
-	relative := relFeatures
-	if m.Config().Vision.Family() == "resnet" {
-		relative = relFeaturesResNet
-	}
-	feature := func(name string, e *encoder.Embeddings, relative float64) {
-		w := want.floats(name)
-		r.near(name, e.Data, w, relative*largest(w))
-		for i := range e.N {
-			nn.NormalizeRow(e.Row(i), e.Row(i))
-		}
-		r.near(name+"_norm", e.Data, want.floats(name+"_norm"), absNorm)
-	}
-	feature("image_features", images, relative)
-	feature("text_features", texts, relFeatures)
-
-	scale := math.Exp(float64(m.LogitScale().Data[0]))
-	w := want.scalar("logit_scale_exp")
-	r.number("logit_scale_exp", scale, w, relScale*w)
-	bias := 0.0
-	if b := m.LogitBias(); b != nil {
-		bias = float64(b.Data[0])
-		w := want.scalar("logit_bias")
-		r.number("logit_bias", bias, w, relScale*math.Abs(w))
-	}
-	r.near("logits_per_image", logits(images, texts, scale, bias), want.floats("logits_per_image"), absLogits)
-	r.near("logits_per_text", logits(texts, images, scale, bias), want.floats("logits_per_text"), absLogits)
-	return want.finish()
-}
-
-// fits checks the shapes of a model's inputs, which a multiple of them would
-// hide.
-func fits(m *encoder.Model, want *tensors) error {
-	cfg := m.Config()
-	size := cfg.Vision.Dims().ImageSize
-	pixels, ids := want.shape("pixel_values"), want.shape("input_ids")
-	switch {
-	case want.err != nil:
-		return want.err
-	case len(pixels) != 4 || !slices.Equal(pixels[1:], []int{3, size[0], size[1]}):
-		return fmt.Errorf("%s: pixel_values has shape %v, the model takes (B, 3, %d, %d)", want.path, pixels, size[0], size[1])
-	case len(ids) != 2 || ids[1] != cfg.Text.Dims().ContextLength:
-		return fmt.Errorf("%s: input_ids has shape %v, the model takes (B, %d)", want.path, ids, cfg.Text.Dims().ContextLength)
-	}
-	return nil
-}
-
-// logits is scale·a·bᵀ + bias.
-func logits(a, b *encoder.Embeddings, scale, bias float64) []float32 {
-	out := make([]float32, 0, a.N*b.N)
-	for i := range a.N {
-		for j := range b.N {
-			out = append(out, float32(scale*float64(kernel.Dot(a.Row(i), b.Row(j)))+bias))
+	var size []int
+	if want.has("pixel_values") {
+		if s := want.shape("pixel_values"); silent && len(s) == 4 {
+			size = s[2:]
 		}
 	}
-	return out
+	return openModel(path, size, nil)
+}
+
+// aspects are the further things that a file of activations holds: outputs of other
+// inputs, named ASPECT.TENSOR.
+func aspects(path string) []string {
+	f, err := openTensors(path)
+	if err != nil {
+		return nil // which the model's first case reports
+	}
+	defer f.close()
+	var all []string
+	for _, name := range f.names("") {
+		if aspect, _, ok := strings.Cut(name, "."); ok {
+			all = append(all, aspect)
+		}
+	}
+	slices.SortFunc(all, cmp.Compare)
+	return slices.Compact(all)
+}
+
+// wrongInput is an error about inputs whose shapes a model does not take.
+func wrongInput(want *tensors, name string, takes string, args ...any) error {
+	return fmt.Errorf("%s: %s has shape %v, the model takes %s", want.path, name, want.shape(name), fmt.Sprintf(takes, args...))
 }

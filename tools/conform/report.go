@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"strings"
 )
 
-// testCase is one line of the output.
+// testCase is one comparison with the reference, of one input or of what belongs to
+// it.
 type testCase struct {
-	name string
-	run  func(ctx context.Context, r *report) error
+	group string // such as "family:siglip": a line of the table, and a name of the list of what is to come
+	name  string
+	run   func(ctx context.Context, r *report) error
 }
 
 // comparison is the largest difference between two tensors and what is allowed.
@@ -100,6 +100,14 @@ func (r *report) mismatch(what, format string, args ...any) {
 
 var errTooFar = errors.New("too far from the reference")
 
+// errUnsupported is wrapped by the failure of a case that asks for what goclip does not
+// do.
+var errUnsupported = errors.New("not supported")
+
+func notSupported(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errUnsupported, fmt.Sprintf(format, args...))
+}
+
 // summary shows the worst comparison and counts the others.
 func (r *report) summary() (line string, err error) {
 	failed := 0
@@ -128,39 +136,6 @@ func (r *report) worst() comparison {
 		}
 	}
 	return worst
-}
-
-// runAll runs the cases, one line each, until ctx is done.
-func runAll(ctx context.Context, cases []testCase, w io.Writer, verbose bool) (passed, failed int) {
-	for _, c := range cases {
-		if ctx.Err() != nil {
-			return
-		}
-		r := &report{}
-		err := c.guarded(ctx, r)
-		if ctx.Err() != nil {
-			return
-		}
-		verdict, line := "ok  ", ""
-		if err != nil {
-			line = strings.Join(strings.Fields(err.Error()), " ")
-		} else {
-			line, err = r.summary()
-		}
-		if err != nil {
-			verdict = "FAIL"
-			failed++
-		} else {
-			passed++
-		}
-		fmt.Fprintf(w, "%s %s: %s\n", verdict, c.name, line)
-		if verbose {
-			for _, x := range r.all {
-				fmt.Fprintf(w, "     · %v\n", x)
-			}
-		}
-	}
-	return passed, failed
 }
 
 // guarded runs a case. A panic is the case's failure, and so is a case that

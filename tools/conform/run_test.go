@@ -27,19 +27,20 @@ func TestStatus(t *testing.T) {
 		want int
 		says string
 	}{
-		{[]string{empty}, 1, "no case found in " + empty},
+		{[]string{empty}, 1, "no case found in [" + empty},
 		{[]string{filepath.Join(empty, "none")}, 1, "no such file"},
 		{[]string{file}, 1, "not a directory"},
 		{[]string{"-vocab", filepath.Join(empty, "none.gz"), empty}, 1, "none.gz: no such file"},
 		{[]string{}, 2, "usage: conform"},
-		{[]string{empty, empty}, 2, "usage: conform"},
+		{[]string{"-to-come", "a,a", empty}, 1, "has a twice"},
+		{[]string{"-to-come", "@" + filepath.Join(empty, "none"), empty}, 1, "no such file"},
 		{[]string{"-run", "(", empty}, 2, "missing closing"},
 	} {
 		status, out, notes := conform(t, c.args...)
 		if status != c.want || !strings.Contains(notes, c.says) {
 			t.Errorf("conform %q: status %d and %q, want %d and …%s…", c.args, status, notes, c.want, c.says)
 		}
-		if c.want == 1 && out != "0 passed, 0 failed\n" {
+		if c.want == 1 && out != "0 passed, 0 failed, 0 to come\n" {
 			t.Errorf("conform %q printed %q", c.args, out)
 		}
 	}
@@ -53,7 +54,7 @@ func TestVocabElsewhere(t *testing.T) {
 	if status, out, notes := conform(t, "-vocab", vocab, dir); status != 0 {
 		t.Errorf("status %d\n%s%s", status, out, notes)
 	}
-	if status, out, _ := conform(t, "-run", `:1$`, "-v", "-vocab", vocab, dir); status != 0 || !strings.HasSuffix(out, "\n1 passed, 0 failed\n") {
+	if status, out, _ := conform(t, "-run", `:1$`, "-v", "-vocab", vocab, dir); status != 0 || !strings.HasSuffix(out, "\n1 passed, 0 failed, 0 to come\n") {
 		t.Errorf("-run selected\n%s, want one case", out)
 	}
 	if status, _, notes := conform(t, "-run", `nothing`, dir); status != 1 || !strings.Contains(notes, "no case") {
@@ -67,7 +68,7 @@ func TestVariantNormalisation(t *testing.T) {
 	dir := t.TempDir()
 	clone(t, golden.Fixtures(t, "preprocess"), filepath.Join(dir, "preprocess"))
 	replace("preprocess/index.json", `"resize_mode": "squash"`, `"resize_mode": "squash", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]`)(t, dir)
-	status, out, notes := conform(t, "-run", "oc_squash_64|normalized", dir)
+	status, out, notes := conform(t, "-v", "-run", "oc_squash_64|normalized", dir)
 	if status != 0 || !strings.Contains(out, "_normalized/") || !strings.Contains(out, "oc_squash_64/") {
 		t.Errorf("status %d\n%s%s", status, out, notes)
 	}
@@ -98,7 +99,7 @@ func TestOtherModel(t *testing.T) {
 	for _, document := range []string{"generation_config.json", "notes.txt", ".gitattributes", "README.md"} {
 		create("checkpoints/mine/"+document)(t, dir)
 	}
-	if status, out, notes := conform(t, dir); status != 0 || !strings.HasSuffix(out, "\n1 passed, 0 failed\n") {
+	if status, out, notes := conform(t, dir); status != 0 || !strings.HasSuffix(out, "\n1 passed, 0 failed, 0 to come\n") {
 		t.Errorf("status %d\n%s%s", status, out, notes)
 	}
 	other, err := encoder.New(cfg, nil, 8)
@@ -184,9 +185,10 @@ func TestVerdicts(t *testing.T) {
 		{"panic", func(*report) error { panic("no") }, false},
 	} {
 		var out bytes.Buffer
-		passed, failed := runAll(context.Background(), []testCase{{c.name, func(_ context.Context, r *report) error { return c.run(r) }}}, &out, true)
-		if ok := passed == 1; ok != c.ok || passed+failed != 1 {
-			t.Errorf("%s: %d passed, %d failed, want passed %v\n%s", c.name, passed, failed, c.ok, out.String())
+		u := &runner{out: &out, verbose: true}
+		u.run(context.Background(), []testCase{{"group", c.name, func(_ context.Context, r *report) error { return c.run(r) }}})
+		if got := u.totals(); got.Passed == 1 != c.ok || got.Cases != 1 || got.Passed+got.Failed != 1 {
+			t.Errorf("%s: %+v, want passed %v\n%s", c.name, got, c.ok, out.String())
 		}
 	}
 }
@@ -195,15 +197,16 @@ func TestVerdicts(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	started := 0
-	one := testCase{"one", func(_ context.Context, r *report) error {
+	one := testCase{"group", "one", func(_ context.Context, r *report) error {
 		started++
 		cancel()
 		r.number("x", 1, 1, 0)
 		return nil
 	}}
-	passed, failed := runAll(ctx, []testCase{one, one, one}, &bytes.Buffer{}, false)
-	if started != 1 || passed+failed != 0 {
-		t.Errorf("%d cases started, %d passed, %d failed, want one that does not count", started, passed, failed)
+	u := &runner{out: &bytes.Buffer{}}
+	u.run(ctx, []testCase{one, one, one})
+	if got := u.totals(); started != 1 || got.Cases != 0 {
+		t.Errorf("%d cases started, %d count, want one that does not", started, got.Cases)
 	}
 	if status := run(ctx, []string{t.TempDir()}, &bytes.Buffer{}, &bytes.Buffer{}); status != 1 {
 		t.Errorf("status %d, want 1", status)

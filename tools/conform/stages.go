@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,211 +15,294 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// stage says where a value is found in a tower's graph: at the node that reads
-// a parameter, or a number of nodes further on. So the towers need no hooks.
-type stage struct {
-	param string
-	hops  int
+// inputNames are the tensors that are no stages.
+var inputNames = []string{"pixel_values", "input_ids", "attention_mask", "token_type_ids", "pixel_attention_mask", "spatial_shapes"}
+
+// stageFile is a file of stages with the input that they are of.
+type stageFile struct {
+	*tensors
+	input         *tensors // the file itself, or the model's activations
+	images, texts int      // how many of the input's pictures and rows; 0 means all
 }
 
-// stages translates the reference's names of stages. In a parameter, $1 is the
-// part of the name that is a number.
-var stages = []struct {
-	name *regexp.Regexp
-	stage
-}{
-	{stageName(`vision\.patch_embed`), stage{"visual.conv1.weight", 0}},
-	{stageName(`vision\.embeddings`), stage{"visual.positional_embedding", 0}},
-	{stageName(`vision\.(ln_pre|ln_post)`), stage{"visual.$1.weight", 0}},
-	{stageName(`vision\.proj`), stage{"visual.proj", 0}},
-	{stageName(`vision\.bn(\d+)`), stage{"visual.bn$1.weight", 0}},
-	{stageName(`vision\.avgpool`), stage{"visual.bn3.weight", 2}}, // ReLU, the pool
-	{stageName(`vision\.attnpool`), stage{"visual.attnpool.c_proj.weight", 0}},
-	{stageName(`vision\.layer(\d+\.\d+)`), stage{"visual.layer$1.bn3.weight", 2}}, // the sum, ReLU
-	{stageName(`vision\.block(\d+)`), stage{"visual.transformer.resblocks.$1.mlp.c_proj.weight", 1}},
-	{stageName(`vision\.block(\d+\.ln_[12])`), stage{"visual.transformer.resblocks.$1.weight", 0}},
-	{stageName(`vision\.block(\d+\.attn)`), stage{"visual.transformer.resblocks.$1.out_proj.weight", 0}},
-	{stageName(`vision\.block(\d+\.mlp)`), stage{"visual.transformer.resblocks.$1.c_proj.weight", 0}},
-	{stageName(`vision\.block(\d+\.mlp\.c_(fc|proj))`), stage{"visual.transformer.resblocks.$1.weight", 0}},
-	{stageName(`vision\.block(\d+\.mlp)\.gelu`), stage{"visual.transformer.resblocks.$1.c_fc.weight", 1}},
-	{stageName(`text\.embeddings`), stage{"positional_embedding", 0}},
-	{stageName(`text\.block(\d+)`), stage{"transformer.resblocks.$1.mlp.c_proj.weight", 1}},
-	{stageName(`text\.block(\d+\.ln_[12])`), stage{"transformer.resblocks.$1.weight", 0}},
-	{stageName(`text\.block(\d+\.attn)`), stage{"transformer.resblocks.$1.out_proj.weight", 0}},
-	{stageName(`text\.block(\d+\.mlp)`), stage{"transformer.resblocks.$1.c_proj.weight", 0}},
-	{stageName(`text\.block(\d+\.mlp\.c_(fc|proj))`), stage{"transformer.resblocks.$1.weight", 0}},
-	{stageName(`text\.block(\d+\.mlp)\.gelu`), stage{"transformer.resblocks.$1.c_fc.weight", 1}},
-}
-
-func stageName(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + pattern + "$") }
-
-// compareStages compares the values inside a model's towers.
-func compareStages(r *report, path, expected string) (err error) {
-	want, err := openTensors(expected)
+// compareStages compares the values inside a model's towers. The input is in the file
+// itself, or else it is the first picture and the first two texts of another.
+func compareStages(r *report, path, stages, activations string) (err error) {
+	want, err := openTensors(stages)
 	if err != nil {
 		return err
 	}
 	defer want.close()
-	m, err := load(path, want)
+	f := &stageFile{tensors: want, input: want}
+	if activations != stages {
+		if f.input, err = openTensors(activations); err != nil {
+			return err
+		}
+		defer f.input.close()
+		f.images, f.texts = 1, 2
+	}
+	m, err := load(path, f.input)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
+	defer func() { err = errors.Join(err, m.close()) }()
+	return m.compareStages(r, f, relIntermediates)
+}
 
-	names := slices.DeleteFunc(want.names(""), func(n string) bool { return n == "pixel_values" || n == "input_ids" })
+// compareStages compares all stages of a file.
+func (m *model) compareStages(r *report, f *stageFile, relative float64) error {
+	if f.images > 0 {
+		relative = relStages
+	}
+	names := slices.DeleteFunc(f.names(""), func(n string) bool { return slices.Contains(inputNames, n) })
+	if f.has("attention_mask") {
+		f.ids("attention_mask") // which the tower must find for itself
+	}
+	if f.has("token_type_ids") {
+		f.ids("token_type_ids")
+	}
+	shapes := make([][]int, len(names))
 	values, err := compute(func(g *G.ExprGraph) ([]*G.Node, error) {
-		t, err := newTowers(g, m, want)
+		t, err := newTowers(g, m, f, false)
 		if err != nil {
 			return nil, err
 		}
 		nodes := make([]*G.Node, len(names))
 		for i, name := range names {
-			if nodes[i], err = t.find(name); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", want.path, name, err)
+			if nodes[i], err = t.find(stageOf(name)); err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", f.path, name, err)
 			}
+			shapes[i] = t.shape(stageOf(name), nodes[i])
 		}
 		return nodes, nil
 	})
 	if err != nil {
 		return err
 	}
+	var picked []string
 	for i, name := range names {
-		w, got := want.floats(name), values[i]
-		switch shape := want.shape(name); {
-		case len(shape) == 4 && len(got) == len(w):
-			w = channelsLast(w, shape)
-		case len(shape) == 3 && len(got) == shape[0]*shape[2]:
-			w = pooledTokens(w, shape, pooled(name, m, want))
+		if len(shapes[i]) == 2 && (part(name) || len(f.shape(name)) == 3) && m.onlyPooled(stageOf(name)) {
+			picked = append(picked, name)
 		}
-		r.near(name, got, w, relIntermediates*largest(w))
 	}
-	return want.finish()
+	every, err := m.everyToken(f, picked)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		got := values[i]
+		if all := every[name]; all != nil {
+			got = all
+		}
+		m.compareStage(r, f, name, got, shapes[i], relative)
+	}
+	return f.finish()
+}
+
+// A stage of many numbers is stored as the first of them and its norm.
+const (
+	firstOf = ":first"
+	normOf  = ":norm"
+)
+
+func part(name string) bool {
+	return strings.HasSuffix(name, firstOf) || strings.HasSuffix(name, normOf)
+}
+
+func stageOf(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, firstOf), normOf)
+}
+
+// compareStage compares one stage with the node's value, of the given shape; nil stands for
+// the shape that is stored.
+func (m *model) compareStage(r *report, f *stageFile, name string, got []float32, shape []int, relative float64) {
+	if len(shape) == 4 {
+		got = channelsFirst(got, shape)
+	}
+	// Of its last block a tower may compute the class token alone, the first of the
+	// sequence: its numbers are compared, and its norm is no more than that of all.
+	classOnly := part(name) && strings.HasPrefix(name, "vis") && len(shape) == 2
+	switch want := f.floats(name); {
+	case strings.HasSuffix(name, normOf):
+		var sum float64
+		for _, v := range got {
+			sum += float64(v) * float64(v)
+		}
+		got, norm := math.Sqrt(sum), f.scalar(name)
+		if classOnly && got < norm {
+			got = norm
+		}
+		// The norm of the differences is as many times smaller as each of them.
+		r.number(name, got, norm, relative*norm)
+	case strings.HasSuffix(name, firstOf):
+		n := min(len(got), len(want))
+		if classOnly {
+			want = want[:n]
+		}
+		r.near(name, got[:n], want, relative*largest(want))
+	default:
+		switch s := f.shape(name); {
+		case shape == nil:
+		case len(s) == 4 && len(shape) != 4 && len(got) == len(want):
+			want = channelsLast(want, s)
+		case len(s) == 3 && len(got) == s[0]*s[2] && len(got) != len(want):
+			want = pooledTokens(want, s, m.pooled(name, f))
+		}
+		r.near(name, got, want, relative*largest(want))
+	}
+}
+
+// hidden compares last_hidden_state, the tokens that a tower of its own returns.
+func (m *model) hidden(r *report, want *tensors) error {
+	name := "text.ln_final"
+	if !want.has("input_ids") {
+		name = lastVisionStage(m.encoder.Vision().Params())
+	}
+	f := &stageFile{tensors: want, input: want}
+	var shape []int
+	values, err := compute(func(g *G.ExprGraph) ([]*G.Node, error) {
+		t, err := newTowers(g, m, f, false)
+		if err != nil {
+			return nil, err
+		}
+		n, err := t.find(name)
+		if err != nil {
+			return nil, fmt.Errorf("last_hidden_state: %w", err)
+		}
+		shape = n.Shape()
+		return []*G.Node{n}, nil
+	})
+	if err != nil {
+		return err
+	}
+	m.compareStage(r, f, "last_hidden_state", values[0], shape, relIntermediates)
+	return want.err
 }
 
 // towers is the graph of a model's towers.
 type towers struct {
-	g      *G.ExprGraph
-	model  *encoder.Model
-	params map[string]*nn.Param
+	g       *G.ExprGraph
+	model   *encoder.Model
+	params  map[string]*nn.Param
+	outputs map[string]*G.Node // of the towers, "visual" and "text"
 }
 
-// newTowers adds both towers to g, or one if the file has inputs for one.
-func newTowers(g *G.ExprGraph, m *encoder.Model, want *tensors) (*towers, error) {
-	t := &towers{g, m, make(map[string]*nn.Param)}
-	if want.has("pixel_values") {
-		x := nn.Leaf(g, "pixels", want.floats("pixel_values"), want.shape("pixel_values")...)
-		if _, err := m.Vision().Forward(vision.Input{Pixels: x}); err != nil {
+// newTowers adds both towers to g, or one if the file has inputs for one. With every,
+// the rows are repeated as often as they are long, and each is pooled at another of its
+// positions.
+func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, error) {
+	t := &towers{g, m.encoder, make(map[string]*nn.Param), make(map[string]*G.Node)}
+	in := f.input
+	if in.has("pixel_values") && !every {
+		pixels, shape := firstRows(in.floats("pixel_values"), in.shape("pixel_values"), f.images)
+		if in.has("spatial_shapes") {
+			return nil, notSupported("pictures as patches of several grids")
+		}
+		tower := m.encoder.Vision()
+		if tower == nil {
+			return nil, notSupported("pixel_values: the model was loaded without an image tower")
+		}
+		out, err := tower.Forward(vision.Input{Pixels: nn.Leaf(g, "pixels", pixels, shape...)})
+		if err != nil {
 			return nil, err
 		}
-		t.add(m.Vision().Params())
+		t.add("visual", out, tower.Params())
 	}
-	if want.has("input_ids") {
-		ids, shape, cfg := want.ids("input_ids"), want.shape("input_ids"), m.Config().Text
+	if in.has("input_ids") {
+		ids, shape := firstRows(in.ids("input_ids"), in.shape("input_ids"), f.texts)
 		if len(shape) != 2 || shape[1] < 1 {
-			return nil, fmt.Errorf("%s: input_ids has shape %v", want.path, shape)
+			return nil, fmt.Errorf("%s: input_ids has shape %v", in.path, shape)
 		}
-		var last []int32
+		tower := m.encoder.Text()
+		if tower == nil {
+			return nil, notSupported("input_ids: the model was loaded without a text tower")
+		}
+		var rows, last []int32
 		for row := range slices.Chunk(ids, shape[1]) {
-			last = append(last, int32(cfg.Row(row).Pooled))
+			at := []int32{int32(tower.Config().Row(row).Pooled)}
+			if every {
+				at = at[:0]
+				for i := range row {
+					at = append(at, int32(i))
+				}
+			}
+			last = append(last, at...)
+			rows = append(rows, slices.Repeat(row, len(at))...)
 		}
-		if _, err := m.Text().Forward(text.Input{Tokens: nn.Leaf(g, "tokens", ids, shape...), Pooled: nn.Leaf(g, "pooled", last, len(last))}); err != nil {
+		out, err := tower.Forward(text.Input{Tokens: nn.Leaf(g, "tokens", rows, len(last), shape[1]), Pooled: nn.Leaf(g, "pooled", last, len(last))})
+		if err != nil {
 			return nil, err
 		}
-		t.add(m.Text().Params())
+		t.add("text", out, tower.Params())
 	}
-	return t, want.err
+	return t, in.err
 }
 
-func (t *towers) add(params []*nn.Param) {
+// firstRows cuts n of the rows of x off; 0 means all.
+func firstRows[T any](x []T, shape []int, n int) ([]T, []int) {
+	if n == 0 || len(shape) == 0 || n >= shape[0] {
+		return x, shape
+	}
+	return x[:len(x)/shape[0]*n], append([]int{n}, shape[1:]...)
+}
+
+func (t *towers) add(tower string, out *G.Node, params []*nn.Param) {
+	t.outputs[tower] = out
 	for _, p := range params {
 		t.params[p.Name] = p
 	}
 }
 
-// text returns the configuration of a text tower of CLIP's family.
-func (t *towers) text() text.Transformer {
-	c, _ := t.model.Config().Text.(text.Transformer)
-	return c
+// onlyPooled reports whether the text tower computes a stage of the pooled token alone,
+// and what it computes of a token does not depend on which that is.
+func (m *model) onlyPooled(name string) bool {
+	cfg, ok := m.encoder.Config().Text.(text.Transformer)
+	return ok && cfg.Mask != text.MaskPadding && !strings.HasPrefix(name, "vis") &&
+		(strings.Contains(name, ".resblocks.") || strings.HasSuffix(name, "ln_final"))
 }
 
-// find returns the node of a stage.
-func (t *towers) find(name string) (*G.Node, error) {
-	switch name {
-	case "text.proj":
-		if t.text().Proj == text.ProjLinear {
-			return t.at(stage{"text_projection.weight", 0})
-		}
-		return t.at(stage{"text_projection", 0})
-	case "text.pooled":
-		if t.text().Pool == text.PoolMean {
-			return t.at(stage{"ln_final.weight", 1})
-		}
-		return t.at(stage{"ln_final.weight", 0})
-	case "text.ln_final":
-		return t.lnFinal()
+// everyToken returns stages of all tokens where the tower computes them of the pooled one
+// alone: it is run once for each position.
+func (m *model) everyToken(f *stageFile, names []string) (map[string][]float32, error) {
+	if len(names) == 0 {
+		return nil, nil
 	}
-	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
-		last := -1
-		for t.params[fmt.Sprintf("visual.layer%s.%d.bn3.weight", layer, last+1)] != nil {
-			last++
+	values, err := compute(func(g *G.ExprGraph) ([]*G.Node, error) {
+		t, err := newTowers(g, m, f, true)
+		if err != nil {
+			return nil, err
 		}
-		name = fmt.Sprintf("%s.%d", name, last)
-	}
-	for _, s := range stages {
-		if s.name.MatchString(name) {
-			return t.at(stage{s.name.ReplaceAllString(name, s.param), s.hops})
+		// A stage that is stored in two parts is one node.
+		nodes, at := []*G.Node{}, make(map[string]*G.Node)
+		for _, name := range names {
+			stage := stageOf(name)
+			if at[stage] == nil {
+				if at[stage], err = t.find(stage); err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", f.path, name, err)
+				}
+			}
+			nodes = append(nodes, at[stage])
 		}
-	}
-	return nil, errors.New("a stage of an unknown name")
-}
-
-// at returns the node of s, which the graph must have exactly once.
-func (t *towers) at(s stage) (*G.Node, error) {
-	p := t.params[s.param]
-	if p == nil {
-		return nil, fmt.Errorf("the model has no parameter %s, or the file no input for its tower", s.param)
-	}
-	n := p.Node(t.g)
-	for range 1 + s.hops {
-		readers := t.g.To(n.ID())
-		if !readers.Next() {
-			return nil, fmt.Errorf("nothing in the graph reads %v", n)
-		}
-		n = readers.Node().(*G.Node)
-		if readers.Next() {
-			return nil, fmt.Errorf("several nodes of the graph read what leads from %s to this stage", s.param)
-		}
-	}
-	return n, nil
-}
-
-// lnFinal normalises the last block's tokens as the reference does, which does so
-// before it pools.
-func (t *towers) lnFinal() (n *G.Node, err error) {
-	cfg := t.text()
-	if cfg.Pool == text.PoolMean {
-		return t.at(stage{"ln_final.weight", 0})
-	}
-	x, err := t.find(fmt.Sprintf("text.block%d", cfg.Layers-1))
+		return nodes, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer nn.Catch(&err, "ln_final")
-	// Parameters of its own, so that the tower's keep one reader.
-	norm := nn.NewLayerNorm("ln_final", cfg.Width, cfg.NormEps)
-	for _, p := range norm.Params() {
-		p.Data = t.params[p.Name].Data
+	all := make(map[string][]float32)
+	for i, name := range names {
+		all[name] = values[i]
 	}
-	return norm.Forward(x), nil
+	return all, nil
 }
 
-// pooled returns the position of the pooled token in each sample: behind the
-// attention of its last block a tower computes no other.
-func pooled(name string, m *encoder.Model, want *tensors) func(sample int) int {
-	if strings.HasPrefix(name, "vision.") || !want.has("input_ids") {
+// pooled returns the position of the pooled token in each sample, the class token of a
+// picture: behind the attention of its last block a tower computes no other, and where
+// [model.everyToken] cannot help no other is compared.
+func (m *model) pooled(name string, f *stageFile) func(sample int) int {
+	if strings.HasPrefix(name, "vis") || !f.input.has("input_ids") {
 		return func(int) int { return 0 }
 	}
-	cfg, ids, length := m.Config().Text, want.ids("input_ids"), want.shape("input_ids")[1]
+	cfg, ids, length := m.encoder.Config().Text, f.input.ids("input_ids"), f.input.shape("input_ids")[1]
 	return func(i int) int { return cfg.Row(ids[i*length:][:length]).Pooled }
 }
 
@@ -239,6 +322,16 @@ func channelsLast(x []float32, shape []int) []float32 {
 	y := make([]float32, len(x))
 	for i, v := range x {
 		y[(i/(c*area)*area+i%area)*c+i/area%c] = v
+	}
+	return y
+}
+
+// channelsFirst reorders the towers' (B, H, W, C) as the reference has it.
+func channelsFirst(x []float32, shape []int) []float32 {
+	area, c := shape[1]*shape[2], shape[3]
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[(i/(c*area)*c+i%c)*area+i/c%area] = v
 	}
 	return y
 }

@@ -96,6 +96,21 @@ func (t *tensors) ids(name string) []int32 {
 	return ids
 }
 
+// mask returns attention_mask, ones where the file has none, of the shape of the ids.
+func (t *tensors) mask(shape []int) []int32 {
+	if t.has("attention_mask") {
+		if s := t.shape("attention_mask"); !slices.Equal(s, shape) {
+			t.fail(fmt.Errorf("%s: attention_mask has shape %v, input_ids %v", t.path, s, shape))
+		}
+		return t.ids("attention_mask")
+	}
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return slices.Repeat([]int32{1}, n)
+}
+
 // bytes returns a tensor of pixels.
 func (t *tensors) bytes(name string) []byte {
 	if t.shape(name); !t.has(name) {

@@ -33,7 +33,7 @@ const (
 )
 
 // gradientCases finds the trainings by their CASE.json, and the losses.
-func gradientCases(root, _ string) ([]testCase, error) {
+func gradientCases(root string) ([]testCase, error) {
 	dir := filepath.Join(root, "gradients")
 	known := map[string]bool{"losses.json": true, "losses.safetensors": true}
 	var cases []testCase
@@ -46,27 +46,27 @@ func gradientCases(root, _ string) ([]testCase, error) {
 		id := "gradients/" + name
 		s, err := readSetting(filepath.Join(dir, file))
 		if err != nil {
-			cases = append(cases, broken(id, err))
+			cases = append(cases, broken("training", id, err))
 			continue
 		}
 		for _, suffix := range []string{"init", "grads", "adamw", "adamw_newrule"} {
 			known[name+"."+suffix+".safetensors"] = true
 		}
-		cases = append(cases, testCase{id + " gradients", s.compareGradients})
-		cases = append(cases, testCase{id + " adamw", func(ctx context.Context, r *report) error {
+		cases = append(cases, testCase{"training", id + " gradients", s.compareGradients})
+		cases = append(cases, testCase{"training", id + " adamw", func(ctx context.Context, r *report) error {
 			return s.compareSteps(ctx, r, "adamw", s.LossBefore, s.LossAfter, s.LogitScaleAfter)
 		}})
 		if s.NewruleLossAfter != nil || exists(s.path("adamw_newrule")) {
-			cases = append(cases, testCase{id + " adamw_newrule", func(ctx context.Context, r *report) error {
+			cases = append(cases, testCase{"training", id + " adamw_newrule", func(ctx context.Context, r *report) error {
 				return s.compareSteps(ctx, r, "adamw_newrule", nil, s.NewruleLossAfter, nil)
 			}})
 		}
 	}
-	cases = append(cases, strangers(dir, "gradients", func(file string) bool { return known[file] })...)
+	cases = append(cases, strangers(dir, "training", "gradients", func(file string) bool { return known[file] })...)
 	if exists(filepath.Join(dir, "losses.safetensors")) || exists(filepath.Join(dir, "losses.json")) {
 		losses, err := lossCases(dir)
 		if err != nil {
-			losses = []testCase{broken("gradients/losses", err)}
+			losses = []testCase{broken("losses", "gradients/losses", err)}
 		}
 		cases = append(cases, losses...)
 	}
@@ -225,6 +225,22 @@ func (s *setting) batch(m *encoder.Model, f *tensors) (*train.Batch, error) {
 	}
 	b.N = f.shape("pixel_values")[0]
 	return b, nil
+}
+
+// fits checks the shapes of a model's inputs, which a multiple of them would hide.
+func fits(m *encoder.Model, want *tensors) error {
+	cfg := m.Config()
+	size := cfg.Vision.Dims().ImageSize
+	pixels, ids := want.shape("pixel_values"), want.shape("input_ids")
+	switch {
+	case want.err != nil:
+		return want.err
+	case len(pixels) != 4 || !slices.Equal(pixels[1:], []int{3, size[0], size[1]}):
+		return wrongInput(want, "pixel_values", "(B, 3, %d, %d)", size[0], size[1])
+	case len(ids) != 2 || ids[1] != cfg.Text.Dims().ContextLength:
+		return wrongInput(want, "input_ids", "(B, %d)", cfg.Text.Dims().ContextLength)
+	}
+	return nil
 }
 
 func (s *setting) compareGradients(ctx context.Context, r *report) error {

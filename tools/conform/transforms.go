@@ -51,14 +51,14 @@ type picture struct {
 
 // preprocessCases finds the pictures: each is decoded, and preprocessed in every
 // variant that the index names for it.
-func preprocessCases(root, _ string) ([]testCase, error) {
+func preprocessCases(_ *options, root string) ([]testCase, error) {
 	set := &pictures{dir: filepath.Join(root, "preprocess")}
-	b, err := os.ReadFile(filepath.Join(set.dir, "index.json"))
-	if err == nil {
-		err = json.Unmarshal(b, set)
+	index := filepath.Join(set.dir, "index.json")
+	if isProcessorIndex(index) {
+		return processorCases(set.dir)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("index.json: %w", err)
+	if err := readJSON(index, set); err != nil {
+		return nil, err
 	}
 	expected, err := openTensors(set.path("expected"))
 	if err != nil {
@@ -75,7 +75,7 @@ func preprocessCases(root, _ string) ([]testCase, error) {
 	used := make(map[string]bool)
 	add := func(key string, run func(*report) error) {
 		used[key] = true
-		cases = append(cases, testCase{"preprocess/" + key, func(_ context.Context, r *report) error { return run(r) }})
+		cases = append(cases, testCase{"transforms", "preprocess/" + key, func(_ context.Context, r *report) error { return run(r) }})
 	}
 	for _, pic := range set.Images {
 		if key := "rgb/" + pic.File; decoded.has(key) {
@@ -93,13 +93,13 @@ func preprocessCases(root, _ string) ([]testCase, error) {
 	}
 	for _, key := range append(expected.names(""), decoded.names("")...) {
 		if !used[key] {
-			cases = append(cases, broken("preprocess/"+key, errors.New("index.json has no such picture or output")))
+			cases = append(cases, broken("transforms", "preprocess/"+key, errors.New("index.json has no such picture or output")))
 		}
 	}
-	cases = append(cases, strangers(set.dir, "preprocess", func(file string) bool {
+	cases = append(cases, strangers(set.dir, "transforms", "preprocess", func(file string) bool {
 		return slices.Contains([]string{"images", "index.json", "expected.safetensors", "decoded.safetensors"}, file)
 	})...)
-	return append(cases, strangers(filepath.Join(set.dir, "images"), "preprocess/images", func(file string) bool {
+	return append(cases, strangers(filepath.Join(set.dir, "images"), "transforms", "preprocess/images", func(file string) bool {
 		return slices.ContainsFunc(set.Images, func(p picture) bool { return p.File == file })
 	})...), nil
 }

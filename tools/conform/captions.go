@@ -28,21 +28,21 @@ var tokenizerFiles = []string{
 // context77 is the length of the rows in cases.jsonl.
 const context77 = 77
 
-// tokenizerCases finds the captions, each of which is a case: all forms of the
+// captionCases finds the captions, each of which is a case: all forms of the
 // vocabulary must give its ids.
-func tokenizerCases(root, vocab string) ([]testCase, error) {
-	dir := filepath.Join(root, "tokenizer")
+func (o *options) captionCases(root string) ([]testCase, error) {
+	dir, vocab := filepath.Join(root, "tokenizer"), o.vocab
 	if vocab == "" {
 		vocab = filepath.Join(dir, vocabName)
 	}
 	forms := vocabularies(dir, vocab)
-	cases := strangers(dir, "tokenizer", func(file string) bool {
+	cases := strangers(dir, "captions", "tokenizer", func(file string) bool {
 		return slices.Contains(tokenizerFiles, file)
 	})
 	found := false
 	for _, set := range []struct {
 		file    string
-		compare func(*report, []vocabulary, []byte) error
+		compare func(*report, []vocabularyForm, []byte) error
 	}{{"cases.jsonl", compareCaption}, {"open_clip_clean.jsonl", compareClean}} {
 		path := filepath.Join(dir, set.file)
 		if !exists(path) {
@@ -55,7 +55,7 @@ func tokenizerCases(root, vocab string) ([]testCase, error) {
 		}
 		for i, line := range lines {
 			id := fmt.Sprintf("tokenizer/%s:%d", set.file, i+1)
-			cases = append(cases, testCase{id, func(_ context.Context, r *report) error {
+			cases = append(cases, testCase{"captions", id, func(_ context.Context, r *report) error {
 				return set.compare(r, forms, line)
 			}})
 		}
@@ -84,15 +84,15 @@ func readLines(path string) (lines [][]byte, err error) {
 	return lines, errors.Join(err, s.Err())
 }
 
-// vocabulary is one form of the vocabulary.
-type vocabulary struct {
+// vocabularyForm is one form of the vocabulary.
+type vocabularyForm struct {
 	name string
 	load func(tokenizer.BPEOptions) (*tokenizer.BPE, error)
 }
 
 // vocabularies returns the forms that are in dir. The gzipped one must be there.
-func vocabularies(dir, gzipped string) []vocabulary {
-	forms := []vocabulary{form(func(r []io.Reader, o tokenizer.BPEOptions) (*tokenizer.BPE, error) { return tokenizer.LoadBPE(r[0], o) }, gzipped)}
+func vocabularies(dir, gzipped string) []vocabularyForm {
+	forms := []vocabularyForm{form(func(r []io.Reader, o tokenizer.BPEOptions) (*tokenizer.BPE, error) { return tokenizer.LoadBPE(r[0], o) }, gzipped)}
 	vocab, merges := filepath.Join(dir, "vocab.json"), filepath.Join(dir, "merges.txt")
 	if exists(vocab) || exists(merges) {
 		forms = append(forms, form(func(r []io.Reader, o tokenizer.BPEOptions) (*tokenizer.BPE, error) {
@@ -108,9 +108,9 @@ func vocabularies(dir, gzipped string) []vocabulary {
 }
 
 // form loads a tokenizer once for each set of options.
-func form(read func([]io.Reader, tokenizer.BPEOptions) (*tokenizer.BPE, error), paths ...string) vocabulary {
+func form(read func([]io.Reader, tokenizer.BPEOptions) (*tokenizer.BPE, error), paths ...string) vocabularyForm {
 	var loaded sync.Map // of functions, by options
-	return vocabulary{filepath.Base(paths[0]), func(o tokenizer.BPEOptions) (*tokenizer.BPE, error) {
+	return vocabularyForm{filepath.Base(paths[0]), func(o tokenizer.BPEOptions) (*tokenizer.BPE, error) {
 		load, _ := loaded.LoadOrStore(o, sync.OnceValues(func() (*tokenizer.BPE, error) {
 			var files []io.Reader
 			for _, p := range paths {
@@ -140,7 +140,7 @@ type caption struct {
 	OpenCLIPIDs []int32 `json:"open_clip_ids"`
 }
 
-func compareCaption(r *report, forms []vocabulary, line []byte) error {
+func compareCaption(r *report, forms []vocabularyForm, line []byte) error {
 	var c caption
 	if err := strict(line, &c); err != nil {
 		return err
@@ -186,7 +186,7 @@ func whole(tok *tokenizer.BPE, s string) []int32 {
 
 // compareClean compares a line of open_clip_clean.jsonl, which has the ids of a
 // text for each way to clean it.
-func compareClean(r *report, forms []vocabulary, line []byte) error {
+func compareClean(r *report, forms []vocabularyForm, line []byte) error {
 	var c struct {
 		Text                            string
 		Lower, Whitespace, Canonicalize *[]int32

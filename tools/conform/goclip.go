@@ -1,0 +1,186 @@
+package main
+
+// What goclip does, as the comparisons ask for it. All that depends on how the
+// library is used for models and tokenizers stands here, in processors.go for the
+// preprocessing of transformers, and in stages.go for values inside the towers.
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"math"
+	"os"
+	"strings"
+
+	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/vision"
+)
+
+// model is a model of goclip.
+type model struct{ encoder *encoder.Model }
+
+// openModel loads a model as users do. Of preprocess, a height and width, pictures are
+// prepared where the folder does not say how; resized replaces the size of its pictures.
+func openModel(path string, preprocess, resized []int) (*model, error) {
+	var opts encoder.Options
+	if preprocess != nil {
+		opts.Preprocess = vision.CLIPPreprocess(preprocess[0])
+		opts.Preprocess.Size = [2]int(preprocess)
+	}
+	if resized != nil {
+		opts.ImageSize = [2]int(resized)
+	}
+	m, err := encoder.Load(path, &opts)
+	if err != nil {
+		return nil, err
+	}
+	return &model{m}, nil
+}
+
+func (m *model) close() error { return m.encoder.Close() }
+
+// images returns the features of pixel_values.
+func (m *model) images(ctx context.Context, want *tensors) (*encoder.Embeddings, error) {
+	if want.has("spatial_shapes") || want.has("pixel_attention_mask") {
+		return nil, notSupported("pictures as patches of several grids")
+	}
+	cfg := m.encoder.Config().Vision
+	if cfg == nil {
+		return nil, notSupported("pixel_values: the model was loaded without an image tower")
+	}
+	pixels, shape := want.floats("pixel_values"), want.shape("pixel_values")
+	if want.err != nil {
+		return nil, want.err
+	}
+	size := cfg.Dims().ImageSize
+	if len(shape) != 4 || [3]int(shape[1:]) != [3]int{3, size[0], size[1]} {
+		return nil, wrongInput(want, "pixel_values", "(B, 3, %d, %d)", size[0], size[1])
+	}
+	return m.encoder.ImageFeatures(ctx, pixels)
+}
+
+// texts returns the features of token ids. Rows that are shorter than the context are
+// padded: with the id that the file pads with, where its mask shows one.
+func (m *model) texts(ctx context.Context, want *tensors, ids []int32, shape []int) (*encoder.Embeddings, error) {
+	cfg := m.encoder.Config().Text
+	if cfg == nil {
+		return nil, notSupported("input_ids: the model was loaded without a text tower")
+	}
+	if want.err != nil {
+		return nil, want.err
+	}
+	length := cfg.Dims().ContextLength
+	padded := want.has("attention_mask") // else every place counts
+	if len(shape) != 2 || shape[1] != length && !padded || shape[1] > length {
+		return nil, wrongInput(want, "input_ids", "(B, %d)", length)
+	}
+	if want.has("token_type_ids") {
+		for _, kind := range want.ids("token_type_ids") {
+			if kind != 0 {
+				return nil, notSupported("token_type_ids other than 0")
+			}
+		}
+	}
+	mask, pad := want.mask(shape), int32(0)
+	for i, keep := range mask {
+		if keep == 0 {
+			pad = ids[i]
+		}
+	}
+	rows := make([]int32, shape[0]*length)
+	for i := range rows {
+		rows[i] = pad
+	}
+	for i := range shape[0] {
+		copy(rows[i*length:], ids[i*shape[1]:][:shape[1]])
+	}
+	return m.encoder.TextFeatures(ctx, rows)
+}
+
+// tokens returns the ids of a text, cut to n.
+func (m *model) tokens(text string, n int) ([]int32, error) {
+	tok := m.encoder.Tokenizer()
+	if tok == nil {
+		return nil, notSupported("the model was loaded without a tokenizer")
+	}
+	ids := make([]int32, n)
+	used, _ := tok.Encode(ids, text)
+	return ids[:used], nil
+}
+
+// hasScale reports whether cosines are scaled.
+func (m *model) hasScale() bool { return m.encoder.LogitScale() != nil }
+
+func (m *model) scale() float64 { return math.Exp(float64(m.encoder.LogitScale().Data[0])) }
+
+func (m *model) bias() (b float64, ok bool) {
+	p := m.encoder.LogitBias()
+	if p == nil {
+		return 0, false
+	}
+	return float64(p.Data[0]), true
+}
+
+// convolutional reports whether the image tower normalises by batch: its features
+// differ by more from machine to machine.
+func (m *model) convolutional() bool {
+	for _, p := range m.encoder.Vision().Params() {
+		if strings.HasSuffix(p.Name, ".running_mean") {
+			return true
+		}
+	}
+	return false
+}
+
+// vocabulary is a tokenizer of a size and nothing else.
+type vocabulary int
+
+func (v vocabulary) VocabSize() int { return int(v) }
+func (v vocabulary) Encode(dst []int32, _ string) (int, bool) {
+	dst[0] = int32(v) - 1
+	return 1, false
+}
+
+// openCLIPTensors lists the parameters that a model of an open_clip_config.json has, and
+// whether its file puts "text." before those of the text tower.
+func openCLIPTensors(config []byte, vocab int) (params []*nn.Param, custom bool, err error) {
+	cfg, err := encoder.ReadConfig(bytes.NewReader(config), vocabulary(vocab))
+	if err != nil {
+		return nil, false, err
+	}
+	image, err := cfg.Vision.New()
+	if err != nil {
+		return nil, false, err
+	}
+	words, err := cfg.Text.New()
+	if err != nil {
+		return nil, false, err
+	}
+	params = append(image.Params(), words.Params()...)
+	params = append(params, nn.NewParam("logit_scale"))
+	if cfg.LogitBias != nil {
+		params = append(params, nn.NewParam("logit_bias"))
+	}
+	return params, customText(config), nil
+}
+
+// decodeFile reads a picture file.
+func decodeFile(path string, upright bool) (image.Image, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	img, err := vision.Decode(bytes.NewReader(b), &vision.DecodeOptions{Upright: upright})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, nil
+}
+
+// decodeTruncated reads a picture file of which a part is missing as far as it goes, as
+// Pillow does with LOAD_TRUNCATED_IMAGES.
+func decodeTruncated(string) (image.Image, error) {
+	return nil, notSupported("reading what is left of a truncated picture")
+}

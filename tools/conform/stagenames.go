@@ -1,0 +1,272 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/text"
+)
+
+// A stage is found in a tower's graph from the parameters, so the towers need no
+// hooks. Written down, a place is
+//
+//	PARAM      the node that reads the parameter
+//	PARAM +N   N nodes further on
+//	PARAM <    what the node that reads the parameter has as its first input
+//	behind …   the same in a block whose norms are behind attention and MLP, not in front
+//	= TOWER    the output of a tower, visual or text
+//
+// stageNames translates the reference's names of stages, fixtures' and transformers'
+// first and then open_clip's modules. The first place counts whose parameter the model
+// has: families may have lines of their own, or share one. In a place, $1 is the first
+// group of the name. A stage that has no line is a module of open_clip, MODULE, whose
+// output is at MODULE.bias, MODULE.weight or MODULE.gamma, and whose input, MODULE:input,
+// enters at MODULE.weight. A stage of blocks is its last block.
+var stageNames = []struct {
+	name   *regexp.Regexp
+	places []string
+}{
+	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight"}},
+	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed"}},
+	{stageName(`vision\.(ln_pre|ln_post)`), []string{"visual.$1.weight", "visual.trunk.norm.weight"}},
+	{stageName(`vision\.proj`), []string{"visual.proj"}},
+	{stageName(`vision\.bn(\d+)`), []string{"visual.bn$1.weight"}},
+	{stageName(`vision\.avgpool`), []string{"visual.bn3.weight +2"}}, // ReLU, the pool
+	{stageName(`vision\.attnpool`), []string{"visual.attnpool.c_proj.weight"}},
+	{stageName(`vision\.layer(\d+\.\d+)`), []string{"visual.layer$1.bn3.weight +2"}}, // the sum, ReLU
+	{stageName(`vision\.block(\d+)`), []string{
+		"visual.transformer.resblocks.$1.ls_2.gamma +1", "visual.transformer.resblocks.$1.mlp.c_proj.weight +1", "visual.trunk.blocks.$1.mlp.fc2.weight +1"}},
+	{stageName(`vision\.block(\d+)\.ln_([12])`), []string{"visual.transformer.resblocks.$1.ln_$2.weight", "visual.trunk.blocks.$1.norm$2.weight"}},
+	{stageName(`vision\.block(\d+)\.attn`), []string{"visual.transformer.resblocks.$1.attn.out_proj.weight", "visual.trunk.blocks.$1.attn.proj.weight"}},
+	{stageName(`vision\.block(\d+)\.mlp(\.c_proj)?`), []string{"visual.transformer.resblocks.$1.mlp.c_proj.weight", "visual.trunk.blocks.$1.mlp.fc2.weight"}},
+	{stageName(`vision\.block(\d+)\.mlp\.c_fc`), []string{"visual.transformer.resblocks.$1.mlp.c_fc.weight", "visual.trunk.blocks.$1.mlp.fc1.weight"}},
+	{stageName(`vision\.block(\d+)\.mlp\.gelu`), []string{"visual.transformer.resblocks.$1.mlp.c_fc.weight +1", "visual.trunk.blocks.$1.mlp.fc1.weight +1"}},
+	{stageName(`vision\.head`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`vision\.head\.layernorm`), []string{"visual.trunk.attn_pool.norm.weight"}},
+	{stageName(`vision\.head\.mlp`), []string{"visual.trunk.attn_pool.mlp.fc2.weight"}},
+
+	{stageName(`text\.embeddings`), []string{"positional_embedding"}},
+	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection"}},
+	{stageName(`text\.block(\d+)`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1"}},
+	{stageName(`text\.block(\d+\.ln_[12])`), []string{"transformer.resblocks.$1.weight"}},
+	{stageName(`text\.block(\d+\.attn)`), []string{"transformer.resblocks.$1.out_proj.weight"}},
+	{stageName(`text\.block(\d+\.mlp)`), []string{"transformer.resblocks.$1.c_proj.weight"}},
+	{stageName(`text\.block(\d+\.mlp\.c_(?:fc|proj))`), []string{"transformer.resblocks.$1.weight"}},
+	{stageName(`text\.block(\d+\.mlp)\.gelu`), []string{"transformer.resblocks.$1.c_fc.weight +1"}},
+
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)`), []string{"$1.ls_2.gamma +1", "$1.mlp.c_proj.weight +1"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
+	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
+	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <"}},
+	{stageName(`(visual\.trunk\.patch_embed\.backbone\.\d)`), []string{"$1.bn.weight +1", "$1.conv.bias"}}, // GELU
+	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"behind $1.norm2.weight +1", "$1.ls2.gamma +1", "$1.gamma_2 +1", "$1.mlp.fc2.weight +1"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+):input`), []string{"behind $1.attn.qkv.weight <", "$1.norm1.weight <"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
+	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.fc2.weight"}},
+	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.bias"}},
+	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias"}},
+	{stageName(`visual\.trunk\.head`), []string{"visual.trunk.head.weight", "visual.trunk.head.norm.weight"}},
+	{stageName(`visual\.trunk\.head\.global_pool`), []string{"visual.trunk.head.norm.weight <"}},
+	{stageName(`visual\.head`), []string{"visual.head.weight", "visual.head.proj.weight", "= visual"}},
+}
+
+func stageName(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + pattern + "$") }
+
+// find returns the node of a stage.
+func (t *towers) find(name string) (*G.Node, error) {
+	switch name {
+	case "text.pooled":
+		if c, _ := t.model.Config().Text.(text.Transformer); c.Pool == text.PoolMean {
+			return t.at("ln_final.weight +1")
+		}
+		return t.at("ln_final.weight")
+	case "text.ln_final", "ln_final":
+		return t.lnFinal()
+	}
+	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
+		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))
+	}
+	if blocksOf.MatchString(name) {
+		n := 0
+		for t.has(fmt.Sprintf("%s.blocks.%d.", name, n)) {
+			n++
+		}
+		name = fmt.Sprintf("%s.blocks.%d", name, n-1)
+	}
+	// The towers' parameters of text have no name in front.
+	module := name
+	if strings.HasPrefix(name, "text.") {
+		module = strings.TrimPrefix(name, "text.")
+	}
+	for _, s := range stageNames {
+		for _, n := range []string{name, module} {
+			if !s.name.MatchString(n) {
+				continue
+			}
+			for i, place := range s.places {
+				place = s.name.ReplaceAllString(n, place)
+				if t.known(place) || i == len(s.places)-1 {
+					return t.at(place)
+				}
+			}
+		}
+	}
+	places := []string{module + ".bias", module + ".weight", module + ".gamma"}
+	if stem, entering := strings.CutSuffix(module, ":input"); entering {
+		places = []string{stem + ".weight <"}
+	}
+	for _, place := range places {
+		if t.known(place) {
+			return t.at(place)
+		}
+	}
+	return nil, errors.New("a stage of an unknown name")
+}
+
+// blocksOf matches stages that are several blocks.
+var blocksOf = stageName(`visual\.trunk\.(stages|layers)\.\d+`)
+
+// has reports whether the model has a parameter whose name begins so.
+func (t *towers) has(prefix string) bool {
+	for name := range t.params {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// last is the highest number for which the model has a parameter.
+func (t *towers) last(format string) int {
+	n := 0
+	for t.params[fmt.Sprintf(format, n)] != nil {
+		n++
+	}
+	return n - 1
+}
+
+// known reports whether the model has the parameter of a place.
+func (t *towers) known(place string) bool {
+	place, behind := strings.CutPrefix(place, "behind ")
+	param, tower, _ := strings.Cut(place, " ")
+	if behind && !t.normsBehind(param) {
+		return false
+	}
+	return t.params[param] != nil || param == "=" && t.outputs[tower] != nil
+}
+
+// at returns the node of a place, which the graph must have exactly once.
+func (t *towers) at(place string) (*G.Node, error) {
+	param, hop, _ := strings.Cut(strings.TrimPrefix(place, "behind "), " ")
+	p := t.params[param]
+	switch {
+	case param == "=" && t.outputs[hop] != nil:
+		return t.outputs[hop], nil
+	case p == nil:
+		return nil, fmt.Errorf("the model has no parameter %s, or the file no input for its tower", param)
+	}
+	hops := 0
+	if n, ok := strings.CutPrefix(hop, "+"); ok {
+		if _, err := fmt.Sscan(n, &hops); err != nil {
+			return nil, err
+		}
+	}
+	n := p.Node(t.g)
+	for range 1 + hops {
+		readers := t.g.To(n.ID())
+		if !readers.Next() {
+			return nil, fmt.Errorf("nothing in the graph reads %v", n)
+		}
+		n = readers.Node().(*G.Node)
+		if readers.Next() {
+			return nil, fmt.Errorf("several nodes of the graph read what leads from %s to this stage", param)
+		}
+	}
+	if hop == "<" {
+		inputs := t.g.From(n.ID())
+		if !inputs.Next() {
+			return nil, fmt.Errorf("nothing enters %v", n)
+		}
+		n = inputs.Node().(*G.Node)
+	}
+	return n, nil
+}
+
+// block is the part of a parameter's name that says which block it is of.
+var block = regexp.MustCompile(`^.*\.blocks\.\d+\.`)
+
+// normsBehind reports whether in the block of a parameter the first norm reads what the
+// attention has made.
+func (t *towers) normsBehind(param string) bool {
+	prefix := block.FindString(param)
+	if prefix == "" || !t.known(prefix+"norm1.weight") || !t.known(prefix+"attn.proj.weight") {
+		return false
+	}
+	entering, err := t.at(prefix + "norm1.weight <")
+	if err != nil {
+		return false
+	}
+	attention, err := t.at(prefix + "attn.proj.weight")
+	return err == nil && entering == attention
+}
+
+// lnFinal normalises the last block's tokens as the reference does, which does so
+// before it pools.
+func (t *towers) lnFinal() (n *G.Node, err error) {
+	cfg, ok := t.model.Config().Text.(text.Transformer)
+	if !ok || cfg.Pool == text.PoolMean {
+		return t.at("ln_final.weight")
+	}
+	x, err := t.find(fmt.Sprintf("text.block%d", cfg.Layers-1))
+	if err != nil {
+		return nil, err
+	}
+	defer nn.Catch(&err, "ln_final")
+	// Parameters of its own, so that the tower's keep one reader.
+	norm := nn.NewLayerNorm("ln_final", cfg.Width, cfg.NormEps)
+	for _, p := range norm.Params() {
+		p.Data = t.params[p.Name].Data
+	}
+	return norm.Forward(x), nil
+}
+
+// shape is the shape of a stage's node as the reference sees it: pictures have four
+// dimensions there, channels in front, also where the towers have tokens already. Only
+// what ConvNeXt's norm and MLP see is stored as it is here, which nil stands for.
+func (t *towers) shape(name string, n *G.Node) []int {
+	s := n.Shape()
+	if m := inConvNeXt.FindStringSubmatch(name); m != nil && t.known(m[1]+".conv_dw.weight") {
+		return nil
+	}
+	if len(s) == 3 && pictures4.MatchString(name) {
+		return []int{s[0], s[1], 1, s[2]}
+	}
+	return s
+}
+
+var (
+	inConvNeXt = stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.(?:norm|mlp)`)
+	pictures4  = stageName(`visual\.conv1|visual\.trunk\.patch_embed\.backbone\.\d`)
+)
+
+// lastVisionStage is the stage that an image tower of its own returns as
+// last_hidden_state: SigLIP's tokens normalised, CLIP's not.
+func lastVisionStage(params []*nn.Param) string {
+	t := &towers{params: make(map[string]*nn.Param)}
+	for _, p := range params {
+		t.params[p.Name] = p
+	}
+	if t.known("visual.trunk.norm.weight") {
+		return "vision.ln_post"
+	}
+	return fmt.Sprintf("vision.block%d", t.last("visual.transformer.resblocks.%d.ln_1.weight"))
+}
