@@ -69,7 +69,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		return nil, errors.New("the model was saved with a tokenizer of its program's own: set Options.Tokenizer")
 	}
 	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
-		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: tokenizer.Clean(spec.TextClean)})
+		clean, err := cleanOf(spec.TextClean)
+		if err != nil {
+			return nil, err
+		}
+		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe
@@ -171,7 +175,18 @@ func cleanName(c tokenizer.Clean) string {
 	if c == tokenizer.CleanLower {
 		return ""
 	}
-	return string(c)
+	return c.String()
+}
+
+// cleanOf is the way of cleaning captions that a layout's name means.
+func cleanOf(name string) (c tokenizer.Clean, err error) {
+	if name == "" {
+		return tokenizer.CleanLower, nil
+	}
+	if err := c.UnmarshalText([]byte(name)); err != nil {
+		return 0, fmt.Errorf("the way of cleaning captions %w", err)
+	}
+	return c, nil
 }
 
 // tokenizerFiles returns what the tokenizer saves of itself, for it to be

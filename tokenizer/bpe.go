@@ -5,20 +5,35 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/textclean"
 )
 
 // Specials says how the start and end tokens are spelled. Where a caption
 // contains that spelling, it is read as the token.
-type Specials string
+type Specials uint8
 
+// The spellings, by the names that configurations give them.
 const (
-	// OpenAISpecials are <|startoftext|> and <|endoftext|>, as in openai/CLIP
-	// and Hugging Face's files.
-	OpenAISpecials Specials = "openai"
-	// OpenCLIPSpecials are <start_of_text> and <end_of_text>.
-	OpenCLIPSpecials Specials = "open_clip"
+	// OpenAISpecials, "openai", are <|startoftext|> and <|endoftext|>, as in
+	// openai/CLIP and Hugging Face's files.
+	OpenAISpecials Specials = 1 + iota
+	// OpenCLIPSpecials, "open_clip", are <start_of_text> and <end_of_text>.
+	OpenCLIPSpecials
 )
+
+func specialsNames() map[Specials]string {
+	return map[Specials]string{OpenAISpecials: "openai", OpenCLIPSpecials: "open_clip"}
+}
+
+// String returns the name of s.
+func (s Specials) String() string { return enum.String(s, specialsNames()) }
+
+// MarshalText returns the name of s.
+func (s Specials) MarshalText() ([]byte, error) { return enum.Marshal(s, specialsNames()) }
+
+// UnmarshalText reads a name.
+func (s *Specials) UnmarshalText(text []byte) error { return enum.Unmarshal(s, text, specialsNames()) }
 
 // names returns the spellings of the start and the end token.
 func (s Specials) names() [2]string {
@@ -37,12 +52,13 @@ type BPEOptions struct {
 }
 
 func (o BPEOptions) validate() error {
-	switch o.Specials {
-	case "", OpenAISpecials, OpenCLIPSpecials:
-	default:
-		return fmt.Errorf("tokenizer: specials are %q, want %q or %q", o.Specials, OpenAISpecials, OpenCLIPSpecials)
+	if err := enum.Valid(o.Specials, specialsNames()); o.Specials != 0 && err != nil {
+		return fmt.Errorf("tokenizer: Specials %w", err)
 	}
-	return o.Clean.validate()
+	if err := enum.Valid(o.Clean, cleanNames()); o.Clean != 0 && err != nil {
+		return fmt.Errorf("tokenizer: Clean %w", err)
+	}
+	return nil
 }
 
 // unknownToken stands for bytes that a vocabulary has no symbols for.

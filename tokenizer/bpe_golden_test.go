@@ -136,7 +136,7 @@ func TestCleanModesGolden(t *testing.T) {
 		}
 		for clean, b := range byMode {
 			var want []int32
-			if err := json.Unmarshal(c[string(clean)], &want); err != nil {
+			if err := json.Unmarshal(c[clean.String()], &want); err != nil {
 				t.Fatal(err)
 			}
 			if got := b.Tokens(text); !slices.Equal(got, want) {

@@ -126,7 +126,7 @@ func TestLoadRefuses(t *testing.T) {
 	if _, err := Load(folder(vocabFile, tinyVocab), BPEOptions{}); errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half a tokenizer is not none, but the error is %v", err)
 	}
-	if _, err := Load(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{Clean: "x"}); err == nil {
+	if _, err := Load(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{Clean: 9}); err == nil {
 		t.Error("no error for an unknown way to clean")
 	}
 }

@@ -141,14 +141,14 @@ func (v *vocabulary) tokenizer(opts BPEOptions) (*BPE, error) {
 		return nil, err
 	}
 	b := &BPE{symbols: v.symbols, merges: v.merges, ranks: v.ranks, opts: opts}
-	if b.opts.Clean == "" {
+	if b.opts.Clean == 0 {
 		b.opts.Clean = CleanLower
 	}
 	spelling, err := v.specials()
 	if err != nil {
 		return nil, in(v.source, err)
 	}
-	if b.opts.Specials == "" {
+	if b.opts.Specials == 0 {
 		b.opts.Specials = spelling
 	}
 	b.specials = b.opts.Specials.names()
@@ -165,7 +165,7 @@ func (v *vocabulary) tokenizer(opts BPEOptions) (*BPE, error) {
 // specials returns the spelling of the last two symbols.
 func (v *vocabulary) specials() (Specials, error) {
 	if len(v.symbols) < 3 {
-		return "", fmt.Errorf("%d symbols, want at least one besides the start and the end token", len(v.symbols))
+		return 0, fmt.Errorf("%d symbols, want at least one besides the start and the end token", len(v.symbols))
 	}
 	last := [2]string(v.symbols[len(v.symbols)-2:])
 	for _, s := range []Specials{OpenAISpecials, OpenCLIPSpecials} {
@@ -173,7 +173,7 @@ func (v *vocabulary) specials() (Specials, error) {
 			return s, nil
 		}
 	}
-	return "", fmt.Errorf("the last two symbols are %q, want the start and the end token, %q or %q",
+	return 0, fmt.Errorf("the last two symbols are %q, want the start and the end token, %q or %q",
 		last, OpenAISpecials.names(), OpenCLIPSpecials.names())
 }
 

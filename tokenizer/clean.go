@@ -1,9 +1,9 @@
 package tokenizer
 
 import (
-	"fmt"
 	"strings"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/textclean"
 )
 
@@ -11,26 +11,32 @@ import (
 // mode mojibake is repaired and plain forms replace typographic ones (by ftfy's
 // rules), HTML's character references are resolved, and runs of white space
 // become one space. What a letter, a number or a space is, is up to the Unicode
-// version of the Go release, 15.0 for Go 1.26. The zero value is CleanLower.
-type Clean string
+// version of the Go release, 15.0 for Go 1.26. The zero value means CleanLower.
+type Clean uint8
 
+// The ways of cleaning, by the names that configurations give them.
 const (
-	// CleanLower also lower-cases. All of OpenAI's models use it.
-	CleanLower Clean = "lower"
-	// CleanWhitespace does no more.
-	CleanWhitespace Clean = "whitespace"
-	// CleanCanonicalize also lower-cases, turns "_" into a space and removes
-	// the rest of ASCII's punctuation.
-	CleanCanonicalize Clean = "canonicalize"
+	// CleanLower, "lower", also lower-cases. All of OpenAI's models use it.
+	CleanLower Clean = 1 + iota
+	// CleanWhitespace, "whitespace", does no more.
+	CleanWhitespace
+	// CleanCanonicalize, "canonicalize", also lower-cases, turns "_" into a space
+	// and removes the rest of ASCII's punctuation.
+	CleanCanonicalize
 )
 
-func (c Clean) validate() error {
-	switch c {
-	case "", CleanLower, CleanWhitespace, CleanCanonicalize:
-		return nil
-	}
-	return fmt.Errorf("tokenizer: clean is %q, want %q, %q or %q", string(c), CleanLower, CleanWhitespace, CleanCanonicalize)
+func cleanNames() map[Clean]string {
+	return map[Clean]string{CleanLower: "lower", CleanWhitespace: "whitespace", CleanCanonicalize: "canonicalize"}
 }
+
+// String returns the name of c.
+func (c Clean) String() string { return enum.String(c, cleanNames()) }
+
+// MarshalText returns the name of c.
+func (c Clean) MarshalText() ([]byte, error) { return enum.Marshal(c, cleanNames()) }
+
+// UnmarshalText reads a name.
+func (c *Clean) UnmarshalText(text []byte) error { return enum.Unmarshal(c, text, cleanNames()) }
 
 // Text returns s cleaned. Bytes that are not UTF-8 are read as U+FFFD, one for
 // each character cut short and for each other stray byte.

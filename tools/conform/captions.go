@@ -206,7 +206,7 @@ func compareClean(r *report, forms []vocabularyForm, line []byte) error {
 			if err != nil {
 				return err
 			}
-			same(r, string(mode.clean)+" from "+f.name, tok.Tokens(c.Text), *mode.want)
+			same(r, mode.clean.String()+" from "+f.name, tok.Tokens(c.Text), *mode.want)
 		}
 	}
 	return nil
