@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
@@ -81,7 +80,7 @@ func (m *Model) imageSession(shape imageShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
 		size := m.cfg.Vision.Dims().ImageSize
 		s.pixels = make([]float32, shape.batch*3*size[0]*size[1])
-		pixels := leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
+		pixels := nn.Leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
 		return guarded("encoder: image tower", func() error {
 			s.features, err = m.image.Forward(vision.Input{Pixels: pixels})
 			return err
@@ -92,7 +91,7 @@ func (m *Model) imageSession(shape imageShape) (*session, error) {
 func (m *Model) textSession(shape textShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
 		s.tokens, s.pooled = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
-		in := text.Input{Tokens: leaf(g, "tokens", s.tokens, shape.batch, shape.tokens), Pooled: leaf(g, "pooled", s.pooled, shape.batch)}
+		in := text.Input{Tokens: nn.Leaf(g, "tokens", s.tokens, shape.batch, shape.tokens), Pooled: nn.Leaf(g, "pooled", s.pooled, shape.batch)}
 		return guarded("encoder: text tower", func() error {
 			s.features, err = m.text.Forward(in)
 			return err
@@ -113,10 +112,4 @@ func compile(build func(*G.ExprGraph, *session) error) (*session, error) {
 	}
 	s.machine = machine
 	return s, nil
-}
-
-// leaf makes an input whose memory the caller keeps writing to.
-func leaf[T float32 | int32](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {
-	dense := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
-	return G.NewTensor(g, dense.Dtype(), len(shape), G.WithName(name), G.WithShape(shape...), G.WithValue(dense))
 }
