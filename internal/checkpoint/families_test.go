@@ -156,6 +156,7 @@ func TestFamilyRefusals(t *testing.T) {
 		`"vit_base_mci_224", "timm_proj": null, "timm_pool": "token", "timm_model_kwargs": {"embed_dim": 64}}`:                       "not supported: vision_cfg.timm_model_kwargs.embed_dim",
 		`"eva02_base_patch16_clip_224", "timm_proj": null, "timm_pool": "token", "timm_model_kwargs": {"ref_feat_shape": [14, 14]}}`: "not supported: vision_cfg.timm_model_kwargs.ref_feat_shape",
 		`"vit_medium_patch16_gap_256", "timm_proj": "mlp", "timm_pool": ""}`:                                                         `vision_cfg.timm_proj is "mlp", which is not supported`,
+		`"vit_medium_patch16_gap_256", "timm_proj": null, "timm_pool": ""}`:                                                          "vision_cfg.timm_proj is null, which is not supported",
 		`"eva02_tiny_patch14_224"}`: `vision_cfg.timm_model_name is "eva02_tiny_patch14_224", which is not supported`,
 	} {
 		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), 10, 9)

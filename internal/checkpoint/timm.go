@@ -97,6 +97,8 @@ func (f timmFamily[C]) read(o *object, dim int, _ bool) (vision.Config, bool) {
 		switch own := f.proj == "null"; {
 		case own && !o.isNull("timm_proj"):
 			o.fail("%s is not null, which is not supported: the head of %s is the projection", o.name("timm_proj"), m.name)
+		case !own && o.isNull("timm_proj"):
+			o.fail("%s is null, which is not supported for %s", o.name("timm_proj"), m.name)
 		case !own:
 			o.only("timm_proj", strconv.Quote(f.proj))
 		}
