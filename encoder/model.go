@@ -144,6 +144,10 @@ type Options struct {
 	// done to a mapped file while the model is open shows in its weights, and cutting it
 	// short ends the process. Trainable implies it.
 	Copy bool
+	// Edited accepts configuration and tokenizer files that are not those the weights
+	// were saved with, because someone has changed them on purpose. Otherwise they are
+	// an error, since a folder copied in part looks the same.
+	Edited bool
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess

@@ -39,3 +39,18 @@ func TestSaveAnother(t *testing.T) {
 		t.Errorf("beside the model: %q, %v", text, err)
 	}
 }
+
+// TestEdited: a configuration that was changed by hand is read where that is asked for.
+func TestEdited(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	check(t, storable(t).SaveAs(dir, encoder.OpenCLIP))
+	name := filepath.Join(dir, "open_clip_config.json")
+	text, err := os.ReadFile(name)
+	check(t, err)
+	check(t, os.WriteFile(name, append(text, '\n'), 0o644))
+	_, err = encoder.Load(dir, nil)
+	fails(t, "open_clip_config.json is not the one that was saved with open_clip_model.safetensors", err)
+	m, err := encoder.Load(dir, &encoder.Options{Edited: true})
+	check(t, err)
+	check(t, m.Close())
+}

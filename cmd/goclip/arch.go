@@ -16,7 +16,7 @@ func (c *trainCommand) model(s *session, set dataset.Source) (*encoder.Model, er
 		c.Arch = cmp.Or(c.Arch, "toy")
 		return c.fresh(s, set)
 	}
-	m, err := encoder.Load(c.From, &encoder.Options{Trainable: c.LoRARank == 0})
+	m, err := encoder.Load(c.From, &encoder.Options{Trainable: c.LoRARank == 0, Edited: c.Edited})
 	if err != nil || c.LoRARank == 0 {
 		return m, input(err)
 	}

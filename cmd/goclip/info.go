@@ -17,6 +17,7 @@ import (
 type infoCommand struct {
 	Path   string `arg:"" help:"A model, an index or a set of pictures."`
 	Params bool   `help:"List the parameters of a model with their shapes."`
+	Edited bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
 func (infoCommand) Help() string {
@@ -30,7 +31,7 @@ func (c *infoCommand) Run(s *session) error {
 	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(c.Path, "{") {
 		return input(err)
 	}
-	m, err1 := encoder.Load(c.Path, nil)
+	m, err1 := encoder.Load(c.Path, &encoder.Options{Edited: c.Edited})
 	if err1 == nil {
 		defer m.Close()
 		return c.model(s, m)

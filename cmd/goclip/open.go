@@ -17,13 +17,14 @@ import (
 type modelFlags struct {
 	Model     string `required:"" placeholder:"PATH" help:"Model: a folder or a file of weights."`
 	BatchSize int    `default:"32" help:"Pictures in one pass: more take more memory and change no result."`
+	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
 func (f *modelFlags) load() (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	m, err := encoder.Load(f.Model, &encoder.Options{BatchSize: f.BatchSize})
+	m, err := encoder.Load(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
 	return m, input(err)
 }
 

@@ -42,6 +42,7 @@ type trainCommand struct {
 	EMA            float64      `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
 	Lock           []string     `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
 	Freeze         []string     `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
+	Edited         bool         `help:"Accept configuration and tokenizer files of --from that were changed since that model was saved."`
 	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
 	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`

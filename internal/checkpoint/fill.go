@@ -20,7 +20,7 @@ import (
 // Spec.LogitBias is set, logit_bias (scalars both, of nil or one-element shape).
 // It fails with [journal.ErrChanged] where a writer has replaced the checkpoint since
 // Open; afterwards nobody can. A file beside the weights that is not the one they were
-// saved with is an error, too. A tensor that differs from its checksum, where the file has any, is an error
+// saved with is an error unless Options.Edited is set. A tensor that differs from its checksum, where the file has any, is an error
 // that names both.
 //
 // Where it can, Data is a view of the mapped file without a copy, unless
@@ -39,7 +39,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	if err != nil {
 		return err
 	}
-	if c.mixed != nil {
+	if c.mixed != nil && !c.opts.Edited {
 		return fmt.Errorf("checkpoint: %w", c.mixed)
 	}
 	data := make([][]float32, len(plans))

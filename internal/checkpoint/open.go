@@ -30,6 +30,9 @@ type Options struct {
 	// views of the mapped file, which must not be written to and end at Close.
 	Own bool
 
+	// Edited reads files beside the weights that are not those they were saved with.
+	Edited bool
+
 	// Families are towers of the caller's own, for goclip's own layout.
 	Families Families
 }

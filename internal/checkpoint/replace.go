@@ -212,7 +212,7 @@ func compare(f *files) error {
 			return err
 		}
 		if want := digests[name]; got != want {
-			return fmt.Errorf("%s %w %s: its SHA-256 is %s, want %s (%s)", name, errMixed, base, got, want, FilesKey)
+			return fmt.Errorf("%s %w %s: its SHA-256 is %s, want %s (%s); Options.Edited or --edited accepts a file that was changed on purpose", name, errMixed, base, got, want, FilesKey)
 		}
 	}
 	return nil
