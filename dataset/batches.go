@@ -24,7 +24,7 @@ type BatchOptions struct {
 	// Start is where to go on: the Next of the last batch of an earlier run.
 	Start Cursor
 
-	// Augment, where set, changes each decoded picture. It is called from
+	// Augment, where set, changes each decoded image. It is called from
 	// several goroutines; what it draws depends on the seed, the epoch and
 	// the sample only. A sample that it panics on cannot be used.
 	Augment Augment
@@ -39,7 +39,7 @@ type BatchOptions struct {
 	Workers, Prefetch int
 }
 
-// Augment makes a picture to train on from a picture of the set, which it does
+// Augment makes an image to train on from an image of the set, which it does
 // not write to. The package augment below this one has the usual ones.
 type Augment func(r *rand.Rand, img image.Image) image.Image
 
@@ -67,8 +67,8 @@ type Batch struct {
 // that do not make sense, a batch larger than the set, a source that fails, a
 // full ledger, an epoch without a single batch, and the end of ctx.
 //
-// About Prefetch + Size pictures are in memory as Augment leaves them, and
-// Workers pictures as they were decoded. When the loop over the sequence ends,
+// About Prefetch + Size images are in memory as Augment leaves them, and
+// Workers images as they were decoded. When the loop over the sequence ends,
 // so do its goroutines.
 func Batches(ctx context.Context, src Source, o BatchOptions) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {

@@ -1,6 +1,6 @@
-// Package dataset gives pairs of a picture and a caption to train and test on.
+// Package dataset gives pairs of an image and a caption to train and test on.
 //
-// A [Source] is a set whose pictures are decoded when they are needed. [Open]
+// A [Source] is a set whose images are decoded when they are needed. [Open]
 // reads tables, folders, tars and WebDataset shards; [NewIndexed] makes one of any
 // function; the package shapes below this one draws its own. [Batches] goes through
 // a source, epoch after epoch, decoding and augmenting ahead in the background:
@@ -17,9 +17,9 @@
 //	}
 //
 // Three things hold throughout. Everything random comes from a seed, so that
-// one seed gives one sequence of pictures and captions, for any number of
+// one seed gives one sequence of images and captions, for any number of
 // goroutines, and a run that is resumed sees what it would have seen. Memory is
-// bounded: an index holds names and captions, never pictures, and streams hold
+// bounded: an index holds names and captions, never images, and streams hold
 // a buffer of a stated size. Nothing is lost silently: a sample that cannot be
 // used goes to a [Ledger] with its reason, and a set of which nothing can be
 // used is an error before the first batch.

@@ -23,7 +23,7 @@ type Options struct {
 	// tab or the semicolon, whichever the header line has most of.
 	Separator rune
 
-	// Templates are the captions of a picture that has only a label, which
+	// Templates are the captions of an image that has only a label, which
 	// takes the place of {}, with spaces for underscores. Empty means
 	// "a photo of a {}".
 	Templates []string
@@ -44,7 +44,7 @@ type Options struct {
 	Buffer      int
 	BufferBytes int64
 
-	// A picture with more pixels, or more encoded bytes, is bad. 0 means
+	// An image with more pixels, or more encoded bytes, is bad. 0 means
 	// 178,956,970 (Pillow's limit) and 64 MiB.
 	MaxPixels int
 	MaxBytes  int64
@@ -103,7 +103,7 @@ func keys(chosen string, usual ...string) []string {
 	return usual
 }
 
-// decode reads a picture within the limits.
+// decode reads an image within the limits.
 func (o *Options) decode(r io.Reader) (image.Image, error) {
 	return pillow.Decode(r, pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
 }

@@ -21,7 +21,7 @@ type Prediction struct {
 	Similarity  float64 // cosine of the image and the label
 }
 
-// Classifier assigns pictures to labels that it was given as text, without
+// Classifier assigns images to labels that it was given as text, without
 // having been trained on them (zero-shot). It is safe for concurrent use.
 type Classifier struct {
 	model  *Model
@@ -33,7 +33,7 @@ type Classifier struct {
 // replaced by the label, and the mean of the templates' normalised embeddings is
 // normalised again. Without a template the label stands alone.
 //
-// The model's temperature is read when a picture is classified; its other
+// The model's temperature is read when an image is classified; its other
 // weights now.
 func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ...string) (*Classifier, error) {
 	if len(labels) == 0 {
@@ -79,7 +79,7 @@ func (c *Classifier) Embeddings() *Embeddings {
 // temperature as it is now.
 func (c *Classifier) Scale() float64 { return math.Exp(float64(c.model.logitScale.Data[0])) }
 
-// Classify returns all labels for a picture, the most probable first.
+// Classify returns all labels for an image, the most probable first.
 func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Prediction, error) {
 	e, err := c.model.EncodeImages(ctx, img)
 	if err != nil {

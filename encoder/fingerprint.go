@@ -15,7 +15,7 @@ import (
 
 // Fingerprint returns the identity of all that the model's embeddings depend on: the
 // SHA-256, in 64 hexadecimal digits, of a description of the towers, whose settings
-// count where they are not zero, of how pictures are preprocessed, and of all weights,
+// count where they are not zero, of how images are preprocessed, and of all weights,
 // adapters too. Models of one fingerprint give the same embeddings, whatever
 // layout they were loaded from; the temperature and the tokenizer are not part of
 // it. It reads every weight, so a large model takes a moment. Of a closed model it is

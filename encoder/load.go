@@ -62,7 +62,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how pictures are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
@@ -244,7 +244,7 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 
 // ReadConfig reads the configuration of a model to be trained with a tokenizer,
 // as open_clip writes them: one of its model_configs, or an
-// open_clip_config.json, which says besides how pictures are prepared. Absent
+// open_clip_config.json, which says besides how images are prepared. Absent
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {

@@ -1,8 +1,8 @@
 // Package encoder is CLIP: an image tower and a text tower whose embeddings a
-// contrastive loss has aligned, with what one does with them: encoding pictures
+// contrastive loss has aligned, with what one does with them: encoding images
 // and captions, zero-shot classification and ranking.
 //
-// An embedding is the same to the last bit whether its picture or caption was
+// An embedding is the same to the last bit whether its image or caption was
 // encoded alone or in any batch, on any number of cores, as long as the
 // instruction set is the same.
 package encoder
@@ -30,7 +30,7 @@ type Config struct {
 	Vision vision.Config
 	Text   text.Config
 
-	Preprocess *vision.Preprocess // of the pictures; required beside Vision
+	Preprocess *vision.Preprocess // of the images; required beside Vision
 
 	// LogitScale is the initial temperature as a logarithm, exp(LogitScale) being
 	// the factor of the cosines. Zero means CLIP's ln(1/0.07).
@@ -130,7 +130,7 @@ type Model struct {
 // Options say how a model is run, not what it computes. A nil *Options means the
 // zero value.
 type Options struct {
-	// BatchSize is the largest number of pictures or captions in one pass; zero
+	// BatchSize is the largest number of images or captions in one pass; zero
 	// means as many as have some 600 tokens together: products of more rows are
 	// hardly faster, and take more memory. It never changes a result.
 	BatchSize int

@@ -19,7 +19,7 @@ type Hit struct {
 const scanned = 1024
 
 // Search returns the k entries nearest to the normalised embedding of a caption
-// or of a picture, the nearest first; of equally near ones, that with the lesser
+// or of an image, the nearest first; of equally near ones, that with the lesser
 // key. There are fewer where the index has fewer. The result is the same to the
 // last bit whatever the number of cores and the order in which entries came.
 //

@@ -50,13 +50,13 @@ func maskNames() map[Mask]string {
 	return map[Mask]string{MaskCausal: "causal", MaskNone: "none", MaskPadding: "padding"}
 }
 
-// String returns the name that files have for it.
+// String returns the name used in files.
 func (m Mask) String() string { return enum.String(m, maskNames()) }
 
-// MarshalText returns the name; a Mask that is none of them is an error.
+// MarshalText returns the name; an invalid Mask is an error.
 func (m Mask) MarshalText() ([]byte, error) { return enum.Marshal(m, maskNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (m *Mask) UnmarshalText(text []byte) error { return enum.Unmarshal(m, text, maskNames()) }
 
 func (m Mask) layer() nn.Mask {
@@ -87,10 +87,10 @@ func poolNames() map[Pool]string {
 // String returns open_clip's name for it.
 func (p Pool) String() string { return enum.String(p, poolNames()) }
 
-// MarshalText returns the name; a Pool that is none is an error.
+// MarshalText returns the name; an invalid Pool is an error.
 func (p Pool) MarshalText() ([]byte, error) { return enum.Marshal(p, poolNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (p *Pool) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, poolNames()) }
 
 // Proj says how the pooled vector becomes the feature.
@@ -106,13 +106,13 @@ func projNames() map[Proj]string {
 	return map[Proj]string{ProjMatrix: "matrix", ProjLinear: "linear", ProjNone: "none"}
 }
 
-// String returns the name that files have for it.
+// String returns the name used in files.
 func (p Proj) String() string { return enum.String(p, projNames()) }
 
-// MarshalText returns the name; a Proj that is none of them is an error.
+// MarshalText returns the name; an invalid Proj is an error.
 func (p Proj) MarshalText() ([]byte, error) { return enum.Marshal(p, projNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (p *Proj) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, projNames()) }
 
 // Family is "transformer".

@@ -22,10 +22,10 @@ type Batch struct {
 	// [Config].Teacher.
 	Teacher   *Teacher
 	Truncated int // captions that did not fit
-	Repeated  int // pairs whose picture or caption an earlier pair of another group has
+	Repeated  int // pairs whose image or caption an earlier pair of another group has
 }
 
-// Prepare preprocesses pictures and tokenizes captions, several at once. It may
+// Prepare preprocesses images and tokenizes captions, several at once. It may
 // run beside a step, in another goroutine.
 func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 	if t.model.Tokenizer() == nil {
@@ -85,7 +85,7 @@ func (b *Batch) check(m *encoder.Model, cfg Config) error {
 	case b.N < 2:
 		return fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", b.N)
 	case len(b.Pixels) != b.N*size:
-		return fmt.Errorf("train: %d pixel values for %d pictures of %d", len(b.Pixels), b.N, size)
+		return fmt.Errorf("train: %d pixel values for %d images of %d", len(b.Pixels), b.N, size)
 	case len(b.Tokens) != b.N*length:
 		return fmt.Errorf("train: %d token ids for %d captions of %d", len(b.Tokens), b.N, length)
 	case b.Groups != nil && len(b.Groups) != b.N:

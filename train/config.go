@@ -45,7 +45,7 @@ type Config struct {
 	// LabelSmoothing, from 0 to below 1, is the part of the targets' certainty that
 	// is spread over all answers; see [loss.Targets].
 	LabelSmoothing float64
-	// Teacher, where not nil, is a model whose embeddings of the same pictures and
+	// Teacher, where not nil, is a model whose embeddings of the same images and
 	// captions are imitated; see [loss.Teacher]. Its preprocessing, its tokenizer and
 	// the size of its embeddings are its own. Distill is its loss's share of the
 	// whole, from 0 to 1; zero means 0.5 with a Teacher. Without one, batches bring
@@ -56,9 +56,9 @@ type Config struct {
 	// in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
 
-	// PatchDropout is the part of each picture's patches, from 0 to below 1, that a
+	// PatchDropout is the part of each image's patches, from 0 to below 1, that a
 	// step leaves out, others each time (Li et al., 2023, FLIP): half of them is
-	// about half the image tower's work. Encoding always sees whole pictures.
+	// about half the image tower's work. Encoding always sees whole images.
 	PatchDropout float64
 	// Seed decides what a step draws at random. The draws of a step depend on it
 	// and on the step's number only.

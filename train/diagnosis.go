@@ -24,7 +24,7 @@ type Diagnosis struct {
 //   - the temperature has been at its limit for a window;
 //   - the embeddings of a tower have collapsed into one;
 //   - the gradient norm has exploded;
-//   - pairs repeat a picture or a caption of their batch and count as wrong
+//   - pairs repeat an image or a caption of their batch and count as wrong
 //     answers for it.
 //
 // The warm-up ends with the first step whose learning rate is not above that of
@@ -44,7 +44,7 @@ func (d *Diagnosis) Look(s Stats) []string {
 	var said []string
 	for i, wrong := range []string{
 		d.chance(s), d.limit(s), explosion, d.repeats(),
-		d.collapse(s, "image", "picture", func(s Stats) float64 { return s.ImageCosine }),
+		d.collapse(s, "image", "image", func(s Stats) float64 { return s.ImageCosine }),
 		d.collapse(s, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
 	} {
 		if wrong != "" && !d.told[i] {
@@ -61,7 +61,7 @@ func (d *Diagnosis) chance(s Stats) string {
 		return ""
 	}
 	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, where a model that knows nothing has %.3f; "+
-		"is the learning rate of %.2g too small or too large, or do the captions not belong to their pictures?", loss, d.Window, chance, s.LR)
+		"is the learning rate of %.2g too small or too large, or do the captions not belong to their images?", loss, d.Window, chance, s.LR)
 }
 
 func (d *Diagnosis) limit(s Stats) string {
@@ -106,7 +106,7 @@ func (d *Diagnosis) repeats() string {
 	if !d.full() || 100*repeated < pairs {
 		return ""
 	}
-	return fmt.Sprintf("%d of the last %d pairs have the picture or the caption of another pair of their batch, for which they count as wrong answers; "+
+	return fmt.Sprintf("%d of the last %d pairs have the image or the caption of another pair of their batch, for which they count as wrong answers; "+
 		"is Config.Groups as it should be, and is the set free of duplicates?", repeated, pairs)
 }
 

@@ -41,7 +41,7 @@ func TestDiagnosis(t *testing.T) {
 					b[i].Image = b[0].Image
 				}
 			},
-			also: []string{"the loss is at chance", "the text embeddings have collapsed", "pairs have the picture or the caption of another"},
+			also: []string{"the loss is at chance", "the text embeddings have collapsed", "pairs have the image or the caption of another"},
 		},
 		{
 			name: "explosion", want: "the gradient norm has exploded: ",
@@ -56,12 +56,12 @@ func TestDiagnosis(t *testing.T) {
 			},
 		},
 		{
-			name: "repeated captions", want: "20 of the last 160 pairs have the picture or the caption of another",
+			name: "repeated captions", want: "20 of the last 160 pairs have the image or the caption of another",
 			change: func(c *train.Config) { c.Groups = train.GroupNone },
 			batch:  func(_ int, b batch) { b[1].Caption = b[0].Caption },
 		},
 		{
-			name: "repeated pictures", want: "20 of the last 160 pairs have the picture or the caption of another",
+			name: "repeated pictures", want: "20 of the last 160 pairs have the image or the caption of another",
 			batch: func(_ int, b batch) {
 				copied := *b[2].Image.(*image.RGBA)
 				b[5].Image = &copied

@@ -22,10 +22,10 @@ func groupNames() map[Groups]string {
 
 func (g Groups) String() string { return enum.String(g, groupNames()) }
 
-// MarshalText returns the name; Groups that are none are an error.
+// MarshalText returns the name; invalid Groups are an error.
 func (g Groups) MarshalText() ([]byte, error) { return enum.Marshal(g, groupNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (g *Groups) UnmarshalText(text []byte) error { return enum.Unmarshal(g, text, groupNames()) }
 
 // number gives pairs that are right answers for each other one number.

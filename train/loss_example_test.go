@@ -14,7 +14,7 @@ import (
 )
 
 // hinge is a loss of one's own, of gorgonia's nodes: every caption should be nearer to
-// its picture than each other one by a margin (as in VSE, Kiros et al., 2014).
+// its image than each other one by a margin (as in VSE, Kiros et al., 2014).
 type hinge struct{ margin float32 }
 
 func (h hinge) Name() string { return fmt.Sprintf("hinge of margin %g", h.margin) }

@@ -1,4 +1,4 @@
-// Package train fits CLIP models to pairs of pictures and captions. The plain step is
+// Package train fits CLIP models to pairs of images and captions. The plain step is
 // all in step.go.
 //
 // The loop belongs to the user: [Trainer.Step] takes one batch and returns what

@@ -9,20 +9,20 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// DecodeOptions bounds what a picture file may cost. Zero fields mean the
+// DecodeOptions bounds what an image file may cost. Zero fields mean the
 // defaults: 178,956,970 pixels, as in Pillow, and 512 MiB.
 type DecodeOptions struct {
 	MaxPixels int   // width × height
 	MaxBytes  int64 // size of the file
 
-	// Upright turns a picture as its EXIF orientation asks. The reference does
+	// Upright turns an image as its EXIF orientation asks. The reference does
 	// not, except for TIFF, which is turned either way.
 	Upright bool
 }
 
-// Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP picture, told by its
+// Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP image, told by its
 // content; of an animation, the first frame. Unlike image.Decode it keeps what
-// [Preprocess] needs to do as the reference does: that a picture is of 1 bit or
+// [Preprocess] needs to do as the reference does: that an image is of 1 bit or
 // has a palette, colours under transparency, libjpeg's and libwebp's way of
 // interpolating chroma. opts may be nil. It is safe for concurrent use, and a
 // malformed file yields an error whatever it does to a decoder.

@@ -22,7 +22,7 @@ type EVA02 struct {
 	MLPRatio float64 `identity:"-"` // hidden width of the MLP over Width; zero means 4; an identity has it from the shapes
 
 	// RotaryGrid is the number of patches along a side that rotary positions are made
-	// for: pictures of another grid are spread over the same range. Required.
+	// for: images of another grid are spread over the same range. Required.
 	RotaryGrid int
 }
 

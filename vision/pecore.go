@@ -20,7 +20,7 @@ type PECore struct {
 	MLPRatio float64 `identity:"-"` // hidden width of the blocks' MLP over Width; zero means 4; an identity has it from the shapes
 
 	// RotaryGrid is the number of patches along a side that rotary positions are made
-	// for: pictures of another grid are spread over the same range. Required.
+	// for: images of another grid are spread over the same range. Required.
 	RotaryGrid int
 	// NoClassToken leaves out the class token. Rotary positions begin at 0 then, and at
 	// 1 with it.

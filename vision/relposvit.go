@@ -57,7 +57,7 @@ func (c RelPosViT) blocks() nn.TransformerConfig {
 	}
 }
 
-// MultiplyAdds implements [nn.Coster]. The biases are of no picture in particular, and
+// MultiplyAdds implements [nn.Coster]. The biases are of no image in particular, and
 // not counted.
 func (c RelPosViT) MultiplyAdds() float64 {
 	blocks := c.blocks()

@@ -113,7 +113,7 @@ func (r *resnet) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(r.cfg.ImageSize)
 	if in.Keep != nil {
-		nn.Fail("ResNet", "its convolutions see whole pictures, not patches of them")
+		nn.Fail("ResNet", "its convolutions see whole images, not patches of them")
 	}
 	x := r.stemForward(nn.ChannelsLast(in.Pixels)) // (B, H/4, W/4, C)
 	for _, blocks := range r.stages {

@@ -6,7 +6,7 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// SigLIP is the Vision Transformer of SigLIP (Zhai et al., 2023) and, for pictures
+// SigLIP is the Vision Transformer of SigLIP (Zhai et al., 2023) and, for images
 // of one size, of SigLIP 2 (Tschannen et al., 2025), under timm's names: no class
 // token, and a learned query that attends to all tokens in place of a projection.
 // The fields marked required have no default: checkpoints of one shape differ in

@@ -1,5 +1,5 @@
 // Package vision is the image side of CLIP: the towers that turn pixels into
-// features, one family a file, and the preprocessing that turns pictures into
+// features, one family a file, and the preprocessing that turns images into
 // pixels.
 //
 // A tower of one's own is a type with the methods of [Tower], made of layers of
@@ -32,9 +32,9 @@ type Config interface {
 
 // Dims are the sizes of what goes into an image tower and comes out.
 type Dims struct {
-	ImageSize [2]int // height and width of its pictures in pixels
+	ImageSize [2]int // height and width of its images in pixels
 	EmbedDim  int    // size of the features, D
-	Tokens    int    // vectors that its widest layers have of a picture, for the size of a batch
+	Tokens    int    // vectors that its widest layers have of an image, for the size of a batch
 }
 
 // Tower is an image encoder. Building graphs from several goroutines is safe;
@@ -56,7 +56,7 @@ type Tower interface {
 type Input struct {
 	Pixels *G.Node // (B, 3, H, W)
 
-	// Keep, where not nil, is a part of each picture: the tower sees the patches of
+	// Keep, where not nil, is a part of each image: the tower sees the patches of
 	// these numbers in row-major order, (B, K) int32, at their positions, and nothing
 	// of the others (Li et al., 2023, FLIP). Fewer patches are less work. A number
 	// outside the patches is an error when the graph runs. Only a [PatchDropper]
@@ -64,15 +64,15 @@ type Input struct {
 	Keep *G.Node
 }
 
-// PatchDropper is a tower that can see a part of a picture's patches.
+// PatchDropper is a tower that can see a part of an image's patches.
 type PatchDropper interface {
-	Patches() int // of a picture
+	Patches() int // of an image
 }
 
-// Resizer is a configuration whose tower can have pictures of another size, to which
+// Resizer is a configuration whose tower can have images of another size, to which
 // a table of positions is resized.
 type Resizer interface {
-	// Resized returns the configuration for pictures of the given height and width.
+	// Resized returns the configuration for images of the given height and width.
 	Resized(size [2]int) Config
 	// Positions names the table, whose rows are prefix further ones and then those of
 	// the patches down and across.

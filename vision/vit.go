@@ -62,10 +62,10 @@ func poolNames() map[Pool]string {
 // String returns open_clip's name for it.
 func (p Pool) String() string { return enum.String(p, poolNames()) }
 
-// MarshalText returns the name; a Pool that is none is an error.
+// MarshalText returns the name; an invalid Pool is an error.
 func (p Pool) MarshalText() ([]byte, error) { return enum.Marshal(p, poolNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (p *Pool) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, poolNames()) }
 
 // Family is "vit".

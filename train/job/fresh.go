@@ -27,8 +27,8 @@ func ArchitectureNames() []string {
 	return append([]string{"toy", "small"}, encoder.ConfigNames()...)
 }
 
-// FindArchitecture returns the architecture of a name: "toy", for pictures of 32 pixels,
-// learns in a minute, "small" is for pictures of 64; a published one as "ViT-B-32"; or a
+// FindArchitecture returns the architecture of a name: "toy", for images of 32 pixels,
+// learns in a minute, "small" is for images of 64; a published one as "ViT-B-32"; or a
 // file .json in the form of open_clip's model_configs. For another name found is false.
 func FindArchitecture(name string) (a Architecture, found bool, err error) {
 	if filepath.Ext(name) == ".json" {
@@ -69,7 +69,7 @@ func Fresh(a Architecture, tok tokenizer.Tokenizer, bias bool, seed uint64) (*en
 	return encoder.New(cfg, tok, seed)
 }
 
-// compact is a model for small machines: what fits pictures of 32 or 64 pixels
+// compact is a model for small machines: what fits images of 32 or 64 pixels
 // and captions of a line.
 func compact(name string, tok tokenizer.Tokenizer) encoder.Config {
 	side, patch, width, depth, heads := 32, 8, 64, 3, 2
@@ -91,11 +91,11 @@ func compact(name string, tok tokenizer.Tokenizer) encoder.Config {
 	}
 }
 
-// AugmentNames are the changes to pictures that [Augment] knows, in the order in which
+// AugmentNames are the changes to images that [Augment] knows, in the order in which
 // it makes them.
 func AugmentNames() []string { return []string{"flip", "crop", "pad", "color", "grey"} }
 
-// Augment returns the named changes to pictures, for a tower that reads pictures of the
+// Augment returns the named changes to images, for a tower that reads images of the
 // given height and width: flip, in half of them; crop, to at least the part cropScale of
 // the area; pad, a shift; color; grey, one in ten. Names that are none are passed over. It
 // returns nil where none is left.

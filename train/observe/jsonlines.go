@@ -11,7 +11,7 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// JSONLines is an [train.Observer] that writes each event as a line of JSON. In a run
+// JSONLines is a [train.Observer] that writes each event as a line of JSON. In a run
 // that goes on from a checkpoint the file goes on as well: what it says of later
 // steps is cut off, so that it ends as that of a run which never stopped.
 type JSONLines struct {

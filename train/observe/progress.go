@@ -13,7 +13,7 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// Progress is an [train.Observer] that writes one line about the training, over itself
+// Progress is a [train.Observer] that writes one line about the training, over itself
 // on a terminal and now and then in a log: loss beside chance, bad samples, rate
 // and time left. Warnings and tests get lines of their own.
 type Progress struct {

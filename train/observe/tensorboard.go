@@ -16,7 +16,7 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// TensorBoard is an [train.Observer] that writes the numbers of each event as scalars
+// TensorBoard is a [train.Observer] that writes the numbers of each event as scalars
 // to an event file of TensorBoard. Each process writes a file of its own, and in
 // a run that goes on from a checkpoint TensorBoard takes from older files the
 // steps before it only.
