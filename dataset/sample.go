@@ -31,8 +31,8 @@ type Sample struct {
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string
 
-	// Fault is what its source has found wrong with the sample, which then
-	// need not have captions or a Decode.
+	// Fault, where not nil, is what the source found wrong with the sample,
+	// which then need not have captions or a Decode.
 	Fault error
 
 	// Decode reads the image. It may be called from any goroutine and more
@@ -77,7 +77,7 @@ type Order struct {
 	Shuffle bool
 	Seed    uint64
 	Epoch   int
-	Skip    int // samples left out at the start, as a resumed run needs
+	Skip    int // samples left out at the start, for a resumed run
 }
 
 // permutation is the order of an epoch over n samples.
@@ -89,8 +89,8 @@ func (o Order) permutation(n int) []uint32 {
 // Source is a set of images with captions. All methods may be called from
 // several goroutines.
 type Source interface {
-	// Len returns the number of samples, or -1 where only reading the whole
-	// set would tell.
+	// Len returns the number of samples, or -1 where it is not known without
+	// reading the whole set.
 	Len() int
 
 	// Samples yields one epoch. The same order gives the same samples in the

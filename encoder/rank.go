@@ -42,9 +42,9 @@ func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
 	return ranked, nil
 }
 
-// RankImages orders images by how well they fit a prompt, the best first. Of
-// many images drawn for one prompt it so chooses, as DALL·E does with CLIP
-// (Ramesh et al. 2021).
+// RankImages orders images by how well they fit a prompt, the best first. It
+// can choose among many images generated for one prompt, as DALL·E does with
+// CLIP (Ramesh et al., 2021).
 func (m *Model) RankImages(ctx context.Context, prompt string, imgs ...image.Image) ([]Ranked, error) {
 	query, err := m.EncodeTexts(ctx, prompt)
 	if err != nil {

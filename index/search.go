@@ -24,8 +24,8 @@ const scanned = 1024
 // last bit whatever the number of cores and the order in which entries came.
 //
 // Where keep is not nil, only entries for which it is true are found. It is
-// asked about those that would be among the best so far, from several goroutines
-// at once, and must not call the index.
+// called for entries that would be among the best k so far, from several
+// goroutines at once, and must not call methods of the index.
 func (x *Index) Search(query []float32, k int, keep func(Entry) bool) ([]Hit, error) {
 	switch {
 	case len(query) != x.dim:

@@ -19,14 +19,14 @@ type ConvNeXt struct {
 	Depths    [4]int  // blocks of each stage; required
 	EmbedDim  int     // size of the features; required
 	NormEps   float64 // LayerNorm's epsilon; required
-	Head      Head    // what projects the pooled channels
+	Head      Head    // the projection of the pooled channels
 }
 
-// Head is what open_clip puts behind a tower of timm's.
+// Head is the projection that open_clip puts after a timm tower.
 type Head uint8
 
 const (
-	HeadLinear Head = iota // a matrix
+	HeadLinear Head = iota // one matrix, (D, C)
 	HeadMLP                // an MLP of twice the features' size, whose second layer has no bias
 )
 
@@ -127,7 +127,7 @@ func (v *convNeXt) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(v.cfg.ImageSize)
 	if in.Keep != nil {
-		nn.Fail("ConvNeXt", "its convolutions see whole images, not patches of them")
+		nn.Fail("ConvNeXt", "patch dropout is not supported: convolutions need the whole image")
 	}
 	x := v.norm.Forward(v.stem.forward(nn.ChannelsLast(in.Pixels))) // (B, H/4, W/4, C)
 	for _, s := range v.stages {

@@ -10,10 +10,9 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// Preprocess says how an image becomes the pixels that an image tower reads:
-// resized, cut or padded to Size, reduced to RGB, normalised. It does what
-// openai/CLIP's and open_clip's evaluation transforms do with Pillow 9.4 and
-// torchvision 0.14, to the last bit.
+// Preprocess turns an image into the pixels that an image tower reads: resized, cut or
+// padded to Size, reduced to RGB, normalised. It does what openai/CLIP's and open_clip's
+// evaluation transforms do with Pillow 9.4 and torchvision 0.14, to the last bit.
 //
 // The reference resizes an image before it converts it to RGB, so the kind of
 // image matters. [Decode] reads files so that the kind is kept:
@@ -26,9 +25,9 @@ import (
 //	*image.Gray, opaque colour      resized as it is
 //	any other image.Image           taken as 8-bit colour with straight alpha
 //
-// 16-bit colour is reduced to its high byte. The zero value of a field means
-// what its comment says, or is refused where the comment says required.
-// A Preprocess is safe for concurrent use as long as nobody changes it.
+// 16-bit colour is reduced to its high byte. Fields marked required have no default; for
+// the others the zero value means what the comment says. A Preprocess is safe for
+// concurrent use as long as its fields do not change.
 type Preprocess struct {
 	// Size is the height and width of the result. Required.
 	Size [2]int
@@ -94,9 +93,9 @@ func (p *Preprocess) Validate() error {
 	return nil
 }
 
-// Image writes the normalised pixels of img to dst, (3, H, W). It fails where
-// dst has another length, where img has no pixels or more than about 179
-// million, and where ResizeLongest would leave a side shorter than half a pixel.
+// Image writes the normalised pixels of img to dst, (3, H, W). It is an error if
+// dst has another length, if img has no pixels or more than about 179 million,
+// or if [ResizeLongest] would leave a side shorter than half a pixel.
 func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	if err := p.Validate(); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 // open_clip's resize_mode: shortest, longest or squash.
 type Resize uint8
 
-// The ways to fit an image.
+// The resize modes.
 const (
 	ResizeShortest = Resize(pillow.Shortest) // scaled to cover the size, and cut from the centre
 	ResizeLongest  = Resize(pillow.Longest)  // scaled to fit into the size, and padded
@@ -40,7 +40,7 @@ func (r *Resize) UnmarshalText(text []byte) error {
 // it is bicubic or bilinear.
 type Interpolation uint8
 
-// The filters.
+// The interpolation filters.
 const (
 	Bicubic  = Interpolation(pillow.Bicubic) // a = −0.5
 	Bilinear = Interpolation(pillow.Bilinear)

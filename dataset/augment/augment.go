@@ -1,9 +1,10 @@
-// Package augment changes images at random, so that training sees each of them
-// in many forms. A [dataset.BatchOptions] takes what these functions return:
+// Package augment is random data augmentation of images. [dataset.BatchOptions] takes what
+// these functions return:
 //
 //	dataset.BatchOptions{Size: 128, Augment: augment.Chain(augment.Flip(0.5), augment.PadAndCrop(4))}
 //
-// Equal generators make equal images of one image, which is never written to.
+// The same random generator state and image give the same result. The input image is never
+// written to.
 package augment
 
 import (
