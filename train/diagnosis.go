@@ -5,11 +5,10 @@ import (
 	"slices"
 )
 
-// Diagnosis looks at what the steps measured for signs that a training goes
-// wrong, and says so in words. The zero value is ready to use; it belongs to one
-// training.
+// Diagnosis checks the stats of the steps for signs that training goes wrong,
+// and reports them as sentences. The zero value is ready to use, for one run.
 type Diagnosis struct {
-	// Window is the number of steps that are looked at together; zero means 100.
+	// Window is the number of steps that are averaged; zero means 100.
 	Window int
 
 	recent []Stats // of the last steps, at most Window
@@ -17,12 +16,12 @@ type Diagnosis struct {
 	told   [6]bool // what is wrong and was said
 }
 
-// Look takes in the stats of a step and returns what is wrong, each thing once
-// until it has been mended:
+// Look takes the stats of a step and returns warnings, each once until its
+// cause is gone:
 //
-//   - the loss of a whole window after the warm-up is that of chance;
-//   - the temperature has been at its limit for a window;
-//   - the embeddings of a tower have collapsed into one;
+//   - the loss has stayed at chance level for a window after the warm-up;
+//   - exp(logit_scale) has been at its limit for a window;
+//   - the embeddings of a tower have collapsed to one vector;
 //   - the gradient norm has exploded;
 //   - pairs repeat an image or a caption of their batch and count as wrong
 //     answers for it.
@@ -60,7 +59,7 @@ func (d *Diagnosis) chance(s Stats) string {
 	if d.warm < d.Window || !(loss > 0.98*chance) || chance == 0 { // nobody knows it
 		return ""
 	}
-	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, where a model that knows nothing has %.3f; "+
+	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, chance level is %.3f; "+
 		"is the learning rate of %.2g too small or too large, or do the captions not belong to their images?", loss, d.Window, chance, s.LR)
 }
 
@@ -68,7 +67,7 @@ func (d *Diagnosis) limit(s Stats) string {
 	if !d.full() || slices.ContainsFunc(d.recent, func(s Stats) bool { return !s.Clamped }) {
 		return ""
 	}
-	return fmt.Sprintf("the temperature has been at its limit, a factor of %.4g, for %d steps; "+
+	return fmt.Sprintf("exp(logit_scale) has been at its limit, %.4g, for %d steps; "+
 		"is the learning rate of %.2g too large, or the set too small or mislabelled?", s.LogitScale, d.Window, s.LR)
 }
 
@@ -77,7 +76,7 @@ func (d *Diagnosis) collapse(s Stats, tower, input string, of func(Stats) float6
 	if d.warm < d.Window || !(cosine > 0.95) {
 		return ""
 	}
-	return fmt.Sprintf("the %s embeddings have collapsed: two of a batch have a cosine of %.3f on average over the last %d steps; "+
+	return fmt.Sprintf("the %s embeddings have collapsed: two embeddings of a batch have a mean cosine of %.3f over the last %d steps; "+
 		"is the learning rate of %.2g too large, or is it always the same %s?", tower, cosine, d.Window, s.LR, input)
 }
 

@@ -31,11 +31,11 @@ func TestDiagnosis(t *testing.T) {
 			also:   []string{"the image embeddings have collapsed", "the text embeddings have collapsed"}, // as they began
 		},
 		{
-			name: "limit", want: "the temperature has been at its limit, a factor of 14.5, for 20 steps",
+			name: "limit", want: "exp(logit_scale) has been at its limit, 14.5, for 20 steps",
 			change: func(c *train.Config) { c.MaxLogitScale = 14.5 },
 		},
 		{
-			name: "collapse", want: "the image embeddings have collapsed: two of a batch have a cosine of 1.000",
+			name: "collapse", want: "the image embeddings have collapsed: two embeddings of a batch have a mean cosine of 1.000",
 			batch: func(_ int, b batch) {
 				for i := range b {
 					b[i].Image = b[0].Image

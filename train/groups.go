@@ -11,9 +11,9 @@ type Groups uint8
 
 // Which pairs are right answers for each other.
 const (
-	GroupByCaption Groups = iota // those of one caption
-	GroupByLabel                 // those of one label; of pairs without one, those of one caption
-	GroupNone                    // none but a pair's own
+	GroupByCaption Groups = iota // pairs with the same caption
+	GroupByLabel                 // pairs with the same label; pairs without a label, by caption
+	GroupNone                    // only a pair's own text and image
 )
 
 func groupNames() map[Groups]string {
