@@ -13,7 +13,7 @@ import (
 // BatchOptions says how [Batches] goes through a set.
 type BatchOptions struct {
 	Size    int    // pairs a batch; required
-	Epochs  int    // how often to go through the set; 0 means without end
+	Epochs  int    // number of passes over the set; 0 means without end
 	Shuffle bool   // in a new order each epoch
 	Seed    uint64 // decides the orders, the captions and the augmentation
 
@@ -21,12 +21,12 @@ type BatchOptions struct {
 	// smaller batch. Else they are dropped.
 	KeepLast bool
 
-	// Start is where to go on: the Next of the last batch of an earlier run.
+	// Start is where to resume: the Next of the last batch of an earlier run.
 	Start Cursor
 
-	// Augment, where set, changes each decoded picture. It is called from
-	// several goroutines; what it draws depends on the seed, the epoch and
-	// the sample only. A sample that it panics on cannot be used.
+	// Augment, where set, changes each decoded image. It is called from several
+	// goroutines; its random numbers depend on the seed, the epoch and the
+	// sample only. A panic makes the sample bad.
 	Augment Augment
 
 	// Ledger takes the samples that cannot be used. Where it is nil, the first
@@ -34,19 +34,20 @@ type BatchOptions struct {
 	Ledger *Ledger
 
 	// Workers is the number of goroutines that decode, 0 means GOMAXPROCS;
-	// Prefetch the number of pairs that are made ahead, 0 means Size. Neither
+	// Prefetch the number of pairs prepared ahead, 0 means Size. Neither
 	// changes what is yielded.
 	Workers, Prefetch int
 }
 
-// Augment makes a picture to train on from a picture of the set, which it does
-// not write to. The package augment below this one has the usual ones.
+// Augment returns an augmented version of img, which it must not write to.
+// Package augment has the usual ones.
 type Augment func(r *rand.Rand, img image.Image) image.Image
 
-// Cursor is a place in the sequence of batches. The zero value is its beginning.
+// Cursor is a position in the sequence of batches. The zero value is its
+// beginning.
 type Cursor struct {
 	Epoch    int    `json:"epoch"`
-	Position int    `json:"position"` // samples of this epoch that are used up
+	Position int    `json:"position"` // samples of this epoch already used
 	Seed     uint64 `json:"seed"`
 }
 
@@ -57,19 +58,18 @@ type Batch struct {
 	Next  Cursor // where the batch after this one begins
 }
 
-// Batches yields the batches of a set, decoded and augmented ahead of their use
-// by several goroutines. One seed gives one sequence, whatever the number of
-// goroutines and their timing, and a sequence begun at a cursor is the rest of
-// the one that the cursor came from.
+// Batches yields the batches of a set, decoded and augmented ahead by several
+// goroutines. One seed gives one sequence, whatever the number of goroutines
+// and their timing, and a sequence started at a cursor continues the one that
+// the cursor came from.
 //
 // A sample that cannot be used is recorded in the ledger and the next one takes
-// its place. The sequence ends after an error, of which the causes are: options
-// that do not make sense, a batch larger than the set, a source that fails, a
-// full ledger, an epoch without a single batch, and the end of ctx.
+// its place. The sequence ends after an error: invalid options, a batch larger
+// than the set, a source that fails, a ledger beyond its limit, an epoch
+// without a single batch, or the end of ctx.
 //
-// About Prefetch + Size pictures are in memory as Augment leaves them, and
-// Workers pictures as they were decoded. When the loop over the sequence ends,
-// so do its goroutines.
+// Memory holds about Prefetch + Size augmented images and Workers decoded ones.
+// When the loop over the sequence ends, so do its goroutines.
 func Batches(ctx context.Context, src Source, o BatchOptions) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
 		if err := o.ready(src); err != nil {

@@ -154,7 +154,7 @@ func TestBatchesErrors(t *testing.T) {
 		{"batch larger than set", numbered(10), BatchOptions{Size: 11}, "dataset: batches: a batch of 11, but the set has only 10 samples (KeepLast allows it)"},
 		{"other seed", numbered(10), BatchOptions{Size: 2, Seed: 4, Start: Cursor{Epoch: 1, Seed: 3}}, "dataset: batches: the cursor is of seed 3, but Seed is 4"},
 		{"cursor outside", numbered(10), BatchOptions{Size: 2, Start: Cursor{Position: 11}}, "dataset: batches: the cursor is at sample 11 of epoch 0, but the set has 10 samples"},
-		{"no ledger", numbered(10, 4), BatchOptions{Size: 5}, "dataset: batches: numbered: 4: broken (a Ledger would record it and go on)"},
+		{"no ledger", numbered(10, 4), BatchOptions{Size: 5}, "dataset: batches: numbered: 4: broken (with a Ledger it would be recorded and skipped)"},
 		{"all bad", numbered(10, all...), BatchOptions{Size: 5, Ledger: new(Ledger)}, "dataset: batches: epoch 0 gave no batch of 5: of 10 samples 0 can be used; the first of the others: numbered: 0: broken"},
 		{"all bad, kept", numbered(10, all...), BatchOptions{Size: 5, KeepLast: true, Ledger: new(Ledger)}, "dataset: batches: epoch 0 gave no batch of 5: of 10 samples 0 can be used; the first of the others: numbered: 0: broken"},
 		{"too few good", numbered(10, 1, 2), BatchOptions{Size: 9, Ledger: new(Ledger)}, "dataset: batches: epoch 0 gave no batch of 9: of 10 samples 8 can be used; the first of the others: numbered: 1: broken"},

@@ -22,13 +22,13 @@ var corruptions = []struct {
 		whole := jpegOf(i)
 		return []member{{"jpg", whole[:len(whole)*3/4]}, {"txt", "truncated"}}
 	}},
-	{"wrong extension", `no picture: "dat" is not the extension of one`, func(i int) []member {
+	{"wrong extension", `no image: "dat" is not the extension of one`, func(i int) []member {
 		return []member{{"dat", jpegOf(i)}, {"txt", "wrong extension"}}
 	}},
-	{"empty file", "not a picture: empty", func(int) []member {
+	{"empty file", "not an image: empty", func(int) []member {
 		return []member{{"jpg", ""}, {"txt", "empty"}}
 	}},
-	{"text as picture", `not a picture: starts with "404 page not fou"`, func(int) []member {
+	{"text as picture", `not an image: starts with "404 page not fou"`, func(int) []member {
 		return []member{{"jpg", "404 page not found"}, {"txt", "text"}}
 	}},
 	{"huge header", "60000×60000 is more than the limit", func(i int) []member {

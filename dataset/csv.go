@@ -170,7 +170,7 @@ func findColumns(header []string, o *Options) (columns, error) {
 	c := columns{find(o.imageKeys()), find(o.captionKeys()), find(o.labelKeys())}
 	var missing []string
 	if c.image < 0 {
-		missing = append(missing, "of the picture ("+strings.Join(o.imageKeys(), ", ")+")")
+		missing = append(missing, "of the image ("+strings.Join(o.imageKeys(), ", ")+")")
 	}
 	if c.caption < 0 && (o.CaptionKey != "" || c.label < 0 && o.LabelKey == "") {
 		missing = append(missing, "of the caption ("+strings.Join(o.captionKeys(), ", ")+")")

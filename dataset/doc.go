@@ -1,9 +1,9 @@
-// Package dataset gives pairs of a picture and a caption to train and test on.
+// Package dataset reads image–caption pairs for training and evaluation.
 //
-// A [Source] is a set whose pictures are decoded when they are needed. [Open]
-// reads tables, folders, tars and WebDataset shards; [NewIndexed] makes one of any
-// function; the package shapes below this one draws its own. [Batches] goes through
-// a source, epoch after epoch, decoding and augmenting ahead in the background:
+// A [Source] is a set whose images are decoded when they are needed. [Open] reads tables,
+// folders, tars and WebDataset shards; [NewIndexed] makes a source from any function;
+// package shapes draws synthetic images. [Batches] iterates over a source, epoch after
+// epoch, decoding and augmenting ahead in the background:
 //
 //	set, err := dataset.Open("train.csv", nil)
 //	...
@@ -13,14 +13,13 @@
 //		if err != nil {
 //			return err
 //		}
-//		// train on batch.Pairs; save batch.Next to go on from here
+//		// train on batch.Pairs; save batch.Next to resume from here
 //	}
 //
-// Three things hold throughout. Everything random comes from a seed, so that
-// one seed gives one sequence of pictures and captions, for any number of
-// goroutines, and a run that is resumed sees what it would have seen. Memory is
-// bounded: an index holds names and captions, never pictures, and streams hold
-// a buffer of a stated size. Nothing is lost silently: a sample that cannot be
-// used goes to a [Ledger] with its reason, and a set of which nothing can be
-// used is an error before the first batch.
+// Three guarantees hold throughout. Everything random comes from a seed, so that one seed
+// gives one sequence of images and captions, for any number of goroutines, and a run that
+// is resumed sees what it would have seen. Memory is bounded: an index holds names and
+// captions, never images, and streams hold a buffer of a stated size. Nothing is lost
+// silently: a sample that cannot be used goes to a [Ledger] with its reason, and a set of
+// which nothing can be used is an error before the first batch.
 package dataset

@@ -18,7 +18,7 @@ type group struct {
 	fault    error
 }
 
-// add takes in a file that describes the picture, or the error of reading it.
+// add takes in a file that describes the image, or the error of reading it.
 func (g *group) add(ext string, text []byte, err error, o *Options) {
 	if err == nil && !utf8.Valid(text) {
 		err = fmt.Errorf("not valid UTF-8: %.60q", text)
@@ -50,9 +50,9 @@ func (g *group) finish(o *Options) (captions []string, label string, err error) 
 	case g.fault != nil:
 		return nil, "", g.fault
 	case g.picture == nil && len(g.others) == 0:
-		return nil, "", errors.New("no picture with this caption")
+		return nil, "", errors.New("no image with this caption")
 	case g.picture == nil:
-		return nil, "", fmt.Errorf("no picture: %s is not the extension of one", listed(g.others))
+		return nil, "", fmt.Errorf("no image: %s is not the extension of one", listed(g.others))
 	}
 	captions, label = g.text, g.class
 	if len(captions) == 0 {

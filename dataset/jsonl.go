@@ -40,13 +40,13 @@ func readJSONLines(r io.Reader, o *Options, add func(row) error) error {
 		}
 	}
 	if !found && first != "" {
-		return fmt.Errorf("no field of the picture (%s) in any line; the first has %s", strings.Join(o.imageKeys(), ", "), first)
+		return fmt.Errorf("no field of the image (%s) in any line; the first has %s", strings.Join(o.imageKeys(), ", "), first)
 	}
 	return nil
 }
 
 // parseJSON reads one object. It returns the names of its fields where the one
-// of the picture is missing.
+// of the image is missing.
 func (r *row) parseJSON(text string, o *Options) (names []string, err error) {
 	object, err := parseObject([]byte(text))
 	if err != nil {
@@ -58,7 +58,7 @@ func (r *row) parseJSON(text string, o *Options) (names []string, err error) {
 	}
 	if len(picture) != 1 || picture[0] == "" {
 		names = slices.Sorted(maps.Keys(object))
-		return names, fmt.Errorf("no picture is named; the fields are %s", listed(names))
+		return names, fmt.Errorf("no image is named; the fields are %s", listed(names))
 	}
 	r.image = picture[0]
 	return nil, object.describe(o, r)
@@ -87,7 +87,7 @@ func (f object) describe(o *Options, r *row) (err error) {
 		return err
 	}
 	if len(label) > 1 {
-		return fmt.Errorf("%d labels for one picture", len(label))
+		return fmt.Errorf("%d labels for one image", len(label))
 	}
 	r.label = label[0]
 	return nil

@@ -14,14 +14,14 @@ type Bad struct {
 	File   string `json:"file"`
 	Key    string `json:"key,omitempty"`
 	Reason string `json:"reason"`
-	Times  int    `json:"times"` // how often it came up: once an epoch
+	Times  int    `json:"times"` // how often it was met: once per epoch
 }
 
 // Ledger records the bad samples of a run. The zero value is ready to use. Its
 // methods may be called from several goroutines.
 type Ledger struct {
-	// Limit is how many different bad samples there may be: with one more,
-	// [Batches] ends. 0 means any number.
+	// Limit is the largest number of different bad samples: one more ends
+	// [Batches] with an error. 0 means any number.
 	Limit int
 
 	mu    sync.Mutex
@@ -29,8 +29,7 @@ type Ledger struct {
 	index map[Bad]*Bad // by what it says, without Times
 }
 
-// Add records a bad sample. The error says that Limit is passed, and is nil as
-// long as it is not.
+// Add records a bad sample. It returns an error once there are more than Limit.
 func (l *Ledger) Add(file, key, reason string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,7 +65,7 @@ func (l *Ledger) Len() int {
 	return len(l.order)
 }
 
-// Bad returns the bad samples in the order in which they first came up.
+// Bad returns the bad samples in the order in which they were first met.
 func (l *Ledger) Bad() []Bad {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,8 +76,8 @@ func (l *Ledger) Bad() []Bad {
 	return list
 }
 
-// Restore makes the ledger one that has recorded exactly list, as [Ledger.Bad]
-// returned it in an earlier run.
+// Restore replaces the records by list, as [Ledger.Bad] returned it in an
+// earlier run.
 func (l *Ledger) Restore(list []Bad) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +89,7 @@ func (l *Ledger) Restore(list []Bad) {
 	}
 }
 
-// WriteJSONLines writes one object a line, as [Bad] has it.
+// WriteJSONLines writes one JSON object per line, with the fields of [Bad].
 func (l *Ledger) WriteJSONLines(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	encode := json.NewEncoder(out)

@@ -191,7 +191,7 @@ func (l *loader) bad(j *job) error {
 		l.tally.firstBad = errors.New(b.String())
 	}
 	if l.o.Ledger == nil {
-		return fmt.Errorf("dataset: batches: %s (a Ledger would record it and go on)", b)
+		return fmt.Errorf("dataset: batches: %s (with a Ledger it would be recorded and skipped)", b)
 	}
 	return l.o.Ledger.Add(b.File, b.Key, b.Reason)
 }

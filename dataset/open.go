@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Set is pictures with captions in files. It is a [Source], and like one may be
-// used by several goroutines, except for Close.
+// Set is a set of images and captions in files. It is a [Source] and safe for
+// concurrent use, except for Close.
 type Set struct {
 	Source
 	classes []string
@@ -43,23 +43,23 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open opens a set, whose kind shows in its name and in what it holds:
+// Open opens a set. Its kind is recognised by its name and its content:
 //
-//   - a table, .csv, .tsv or .jsonl, that names pictures relative to its folder;
+//   - a table, .csv, .tsv or .jsonl, that names images relative to its folder;
 //   - a folder, or a .tar, .tar.gz or .tgz, with one table or with Hugging
 //     Face's metadata.csv or metadata.jsonl; with WebDataset's groups (0001.jpg
-//     beside 0001.txt, .json or .cls); or with pictures in class folders, of
-//     which the innermost gives the label;
+//     beside 0001.txt, .json or .cls); or with images in class folders, the
+//     innermost of which gives the label;
 //   - several tars, as train-{000..012}.tar or {a,b}.tar, or a folder of them.
 //
-// A table and a plain tar are indexed, so that samples can be shuffled as a
-// whole; pictures are read when they are decoded. A table's rows that name the
-// same picture give one sample with several captions.
+// Tables, folders and plain tars are indexed, so the whole set can be shuffled;
+// images are read when they are decoded. A table's rows that name the same
+// image give one sample with several captions.
 //
-// What is wrong with a single sample (a row of the wrong length, no caption)
-// stays in the set, as a sample that cannot be decoded. Errors are: a file or a
-// folder that cannot be read, a table without the columns, a path that leads
-// out of the set, and a set with no sample that has a caption or a label.
+// A faulty sample (a row of the wrong length, no caption) stays in the set with
+// a Fault. Errors are: a file or a folder that cannot be read, a table without
+// the columns, a path that leads out of the set, and a set with no sample that
+// has a caption or a label.
 func Open(name string, o *Options) (*Set, error) {
 	return open(anywhere{}, filepath.ToSlash(name), o)
 }
@@ -241,7 +241,7 @@ func newSet(name string, list []record, opened []io.Closer, o *Options) (*Set, e
 
 func unusable(list []record) error {
 	if len(list) == 0 {
-		return errors.New("the set is empty: no picture was found")
+		return errors.New("the set is empty: no image was found")
 	}
 	first := list[0]
 	return fmt.Errorf("none of %d samples can be used; the first (%s): %w", len(list), cmp.Or(first.key, "no key"), first.fault)

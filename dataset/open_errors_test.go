@@ -28,25 +28,25 @@ func TestOpenErrors(t *testing.T) {
 		{"missing", files(), "gone.csv", Options{}, "dataset: open gone.csv: file does not exist"},
 		{"missing tar", files(member{"a.tar", ""}), "d/{a,b}.tar", Options{}, "dataset: open d/b.tar: file does not exist"},
 		{"unknown kind", files(member{"x.parquet", ""}), "d/x.parquet", Options{}, "dataset: d/x.parquet: cannot tell what kind of set this is, want a folder, .csv, .tsv, .jsonl, .tar, .tar.gz or .tgz"},
-		{"empty folder", files(member{"README.md", ""}), "d", Options{}, "dataset: d: the set is empty: no picture was found"},
-		{"no label", files(member{"1.png", one}, member{"2.png", one}), "d", Options{}, "dataset: d: none of 2 samples can be used; the first (1.png): no label: the picture lies in no class folder"},
+		{"empty folder", files(member{"README.md", ""}), "d", Options{}, "dataset: d: the set is empty: no image was found"},
+		{"no label", files(member{"1.png", one}, member{"2.png", one}), "d", Options{}, "dataset: d: none of 2 samples can be used; the first (1.png): no label: the image lies in no class folder"},
 		{"two tables", files(member{"a.csv", ""}, member{"b.csv", ""}), "d", Options{}, `dataset: d: several tables, "a.csv", "b.csv": name the one to open`},
 		{"empty CSV", files(member{"a.csv", ""}), "d/a.csv", Options{}, "dataset: d/a.csv: empty, not even a header line"},
-		{"only a header", files(member{"a.csv", "image,caption\n"}), "d/a.csv", Options{}, "dataset: d/a.csv: the set is empty: no picture was found"},
-		{"no columns", files(member{"a.csv", "url,TEXT,\"a \"\"b\"\"\"\nx,y,z\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: no column of the picture (image, file_name, filepath, filename, path, img) nor of the caption (caption, captions, text, title) nor of the label (label, class, category); the columns are "url", "TEXT", "a \"b\""`},
+		{"only a header", files(member{"a.csv", "image,caption\n"}), "d/a.csv", Options{}, "dataset: d/a.csv: the set is empty: no image was found"},
+		{"no columns", files(member{"a.csv", "url,TEXT,\"a \"\"b\"\"\"\nx,y,z\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: no column of the image (image, file_name, filepath, filename, path, img) nor of the caption (caption, captions, text, title) nor of the label (label, class, category); the columns are "url", "TEXT", "a \"b\""`},
 		{"no caption", files(member{"a.csv", "image,url\nx,y\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: no column of the caption (caption, captions, text, title) nor of the label (label, class, category); the columns are "image", "url"`},
 		{"chosen column", files(member{"a.csv", "image,caption\nx,y\n"}), "d/a.csv", Options{CaptionKey: "alt"}, `dataset: d/a.csv: no column of the caption (alt); the columns are "image", "caption"`},
 		{"many columns", files(member{"a.csv", strings.Join(wide, ",")}), "d/a.csv", Options{ImageKey: "p", CaptionKey: "c"}, `"cccccccccccccccccccc" and 10 more`},
 		{"all rows bad", files(member{"a.csv", "image,caption\nx\n,y\nz,\"open\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: none of 3 samples can be used; the first (no key): a.csv, line 2: fields: 1, columns in the header: 2 (a field with a ',' needs quotes)`},
 		{"escaping path", files(member{"a.csv", "image,caption\nx.png,one\na/../../x.png,two\n"}), "d/a.csv", Options{AllowOutside: true}, `dataset: d/a.csv: line 3: path "a/../../x.png" leads out of the set, which cannot be here`},
 		{"absolute path", files(member{"a.csv", "image,caption\n/etc/x.png,one\n"}), "d/a.csv", Options{}, `dataset: d/a.csv: line 2: path "/etc/x.png" leads out of the set, which cannot be here`},
-		{"no JSON field", files(member{"a.jsonl", `{"url":"x","b":1}` + "\n{}\n"}), "d/a.jsonl", Options{}, `dataset: d/a.jsonl: no field of the picture (image, file_name, filepath, filename, path, img) in any line; the first has "b", "url"`},
+		{"no JSON field", files(member{"a.jsonl", `{"url":"x","b":1}` + "\n{}\n"}), "d/a.jsonl", Options{}, `dataset: d/a.jsonl: no field of the image (image, file_name, filepath, filename, path, img) in any line; the first has "b", "url"`},
 		{"table in a folder", files(member{"sub/metadata.csv", "x\n"}), "d", Options{}, `dataset: d/sub/metadata.csv: no column`},
-		{"empty tar", files(member{"a.tar", ""}), "d/a.tar", Options{}, "dataset: d/a.tar: the set is empty: no picture was found"},
+		{"empty tar", files(member{"a.tar", ""}), "d/a.tar", Options{}, "dataset: d/a.tar: the set is empty: no image was found"},
 		{"not a tar", files(member{"a.tar", strings.Repeat("hello", 300)}), "d/a.tar", Options{}, "dataset: d/a.tar: none of 1 samples can be used; the first (no key): the archive is damaged after 0 files: archive/tar: invalid tar header"},
 		{"not gzip", files(member{"a.tar.gz", "\x1f\x8bxx"}), "d/a.tar.gz", Options{}, "dataset: d/a.tar.gz: none of 1 samples can be used; the first: the archive is damaged: unexpected EOF"},
-		{"tar of text", files(member{"a.tar", string(tarOf(t, []member{{"a.md", "x"}}))}), "d/a.tar", Options{}, "dataset: d/a.tar: the set is empty: no picture was found"},
-		{"stream of text", files(member{"a.tar", string(tarOf(t, []member{{"a.md", "x"}}))}), "d/a.tar", Options{Stream: true}, "dataset: d/a.tar: the set is empty: no picture was found"},
+		{"tar of text", files(member{"a.tar", string(tarOf(t, []member{{"a.md", "x"}}))}), "d/a.tar", Options{}, "dataset: d/a.tar: the set is empty: no image was found"},
+		{"stream of text", files(member{"a.tar", string(tarOf(t, []member{{"a.md", "x"}}))}), "d/a.tar", Options{Stream: true}, "dataset: d/a.tar: the set is empty: no image was found"},
 		{"tables in streams", files(member{"a.tar", string(tarOf(t, []member{{"a.csv", "x"}}))}, member{"b.tar", ""}), "d/{a,b}.tar", Options{Stream: true}, "dataset: d/a.tar: a.csv in a stream of several tars: only a single one may hold a table"},
 		{"braces of tables", files(member{"a.csv", ""}, member{"b.csv", ""}), "d/{a,b}.csv", Options{}, "dataset: d/a.csv: only tars can be opened together"},
 		{"too many names", files(), "{000000000..999999999}.tar", Options{}, "dataset: {000000000..999999999}.tar: expands to more than 1048576 names"},
@@ -76,7 +76,7 @@ func TestOpenBadRowsAreNamed(t *testing.T) {
 		"4.png;caf\xe9;\r\n" +
 		"5.png;\"never closed;\r\n" +
 		"6.png;\"on two\r\nlines, with \"\"quotes\"\"\";owl\r\n" +
-		";no picture;\r\n" +
+		";no image;\r\n" +
 		"7.png;5\" pipe;12\r\n" +
 		"gone.png;missing;\r\n" +
 		"1.png;again;\r\n" +
@@ -107,7 +107,7 @@ func TestOpenBadRowsAreNamed(t *testing.T) {
 		`4.png: t.csv, line 6: not valid UTF-8: "caf\xe9"`,
 		`: t.csv, line 7: a quoted field goes on after its closing quote`,
 		`6.png: ["on two\nlines, with \"quotes\""] "owl"`,
-		`: t.csv, line 10: no picture is named`,
+		`: t.csv, line 10: no image is named`,
 		`7.png: t.csv, line 11: label 12 is not within 0 … 9`,
 		`gone.png: open d/gone.png: file does not exist`,
 		`sub: not a regular file but d---------`,
@@ -142,7 +142,7 @@ func TestOpenJSONLines(t *testing.T) {
 		`3.png: t.jsonl, line 5: field "caption" is {"en": "three"}, want a string`,
 		`: t.jsonl, line 6: not valid UTF-8`,
 		`3: t.jsonl, line 7: field "caption" is [1, 2], want a string`,
-		`3.png: t.jsonl, line 8: 2 labels for one picture`,
+		`3.png: t.jsonl, line 8: 2 labels for one image`,
 		`: t.jsonl, line 9: not a JSON object`,
 		`: t.jsonl, line 10: not a JSON object`,
 	}

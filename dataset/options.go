@@ -23,29 +23,30 @@ type Options struct {
 	// tab or the semicolon, whichever the header line has most of.
 	Separator rune
 
-	// Templates are the captions of a picture that has only a label, which
-	// takes the place of {}, with spaces for underscores. Empty means
-	// "a photo of a {}".
+	// Templates are the captions of an image that has only a label: {} is
+	// replaced by the label, its underscores by spaces. Empty means "a photo of
+	// a {}".
 	Templates []string
 
-	// Classes are names for labels that are numbers, counted from 0.
+	// Classes are the class names for labels that are numbers: label i is
+	// Classes[i].
 	Classes []string
 
-	// AllowOutside admits paths in a table that are absolute or lead out of
-	// the table's folder. It takes effect in [Open] only.
+	// AllowOutside allows paths in a table that are absolute or lead out of the
+	// table's folder. Only [Open] reads it.
 	AllowOutside bool
 
-	// Stream reads tars from front to back, and never knows more of them than
-	// what it holds in memory. Compressed tars are always read so.
+	// Stream reads tars sequentially, without an index, in bounded memory.
+	// Compressed tars are always read this way.
 	Stream bool
 
-	// A stream shuffles the order of its shards, and within a buffer of this
-	// many samples and bytes; 0 means 1000 and 256 MiB.
+	// Buffer (samples) and BufferBytes limit the shuffle buffer of a stream,
+	// which also shuffles the order of its shards; 0 means 1000 and 256 MiB.
 	Buffer      int
 	BufferBytes int64
 
-	// A picture with more pixels, or more encoded bytes, is bad. 0 means
-	// 178,956,970 (Pillow's limit) and 64 MiB.
+	// An image with more pixels (width × height) or more encoded bytes is a bad
+	// sample. 0 means 178,956,970 (Pillow's limit) and 64 MiB.
 	MaxPixels int
 	MaxBytes  int64
 }
@@ -103,7 +104,7 @@ func keys(chosen string, usual ...string) []string {
 	return usual
 }
 
-// decode reads a picture within the limits.
+// decode reads an image within the limits.
 func (o *Options) decode(r io.Reader) (image.Image, error) {
 	return pillow.Decode(r, pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
 }

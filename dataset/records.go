@@ -100,9 +100,9 @@ func isTable(name string) bool {
 type layout uint8
 
 const (
-	folders  layout = iota // a picture's folder is its label
+	folders  layout = iota // an image's folder is its label
 	sidecars               // key.jpg beside key.txt, key.json or key.cls
-	tables                 // one or more tables name pictures
+	tables                 // one or more tables name images
 )
 
 // layoutOf finds out the layout, and for [tables] which they are: metadata.csv
@@ -176,8 +176,8 @@ func (t *tree) records(o *Options) ([]record, error) {
 	return list, nil
 }
 
-// byFolder takes the name of each picture's folder for its label. Files that
-// are no pictures are passed over beside the folders, and are bad inside.
+// byFolder takes the name of each image's folder for its label. Files that
+// are no images are passed over beside the folders, and are bad inside.
 func (t *tree) byFolder(o *Options) []record {
 	var list []record
 	for _, f := range t.files {
@@ -189,9 +189,9 @@ func (t *tree) byFolder(o *Options) []record {
 		r := record{tree: t, file: f, key: f.path}
 		switch {
 		case !isPicture(ext):
-			r.fault = fmt.Errorf("extension %q is not that of a picture", ext)
+			r.fault = fmt.Errorf("extension %q is not that of an image", ext)
 		case dir == ".":
-			r.fault = errors.New("no label: the picture lies in no class folder")
+			r.fault = errors.New("no label: the image lies in no class folder")
 		default:
 			r.describe(nil, path.Base(dir), o)
 		}

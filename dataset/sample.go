@@ -12,7 +12,7 @@ import (
 	"github.com/goclip/goclip/internal/guard"
 )
 
-// Pair is one decoded picture with one caption, ready for a training step.
+// Pair is one decoded image with one caption, ready for a training step.
 type Pair struct {
 	Key     string // names the sample within its set
 	Image   image.Image
@@ -20,29 +20,29 @@ type Pair struct {
 	Label   string // name of the class, or "" where the set has none
 }
 
-// Sample is one picture that has not been decoded, with all its captions.
+// Sample is one image that has not been decoded, with all its captions.
 type Sample struct {
 	// ID numbers the samples of a source: whatever is random about a sample
 	// (its caption, its augmentation) depends on the seed, the epoch and ID.
 	ID uint64
 
-	File     string // what the picture is read from, for error messages
+	File     string // what the image is read from, for error messages
 	Key      string
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string
 
-	// Fault is what its source has found wrong with the sample, which then
-	// need not have captions or a Decode.
+	// Fault, where not nil, is what the source found wrong with the sample,
+	// which then need not have captions or a Decode.
 	Fault error
 
-	// Decode reads the picture. It may be called from any goroutine and more
+	// Decode reads the image. It may be called from any goroutine and more
 	// than once. An error or a panic makes this one sample bad, not its source.
 	Decode func() (image.Image, error)
 
 	size int64 // bytes that Decode holds on to
 }
 
-// Pair decodes the picture and joins it with caption number draw modulo the
+// Pair decodes the image and joins it with caption number draw modulo the
 // number of captions. The error says what is wrong with this sample.
 func (s Sample) Pair(draw uint64) (Pair, error) {
 	if s.Fault != nil {
@@ -67,7 +67,7 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 		return Pair{}, err
 	}
 	if img == nil || img.Bounds().Empty() {
-		return Pair{}, errors.New("the picture has no pixels")
+		return Pair{}, errors.New("the image has no pixels")
 	}
 	return Pair{Key: s.Key, Image: img, Caption: caption, Label: s.Label}, nil
 }
@@ -77,7 +77,7 @@ type Order struct {
 	Shuffle bool
 	Seed    uint64
 	Epoch   int
-	Skip    int // samples left out at the start, as a resumed run needs
+	Skip    int // samples left out at the start, for a resumed run
 }
 
 // permutation is the order of an epoch over n samples.
@@ -86,11 +86,11 @@ func (o Order) permutation(n int) []uint32 {
 	return d.Permutation(n)
 }
 
-// Source is a set of pictures with captions. All methods may be called from
+// Source is a set of images with captions. All methods may be called from
 // several goroutines.
 type Source interface {
-	// Len returns the number of samples, or -1 where only reading the whole
-	// set would tell.
+	// Len returns the number of samples, or -1 where it is not known without
+	// reading the whole set.
 	Len() int
 
 	// Samples yields one epoch. The same order gives the same samples in the

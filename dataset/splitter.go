@@ -86,7 +86,7 @@ func (p *keySplitter) rest() []Sample {
 	return []Sample{s}
 }
 
-// tableSplitter gives the pictures that a table names.
+// tableSplitter gives the images that a table names.
 type tableSplitter struct {
 	stream *stream
 	seen   map[string]bool
@@ -108,7 +108,7 @@ func (p *tableSplitter) add(e entry) []Sample {
 	return list
 }
 
-// rest gives the rows that are faulty, and those without a picture.
+// rest gives the rows that are faulty, and those without an image.
 func (p *tableSplitter) rest() []Sample {
 	var list []Sample
 	for _, r := range p.stream.faulty {
@@ -129,7 +129,7 @@ func (p *tableSplitter) rest() []Sample {
 	return list
 }
 
-// attach gives the sample its picture's bytes, or the error of reading them.
+// attach gives the sample its image's bytes, or the error of reading them.
 func (s *Sample) attach(data []byte, err error, o *Options) {
 	if err != nil {
 		s.Captions, s.Label, s.Fault = nil, "", err

@@ -23,7 +23,7 @@ type stream struct {
 	layout layout
 	n      int // samples, or -1
 
-	// Of a single tar with a table: what it says of each picture, and its
+	// Of a single tar with a table: what it says of each image, and its
 	// faulty rows.
 	rows   map[string][]record
 	faulty []record
@@ -69,7 +69,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	}
 	switch {
 	case count == 0:
-		return nil, fmt.Errorf("dataset: %s: the set is empty: no picture was found", shards[0])
+		return nil, fmt.Errorf("dataset: %s: the set is empty: no image was found", shards[0])
 	case !usable:
 		return nil, fmt.Errorf("dataset: %s: none of %d samples can be used; the first: %w", shards[0], count, reason)
 	}
@@ -79,7 +79,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	return &Set{Source: s, classes: classNames(labels, o)}, nil
 }
 
-// readTables reads what the tables in the first shard say of its pictures.
+// readTables reads what the tables in the first shard say of its images.
 func (s *stream) readTables(t *tree, found []file) error {
 	s.rows = map[string][]record{}
 	for e, err := range s.entries(s.shards[0]) {
@@ -173,7 +173,7 @@ func (m *mixer) pop() Sample {
 	return s
 }
 
-// shard yields the samples of one tar, with their pictures read into memory.
+// shard yields the samples of one tar, with their images read into memory.
 func (s *stream) shard(ctx context.Context, k int) iter.Seq[Sample] {
 	return func(yield func(Sample) bool) {
 		n := uint64(0)

@@ -20,8 +20,8 @@ func (t *tree) byTable(table file, o *Options) ([]record, error) {
 	return t.fromTable(r, table.path, o)
 }
 
-// fromTable reads the table called name; pictures are relative to its folder.
-// Rows that name one picture with one label make one sample.
+// fromTable reads the table called name; images are relative to its folder.
+// Rows that name one image with one label make one sample.
 func (t *tree) fromTable(r io.Reader, name string, o *Options) ([]record, error) {
 	var list []record
 	index := map[[2]string]int{}
@@ -34,7 +34,7 @@ func (t *tree) fromTable(r io.Reader, name string, o *Options) ([]record, error)
 			return nil
 		}
 		if row.image == "" {
-			bad(row, errors.New("no picture is named"))
+			bad(row, errors.New("no image is named"))
 			return nil
 		}
 		captions, label, fault := described(row.captions, row.label, o)

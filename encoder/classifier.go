@@ -21,8 +21,8 @@ type Prediction struct {
 	Similarity  float64 // cosine of the image and the label
 }
 
-// Classifier assigns pictures to labels that it was given as text, without
-// having been trained on them (zero-shot). It is safe for concurrent use.
+// Classifier is a zero-shot classifier: it assigns images to labels given as
+// text, without training on them. It is safe for concurrent use.
 type Classifier struct {
 	model  *Model
 	labels []string
@@ -33,8 +33,8 @@ type Classifier struct {
 // replaced by the label, and the mean of the templates' normalised embeddings is
 // normalised again. Without a template the label stands alone.
 //
-// The model's temperature is read when a picture is classified; its other
-// weights now.
+// The model's logit_scale is read when an image is classified; its other weights
+// are read now.
 func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ...string) (*Classifier, error) {
 	if len(labels) == 0 {
 		return nil, errors.New("encoder: a classifier needs at least one label")
@@ -75,11 +75,11 @@ func (c *Classifier) Embeddings() *Embeddings {
 	return &Embeddings{N: c.rows.N, Dim: c.rows.Dim, Data: slices.Clone(c.rows.Data)}
 }
 
-// Scale returns the factor that makes logits of cosines, from the model's
-// temperature as it is now.
+// Scale returns exp(logit_scale), the factor that turns cosines into logits, as
+// the model has it now.
 func (c *Classifier) Scale() float64 { return math.Exp(float64(c.model.logitScale.Data[0])) }
 
-// Classify returns all labels for a picture, the most probable first.
+// Classify returns all labels for an image, the most probable first.
 func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Prediction, error) {
 	e, err := c.model.EncodeImages(ctx, img)
 	if err != nil {

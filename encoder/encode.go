@@ -33,17 +33,17 @@ func (e *Embeddings) normalize() *Embeddings {
 	return e
 }
 
-// EncodeImages preprocesses pictures and returns their embeddings, L2-normalised
-// rows. A picture that cannot be used, or whose methods panic, is an error that gives
-// its number.
+// EncodeImages preprocesses images and returns their embeddings, L2-normalised rows.
+// An image that cannot be used, or whose methods panic, is an error that gives its
+// index.
 func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddings, error) {
 	return m.EncodeImagesFunc(ctx, len(imgs), func(i int) (image.Image, error) { return imgs[i], nil })
 }
 
-// EncodeImagesFunc is [Model.EncodeImages] for n pictures that open returns by
-// number: [vision.DecodeFile] of a path, say. Open is called from several
-// goroutines, and while a batch is in the tower the next is opened, so no more
-// than two batches are in memory.
+// EncodeImagesFunc is [Model.EncodeImages] for n images that open returns by
+// index, for example with [vision.DecodeFile]. Open is called from several
+// goroutines. The next batch is opened while one is in the tower, so at most
+// two batches are in memory.
 func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (image.Image, error)) (*Embeddings, error) {
 	end, err := m.beginImages()
 	if err != nil {
@@ -111,8 +111,8 @@ func (m *Model) pixelsPerImage() int {
 
 func (m *Model) imagesPerPass() int { return m.options.perPass(m.cfg.Vision.Dims().Tokens) }
 
-// forward runs the image tower on n pictures, a batch at a time. The function
-// fill writes the pixels of a batch from the given picture on.
+// forward runs the image tower on n images, a batch at a time. The function
+// fill writes the pixels of a batch from the given image on.
 func (m *Model) forward(ctx context.Context, n int, fill func(dst []float32, from int) error) (*Embeddings, error) {
 	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass()
 	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
@@ -246,7 +246,7 @@ func (m *Model) textRow(ids []int32) (r text.Row, err error) {
 	return r, err
 }
 
-// Validate reports numbers that do not fit the fields.
+// Validate reports a length of Data other than N × Dim.
 func (e *Embeddings) Validate() error {
 	if e.N < 0 || e.Dim < 1 || len(e.Data)/e.Dim != e.N || len(e.Data)%e.Dim != 0 {
 		return fmt.Errorf("encoder: embeddings hold %d numbers, want N × Dim = %d × %d", len(e.Data), e.N, e.Dim)

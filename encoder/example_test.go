@@ -39,7 +39,7 @@ func Example() {
 	// Output: red, more than even: true
 }
 
-// drawing is a picture to be classified: red all over.
+// drawing is an image to be classified: red all over.
 func drawing() image.Image {
 	return uniform(color.RGBA{200, 20, 30, 255})
 }

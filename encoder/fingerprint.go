@@ -14,12 +14,11 @@ import (
 )
 
 // Fingerprint returns the identity of all that the model's embeddings depend on: the
-// SHA-256, in 64 hexadecimal digits, of a description of the towers, whose settings
-// count where they are not zero, of how pictures are preprocessed, and of all weights,
-// adapters too. Models of one fingerprint give the same embeddings, whatever
-// layout they were loaded from; the temperature and the tokenizer are not part of
-// it. It reads every weight, so a large model takes a moment. Of a closed model it is
-// empty.
+// SHA-256, in 64 hexadecimal digits, of the towers' configurations (settings that are
+// not zero), the preprocessing and all weights, adapters included. Models with the
+// same fingerprint give the same embeddings, whatever layout they were loaded from;
+// logit_scale and the tokenizer are not part of it. It reads every weight, so a large
+// model takes a moment. A closed model's fingerprint is empty.
 func (m *Model) Fingerprint() string {
 	end, err := m.begin()
 	if err != nil {
@@ -36,9 +35,9 @@ func (m *Model) Fingerprint() string {
 	return m.digest(strings.Join(about, "\n"))
 }
 
-// FirstFingerprint is what the first version of this module had for
-// [Model.Fingerprint], as indexes of that time hold it; empty for a model that it did
-// not know.
+// FirstFingerprint is [Model.Fingerprint] as the first version of this module
+// computed it and as indexes of that version store it; empty for a model which that
+// version did not support.
 func (m *Model) FirstFingerprint() string {
 	end, err := m.begin()
 	if err != nil {

@@ -21,20 +21,20 @@ import (
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
 //   - OpenAI's .pt, a TorchScript archive or a state dict;
-//   - goclip's own, goclip_config.json with goclip_model.safetensors, which
-//     [Model.Save] writes of what the others have no place for.
+//   - goclip's own, goclip_config.json with goclip_model.safetensors, which [Model.Save]
+//     writes for models that the other layouts cannot express.
 //
-// Half-precision weights become float32. Weights that [Model.Save] wrote carry
-// checksums, and a damaged tensor is an error that names it. The tokenizer comes from the same
-// folder, from vocab.json with merges.txt, tokenizer.json or
-// bpe_simple_vocab_16e6.txt.gz; a folder without any gives a model that takes
-// token ids only, unless Options.Tokenizer is set.
+// Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
+// loading a damaged tensor is an error that names it. The tokenizer comes from the same
+// folder, from vocab.json with merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz;
+// a folder without any gives a model that takes token ids only, unless Options.Tokenizer is
+// set.
 //
 // Unless Options.Trainable or Copy is set the weights may be mapped from the file, and
 // [Model.Close] releases it.
 //
-// Beside a [Model.Save], by this process or another, and after one that was killed,
-// Load gives the old model or the new one, with its own tokenizer.
+// While [Model.Save] runs, in this process or another, and after one that was killed, Load
+// returns either the old model or the new one, each with its own tokenizer.
 func Load(path string, opts *Options) (m *Model, err error) {
 	var o Options
 	if opts != nil {
@@ -62,11 +62,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how pictures are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
-		return nil, errors.New("the model was saved with a tokenizer of its program's own: set Options.Tokenizer")
+		return nil, errors.New("the model was saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer")
 	}
 	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
 		clean, err := cleanOf(spec.TextClean)
@@ -99,16 +99,16 @@ func fromSpec(s checkpoint.Spec) Config {
 	return cfg
 }
 
-// Layouts that [Model.Save] writes.
+// The layouts that [Model.SaveAs] writes.
 const (
 	OpenCLIP    = checkpoint.OpenCLIP    // open_clip_config.json, open_clip_model.safetensors
 	HuggingFace = checkpoint.HuggingFace // config.json, model.safetensors, preprocessor_config.json
 	Own         = checkpoint.Own         // goclip_config.json, goclip_model.safetensors
 )
 
-// Save writes the model to a folder in open_clip's layout, or where that has no place
-// for it in goclip's own, with the tokenizer beside it. Load gives it back bit for
-// bit. It is [Model.SaveWith] without options: a folder with another model is refused.
+// Save writes the model to a folder with its tokenizer, in open_clip's layout, or in
+// goclip's own if open_clip's cannot express it. Load gives it back bit for bit. It is
+// [Model.SaveWith] without options: a folder with another model is refused.
 func (m *Model) Save(dir string) error { return m.SaveWith(dir, "", SaveOptions{}) }
 
 // CanSave reports why [Model.Save] would refuse the model; nil if it would not.
@@ -244,7 +244,7 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 
 // ReadConfig reads the configuration of a model to be trained with a tokenizer,
 // as open_clip writes them: one of its model_configs, or an
-// open_clip_config.json, which says besides how pictures are prepared. Absent
+// open_clip_config.json, which also says how images are preprocessed. Absent
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {

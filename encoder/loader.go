@@ -13,13 +13,13 @@ import (
 // the tower one goroutine loads the next, and all cores load what it has not got
 // to by then.
 type loader struct {
-	n, size, batch int // pictures, numbers of one, pictures of a batch
+	n, size, batch int // images, numbers of one, images of a batch
 	load           func(dst []float32, i int) error
 	ahead          *loading
 	buffer         []float32
 }
 
-// fill writes the batch that begins at picture from to dst, and begins to load
+// fill writes the batch that begins at image from to dst, and begins to load
 // the batch after it.
 func (l *loader) fill(dst []float32, from int) error {
 	b := l.ahead
@@ -67,12 +67,12 @@ type loading struct {
 	*loader
 	pixels []float32
 	from   int
-	errs   []error // of each picture
+	errs   []error // of each image
 	next   atomic.Int64
 	done   chan struct{}
 }
 
-// work loads pictures until none is left to begin with. Several goroutines may
+// work loads images until none is left to begin with. Several goroutines may
 // work on a batch.
 func (b *loading) work() {
 	for {

@@ -20,9 +20,9 @@ type LoRA struct {
 	Targets []string
 }
 
-// AddLoRA gives the model fresh adapters, which change nothing until they are
-// trained. Training such a model trains the adapters alone, and its weights may
-// then be mapped from a file. No other method may run meanwhile.
+// AddLoRA gives the model new adapters, which change nothing until they are
+// trained. Training such a model trains the adapters alone, so its weights may
+// stay mapped from a file. No other method may run at the same time.
 func (m *Model) AddLoRA(cfg LoRA, seed uint64) error {
 	end, err := m.begin()
 	if err != nil {
@@ -41,7 +41,7 @@ func (m *Model) AddLoRA(cfg LoRA, seed uint64) error {
 // adapt adds adapters that have no memory yet.
 func (m *Model) adapt(cfg LoRA) error {
 	if m.lora != nil {
-		return errors.New("LoRA: the model has adapters: MergeLoRA or RemoveLoRA comes first")
+		return errors.New("LoRA: the model already has adapters: call MergeLoRA or RemoveLoRA first")
 	}
 	if cfg.Targets == nil {
 		cfg.Targets = []string{"*"}
@@ -97,9 +97,9 @@ func (m *Model) Adapters() []*nn.Param {
 	return ps
 }
 
-// MergeLoRA adds the adapters to the weights, which gives the same features to
-// rounding, and removes them. No other method may run meanwhile, and a trainer
-// of the model must not be used any more.
+// MergeLoRA adds the adapters to the weights and removes them; features stay
+// the same up to rounding. No other method may run at the same time, and an
+// existing trainer of the model must not be used any more.
 func (m *Model) MergeLoRA() error {
 	end, err := m.begin()
 	if err != nil {
@@ -120,9 +120,9 @@ func (m *Model) MergeLoRA() error {
 
 var errNoAdapters = errors.New("encoder: LoRA: the model has no adapters")
 
-// RemoveLoRA takes the adapters off: the model is what it was without them. No
-// other method may run meanwhile, and a trainer of the model must not be used
-// any more.
+// RemoveLoRA removes the adapters: the model is what it was without them. No
+// other method may run at the same time, and an existing trainer of the model
+// must not be used any more.
 func (m *Model) RemoveLoRA() {
 	for _, p := range m.adaptable() {
 		p.RemoveAdapter()

@@ -135,8 +135,8 @@ func TestLoRARefuses(t *testing.T) {
 	file := func(name string) string { return filepath.Join(dir, name) }
 	m := adapted(t, config(), encoder.LoRA{Rank: 2})
 	check(t, m.SaveLoRA(file("good")))
-	fails(t, "the model has adapters: MergeLoRA or RemoveLoRA comes first", m.AddLoRA(encoder.LoRA{Rank: 1}, 1))
-	fails(t, "the model has adapters: MergeLoRA or RemoveLoRA comes first", m.LoadLoRA(file("good")))
+	fails(t, "the model already has adapters: call MergeLoRA or RemoveLoRA first", m.AddLoRA(encoder.LoRA{Rank: 1}, 1))
+	fails(t, "the model already has adapters: call MergeLoRA or RemoveLoRA first", m.LoadLoRA(file("good")))
 	fails(t, "the model has adapters: SaveLoRA writes them", m.Save(file("model")))
 
 	plain := model(t, config())

@@ -1,8 +1,8 @@
 // Package encoder is CLIP: an image tower and a text tower whose embeddings a
-// contrastive loss has aligned, with what one does with them: encoding pictures
-// and captions, zero-shot classification and ranking.
+// contrastive loss has aligned. It encodes images and captions, classifies
+// zero-shot and ranks.
 //
-// An embedding is the same to the last bit whether its picture or caption was
+// An embedding is the same to the last bit whether its image or caption was
 // encoded alone or in any batch, on any number of cores, as long as the
 // instruction set is the same.
 package encoder
@@ -26,23 +26,25 @@ import (
 // Config says what a model computes.
 type Config struct {
 	// Vision and Text are the configurations of its towers. One of them may be nil:
-	// a model of one tower embeds what that tower reads.
+	// a model of one tower encodes only images or only captions.
 	Vision vision.Config
 	Text   text.Config
 
-	Preprocess *vision.Preprocess // of the pictures; required beside Vision
+	Preprocess *vision.Preprocess // of the images; required where Vision is set
 
-	// LogitScale is the initial temperature as a logarithm, exp(LogitScale) being
-	// the factor of the cosines. Zero means CLIP's ln(1/0.07).
+	// LogitScale is the initial value of logit_scale, the logarithm of the
+	// inverse temperature: logits are exp(LogitScale) times cosines. Zero means
+	// CLIP's ln(1/0.07).
 	LogitScale float64
-	// LogitBias, where not nil, gives the model SigLIP's bias with that start.
+	// LogitBias, where not nil, gives the model SigLIP's logit_bias with this
+	// initial value.
 	LogitBias *float64
 }
 
 // Validate reports the first field that is missing or does not fit.
 func (c Config) Validate() error {
 	if c.Vision == nil && c.Text == nil {
-		return errors.New("encoder: Vision and Text are missing, want at least one")
+		return errors.New("encoder: Vision and Text are both nil, want at least one")
 	}
 	return guarded("encoder: configuration", func() error {
 		if err := c.validateVision(); err != nil {
@@ -106,7 +108,8 @@ func guarded(what string, f func() error) error {
 }
 
 // Model is a CLIP model. All methods may be called from several goroutines at
-// once, except while its parameters are written to, by a training step say.
+// once, except while its parameters are written to, for example by a training
+// step.
 type Model struct {
 	cfg        Config
 	image      vision.Tower // nil without
@@ -130,9 +133,9 @@ type Model struct {
 // Options say how a model is run, not what it computes. A nil *Options means the
 // zero value.
 type Options struct {
-	// BatchSize is the largest number of pictures or captions in one pass; zero
-	// means as many as have some 600 tokens together: products of more rows are
-	// hardly faster, and take more memory. It never changes a result.
+	// BatchSize is the largest number of images or captions in one pass; zero
+	// means as many as have about 600 tokens together: larger batches are
+	// hardly faster and take more memory. It never changes a result.
 	BatchSize int
 
 	// The rest is read by [Load] only.
@@ -140,9 +143,9 @@ type Options struct {
 	// Trainable gives every parameter memory of its own to write to; it is needed
 	// for training.
 	Trainable bool
-	// Copy reads the weights into memory, where else their file may be mapped: what is
-	// done to a mapped file while the model is open shows in its weights, and cutting it
-	// short ends the process. Trainable implies it.
+	// Copy reads the weights into memory; otherwise their file may be memory-mapped.
+	// Writing to a mapped file while the model is open changes the weights, and
+	// truncating it ends the process. Trainable implies Copy.
 	Copy bool
 	// Edited accepts configuration and tokenizer files that are not those the weights
 	// were saved with, because someone has changed them on purpose. Otherwise they are
@@ -155,14 +158,12 @@ type Options struct {
 	// checkpoint's; position embeddings are resized as the layout's reference does.
 	ImageSize     [2]int
 	ContextLength int
-	// Families are configurations of towers of the caller's own that a model saved by
-	// [Model.Save] may have.
+	// Families are the configurations of custom towers that a saved model may have.
 	Families Families
 }
 
-// Families are configurations of towers that are not this module's: of each type one,
-// whose values do not count. What was saved of a tower of the same Family is decoded
-// into that type.
+// Families lists the configurations of custom towers, one zero value per type. A
+// saved configuration of the same Family is decoded into that type.
 type Families = checkpoint.Families
 
 // perPass is how many sequences of so many tokens share a pass.
@@ -245,8 +246,8 @@ func (m *Model) checkNames() error {
 }
 
 // Join returns a model of the image tower of one model and the text tower of another,
-// with the temperature and the tokenizer of the latter: for checkpoints whose towers
-// lie apart. It shares the weights of both, and closing it closes both.
+// with the logit_scale and the tokenizer of the latter, for checkpoints that store
+// each tower separately. It shares the weights of both, and closing it closes both.
 func Join(image, text *Model) (*Model, error) {
 	if image == nil || text == nil || image.image == nil || text.text == nil {
 		return nil, errors.New("encoder: join: want a model with an image tower and one with a text tower")
@@ -259,7 +260,7 @@ func Join(image, text *Model) (*Model, error) {
 		close: func() error { return errors.Join(image.Close(), text.Close()) },
 	}
 	if image.lora != nil || text.lora != nil {
-		return nil, errors.New("encoder: join: a model has adapters: MergeLoRA or RemoveLoRA comes first")
+		return nil, errors.New("encoder: join: a model has adapters: call MergeLoRA or RemoveLoRA first")
 	}
 	if err := m.cfg.Validate(); err != nil {
 		return nil, err
@@ -279,11 +280,11 @@ func (m *Model) Text() text.Tower { return m.text }
 // Tokenizer returns the model's tokenizer, or nil.
 func (m *Model) Tokenizer() tokenizer.Tokenizer { return m.tok }
 
-// LogitScale returns the learnable temperature, a logarithm: logits are
-// exp(logit_scale) times cosines.
+// LogitScale returns the learnable logit_scale, the logarithm of the inverse
+// temperature: logits are exp(logit_scale) times cosines.
 func (m *Model) LogitScale() *nn.Param { return m.logitScale }
 
-// LogitBias returns SigLIP's learnable bias, or nil.
+// LogitBias returns SigLIP's learnable logit_bias, or nil.
 func (m *Model) LogitBias() *nn.Param { return m.logitBias }
 
 // Params lists all parameters under open_clip's names, in a fixed order.
@@ -309,8 +310,8 @@ func (m *Model) textParams() []*nn.Param {
 	return m.text.Params()
 }
 
-// Trainable reports whether the parameters may be written to: not those of a
-// model loaded without Options.Trainable.
+// Trainable reports whether the parameters may be written to; false for a model
+// loaded without Options.Trainable.
 func (m *Model) Trainable() bool { return !m.mapped }
 
 // ErrClosed is what the methods of a closed model return.

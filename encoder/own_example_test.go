@@ -24,7 +24,7 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// Conv is a family of image towers of one's own: convolutions that halve the picture
+// Conv is a family of image towers of one's own: convolutions that halve the image
 // and double the channels, and the mean of what is left.
 type Conv struct{ Side, Width, Stages, EmbedDim int }
 

@@ -168,7 +168,7 @@ func TestOwnTokenizer(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "model")
 	check(t, model(t, config()).Save(dir))
 	_, err = encoder.Load(dir, nil)
-	fails(t, "saved with a tokenizer of its program's own: set Options.Tokenizer", err)
+	fails(t, "saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer", err)
 }
 
 // TestClosed: what needs the weights of a closed or nil model is an error, also beside

@@ -42,9 +42,9 @@ func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
 	return ranked, nil
 }
 
-// RankImages orders pictures by how well they fit a prompt, the best first. Of
-// many pictures drawn for one prompt it so chooses, as DALL·E does with CLIP
-// (Ramesh et al. 2021).
+// RankImages orders images by how well they fit a prompt, the best first. It
+// can choose among many images generated for one prompt, as DALL·E does with
+// CLIP (Ramesh et al., 2021).
 func (m *Model) RankImages(ctx context.Context, prompt string, imgs ...image.Image) ([]Ranked, error) {
 	query, err := m.EncodeTexts(ctx, prompt)
 	if err != nil {
@@ -57,7 +57,7 @@ func (m *Model) RankImages(ctx context.Context, prompt string, imgs ...image.Ima
 	return Rank(query.Data, candidates)
 }
 
-// RankTexts orders captions by how well they fit a picture, the best first.
+// RankTexts orders captions by how well they fit an image, the best first.
 func (m *Model) RankTexts(ctx context.Context, img image.Image, captions ...string) ([]Ranked, error) {
 	query, err := m.EncodeImages(ctx, img)
 	if err != nil {

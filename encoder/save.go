@@ -13,24 +13,24 @@ import (
 
 // SaveOptions say how [Model.SaveWith] writes a model.
 type SaveOptions struct {
-	// Overwrite allows to replace another model, of whatever layout. Its files go, with
-	// those that models come with: tokenizers, preprocessing, adapters. What else is in
-	// the folder stays, checkpoints of a training too.
+	// Overwrite replaces another model in the folder, whatever its layout. Its files
+	// are removed: weights, configuration, tokenizer, preprocessing, adapters. Other
+	// files in the folder stay, including training checkpoints.
 	//
-	// Without it a folder may be written to that holds no model, or the one that this
-	// Model was loaded from or saved as before, in the same layout.
+	// Without it, Save accepts only a folder that holds no model, or the one that this
+	// Model was loaded from or saved to before, in the same layout.
 	Overwrite bool
-	// Beside are further files, by name, that appear together with the model, such as
-	// adapters that are merged in it.
+	// Beside are further files, by name, that are written together with the model,
+	// such as the adapters merged into it.
 	Beside map[string][]byte
 }
 
 // SaveWith is [Model.SaveAs] with options; an empty layout is the one that [Model.Save]
-// chooses. All files change at once: killed at any
-// moment, and beside other writers, it leaves the old model or the new one for [Load];
-// what a killed process had written is removed by the next. Other programs find plain
-// files, the new ones when SaveWith returns. A model with LoRA adapters is refused: see
-// [Model.SaveLoRA] and [Model.MergeLoRA].
+// chooses. All files change at once: even if the process is killed, or several write at
+// a time, [Load] finds either the old model or the new one; leftovers of a killed
+// process are removed by the next save. Other programs see plain files, the new ones
+// once SaveWith returns. A model with LoRA adapters is refused: see [Model.SaveLoRA]
+// and [Model.MergeLoRA].
 func (m *Model) SaveWith(dir, layout string, o SaveOptions) error {
 	end, err := m.begin()
 	if err != nil {
@@ -89,6 +89,6 @@ func (o *own) list() []fs.FileInfo {
 	return slices.Clone(o.files)
 }
 
-// Saved reports whether a folder holds a model, so that [Model.Save] of another would
-// be refused.
+// Saved reports whether a folder holds a model: [Model.Save] would refuse to write
+// another one there.
 func Saved(dir string) bool { return len(checkpoint.Occupied(dir)) > 0 }

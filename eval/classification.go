@@ -12,14 +12,14 @@ import (
 type Classification struct {
 	Classes     []string
 	Confusion   [][]int // [true class][predicted class]
-	Top5        int     // pictures whose class was among the five most probable
+	Top5        int     // images whose class was among the five most probable
 	Calibration *Calibration
 	Skipped     []error // samples that could not be used, and why
 
 	index map[string]int // of each class
 }
 
-// newClassification has no picture yet. Two classes of one name are an error.
+// newClassification has no image yet. Two classes of one name are an error.
 func newClassification(classes []string) (*Classification, error) {
 	c := &Classification{Classes: classes, Calibration: NewCalibration(0), index: make(map[string]int)}
 	for i, l := range classes {
@@ -32,7 +32,7 @@ func newClassification(classes []string) (*Classification, error) {
 	return c, nil
 }
 
-// truth returns the class of a picture. One of another class is skipped.
+// truth returns the class of an image. One of another class is skipped.
 func (c *Classification) truth(key, label string) (class int, ok bool) {
 	class, ok = c.index[label]
 	if !ok {
@@ -73,7 +73,7 @@ func (c *Classification) finish() (*Classification, error) {
 	return c, nil
 }
 
-// N returns the number of pictures classified.
+// N returns the number of images classified.
 func (c *Classification) N() int {
 	n := 0
 	for i := range c.Classes {
@@ -90,7 +90,7 @@ func (c *Classification) count(class int) int {
 	return n
 }
 
-// Accuracy is the share of pictures whose most probable class was theirs.
+// Accuracy is the share of images whose most probable class was theirs.
 func (c *Classification) Accuracy() float64 {
 	right := 0
 	for i := range c.Classes {
@@ -99,11 +99,11 @@ func (c *Classification) Accuracy() float64 {
 	return float64(right) / float64(c.N())
 }
 
-// Top5Accuracy is the share of pictures whose class was among the five most
+// Top5Accuracy is the share of images whose class was among the five most
 // probable.
 func (c *Classification) Top5Accuracy() float64 { return float64(c.Top5) / float64(c.N()) }
 
-// Class returns the accuracy on one class and the number of its pictures.
+// Class returns the accuracy on one class and the number of its images.
 func (c *Classification) Class(i int) (accuracy float64, n int) {
 	n = c.count(i)
 	if n == 0 {
@@ -112,7 +112,7 @@ func (c *Classification) Class(i int) (accuracy float64, n int) {
 	return float64(c.Confusion[i][i]) / float64(n), n
 }
 
-// Balanced is the mean accuracy of the classes that have pictures, each of the
+// Balanced is the mean accuracy of the classes that have images, each of the
 // same weight: the mean per-class recall of CLIP's benchmarks.
 func (c *Classification) Balanced() float64 {
 	sum, classes := 0.0, 0

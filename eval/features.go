@@ -9,19 +9,19 @@ import (
 	"github.com/goclip/goclip/internal/sweep"
 )
 
-// Features are the embeddings of a set's pictures with what is known of them, to
+// Features are the embeddings of a set's images with what is known of them, to
 // be measured in several ways without being encoded again. They are not written
 // to after [Embed] and may be read by several goroutines.
 type Features struct {
 	Images   *encoder.Embeddings // (N, D), normalised
 	Keys     []string
-	Labels   []string // "" where a picture has none
+	Labels   []string // "" where an image has none
 	Captions [][]string
 	Skipped  []error // samples that could not be used, and why
 }
 
-// Embed encodes the pictures of a set. Samples that cannot be used are skipped
-// and listed; a set of which none is left is an error. Each picture and its
+// Embed encodes the images of a set. Samples that cannot be used are skipped
+// and listed; a set of which none is left is an error. Each image and its
 // embedding go to see, which may be nil.
 func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(dataset.Pair, *encoder.Embeddings)) (*Features, error) {
 	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().EmbedDim()}}

@@ -14,7 +14,7 @@ type KNNOptions struct {
 	Temperature float64 // zero means 0.07
 }
 
-// KNN classifies the pictures by their K nearest in a labelled training set. A
+// KNN classifies the images by their K nearest in a labelled training set. A
 // neighbour votes for its class with the weight exp(cosine/Temperature), as Wu
 // et al., 2018, and DINO have it; a probability is a class's share of the votes.
 // Of equally near neighbours the earlier counts, of equally voted classes the

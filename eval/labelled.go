@@ -17,7 +17,7 @@ type labelled struct {
 }
 
 // labelled returns the classes of a training set in alphabetical order, and its
-// pictures that have a label. What is to be classified must come from the same
+// images that have a label. What is to be classified must come from the same
 // model.
 func (f *Features) labelled(others ...*Features) ([]string, *labelled, error) {
 	set := make(map[string]bool)
@@ -38,7 +38,7 @@ func (f *Features) labelled(others ...*Features) ([]string, *labelled, error) {
 	return classes, f.within(classes), nil
 }
 
-// within returns the pictures of the classes given.
+// within returns the images of the classes given.
 func (f *Features) within(classes []string) *labelled {
 	l := &labelled{x: &encoder.Embeddings{Dim: f.Images.Dim}}
 	for i, label := range f.Labels {
@@ -55,7 +55,7 @@ func (l *labelled) append(row []float32, y int) {
 	l.y = append(l.y, y)
 }
 
-// split holds out every fifth picture of each class, counted in an order drawn
+// split holds out every fifth image of each class, counted in an order drawn
 // from seed. A class of fewer than five stays whole.
 func (l *labelled) split(seed uint64) (train, held *labelled) {
 	train = &labelled{x: &encoder.Embeddings{Dim: l.x.Dim}}
@@ -71,7 +71,7 @@ func (l *labelled) split(seed uint64) (train, held *labelled) {
 	return train, held
 }
 
-// join returns the pictures of both.
+// join returns the images of both.
 func (l *labelled) join(o *labelled) *labelled {
 	return &labelled{
 		x: &encoder.Embeddings{N: l.x.N + o.x.N, Dim: l.x.Dim, Data: slices.Concat(l.x.Data, o.x.Data)},

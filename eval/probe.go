@@ -13,10 +13,10 @@ import (
 // ProbeOptions say how a linear probe is fitted. The zero value, and nil, will
 // do for most.
 type ProbeOptions struct {
-	// L2 is the factor of ‖W‖²/2 beside the sum of the pictures' losses, 1/C of
+	// L2 is the factor of ‖W‖²/2 beside the sum of the images' losses, 1/C of
 	// scikit-learn. Zero means that validation chooses it.
 	L2 float64
-	// Seed decides which pictures are held out where there is no validation set.
+	// Seed decides which images are held out where there is no validation set.
 	Seed uint64
 	// Progress, where set, is told the number of fits done and of all.
 	Progress func(done, total int)
@@ -35,11 +35,11 @@ type Probe struct {
 	dim     int
 }
 
-// FitProbe fits a probe to the labelled pictures of train. L2 is searched for as
+// FitProbe fits a probe to the labelled images of train. L2 is searched for as
 // CLIP's paper does, on a logarithmic grid of 97 values from 1e-6 to 1e6: every
 // sixteenth first, then around the best in ever smaller steps; of two that are
 // equally accurate on the validation set the larger is taken. The probe is then fitted
-// to training and validation set together. Where val is nil, every fifth picture
+// to training and validation set together. Where val is nil, every fifth image
 // of each class is held out of train.
 func FitProbe(ctx context.Context, train, val *Features, o *ProbeOptions) (*Probe, error) {
 	var opts ProbeOptions
@@ -91,7 +91,7 @@ func softmax(z []float64) []float64 {
 	return z
 }
 
-// accuracy on pictures of the same model.
+// accuracy on images of the same model.
 func (p *Probe) accuracy(l *labelled) float64 {
 	right := 0
 	ps, _ := p.Probabilities(l.x)

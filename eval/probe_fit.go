@@ -59,7 +59,7 @@ func (f *fitting) open(train, val *Features) (err error) {
 		f.all = f.train.join(f.held)
 	}
 	if f.held.x.N == 0 && f.L2 == 0 {
-		return errors.New("no picture to choose L2 by: the validation set has none of the classes, or no class has five pictures to hold one out")
+		return errors.New("no image to choose L2 by: the validation set has none of the classes, or no class has five images to hold one out")
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ const gridLast, gridCoarse = 96, 16
 
 func gridL2(i int) float64 { return math.Pow(10, float64(i)/8-6) }
 
-// search returns the L2 of the grid that does best on the held-out pictures.
+// search returns the L2 of the grid that does best on the held-out images.
 func (f *fitting) search() (l2, accuracy float64, err error) {
 	scores, best := make(map[int]float64), -1
 	try := func(i int) error {

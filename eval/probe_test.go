@@ -203,7 +203,7 @@ func TestProbeRefuses(t *testing.T) {
 	}{
 		{unlabelled, nil, nil, "eval: probe: the training set has no labels"},
 		{one, nil, nil, `eval: probe: the training set has only the class "x", want two or more`},
-		{train, strangers, nil, "eval: probe: no picture to choose L2 by: the validation set has none of the classes, or no class has five pictures to hold one out"},
+		{train, strangers, nil, "eval: probe: no image to choose L2 by: the validation set has none of the classes, or no class has five images to hold one out"},
 		{train, clouds(1, 2, 9, 5, 1), nil, "eval: probe: embeddings of 5 numbers beside a training set's of 4"},
 		{train, nil, &ProbeOptions{L2: -1}, "eval: probe: L2 is -1, want a number of 0 or more"},
 	} {
@@ -211,7 +211,7 @@ func TestProbeRefuses(t *testing.T) {
 	}
 	p, err := FitProbe(ctx, train, strangers, &ProbeOptions{L2: 1})
 	check(t, err)
-	fails(t, `eval: none of 18 pictures can be used; the first: eval: 0/0: label "y" is not a class`,
+	fails(t, `eval: none of 18 images can be used; the first: eval: 0/0: label "y" is not a class`,
 		func() error { _, err := p.Classify(strangers); return err })
 	fails(t, "eval: a probe of embeddings of 4 numbers cannot take 5",
 		func() error { _, err := p.Classify(clouds(1, 2, 9, 5, 1)); return err })

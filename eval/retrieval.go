@@ -13,11 +13,11 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// Retrieval is recall@k both ways over a set of pictures with captions: the
-// share of queries with a right answer among the k nearest. A picture with
+// Retrieval is recall@k both ways over a set of images with captions: the
+// share of queries with a right answer among the k nearest. An image with
 // several captions has several right answers, of which one is enough, and each
 // caption is a query, as CLIP's benchmarks count. A right answer comes after the
-// wrong ones that are as near, among them the same words for another picture.
+// wrong ones that are as near, among them the same words for another image.
 type Retrieval struct {
 	Images, Captions         int
 	Different                int             // captions of different words: with fewer than Captions, recall stays low for any model
@@ -36,14 +36,14 @@ func Retrieve(ctx context.Context, m *encoder.Model, src dataset.Source, ks ...i
 	return f.Retrieve(ctx, m, ks...)
 }
 
-// Retrieve measures recall@k on pictures already embedded by the model.
+// Retrieve measures recall@k on images already embedded by the model.
 func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*Retrieval, error) {
 	r := &Retrieval{
 		Images: f.Images.N, Skipped: f.Skipped,
 		ImageToText: make(map[int]float64), TextToImage: make(map[int]float64),
 	}
 	var texts []string
-	var owner []int // picture of each caption
+	var owner []int // image of each caption
 	different := make(map[string]bool)
 	for i, captions := range f.Captions {
 		for _, c := range captions {

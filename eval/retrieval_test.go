@@ -194,7 +194,7 @@ func TestRetrieve(t *testing.T) {
 		t.Errorf("skipped %v, want picture 4", r.Skipped)
 	}
 	fails(t, "eval: the set is empty", func() error { _, err := Retrieve(ctx, m, set(), 1); return err })
-	fails(t, "eval: none of 2 pictures can be used; the first: set: x: broken", func() error {
+	fails(t, "eval: none of 2 images can be used; the first: set: x: broken", func() error {
 		_, err := Retrieve(ctx, m, set(broken("x"), broken("y")), 1)
 		return err
 	})

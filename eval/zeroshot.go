@@ -12,8 +12,8 @@ import (
 
 // Classify runs a zero-shot classifier over a labelled set, in memory that does
 // not grow with it. Samples whose label is not one of the classifier's, or whose
-// picture cannot be read, are skipped and listed; a set of which none is left is
-// an error, and so are two classes of one label. Each picture and its
+// image cannot be read, are skipped and listed; a set of which none is left is
+// an error, and so are two classes of one label. Each image and its
 // predictions go to see, which may be nil.
 func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src dataset.Source,
 	see func(pair dataset.Pair, best []encoder.Prediction)) (*Classification, error) {
@@ -38,7 +38,7 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 	return z.finish()
 }
 
-// Classify runs a zero-shot classifier over pictures already embedded.
+// Classify runs a zero-shot classifier over images already embedded.
 func (f *Features) Classify(c *encoder.Classifier) (*Classification, error) {
 	z, err := f.classification(c.Labels())
 	if err != nil {

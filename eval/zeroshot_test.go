@@ -190,8 +190,8 @@ func TestClassifyRefuses(t *testing.T) {
 	}
 	c := classifier("cat", "dog")
 	fails(t, "eval: the set is empty", run(c))
-	fails(t, "eval: none of 1 pictures can be used; the first: set: x: broken", run(c, broken("x")))
-	fails(t, `eval: none of 2 pictures can be used; the first: eval: y: label "owl" is not a class`,
+	fails(t, "eval: none of 1 images can be used; the first: set: x: broken", run(c, broken("x")))
+	fails(t, `eval: none of 2 images can be used; the first: eval: y: label "owl" is not a class`,
 		run(c, sample("y", 1, "owl"), sample("z", 1, "fox")))
 	fails(t, `eval: classes 0 and 2 are both "cat"`, run(classifier("cat", "dog", "cat"), sample("x", 1, "cat")))
 	canceled, cancel := context.WithCancel(ctx)
@@ -200,7 +200,7 @@ func TestClassifyRefuses(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	spoil(m.Vision().Params())
-	fails(t, "eval: x: the picture's embedding is not finite", run(c, sample("x", 1, "cat")))
+	fails(t, "eval: x: the image's embedding is not finite", run(c, sample("x", 1, "cat")))
 }
 
 // TestLargePictures end a batch early, and every picture counts.

@@ -1,15 +1,15 @@
-// Package fewshot teaches a model classes from a handful of pictures each. The
+// Package fewshot teaches a model classes from a handful of images each. The
 // model stays as it is: everything works on its embeddings, and begins with what
 // its text tower makes of the names of the classes.
 //
-//   - [NearestMean] forgets the names: the class whose mean picture is nearest.
+//   - [NearestMean] forgets the names: the class whose mean image is nearest.
 //   - [TipAdapter] adds to the zero-shot logits what the most similar examples
 //     say (Zhang et al., ECCV 2022); nothing is trained.
 //   - [TipAdapterF] trains the examples' keys as well.
 //   - [Probe] is a linear classifier that begins as the zero-shot one.
 //
 // What is to be chosen (the strength of the examples, of a penalty, the epoch) is
-// chosen on a few pictures more, [Task].Val, and never on a test set. [Study]
+// chosen on a few images more, [Task].Val, and never on a test set. [Study]
 // compares the methods over numbers of examples and draws of them.
 package fewshot
 
@@ -23,7 +23,7 @@ import (
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// Set is pictures with their classes.
+// Set is images with their classes.
 type Set struct {
 	Images  *encoder.Embeddings // (N, D), normalised
 	Classes []int               // (N), numbers of classes
@@ -34,7 +34,7 @@ type Task struct {
 	Text  *encoder.Embeddings // (C, D), normalised: the names of the classes, as [encoder.Classifier] has them
 	Scale float64             // the factor that makes logits of cosines, exp(logit_scale)
 	Shots Set                 // the examples, in any order
-	Val   Set                 // further pictures, to choose settings on
+	Val   Set                 // further images, to choose settings on
 }
 
 // Head gives the logits of the C classes, row-major (N, C), for N embeddings of the
@@ -45,7 +45,7 @@ type Head interface {
 }
 
 // validate reports what a method cannot begin with. Not every method needs
-// validation pictures.
+// validation images.
 func (t *Task) validate(val bool) error {
 	if t.Text == nil || t.Text.N < 2 || t.Text.Dim < 1 || len(t.Text.Data) != t.Text.N*t.Text.Dim {
 		return errors.New("fewshot: Text: want an embedding for each of two or more classes")
@@ -77,23 +77,23 @@ func (t *Task) validate(val bool) error {
 func (s *Set) validate(name string, text *encoder.Embeddings) error {
 	switch {
 	case s.Images == nil || s.Images.N == 0:
-		return fmt.Errorf("fewshot: %s: no pictures", name)
+		return fmt.Errorf("fewshot: %s: no images", name)
 	case s.Images.Dim != text.Dim || len(s.Images.Data) != s.Images.N*s.Images.Dim:
 		return fmt.Errorf("fewshot: %s: %d numbers for %d embeddings, want %d each", name, len(s.Images.Data), s.Images.N, text.Dim)
 	case len(s.Classes) != s.Images.N:
-		return fmt.Errorf("fewshot: %s: %d classes for %d pictures", name, len(s.Classes), s.Images.N)
+		return fmt.Errorf("fewshot: %s: %d classes for %d images", name, len(s.Classes), s.Images.N)
 	case !kernel.AllFinite(s.Images.Data):
 		return fmt.Errorf("fewshot: %s: an embedding is not finite", name)
 	}
 	for i, c := range s.Classes {
 		if c < 0 || c >= text.N {
-			return fmt.Errorf("fewshot: %s: picture %d has class %d, want 0 to %d", name, i, c, text.N-1)
+			return fmt.Errorf("fewshot: %s: image %d has class %d, want 0 to %d", name, i, c, text.N-1)
 		}
 	}
 	return nil
 }
 
-// Predict returns the most probable class of each picture, the first of equals.
+// Predict returns the most probable class of each image, the first of equals.
 func Predict(h Head, images *encoder.Embeddings) []int {
 	z := h.Logits(images)
 	out := make([]int, images.N)
@@ -110,7 +110,7 @@ func Predict(h Head, images *encoder.Embeddings) []int {
 }
 
 // choice keeps the best of what was offered: that with the lowest cross-entropy on
-// the validation pictures, the first of equals. With a few pictures a class their
+// the validation images, the first of equals. With a few images a class their
 // number right is too coarse: settings chosen by it lose what zero-shot knows.
 type choice[T any] struct {
 	classes []int

@@ -261,16 +261,16 @@ func TestRefuses(t *testing.T) {
 		{"Text: an embedding is not finite", func(t *Task) { t.Text.Data[3] = nan }},
 		{"Scale is 0", func(t *Task) { t.Scale = 0 }},
 		{"Scale is NaN", func(t *Task) { t.Scale = math.NaN() }},
-		{"Shots: no pictures", func(t *Task) { t.Shots = Set{} }},
+		{"Shots: no images", func(t *Task) { t.Shots = Set{} }},
 		{"Shots: 180 numbers for 15 embeddings, want 12 each", func(t *Task) { t.Shots.Images.Dim = 11 }},
-		{"Shots: 14 classes for 15 pictures", func(t *Task) { t.Shots.Classes = t.Shots.Classes[1:] }},
-		{"Shots: picture 2 has class 5, want 0 to 4", func(t *Task) { t.Shots.Classes[2] = 5 }},
+		{"Shots: 14 classes for 15 images", func(t *Task) { t.Shots.Classes = t.Shots.Classes[1:] }},
+		{"Shots: image 2 has class 5, want 0 to 4", func(t *Task) { t.Shots.Classes[2] = 5 }},
 		{"Shots: class 0 has no example", func(t *Task) {
 			for i := range t.Shots.Classes {
 				t.Shots.Classes[i] = 1 + i%4
 			}
 		}},
-		{"Val: no pictures", func(t *Task) { t.Val = Set{} }},
+		{"Val: no images", func(t *Task) { t.Val = Set{} }},
 		{"Val: an embedding is not finite", func(t *Task) { t.Val.Images.Data[0] = nan }},
 	} {
 		for _, m := range Methods() {

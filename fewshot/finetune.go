@@ -25,7 +25,7 @@ const finetuneBatch = 256
 // the examples. Where the paper shows the network every example cut in a new way,
 // so that it seldom meets its own key, an example here is classified without its
 // own key: features are frozen. After every epoch α and β are searched again, and
-// the epoch that does best on the validation pictures is returned, the beginning
+// the epoch that does best on the validation images is returned, the beginning
 // among them.
 func TipAdapterF(ctx context.Context, t Task, f Finetune) (*Cache, error) {
 	if f.Epochs == 0 {

@@ -33,8 +33,8 @@ func scaled(e *encoder.Embeddings, by float64) *encoder.Embeddings {
 	return out
 }
 
-// NearestMean compares a picture with the mean of each class's examples, by
-// cosine. It uses neither the names nor the validation pictures.
+// NearestMean compares an image with the mean of each class's examples, by
+// cosine. It uses neither the names nor the validation images.
 func NearestMean(t Task) (Linear, error) {
 	if err := t.validate(false); err != nil {
 		return Linear{}, err
@@ -56,7 +56,7 @@ var penalties = []float64{10, 1, 1e-1, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5,
 // Probe is logistic regression that begins at the zero-shot classifier: the L2
 // penalty pulls the weights to those of the names instead of to zero, which, in
 // a convex problem, is what remains of where a search began. Its strength is
-// chosen on the validation pictures, from ‖W − W₀‖ ≈ 0 downwards.
+// chosen on the validation images, from ‖W − W₀‖ ≈ 0 downwards.
 func Probe(ctx context.Context, t Task) (Linear, error) {
 	if err := t.validate(true); err != nil {
 		return Linear{}, err

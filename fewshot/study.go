@@ -13,17 +13,17 @@ import (
 	"github.com/goclip/goclip/encoder"
 )
 
-// Draw picks shots examples and val validation pictures of each class at random,
+// Draw picks shots examples and val validation images of each class at random,
 // without putting any back, and returns their places in the list of classes.
 func Draw(of []int, classes, shots, val int, seed uint64) (examples, validation []int, err error) {
 	if shots < 1 || val < 0 {
-		return nil, nil, fmt.Errorf("fewshot: %d examples and %d validation pictures a class, want 1 and 0 at least", shots, val)
+		return nil, nil, fmt.Errorf("fewshot: %d examples and %d validation images a class, want 1 and 0 at least", shots, val)
 	}
 	have := make([]int, classes)
 	for _, i := range rand.New(rand.NewPCG(seed, 0xfe75407)).Perm(len(of)) {
 		c := of[i]
 		if c < 0 || c >= classes {
-			return nil, nil, fmt.Errorf("fewshot: picture %d has class %d, want 0 to %d", i, c, classes-1)
+			return nil, nil, fmt.Errorf("fewshot: image %d has class %d, want 0 to %d", i, c, classes-1)
 		}
 		switch have[c]++; {
 		case have[c] <= shots:
@@ -34,7 +34,7 @@ func Draw(of []int, classes, shots, val int, seed uint64) (examples, validation 
 	}
 	for c, n := range have {
 		if n < shots+val {
-			return nil, nil, fmt.Errorf("fewshot: class %d has %d pictures, want %d examples and %d for validation", c, n, shots, val)
+			return nil, nil, fmt.Errorf("fewshot: class %d has %d images, want %d examples and %d for validation", c, n, shots, val)
 		}
 	}
 	return examples, validation, nil
@@ -60,12 +60,12 @@ func Methods() []Method {
 type Study struct {
 	Text  *encoder.Embeddings // as in [Task]
 	Scale float64
-	Pool  Set // where examples and validation pictures are drawn from; the model should not have seen it
+	Pool  Set // where examples and validation images are drawn from; the model should not have seen it
 	Test  Set
 
 	Shots   []int    // examples a class; nil means 1, 2, 4, 8 and 16
 	Seeds   int      // draws of each number; zero means 5
-	Val     int      // validation pictures a class at most, never more than examples; zero means 4
+	Val     int      // validation images a class at most, never more than examples; zero means 4
 	Methods []Method // nil means Methods()
 }
 
@@ -76,11 +76,11 @@ type Result struct {
 	Runs   []Run // one for each draw; draw i is the same for all methods
 }
 
-// Run counts the test pictures of each class and those of them that were
+// Run counts the test images of each class and those of them that were
 // recognised.
 type Run struct{ Right, Of []int }
 
-// Accuracy is the share of the pictures of the classes given, or of all.
+// Accuracy is the share of the images of the classes given, or of all.
 func (r Run) Accuracy(classes ...int) float64 {
 	right, of := 0, 0
 	for c := range r.Of {

@@ -32,10 +32,10 @@ func TestDrawsDoNotOverlap(t *testing.T) {
 		t.Error("want the same draw from one seed and another from the next")
 	}
 	for want, draw := range map[string][3]int{
-		"class 0 has 25 pictures, want 20 examples and 6": {4, 20, 6},
-		"class 4 has 0 pictures":                          {5, 1, 1},
-		"has class 3, want 0 to 2":                        {3, 1, 1},
-		"0 examples":                                      {4, 0, 1},
+		"class 0 has 25 images, want 20 examples and 6": {4, 20, 6},
+		"class 4 has 0 images":                          {5, 1, 1},
+		"has class 3, want 0 to 2":                      {3, 1, 1},
+		"0 examples":                                    {4, 0, 1},
 	} {
 		if _, _, err := Draw(of, draw[0], draw[1], draw[2], 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %s", err, want)
@@ -95,9 +95,9 @@ func TestStudy(t *testing.T) {
 		}
 	}
 	for want, spoil := range map[string]func(*Study){
-		"Seeds -1":                            func(s *Study) { s.Seeds = -1 },
-		"class 0 has 12":                      func(s *Study) { s.Shots = []int{9} },
-		"Val: no pictures (of Pool and Test)": func(s *Study) { s.Test = Set{} },
+		"Seeds -1":                          func(s *Study) { s.Seeds = -1 },
+		"class 0 has 12":                    func(s *Study) { s.Shots = []int{9} },
+		"Val: no images (of Pool and Test)": func(s *Study) { s.Test = Set{} },
 	} {
 		s := s
 		spoil(&s)

@@ -25,7 +25,7 @@ var (
 )
 
 // TipAdapter is the method without training: the keys are the examples, which must
-// not be changed afterwards. α and β are chosen on the validation pictures.
+// not be changed afterwards. α and β are chosen on the validation images.
 func TipAdapter(t Task) (*Cache, error) {
 	if err := t.validate(true); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (c *Cache) search(best *choice[*Cache], val *encoder.Embeddings) {
 	}
 }
 
-// similarities are the cosines of N pictures and the keys, (N, M).
+// similarities are the cosines of N images and the keys, (N, M).
 func (c *Cache) similarities(images *encoder.Embeddings) []float32 {
 	sim := make([]float32, images.N*c.Keys.N)
 	kernel.Gemm(kernel.NT, images.N, c.Keys.N, images.Dim, 1, images.Data, images.Dim, c.Keys.Data, c.Keys.Dim, 0, sim, c.Keys.N)

@@ -9,10 +9,10 @@ import (
 	"github.com/goclip/goclip/internal/sweep"
 )
 
-// Build embeds the pictures of a set and returns an index of them, by their keys, with
-// their first captions as Meta. Pictures that cannot be used are left out and listed,
-// each with what is wrong; a set of which none is left is an error. A key that occurs
-// twice is that of the later picture.
+// Build embeds the images of a set and returns an index of them, by their keys, with
+// their first captions as Meta. Images that cannot be used are left out and listed,
+// each with what is wrong; a set of which none is left is an error. Of images with
+// the same key, the last one stays.
 func Build(ctx context.Context, m *encoder.Model, src dataset.Source) (x *Index, skipped []error, err error) {
 	x = Of(m)
 	var failed error

@@ -39,11 +39,12 @@ func headerSum(version, model string, embeddings []int) string {
 	return fmt.Sprintf("%08x", crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// Save writes the index to a file. It replaces an older one only when it is
-// complete, and its bytes depend on the entries alone, not on how they came.
+// Save writes the index to a file. It replaces an older file only when it is
+// complete, and its bytes depend on the entries alone, not on the order in
+// which they were added.
 //
-// Windows replaces no file that is mapped: there, an index that was opened is
-// saved under another name and closed before the files are exchanged.
+// Windows does not replace a mapped file: there, save an opened index under
+// another name, close it, and then rename the file.
 func (x *Index) Save(path string) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -82,14 +83,14 @@ func (x *Index) tensors() []safetensors.Tensor {
 	}
 }
 
-// Open opens a file that [Index.Save] wrote, with the embeddings mapped into
-// memory where the system can do that; the file must not be truncated while it
-// is open, which [Read] does not mind. The model, where it is not nil, must have the fingerprint of the one
-// that the index was made with. A file of another version, dimension or model is
+// Open opens a file that [Index.Save] wrote, with the embeddings mapped into memory where
+// the system can do that; the file must not be changed or truncated while it is open;
+// [Read] has no such limit. The model, where it is not nil, must have the fingerprint of
+// the one that the index was made with. A file of another version, dimension or model is
 // refused, and so is one that is damaged.
 //
-// What is added to the index or deleted from it changes the file only when it is
-// saved. [Index.Close] releases the file.
+// Adding and deleting entries changes the file only when the index is saved. [Index.Close]
+// releases the file.
 func Open(path string, m *encoder.Model) (*Index, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
@@ -102,7 +103,8 @@ func Open(path string, m *encoder.Model) (*Index, error) {
 	return x, nil
 }
 
-// Read is [Open] into memory: the file may be changed, cut short or removed afterwards.
+// Read is [Open] with the embeddings copied into memory: the file may be changed,
+// truncated or removed afterwards.
 func Read(path string, m *encoder.Model) (*Index, error) {
 	x, err := Open(path, m)
 	if err != nil {

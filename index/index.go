@@ -1,5 +1,5 @@
-// Package index searches embeddings by cosine, exactly: in memory, or in a file that
-// is mapped into it.
+// Package index is exact nearest-neighbour search over embeddings by cosine
+// similarity, in memory or in a memory-mapped file.
 package index
 
 import (
@@ -16,12 +16,12 @@ import (
 
 // Entry is what an index holds beside an embedding.
 type Entry struct {
-	Key  string // names the entry; an index has it once
-	Meta string // whatever the caller wants to have back, JSON say; may be empty
+	Key  string // names the entry; unique in an index
+	Meta string // returned with the entry, such as a caption or JSON; may be empty
 }
 
-// Index is an exact search by cosine over embeddings, in memory or in a file
-// that is mapped into it. All methods may be called from several goroutines at
+// Index is an exact search by cosine over embeddings, in memory or in a
+// memory-mapped file. All methods may be called from several goroutines at
 // once.
 type Index struct {
 	mu    sync.RWMutex
@@ -43,7 +43,7 @@ type Index struct {
 }
 
 // New returns an empty index of embeddings of dim numbers. See [Of] for one that
-// remembers whose embeddings they are.
+// records which model its embeddings come from.
 func New(dim int) *Index {
 	return &Index{dim: dim, version: indexVersion, at: make(map[string]int), close: func() error { return nil }}
 }
@@ -97,8 +97,8 @@ func (x *Index) Entries() iter.Seq[Entry] {
 }
 
 // Add puts normalised embeddings into the index, entries[i] naming row i of e. An
-// entry whose key is there takes the place of the old one. On an error nothing
-// has changed.
+// entry whose key exists already replaces the old one. On an error nothing
+// changes.
 func (x *Index) Add(entries []Entry, e *encoder.Embeddings) error {
 	if err := x.admissible(entries, e); err != nil {
 		return fmt.Errorf("index: %w", err)

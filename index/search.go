@@ -19,13 +19,13 @@ type Hit struct {
 const scanned = 1024
 
 // Search returns the k entries nearest to the normalised embedding of a caption
-// or of a picture, the nearest first; of equally near ones, that with the lesser
+// or of an image, the nearest first; of equally near ones, that with the lesser
 // key. There are fewer where the index has fewer. The result is the same to the
 // last bit whatever the number of cores and the order in which entries came.
 //
 // Where keep is not nil, only entries for which it is true are found. It is
-// asked about those that would be among the best so far, from several goroutines
-// at once, and must not call the index.
+// called for entries that would be among the best k so far, from several
+// goroutines at once, and must not call methods of the index.
 func (x *Index) Search(query []float32, k int, keep func(Entry) bool) ([]Hit, error) {
 	switch {
 	case len(query) != x.dim:

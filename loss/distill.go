@@ -9,12 +9,12 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Teacher is what another model makes of a batch, as a loss: the cross-entropy of the
-// student's distribution over the texts for each image, and over the images for each
-// text, against the teacher's, the mean of all (Hinton et al., 2015; as open_clip's
-// DistillClipLoss). It compares how similar the pairs are, so the two may differ in
-// the size of their embeddings. Its value at scale 0 is ln B, at best the teacher's
-// entropy. Targets and bias are not read, and no gradient flows to the teacher.
+// Teacher is a distillation loss: the cross-entropy of the student's distribution
+// over the texts for each image, and over the images for each text, against the
+// teacher's, the mean of all (Hinton et al., 2015; as open_clip's DistillClipLoss).
+// Only similarities are compared, so teacher and student may differ in embedding
+// size. Its value at scale 0 is ln B, its minimum the teacher's entropy. Targets and
+// bias are not read, and no gradient flows to the teacher.
 type Teacher struct {
 	Image, Text *G.Node // embeddings, (B, E); E is the teacher's own
 	Scale       *G.Node // (1)

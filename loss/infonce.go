@@ -9,16 +9,16 @@ import (
 )
 
 // InfoNCE is CLIP's symmetric cross-entropy (Radford et al., 2021, figure 3): the
-// mean of choosing the right text for each image and the right image for each
-// text among the B of the batch. Several right answers have equal weight, and
-// smoothing goes to all B answers alike. Its value at scale 0 is ln B. The bias is
-// not read.
+// mean of the cross-entropies of the right text for each image and of the right
+// image for each text, among the B of the batch. Several right answers have equal
+// weight, and label smoothing is spread over all B answers alike. Its value at
+// scale 0 is ln B. The bias is not read.
 type InfoNCE struct{}
 
 // Name is "infonce".
 func (InfoNCE) Name() string { return "infonce" }
 
-// Chance is ln B, however smooth the targets.
+// Chance is ln B, whatever the label smoothing.
 func (InfoNCE) Chance(b int, _ float64) float64 { return math.Log(float64(b)) }
 
 // Forward implements [Loss].

@@ -1,6 +1,6 @@
 // Package loss holds the contrastive objectives that align the two towers'
-// embeddings. They know nothing of the towers: each is a differentiable node
-// over a batch of image and text embeddings.
+// embeddings. Each is a differentiable node over a batch of image and text
+// embeddings, independent of the towers.
 package loss
 
 import (
@@ -11,11 +11,11 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Loss is a contrastive objective over B pairs. One's own is made of nodes of one's
-// own: gorgonia's, or those of package nn.
+// Loss is a contrastive objective over B pairs. A custom one is built from
+// gorgonia's ops or those of package nn.
 type Loss interface {
-	// Name tells the objective, with its settings, from all others: a training goes on
-	// from a checkpoint with a loss of the same name only.
+	// Name identifies the objective and its settings: a run resumes from a checkpoint
+	// only with a loss of the same name.
 	Name() string
 	// Forward adds the objective to the graph of its input and returns it, a scalar.
 	// It need not read all of the input.
@@ -31,15 +31,16 @@ type Input struct {
 	Targets     // which combinations are right
 }
 
-// Chancer is a loss that knows its value for a model that knows nothing, which is what
-// a training's losses are compared with.
+// Chancer is a loss that knows its value at chance level, for a model that tells no
+// pair from another. Training compares the measured loss with it.
 type Chancer interface {
-	// Chance is that of b pairs, whose targets are smoothed as [Targets] says.
+	// Chance is the loss at chance level of a batch of b pairs with label
+	// smoothing: see [Targets].
 	Chance(b int, smoothing float64) float64
 }
 
-// Scale is exp(logit_scale), the factor that makes logits of cosines, from the
-// learnable parameter, (1).
+// Scale is exp(logit_scale), the factor that turns cosines into logits (the
+// inverse temperature). Both nodes have shape (1).
 func Scale(logitScale *G.Node) (scale *G.Node, err error) {
 	defer nn.Catch(&err, "loss: scale")
 	return nn.Exp(logitScale), nil

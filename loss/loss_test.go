@@ -396,10 +396,10 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"loss: InfoNCE: groups has shape (3), want (2)", loss.InfoNCE{}, in(a, a, nil, loss.Targets{Groups: leaf(g, "g", make([]float32, 3), 3)})},
 		{"loss: Teacher: its own image embeddings has shape (3, 3), want (2, 3)", loss.Teacher{Image: b, Text: b, Scale: scale}, in(a, a, nil, loss.Targets{})},
-		{"loss: Sigmoid: smoothing is 1, want 0 to below 1", loss.Sigmoid{}, in(a, a, scale, loss.Targets{Smoothing: 1})},
+		{"loss: Sigmoid: label smoothing is 1, want 0 to below 1", loss.Sigmoid{}, in(a, a, scale, loss.Targets{Smoothing: 1})},
 		{"loss: InfoNCE: text embeddings has shape (3, 3), want (2, 3)", loss.InfoNCE{}, in(a, b, nil, loss.Targets{})},
-		{"loss: Sigmoid: no bias: SigLIP's loss needs one", loss.Sigmoid{}, in(a, a, nil, loss.Targets{})},
-		{"loss: Sigmoid: no bias: SigLIP's loss needs one", loss.Mix(0.5, loss.InfoNCE{}, loss.Sigmoid{}), in(a, a, nil, loss.Targets{})},
+		{"loss: Sigmoid: the model has no logit bias, which SigLIP's loss needs", loss.Sigmoid{}, in(a, a, nil, loss.Targets{})},
+		{"loss: Sigmoid: the model has no logit bias, which SigLIP's loss needs", loss.Mix(0.5, loss.InfoNCE{}, loss.Sigmoid{}), in(a, a, nil, loss.Targets{})},
 	} {
 		if _, err := c.loss.Forward(c.in); err == nil || err.Error() != c.want {
 			t.Errorf("got error %v, want %s", err, c.want)

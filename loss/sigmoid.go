@@ -8,17 +8,18 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Sigmoid is SigLIP's loss (Zhai et al., 2023): every image–text combination is
-// a binary question of its own, right for the B pairs and wrong for the rest,
-// summed over all and divided by B. Every combination within a group is right, and
-// smoothing goes to both answers of each question alike. The bias is required.
+// Sigmoid is SigLIP's loss (Zhai et al., 2023): every image–text combination is a
+// binary classification of its own, positive for the B pairs and negative for the
+// rest; the losses are summed over all and divided by B. Every combination within
+// a group is positive, and label smoothing is spread over both classes alike.
+// Input.Bias is required.
 type Sigmoid struct{}
 
 // Name is "sigmoid".
 func (Sigmoid) Name() string { return "sigmoid" }
 
-// Chance is the loss of answering every question by the prior, the mean target of
-// pairs that are all different.
+// Chance is the loss of predicting the prior for every combination: the mean
+// target where no two pairs share a group.
 func (Sigmoid) Chance(b int, smoothing float64) float64 {
 	n := float64(b)
 	p := (1-smoothing)/n + smoothing/2
@@ -30,7 +31,7 @@ func (Sigmoid) Forward(in Input) (cost *G.Node, err error) {
 	defer nn.Catch(&err, "loss")
 	b, d := in.pairs("Sigmoid")
 	if in.Bias == nil {
-		nn.Fail("Sigmoid", "no bias: SigLIP's loss needs one")
+		nn.Fail("Sigmoid", "the model has no logit bias, which SigLIP's loss needs")
 	}
 	nn.WantShape("Sigmoid", "bias", in.Bias, 1)
 	c, t := newContrast(b, d), in.Targets

@@ -7,15 +7,16 @@ import (
 )
 
 // Targets says which combinations of a batch are right answers, and with what
-// certainty. The zero value is the plain objectives': each image's own text and
-// each text's own image, certainly.
+// probability. The zero value is CLIP's: each image's own text and each text's
+// own image, without label smoothing.
 type Targets struct {
 	// Groups, (B) int32, where not nil, is for batches in which several pairs share
-	// a caption or class: it names each pair's, and all pairs of one group are right
-	// answers for each other. Groups of one member each change nothing.
+	// a caption or class: it holds the group number of each pair, and all pairs of
+	// one group are right answers for each other. A pair alone in its group is an
+	// ordinary pair.
 	Groups *G.Node
-	// Smoothing, from 0 to below 1, is the part of the certainty that is spread over
-	// all answers (Szegedy et al., 2016), as PyTorch's label_smoothing is.
+	// Smoothing, from 0 to below 1, is label smoothing: the probability spread
+	// evenly over all answers (Szegedy et al., 2016), as PyTorch's label_smoothing.
 	Smoothing float64
 }
 
@@ -24,7 +25,7 @@ func (t Targets) check(name string, b int) {
 		nn.WantShape(name, "groups", t.Groups, b)
 	}
 	if !(t.Smoothing >= 0 && t.Smoothing < 1) {
-		nn.Fail(name, "smoothing is %g, want 0 to below 1", t.Smoothing)
+		nn.Fail(name, "label smoothing is %g, want 0 to below 1", t.Smoothing)
 	}
 }
 

@@ -21,13 +21,13 @@ func activationNames() map[Activation]string {
 	return map[Activation]string{GELU: "gelu", GELUTanh: "gelu_tanh", QuickGELU: "quick_gelu"}
 }
 
-// String returns the name that configurations have for it.
+// String returns the name used in configurations.
 func (a Activation) String() string { return enum.String(a, activationNames()) }
 
-// MarshalText returns the name; an Activation that is none is an error.
+// MarshalText returns the name; an invalid Activation is an error.
 func (a Activation) MarshalText() ([]byte, error) { return enum.Marshal(a, activationNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (a *Activation) UnmarshalText(text []byte) error {
 	return enum.Unmarshal(a, text, activationNames())
 }

@@ -16,7 +16,7 @@ type Mask uint8
 const (
 	NoMask  Mask = iota // all of them
 	Causal              // itself and those before it
-	Padding             // those below the sample's length
+	Padding             // those up to the sample's last token
 )
 
 // Attention is multi-head scaled dot-product attention, softmax(q·kᵀ/√d)·v
@@ -24,8 +24,8 @@ const (
 // (B, L, W). Last, (B) int32, holds each sample's last token for the padding mask
 // and may be nil otherwise.
 //
-// The probabilities are never kept: the gradient computes them anew from q and
-// k, at one part in 6·W/L of a block's work.
+// The attention probabilities are never kept: the gradient recomputes them from q
+// and k, at a cost of about L/(6·W) of a block.
 func Attention(qkv *G.Node, heads int, mask Mask, last *G.Node) *G.Node {
 	WantShape("attention", "qkv", qkv, -1, -1, -1)
 	s := qkv.Shape()

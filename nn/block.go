@@ -26,9 +26,9 @@ type Block struct {
 
 // Forward maps (B, L, W) to (B, L, W). Last is read by the padding mask only.
 //
-// Pick, where not nil, reduces the tokens to the one of each sample that is
-// wanted of the last block, (B, L, W) → (B, W). The others are needed as keys and
-// values only, so all that follows the attention is computed for the one.
+// Pick, where not nil, selects the one token of each sample that is needed from
+// the last block, (B, L, W) → (B, W). The others serve as keys and values only,
+// so everything after the attention is computed for that token alone.
 func (b *Block) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
 	return b.ForwardWith(x, func(qkv *G.Node) *G.Node { return Attention(qkv, b.Heads, mask, last) }, pick)
 }
@@ -65,8 +65,8 @@ type TransformerConfig struct {
 	NoQKVBias  bool    // queries, keys and values have no bias
 }
 
-// BlockNames are what a family calls the parts of its blocks. QKV stands before
-// "weight" and "bias" and so ends in a separator.
+// BlockNames are a family's parameter names of the parts of its blocks. QKV
+// stands before "weight" and "bias" and so ends in a separator.
 type BlockNames struct{ Blocks, LN1, QKV, Out, LS1, LN2, FC, Proj, LS2 string }
 
 // CLIPNames are the names of openai/CLIP and open_clip.

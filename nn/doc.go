@@ -6,8 +6,8 @@
 // ids and lengths, which are int32.
 //
 // Parameters live outside graphs ([Param]), because a gorgonia graph has fixed
-// shapes and one model needs several. A layer's Forward method adds its nodes
-// to the graph of its input. Layer functions panic with an *[Error] on a shape
-// that does not fit; every exported function of the towers turns it into an
-// error with [Catch].
+// shapes and one model needs several graphs. A layer's Forward method adds its
+// nodes to the graph of its input. Layer functions panic with an *[Error] on a
+// shape that does not fit; every exported function of the towers turns it into
+// an error with [Catch].
 package nn

@@ -14,7 +14,8 @@ import (
 // wrt, by reverse-mode differentiation. It does what gorgonia.Grad does, and
 //
 //   - computes no gradient that wrt does not need (that of the pixels, say);
-//   - adds gradients that meet at a node with an op of ours, in one order;
+//   - adds the gradients that meet at a node with an op of this package, in a
+//     fixed order;
 //   - differentiates with respect to any node, not only leaves.
 //
 // Stock nodes are differentiated by their own SymDiff.
@@ -26,9 +27,9 @@ func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
 	return VJP(G.Nodes{cost}, G.Nodes{one}, wrt...)
 }
 
-// VJP adds vector–Jacobian products: where dy are the gradients of some cost,
-// computed elsewhere, by the nodes y, it is the gradients of that cost by the
-// nodes of wrt. It works as [Grad] does, which is the case of dcost = 1.
+// VJP adds vector–Jacobian products: given dy, the gradients of some cost with
+// respect to the nodes y, it returns the gradients of that cost with respect to
+// the nodes of wrt. [Grad] is the special case y = cost, dy = 1.
 func VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
 	defer Catch(&err, "nn: gradient")
 	sums := make(map[*G.Node]*G.Node)

@@ -7,8 +7,9 @@ import (
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// Keep keeps of each sample's tokens the first few and, of those after them, the
-// ones that at names, counted from 0: (B, L, W), (B, K) int32 → (B, first+K, W).
+// Keep selects tokens of each sample: the leading ones, first of them, and of
+// those after them the ones at the indices at, counted from 0 (patch dropout):
+// (B, L, W), (B, K) int32 → (B, first+K, W).
 func Keep(x, at *G.Node, first int) *G.Node {
 	b, l, w := tokens("keep", x)
 	WantShape("keep", "positions", at, b, -1)

@@ -6,11 +6,12 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// LayerScale multiplies each channel of what is added to a residual stream (Touvron et
-// al., 2021).
+// LayerScale multiplies each channel of a residual branch by a learned factor (Touvron
+// et al., 2021).
 type LayerScale struct{ Gamma *Param } // (W)
 
-// NewLayerScale returns a scale by init, small in deep towers, named name.gamma.
+// NewLayerScale returns a layer whose factors are init, small in deep towers,
+// named name.gamma.
 func NewLayerScale(name string, width int, init float64) *LayerScale {
 	return &LayerScale{NewParam(name+".gamma", width).Fill(float32(init))}
 }

@@ -22,12 +22,12 @@ func (p *Param) Adaptable() bool { return p.matrix }
 // Adapter returns the adapter of p, or nil.
 func (p *Param) Adapter() *LoRA { return p.adapter }
 
-// RemoveAdapter takes the adapter of p off, if it has one.
+// RemoveAdapter removes the adapter of p, if it has one.
 func (p *Param) RemoveAdapter() { p.adapter = nil }
 
-// Adapt gives an adaptable p an adapter that changes nothing at first. A is
-// initialised as PEFT does, B to zeros; both are without memory yet. Graphs that
-// were built before do not have it.
+// Adapt gives an adaptable p an adapter that changes nothing at first: A is
+// initialised as PEFT does, B to zeros. Both have no memory before [Param.Init].
+// Graphs built earlier do not contain it.
 func (p *Param) Adapt(rank int, scale float64) {
 	out, in := p.Shape[0], p.Shape[1]
 	module := strings.TrimSuffix(strings.TrimSuffix(p.Name, "weight"), "_")
@@ -42,7 +42,8 @@ func (p *Param) Adapt(rank int, scale float64) {
 // Params lists A and B.
 func (a *LoRA) Params() []*Param { return []*Param{a.A, a.B} }
 
-// MergeAdapter adds the update to the weight, W + Scale·B·A, and takes it off.
+// MergeAdapter adds the update to the weight, W + Scale·B·A, and removes the
+// adapter.
 func (p *Param) MergeAdapter() {
 	a := p.adapter
 	out, in, rank := a.B.Shape[0], a.A.Shape[1], a.A.Shape[0]

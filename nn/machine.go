@@ -106,8 +106,9 @@ func distinct(g *G.ExprGraph) error {
 	return nil
 }
 
-// ErrCollision says that two nodes of a graph have one hash, about one graph of
-// 1,000 nodes in 10,000. The same graph built again has other hashes.
+// ErrCollision says that two nodes of a graph have the same hash, which happens
+// to about one in 10,000 graphs of 1,000 nodes. The same graph built again has
+// other hashes.
 var ErrCollision = errors.New("nn: hash collision in the graph")
 
 func children(g *G.ExprGraph, n *G.Node) G.Nodes { return collect(g.From(n.ID())) }

@@ -14,7 +14,8 @@ import (
 )
 
 // Op describes a fused operation with one float32 output: what it computes and
-// how a gradient flows back through it. [Apply] adds it to a graph.
+// its gradient (vector–Jacobian product) for each input. [Apply] adds it to a
+// graph.
 //
 // Forward and the pullbacks write every element of their first argument and
 // never write to another. State that Forward leaves for a pullback may be kept

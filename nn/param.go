@@ -35,23 +35,24 @@ type Param struct {
 	packed  *kernel.Packed
 }
 
-// NewParam returns a parameter without memory, to be initialised to zeros unless
-// Fill, Normal or Uniform say otherwise.
+// NewParam returns a parameter without memory. [Param.Init] sets it to zeros,
+// unless Fill, Normal or Uniform choose otherwise.
 func NewParam(name string, shape ...int) *Param {
 	return &Param{Name: name, Shape: shape, init: func([]float32, *rand.Rand) {}}
 }
 
-// Fill has every element initialised to v. It returns p.
+// Fill makes [Param.Init] set every element to v. It returns p.
 func (p *Param) Fill(v float32) *Param {
 	return p.fill(func(*rand.Rand) float32 { return v })
 }
 
-// Normal has every element drawn from N(0, std²). It returns p.
+// Normal makes [Param.Init] draw every element from N(0, std²). It returns p.
 func (p *Param) Normal(std float64) *Param {
 	return p.fill(func(rng *rand.Rand) float32 { return float32(std * rng.NormFloat64()) })
 }
 
-// Uniform has every element drawn from [-limit, limit). It returns p.
+// Uniform makes [Param.Init] draw every element from [-limit, limit). It
+// returns p.
 func (p *Param) Uniform(limit float64) *Param {
 	return p.fill(func(rng *rand.Rand) float32 { return float32(limit * (2*rng.Float64() - 1)) })
 }
@@ -74,10 +75,10 @@ func (p *Param) Init(seed uint64) {
 	p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
 }
 
-// Map gives p values that are never written to, such as a view of a mapped file.
-// Products then read the weights from a packed copy, which is made at their first
-// use; release, where not nil, is called when it is there, so that the view may
-// leave memory. Data must have p's number of elements.
+// Map gives p read-only values, such as a view of a memory-mapped file. Matrix
+// products read the weights from a packed copy, made on first use; release, where
+// not nil, is called once the copy exists, so that the view may leave memory.
+// Data must have p's number of elements.
 func (p *Param) Map(data []float32, release func()) {
 	p.Data, p.mapped, p.release = data, true, release
 }

@@ -5,9 +5,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// QVBias is the bias of packed queries, keys and values whose keys have none, (3W), made
-// of the other two, (W) each. A bias of keys would change nothing: it adds the same
-// number to all scores of a query.
+// QVBias is the bias of packed queries, keys and values, (3W), from the biases of
+// queries and of values, (W) each, and zeros for the keys. A bias of the keys would
+// change nothing: it adds the same number to all scores of a query.
 func QVBias(q, v *G.Node) *G.Node {
 	WantShape("q and v bias", "q bias", q, -1)
 	w := q.Shape()[0]

@@ -10,9 +10,10 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// RelativeMLP is a bias of attention's scores that an MLP makes of how far apart two
-// patches are (Liu et al., 2022, Swin Transformer V2, section 3.3), here of the signed
-// logarithms of 1 and the distance, as timm's RelPosMlp in its mode cr.
+// RelativeMLP is a bias of attention's scores that an MLP computes from the relative
+// position of two patches (Liu et al., 2022, Swin Transformer V2, section 3.3), here
+// from sign(d)·ln(1+|d|) of the distance d along each axis, as timm's RelPosMlp in
+// mode cr.
 type RelativeMLP struct {
 	FC1, FC2 *Linear
 	grid     [2]int
@@ -20,7 +21,7 @@ type RelativeMLP struct {
 	coords   []float32 // (T, 2), for each distance down and across
 }
 
-// NewRelativeMLP returns one for a grid of patches with so many tokens in front of them,
+// NewRelativeMLP returns one for a grid of patches with prefix tokens in front of them,
 // named name.fc1 and name.fc2.
 func NewRelativeMLP(name string, grid [2]int, prefix, hidden, heads int) *RelativeMLP {
 	r := &RelativeMLP{FC1: NewLinear(name+".fc1", 2, hidden), FC2: NewLinear(name+".fc2", hidden, heads), grid: grid, prefix: prefix}

@@ -9,31 +9,31 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// RotaryEmbedding turns pairs of channels of queries and keys by angles that grow with
-// the place of their token, so that scores depend on distances (Su et al., 2021). Here
-// places are those of patches: one half of each head turns with the column, the other
-// with the row.
+// RotaryEmbedding (RoPE; Su et al., 2021) rotates pairs of channels of queries and
+// keys by angles that grow with the position of their token, so that attention scores
+// depend on relative positions. Positions here are two-dimensional: one half of each
+// head rotates with the patch's column, the other with its row.
 type RotaryEmbedding struct {
 	patches, head int
 	prefix        int       // tokens before the patches, which are not turned
 	cos, sin      []float32 // (P, head/2)
 }
 
-// RotaryGrid says which angles a [RotaryEmbedding] has.
+// RotaryGrid is the configuration of a [RotaryEmbedding].
 type RotaryGrid struct {
 	Grid   [2]int // patches down and across
 	Head   int    // width of a head, a multiple of 4
 	Prefix int    // tokens before the patches
 
-	// Reference is the number of patches along a side that the angles are made for:
-	// those of another grid are spread over the same range.
+	// Reference is the side, in patches, of the grid that the model was pretrained
+	// on: positions of another grid are scaled to its range.
 	Reference int
-	Offset    int  // place of the first patch
-	RowsFirst bool // the first half of a head turns with the row
+	Offset    int  // position of the first patch
+	RowsFirst bool // the first half of a head rotates with the row
 }
 
-// NewRotaryEmbedding returns the angles of a grid. They are rounded as timm rounds them,
-// whose frequencies and places are float32.
+// NewRotaryEmbedding computes the angles of a grid, rounded as in timm, whose
+// frequencies and positions are float32.
 func NewRotaryEmbedding(c RotaryGrid) *RotaryEmbedding {
 	r := &RotaryEmbedding{patches: c.Grid[0] * c.Grid[1], head: c.Head, prefix: c.Prefix}
 	first, second := 1, 0
@@ -54,9 +54,9 @@ func NewRotaryEmbedding(c RotaryGrid) *RotaryEmbedding {
 	return r
 }
 
-// Forward turns the queries and keys of packed queries, keys and values, (B, L, 3W).
-// At, (B, K) int32, are the numbers of the patches where they are not all of them in
-// order, and may be nil.
+// Forward rotates the queries and keys of packed queries, keys and values, (B, L,
+// 3W). At, (B, K) int32, holds the indices of the patches after patch dropout; nil
+// means all of them in order.
 func (r *RotaryEmbedding) Forward(qkv, at *G.Node) *G.Node {
 	b, l, w := tokens("rotary embedding", qkv)
 	if w%3 != 0 || r.head < 1 || w/3%r.head != 0 || r.head%4 != 0 {

@@ -2,8 +2,8 @@ package nn
 
 import G "gorgonia.org/gorgonia"
 
-// Rows is the n rows of x from the given one on, along its first dimension:
-// (R, …) → (n, …).
+// Rows is rows from to from+n−1 of x, along its first dimension: (R, …) → (n,
+// …).
 func Rows(x *G.Node, from, n int) *G.Node {
 	s := x.Shape().Clone()
 	if len(s) < 1 || from < 0 || n < 1 || from > s[0]-n {
@@ -22,8 +22,8 @@ func Rows(x *G.Node, from, n int) *G.Node {
 	}, x)
 }
 
-// Columns is the n columns of x from the given one on, along its last dimension:
-// (…, C) → (…, n).
+// Columns is columns from to from+n−1 of x, along its last dimension: (…, C) →
+// (…, n).
 func Columns(x *G.Node, from, n int) *G.Node {
 	s := x.Shape()
 	if len(s) < 1 || from < 0 || n < 1 || from > s[len(s)-1]-n {

@@ -6,8 +6,8 @@ import (
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// SwiGLU is the hidden layer of a gated MLP (Shazeer, 2020), silu(g)·x elementwise: of
-// two projections the one decides how much of the other passes.
+// SwiGLU is the hidden layer of a gated MLP (Shazeer, 2020), silu(g)·x elementwise: g
+// gates x.
 func SwiGLU(g, x *G.Node) *G.Node {
 	if !g.Shape().Eq(x.Shape()) {
 		Fail("swiglu", "shapes %v and %v differ", g.Shape(), x.Shape())

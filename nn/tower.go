@@ -15,7 +15,7 @@ type Layered interface {
 	Depth(param string) int
 }
 
-// Coster is a configuration that knows the cost of its tower.
+// Coster is a configuration that can count the operations of its tower.
 type Coster interface {
 	// MultiplyAdds counts the multiplications, each with its addition, of one
 	// sample's forward pass: those of matrix products, attention's scores included,

@@ -125,7 +125,7 @@ func newTestChart(tests []Test) *testChart {
 	return c
 }
 
-// mapChart is the map with a colour for each of the labels with most pictures.
+// mapChart is the map with a colour for each of the labels with most images.
 type mapChart struct {
 	frame
 	Explained float64

@@ -20,7 +20,7 @@ type bar struct {
 // shownBars is the number of classes whose accuracy is drawn.
 const shownBars = 40
 
-// bars returns the classes that have pictures, the best first; of more than
+// bars returns the classes that have images, the best first; of more than
 // shownBars the worst only.
 func bars(c *eval.Classification) []bar {
 	var list []bar
@@ -33,7 +33,7 @@ func bars(c *eval.Classification) []bar {
 	return list[max(0, len(list)-shownBars):]
 }
 
-// matrix is the confusion matrix: rows are what pictures are, columns what they
+// matrix is the confusion matrix: rows are what images are, columns what they
 // were taken for, a colour the share of its row.
 type matrix struct {
 	Width, Height float64
@@ -152,7 +152,7 @@ func newReliability(c *eval.Calibration) *reliability {
 		accuracy, confidence := float64(b.Right)/float64(b.N), b.Confidence/float64(b.N)
 		left, right := x.at(float64(i)/n), x.at(float64(i+1)/n)
 		r.Bins = append(r.Bins, column{left + 1, y.at(accuracy), right - left - 2, y.at(0) - y.at(accuracy),
-			fmt.Sprintf("%d pictures, mean confidence %s, accuracy %s", b.N, percent(confidence), percent(accuracy))})
+			fmt.Sprintf("%d images, mean confidence %s, accuracy %s", b.N, percent(confidence), percent(accuracy))})
 	}
 	return r
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/goclip/goclip/eval"
 )
 
-// Map is the embeddings of pictures in two dimensions.
+// Map is the embeddings of images in two dimensions.
 type Map struct {
 	Explained float64 `json:"explained"` // the share of the variance that the two dimensions have
 	Spots     []Spot  `json:"spots"`
 }
 
-// Spot is one picture's place on the map.
+// Spot is one image's place on the map.
 type Spot struct {
 	X     float64 `json:"x"`
 	Y     float64 `json:"y"`
@@ -27,15 +27,15 @@ type Spot struct {
 	Label string  `json:"label,omitempty"`
 }
 
-// mapped is the number of pictures that a map has room for.
+// mapped is the number of images that a map has room for.
 const mapped = 1500
 
 // NewMap projects the embeddings on their first two principal components. Of
-// more than 1500 pictures it takes so many at equal distances in the set.
+// more than 1500 images it takes so many at equal distances in the set.
 func NewMap(f *eval.Features) (*Map, error) {
 	n := min(f.Images.N, mapped)
 	if n < 3 || f.Images.Dim < 2 {
-		return nil, fmt.Errorf("report: a map of %d pictures with embeddings of %d numbers, want 3 and 2 at least", f.Images.N, f.Images.Dim)
+		return nil, fmt.Errorf("report: a map of %d images with embeddings of %d numbers, want 3 and 2 at least", f.Images.N, f.Images.Dim)
 	}
 	m := &Map{Spots: make([]Spot, n)}
 	x := mat.NewDense(n, f.Images.Dim, nil)
@@ -97,7 +97,7 @@ func (m *Map) validate() error {
 	return nil
 }
 
-// labels returns the labels of the map, those of most pictures first.
+// labels returns the labels of the map, those of most images first.
 func (m *Map) labels() []string {
 	count := make(map[string]int)
 	for _, s := range m.Spots {

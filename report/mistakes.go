@@ -11,7 +11,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 )
 
-// Mistake is a picture that was taken for something else.
+// Mistake is an image that was taken for something else.
 type Mistake struct {
 	Key         string      `json:"key"`
 	Label       string      `json:"label"` // what it is
@@ -29,10 +29,10 @@ type Hardest struct {
 	worst []Mistake
 }
 
-// thumbnail is the longer side of a mistake's picture in pixels.
+// thumbnail is the longer side of a mistake's image in pixels.
 const thumbnail = 128
 
-// Add takes in a picture with its predictions, the most probable first, as
+// Add takes in an image with its predictions, the most probable first, as
 // [eval.Classify] tells them.
 func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
 	m := Mistake{Key: p.Key, Label: p.Label, Predicted: best[0].Label, Probability: best[0].Probability}

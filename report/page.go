@@ -79,7 +79,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	for _, m := range r.Mistakes {
 		c, err := newCard(m)
 		if err != nil {
-			return fmt.Errorf("report: the picture of %s: %w", m.Key, err)
+			return fmt.Errorf("report: the image of %s: %w", m.Key, err)
 		}
 		p.Gallery = append(p.Gallery, c)
 	}
@@ -108,8 +108,8 @@ func (r *Report) tiles() []Fact {
 	}
 	for _, row := range recalls(r.Retrieval) {
 		if len(list) < 6 {
-			list = append(list, Fact{fmt.Sprintf("recall@%d, picture to text", row.K), percent(row.ImageToText)},
-				Fact{fmt.Sprintf("recall@%d, text to picture", row.K), percent(row.TextToImage)})
+			list = append(list, Fact{fmt.Sprintf("recall@%d, image to text", row.K), percent(row.ImageToText)},
+				Fact{fmt.Sprintf("recall@%d, text to image", row.K), percent(row.TextToImage)})
 		}
 	}
 	if n := len(r.Loss); n > 0 {

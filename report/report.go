@@ -1,6 +1,6 @@
 // Package report writes what was measured of a model as JSON and as one HTML
 // page: the training's loss and tests, accuracy by class, confusion, calibration,
-// retrieval, the hardest mistakes with their pictures and a map of the
+// retrieval, the hardest mistakes with their images and a map of the
 // embeddings. The page is a single file that runs no script, asks no network for
 // anything and can be read on light and dark screens.
 package report
@@ -86,7 +86,7 @@ func (r *Report) Validate() error {
 	}
 	for i, res := range r.Results {
 		if res.Classification == nil || res.N() == 0 {
-			return fmt.Errorf("report: Results[%d] (%s) has no pictures", i, res.Name)
+			return fmt.Errorf("report: Results[%d] (%s) has no images", i, res.Name)
 		}
 	}
 	if r.Map != nil {
@@ -97,7 +97,7 @@ func (r *Report) Validate() error {
 
 func bad(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
-// WriteJSON writes the report, without pictures.
+// WriteJSON writes the report, without images.
 func (r *Report) WriteJSON(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err

@@ -55,7 +55,7 @@ func full(t *testing.T) *Report {
 	t.Helper()
 	classes := []string{"cat", "dog", "<b>owl</b> & co.", "a class whose name is far too long for any axis"}
 	f := clouds(classes, 40)
-	f.Skipped = []error{errors.New(`eval: set: 404.png: not a picture: starts with "<html><script>alert(1)</script>"`)}
+	f.Skipped = []error{errors.New(`eval: set: 404.png: not an image: starts with "<html><script>alert(1)</script>"`)}
 	r := &Report{Title: `A model, "quoted" <i>and</i> all`, Facts: []Fact{{"model", "toy & co."}, {"pictures", "160"}}}
 	knn, err := f.KNN(t.Context(), clouds(classes, 9), nil)
 	check(t, err)
@@ -214,7 +214,7 @@ func TestRefuses(t *testing.T) {
 		"report: Tests[0]: top1 is NaN, want 0 to 1":                                          {Title: "t", Tests: []Test{{1, map[string]float64{"top1": nan}}}},
 		"report: Tests[1] is step 3 after 3, want rising steps":                               {Title: "t", Tests: []Test{{Step: 3}, {Step: 3}}},
 		"report: Loss[1] is step 3, loss 1, chance 2: want finite numbers and rising steps":   {Title: "t", Loss: []Point{{3, 1, 2}, {3, 1, 2}}},
-		"report: Results[0] (probe) has no pictures":                                          {Title: "t", Results: []Result{{"probe", nil}}},
+		"report: Results[0] (probe) has no images":                                            {Title: "t", Results: []Result{{"probe", nil}}},
 		"report: Map.Spots[0] is at NaN, 0":                                                   {Title: "t", Map: &Map{Spots: []Spot{{X: nan}}}},
 		"report: Map has 0 spots that explain 0":                                              {Title: "t", Map: &Map{}},
 	} {
@@ -291,7 +291,7 @@ func TestMapFindsTheDirections(t *testing.T) {
 		}
 	}
 	few := clouds([]string{"a"}, 2)
-	if _, err := NewMap(few); err == nil || err.Error() != "report: a map of 2 pictures with embeddings of 5 numbers, want 3 and 2 at least" {
+	if _, err := NewMap(few); err == nil || err.Error() != "report: a map of 2 images with embeddings of 5 numbers, want 3 and 2 at least" {
 		t.Errorf("two pictures: %v", err)
 	}
 	large, err := NewMap(clouds([]string{"a", "b"}, 1000))

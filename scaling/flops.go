@@ -21,7 +21,7 @@ func TrainingFLOPs(cfg encoder.Config) (float64, error) {
 	return 6 * (image + caption), err
 }
 
-// MultiplyAdds counts those of one picture's and one caption's forward pass, as
+// MultiplyAdds counts those of one image's and one caption's forward pass, as
 // [TrainingFLOPs] does.
 func MultiplyAdds(cfg encoder.Config) (image, caption float64, err error) {
 	if err := cfg.Validate(); err != nil {

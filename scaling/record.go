@@ -13,13 +13,13 @@ import (
 // Run says what is trained. It is all that a run's result depends on, so that two
 // records of one Run agree in all but Seconds.
 type Run struct {
-	Data       string  `json:"data"`        // name of the set, with whatever else chose its pictures
+	Data       string  `json:"data"`        // name of the set, with whatever else chose its images
 	Width      int     `json:"width"`       // of both towers
 	Layers     int     `json:"layers"`      // of the image tower
 	TextLayers int     `json:"text_layers"` // of the text tower
 	Batch      int     `json:"batch"`       // pairs a step
 	Steps      int     `json:"steps"`
-	Unique     int     `json:"unique"` // different pictures among the pairs
+	Unique     int     `json:"unique"` // different images among the pairs
 	LR         float64 `json:"lr"`     // at its peak
 	Seed       uint64  `json:"seed"`
 }
@@ -33,7 +33,7 @@ type Record struct {
 	Params  int     `json:"params"`  // without embeddings, see [Params]
 	FLOPs   float64 `json:"flops"`   // of the whole training, see [TrainingFLOPs]
 	Loss    float64 `json:"loss"`    // contrastive, on held-out pairs
-	Error   float64 `json:"error"`   // share of held-out pictures that zero-shot classification gets wrong
+	Error   float64 `json:"error"`   // share of held-out images that zero-shot classification gets wrong
 	Seconds float64 `json:"seconds"` // that the training took
 }
 

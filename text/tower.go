@@ -1,8 +1,8 @@
 // Package text is the language side of CLIP: the towers that turn token ids into
 // features, one family a file.
 //
-// A tower of one's own is a type with the methods of [Tower], made of layers of
-// package nn, and a [Config] that makes it.
+// A custom tower is a type that implements [Tower], built from the layers of
+// package nn, with a [Config] that makes it.
 package text
 
 import (
@@ -21,10 +21,10 @@ type Config interface {
 	Family() string
 	// Validate reports the first field that is missing or does not fit.
 	Validate() error
-	// Dims are what everything around a tower needs to know of it.
+	// Dims returns the sizes of the tower's input and output.
 	Dims() Dims
-	// Row says what the tower reads of a caption, whose ids are padded to the context
-	// length.
+	// Row says how many tokens of a caption the tower reads, and which one is pooled.
+	// The ids are padded to the context length.
 	Row(ids []int32) Row
 	// New returns a tower whose parameters have no memory yet: [nn.Param.Init] or a
 	// checkpoint gives it to them.
@@ -33,24 +33,23 @@ type Config interface {
 
 // Dims are the sizes of what goes into a text tower and comes out.
 type Dims struct {
-	ContextLength int // tokens at most, L
+	ContextLength int // maximum number of tokens, L
 	VocabSize     int // one more than the largest id
 	EmbedDim      int // size of the features, D
 }
 
-// Row is what a tower reads of one caption.
+// Row is the part of one caption that a tower reads.
 type Row struct {
-	// Length is how many of the tokens it reads. Those behind change nothing, to the
-	// last bit; where that cannot be promised, Length is the context length.
+	// Length is how many tokens the tower reads. Tokens after them must not change
+	// the feature, to the last bit; where they do, Length is the context length.
 	Length int
-	// Pooled is the position that becomes the feature, or for a mean the last of those
-	// that do.
+	// Pooled is the position that is pooled, or for mean pooling the last one.
 	Pooled int
 }
 
 // Tower is a text encoder. Building graphs from several goroutines is safe;
-// running a graph while its parameters are written to is not. It may have the
-// methods of [nn.Layered] too, and its configuration those of [nn.Coster].
+// running a graph while its parameters are written to is not. A tower may also
+// implement [nn.Layered], and its configuration [nn.Coster].
 type Tower interface {
 	Config() Config
 	// Params lists the parameters in a fixed order. None of their names begins with
@@ -67,12 +66,12 @@ type Input struct {
 	Pooled *G.Node // (B) int32, [Row.Pooled] of each
 }
 
-// Resizer is a configuration whose tower can have another context length, to which
-// a table of positions is resized.
+// Resizer is a configuration whose tower can take another context length, with its
+// position embedding resized.
 type Resizer interface {
-	// Resized returns the configuration for contexts of the given length.
+	// Resized returns the configuration for the given context length.
 	Resized(contextLength int) Config
-	// Positions names the table.
+	// Positions names the position embedding.
 	Positions() (param string)
 }
 

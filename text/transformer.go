@@ -11,11 +11,11 @@ import (
 )
 
 // Transformer is CLIP's text tower (Radford et al., 2021, section 2.4) with the
-// settings that open_clip has for it; SigLIP's and CLIPA's are of this family too.
-// The fields marked required have no default: checkpoints of one shape differ in
-// them.
+// settings that open_clip has for it. The text towers of SigLIP and CLIPA are of
+// this family too. The fields marked required have no default: checkpoints of one
+// shape differ in them.
 type Transformer struct {
-	ContextLength int // tokens at most; required
+	ContextLength int // maximum number of tokens; required
 	VocabSize     int // rows of the token embedding; required
 	Width         int // of the residual stream; required
 	Layers        int // blocks; required
@@ -26,23 +26,23 @@ type Transformer struct {
 	Activation nn.Activation // required
 	NormEps    float64       // LayerNorm's epsilon; required
 
-	Mask       Mask  // what a token attends to; required
-	Pool       Pool  // which position becomes the feature; required
-	EOSTokenID int32 // read where Pool is PoolEOS, and by PoolMean and MaskPadding
+	Mask       Mask  // which tokens a token attends to; required
+	Pool       Pool  // how the output tokens are pooled; required
+	EOSTokenID int32 // read by PoolEOS, PoolMean and MaskPadding
 
-	// Proj is how the pooled vector becomes the feature.
+	// Proj is how the pooled vector is projected to the feature.
 	Proj Proj
 }
 
-// Mask says what a token attends to.
+// Mask says which tokens a token attends to.
 type Mask uint8
 
 const (
-	// MaskCausal lets it see itself and the tokens before it.
+	// MaskCausal: itself and the tokens before it.
 	MaskCausal Mask = iota + 1
-	// MaskNone lets it see every position, padding included, as SigLIP does.
+	// MaskNone: every position, padding included, as in SigLIP.
 	MaskNone
-	// MaskPadding lets it see every token up to the end token.
+	// MaskPadding: every token up to the end token.
 	MaskPadding
 )
 
@@ -50,13 +50,13 @@ func maskNames() map[Mask]string {
 	return map[Mask]string{MaskCausal: "causal", MaskNone: "none", MaskPadding: "padding"}
 }
 
-// String returns the name that files have for it.
+// String returns the name used in files.
 func (m Mask) String() string { return enum.String(m, maskNames()) }
 
-// MarshalText returns the name; a Mask that is none of them is an error.
+// MarshalText returns the name; an invalid Mask is an error.
 func (m Mask) MarshalText() ([]byte, error) { return enum.Marshal(m, maskNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (m *Mask) UnmarshalText(text []byte) error { return enum.Unmarshal(m, text, maskNames()) }
 
 func (m Mask) layer() nn.Mask {
@@ -69,14 +69,14 @@ func (m Mask) layer() nn.Mask {
 	return nn.NoMask
 }
 
-// Pool says which position becomes the feature.
+// Pool says how the output tokens are pooled into one feature vector.
 type Pool uint8
 
 const (
-	PoolArgmax Pool = iota + 1 // the first that has the highest id, CLIP's end token
-	PoolEOS                    // the first EOSTokenID; the first of all where there is none
-	PoolFirst                  // the first of all
-	PoolLast                   // the last of the context, padding or not
+	PoolArgmax Pool = iota + 1 // the first token with the highest id, which in CLIP's vocabulary is the end token
+	PoolEOS                    // the first EOSTokenID; position 0 where there is none
+	PoolFirst                  // position 0
+	PoolLast                   // the last position of the context, padding or not
 	PoolMean                   // the mean of the positions up to the end token
 )
 
@@ -87,32 +87,32 @@ func poolNames() map[Pool]string {
 // String returns open_clip's name for it.
 func (p Pool) String() string { return enum.String(p, poolNames()) }
 
-// MarshalText returns the name; a Pool that is none is an error.
+// MarshalText returns the name; an invalid Pool is an error.
 func (p Pool) MarshalText() ([]byte, error) { return enum.Marshal(p, poolNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (p *Pool) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, poolNames()) }
 
-// Proj says how the pooled vector becomes the feature.
+// Proj says how the pooled vector is projected to the feature.
 type Proj uint8
 
 const (
-	ProjMatrix Proj = iota // times text_projection, (W, D), as in CLIP
+	ProjMatrix Proj = iota // the matrix text_projection, (W, D), as in CLIP
 	ProjLinear             // a linear layer with bias, as in SigLIP
-	ProjNone               // as it is
+	ProjNone               // no projection
 )
 
 func projNames() map[Proj]string {
 	return map[Proj]string{ProjMatrix: "matrix", ProjLinear: "linear", ProjNone: "none"}
 }
 
-// String returns the name that files have for it.
+// String returns the name used in files.
 func (p Proj) String() string { return enum.String(p, projNames()) }
 
-// MarshalText returns the name; a Proj that is none of them is an error.
+// MarshalText returns the name; an invalid Proj is an error.
 func (p Proj) MarshalText() ([]byte, error) { return enum.Marshal(p, projNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (p *Proj) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, projNames()) }
 
 // Family is "transformer".
@@ -169,7 +169,7 @@ func (c Transformer) Validate() error {
 	return nil
 }
 
-// Canonical has no EOSTokenID where none is read: see internal/identity.
+// Canonical leaves out EOSTokenID where it is not read: see internal/identity.
 func (c Transformer) Canonical() any {
 	if c.Pool != PoolEOS && c.Pool != PoolMean && c.Mask != MaskPadding {
 		c.EOSTokenID = 0

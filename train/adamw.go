@@ -11,20 +11,20 @@ import (
 
 // AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as
 // torch.optim.AdamW computes it. It implements gorgonia.Solver. Gorgonia's own
-// AdamW leaves the weights as they are.
+// AdamW does not update the weights.
 type AdamW struct {
 	LR           float64
 	Beta1, Beta2 float64
 	Eps          float64
 	WeightDecay  float64
-	// ClipNorm, where positive, scales the gradients down so that their common L2
+	// ClipNorm, where positive, scales the gradients down so that their global L2
 	// norm is at most this.
 	ClipNorm float64
-	// Exempt says which tensors do not decay, by their place in the model; nil
-	// means those of fewer than two dimensions.
+	// Exempt says which tensors get no weight decay, by their index in the
+	// model; nil means those of fewer than two dimensions.
 	Exempt func(i int, v G.Value) bool
-	// Rate, where not nil, gives a tensor's learning rate as a part of LR, by its
-	// place in the model.
+	// Rate, where not nil, gives the factor of LR for a tensor, by its index in
+	// the model.
 	Rate func(i int) float64
 
 	steps   int

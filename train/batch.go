@@ -10,23 +10,23 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// Batch is pairs as the towers take them.
+// Batch is a batch of pairs, preprocessed and tokenized.
 type Batch struct {
 	N      int
 	Pixels []float32 // N × (3, H, W), preprocessed
 	Tokens []int32   // N × ContextLength, padded
-	// Groups, where not nil, numbers the pairs: those of one number are right
-	// answers for each other. See [Config].Groups.
+	// Groups, (N), where not nil, holds the group number of each pair: pairs of
+	// one group are right answers for each other. See [Config].Groups.
 	Groups []int32
-	// Teacher, where not nil, is what another model makes of the pairs. See
-	// [Config].Teacher.
+	// Teacher, where not nil, holds a teacher model's embeddings of the pairs.
+	// See [Config].Teacher.
 	Teacher   *Teacher
-	Truncated int // captions that did not fit
-	Repeated  int // pairs whose picture or caption an earlier pair of another group has
+	Truncated int // captions cut to the context length
+	Repeated  int // pairs whose image or caption an earlier pair of another group has
 }
 
-// Prepare preprocesses pictures and tokenizes captions, several at once. It may
-// run beside a step, in another goroutine.
+// Prepare preprocesses images and tokenizes captions on several goroutines. It
+// may run at the same time as a step.
 func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 	if t.model.Tokenizer() == nil {
 		return nil, errors.New("train: the model has no tokenizer")
@@ -83,11 +83,11 @@ func (b *Batch) check(m *encoder.Model, cfg Config) error {
 	size, length := sizes(m)
 	switch {
 	case b.N < 2:
-		return fmt.Errorf("train: a batch of %d: contrast needs 2 pairs or more", b.N)
+		return fmt.Errorf("train: a batch of %d pairs, want 2 or more: a contrastive loss needs negatives", b.N)
 	case len(b.Pixels) != b.N*size:
-		return fmt.Errorf("train: %d pixel values for %d pictures of %d", len(b.Pixels), b.N, size)
+		return fmt.Errorf("train: %d pixel values for %d images of %d values each", len(b.Pixels), b.N, size)
 	case len(b.Tokens) != b.N*length:
-		return fmt.Errorf("train: %d token ids for %d captions of %d", len(b.Tokens), b.N, length)
+		return fmt.Errorf("train: %d token ids for %d captions of context length %d", len(b.Tokens), b.N, length)
 	case b.Groups != nil && len(b.Groups) != b.N:
 		return fmt.Errorf("train: %d groups for %d pairs", len(b.Groups), b.N)
 	}

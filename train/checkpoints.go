@@ -15,22 +15,22 @@ import (
 	"github.com/goclip/goclip/internal/journal"
 )
 
-// Checkpoints is a folder with the checkpoints of one run, from which it can go
-// on as if it had never stopped: weights, AdamW's moments, the moving average,
-// the step, the place in the data and the ledger. [Trainer.Fit] locks it, and one
-// that is in use is refused. A checkpoint is to go on with; [encoder.Model.Save] writes a
-// model to use.
+// Checkpoints is a folder with the checkpoints of one run, from which it can be resumed:
+// weights, AdamW's moments, the moving average (EMA), the step, the position in the data
+// and the ledger. [Trainer.Fit] locks it, and one that is in use is refused. A checkpoint
+// serves to resume training; [encoder.Model.Save] writes a model to use.
 //
-// A run that goes on is the same to the last bit as one that never stopped, on
+// A resumed run is the same to the last bit as one that was never interrupted, on
 // processors with the same vector instructions.
 type Checkpoints struct {
-	Dir string // made when it is needed; required, except that [Run] takes "" for none
+	Dir string // created if missing; required, except that in [Run] "" means no checkpoints
 
 	// Every is the number of steps between the checkpoints of [Trainer.Fit]; zero
-	// means 1000. It writes one at the end and when its context ends, too.
+	// means 1000. Fit also writes one at the end and when its context ends.
 	Every int
-	// Keep is the number of checkpoints that stay, the newest; zero means 3. Where
-	// KeepEvery is not zero, those whose step is a multiple of it stay besides.
+	// Keep is the number of newest checkpoints that are kept; zero means 3. Where
+	// KeepEvery is not zero, checkpoints whose step is a multiple of it are kept
+	// as well.
 	Keep, KeepEvery int
 }
 
@@ -45,9 +45,9 @@ func (c Checkpoints) ready() (Checkpoints, error) {
 	return c, nil
 }
 
-// Save writes a checkpoint of the training after the steps it has done; next is
-// the Next of the last batch trained on. It appears in the folder complete or
-// not at all, and only then are older ones removed.
+// Save writes a checkpoint of the trainer's current state; next is the Next of
+// the last batch trained on. It is written completely or not at all, and only
+// then are older ones removed.
 func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) error {
 	c, err := c.ready()
 	if err != nil {
@@ -85,16 +85,16 @@ func (c Checkpoints) save(t *Trainer, s state) error {
 	return nil
 }
 
-// Resumed says where a run goes on.
+// Resumed says where a run resumes.
 type Resumed struct {
-	Path    string         // of the checkpoint; "" where the folder has none and the run begins
+	Path    string         // of the checkpoint; "" where the folder has none and the run starts at step 0
 	Next    dataset.Cursor // for the Start of the batches
-	Damaged []error        // newer checkpoints that could not be used
+	Damaged []error        // newer checkpoints that were damaged and skipped
 }
 
-// Resume gives the trainer the newest checkpoint of the folder that is whole.
-// It fails, and names what is wrong, where all are damaged, and where the newest
-// is of another model, configuration, tokenizer or seed.
+// Resume loads the newest undamaged checkpoint of the folder into the trainer.
+// It is an error, which names the cause, if all are damaged, or if the newest is
+// of another model, configuration, tokenizer or seed.
 func (c Checkpoints) Resume(t *Trainer) (Resumed, error) {
 	c, err := c.ready()
 	if err != nil {

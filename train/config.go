@@ -19,63 +19,65 @@ type Config struct {
 	Beta2       float64  // zero means 0.98
 	Eps         float64  // zero means 1e-6
 	WeightDecay float64  // decoupled, of tensors of two or more dimensions; zero means none
-	NoDecay     []string // further tensors without decay, as path.Match patterns of their names
+	NoDecay     []string // further tensors without weight decay, as path.Match patterns of their names
 	ClipNorm    float64  // of the global gradient norm; zero means no clipping
 
-	// LayerDecay makes the learning rate fall with depth, from 1 at the features by
-	// this factor a block, down to the embeddings before the first (Clark et al.,
-	// 2020, ELECTRA; Bao et al., 2022, BEiT), such as 0.75. Zero means 1, one rate
-	// for all.
+	// LayerDecay is the layer-wise learning rate decay: the rate is multiplied by
+	// this factor per block, from the features (1) down to the embeddings before
+	// the first block, such as 0.75 (Clark et al., 2020, ELECTRA; Bao et al., 2022,
+	// BEiT). Zero means 1, one rate for all.
 	LayerDecay float64
 
-	// LockImage and LockText keep a tower as it is (Zhai et al., 2022, LiT, locks
-	// the image tower); Freeze keeps the parameters whose names match one of the
+	// LockImage and LockText freeze a tower (Zhai et al., 2022, LiT, locks the
+	// image tower); Freeze freezes the parameters whose names match one of the
 	// path.Match patterns, such as "visual.transformer.resblocks.[0-5].*" or
-	// "logit_scale". What is frozen costs no gradient, no decay and no moments.
+	// "logit_scale". Frozen parameters have no gradient, no weight decay and no
+	// moments.
 	LockImage, LockText bool
 	Freeze              []string
 
 	// Loss is the objective: nil means [loss.Sigmoid] for a model with a logit bias
-	// and [loss.InfoNCE] otherwise. One of one's own is a value with the methods of
-	// [loss.Loss].
+	// and [loss.InfoNCE] otherwise. A custom objective implements [loss.Loss].
 	Loss loss.Loss
 	// Groups says which pairs of a batch are right answers for each other; zero
-	// means those of one caption.
+	// means those with the same caption.
 	Groups Groups
-	// LabelSmoothing, from 0 to below 1, is the part of the targets' certainty that
-	// is spread over all answers; see [loss.Targets].
+	// LabelSmoothing, from 0 to below 1, is the probability that is spread over all
+	// answers; see [loss.Targets].
 	LabelSmoothing float64
-	// Teacher, where not nil, is a model whose embeddings of the same pictures and
-	// captions are imitated; see [loss.Teacher]. Its preprocessing, its tokenizer and
-	// the size of its embeddings are its own. Distill is its loss's share of the
-	// whole, from 0 to 1; zero means 0.5 with a Teacher. Without one, batches bring
-	// embeddings that were computed before: [Batch].Teacher.
+	// Teacher, where not nil, is the teacher model of knowledge distillation; see
+	// [loss.Teacher]. It may differ in preprocessing, tokenizer and embedding size.
+	// Distill is the weight of the distillation loss in the total, from 0 to 1; zero
+	// means 0.5 with a Teacher. Without a Teacher, Distill uses precomputed
+	// embeddings, [Batch].Teacher.
 	Teacher *encoder.Model
 	Distill float64
-	// MaxLogitScale clamps the temperature after each step: exp(logit_scale) lies
-	// in [1, MaxLogitScale]. Zero means CLIP's 100.
+	// MaxLogitScale clamps logit_scale after each step, so that exp(logit_scale)
+	// lies in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
 
-	// PatchDropout is the part of each picture's patches, from 0 to below 1, that a
-	// step leaves out, others each time (Li et al., 2023, FLIP): half of them is
-	// about half the image tower's work. Encoding always sees whole pictures.
+	// PatchDropout is the fraction of each image's patches, from 0 to below 1,
+	// that a step drops at random (Li et al., 2023, FLIP): 0.5 about halves the
+	// image tower's work. Encoding always uses all patches.
 	PatchDropout float64
-	// Seed decides what a step draws at random. The draws of a step depend on it
-	// and on the step's number only.
+	// Seed seeds what a step draws at random; the draws depend on the seed and
+	// the step's number only.
 	Seed uint64
 
-	// MicroBatch, where it is below the size of a batch, takes that many pairs at a
-	// time through the towers. The gradients are those of the batch, to rounding,
-	// and so are its negatives; the memory is that of a micro-batch; the towers'
-	// forward pass is computed twice. Zero means all at once.
+	// MicroBatch, where it is below the batch size, is the number of pairs that go
+	// through the towers at a time (gradient caching; Gao et al., 2021). Gradients
+	// and negatives are those of the whole batch, up to rounding; memory is that of
+	// a micro-batch; the towers' forward pass is computed twice. Zero means the
+	// whole batch at once.
 	MicroBatch int
 
-	// Unsaved trains a model that cannot be saved; else [New] refuses it.
+	// Unsaved allows training a model that cannot be saved, which [New]
+	// otherwise refuses.
 	Unsaved bool
 
 	// EMA is the decay of an exponential moving average of the weights, such as
-	// 0.999, kept beside them for [Trainer.Averaged]; it starts lower, as
-	// (1+n)/(10+n) after n steps. Zero means none.
+	// 0.999, used by [Trainer.Averaged]; it starts lower, as (1+n)/(10+n) after
+	// n steps. Zero means none.
 	EMA float64
 }
 
@@ -98,7 +100,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	case c.LR == nil:
 		return c, errors.New("train: LR is missing")
 	case m.Vision() == nil || m.Text() == nil:
-		return c, errors.New("train: the model has one tower, and a contrast needs two")
+		return c, errors.New("train: the model has only one tower, and a contrastive loss needs two")
 	case needsBias && m.LogitBias() == nil:
 		return c, errors.New("train: Loss is sigmoid, but the model has no logit bias")
 	case badGroups != nil:
@@ -122,7 +124,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	case !(c.PatchDropout >= 0 && c.PatchDropout < 1):
 		return c, fmt.Errorf("train: PatchDropout is %g, want 0 to below 1", c.PatchDropout)
 	case c.PatchDropout > 0 && !dropsPatches:
-		return c, fmt.Errorf("train: PatchDropout needs an image tower of patches, and the model's is of family %s", m.Config().Vision.Family())
+		return c, fmt.Errorf("train: PatchDropout is not supported by the model's image tower, of family %s", m.Config().Vision.Family())
 	case c.MicroBatch < 0:
 		return c, fmt.Errorf("train: MicroBatch is %d, want 0 or more", c.MicroBatch)
 	case !(c.EMA >= 0 && c.EMA < 1):

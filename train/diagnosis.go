@@ -5,11 +5,10 @@ import (
 	"slices"
 )
 
-// Diagnosis looks at what the steps measured for signs that a training goes
-// wrong, and says so in words. The zero value is ready to use; it belongs to one
-// training.
+// Diagnosis checks the stats of the steps for signs that training goes wrong,
+// and reports them as sentences. The zero value is ready to use, for one run.
 type Diagnosis struct {
-	// Window is the number of steps that are looked at together; zero means 100.
+	// Window is the number of steps that are averaged; zero means 100.
 	Window int
 
 	recent []Stats // of the last steps, at most Window
@@ -17,14 +16,14 @@ type Diagnosis struct {
 	told   [6]bool // what is wrong and was said
 }
 
-// Look takes in the stats of a step and returns what is wrong, each thing once
-// until it has been mended:
+// Look takes the stats of a step and returns warnings, each once until its
+// cause is gone:
 //
-//   - the loss of a whole window after the warm-up is that of chance;
-//   - the temperature has been at its limit for a window;
-//   - the embeddings of a tower have collapsed into one;
+//   - the loss has stayed at chance level for a window after the warm-up;
+//   - exp(logit_scale) has been at its limit for a window;
+//   - the embeddings of a tower have collapsed to one vector;
 //   - the gradient norm has exploded;
-//   - pairs repeat a picture or a caption of their batch and count as wrong
+//   - pairs repeat an image or a caption of their batch and count as wrong
 //     answers for it.
 //
 // The warm-up ends with the first step whose learning rate is not above that of
@@ -44,7 +43,7 @@ func (d *Diagnosis) Look(s Stats) []string {
 	var said []string
 	for i, wrong := range []string{
 		d.chance(s), d.limit(s), explosion, d.repeats(),
-		d.collapse(s, "image", "picture", func(s Stats) float64 { return s.ImageCosine }),
+		d.collapse(s, "image", "image", func(s Stats) float64 { return s.ImageCosine }),
 		d.collapse(s, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
 	} {
 		if wrong != "" && !d.told[i] {
@@ -60,15 +59,15 @@ func (d *Diagnosis) chance(s Stats) string {
 	if d.warm < d.Window || !(loss > 0.98*chance) || chance == 0 { // nobody knows it
 		return ""
 	}
-	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, where a model that knows nothing has %.3f; "+
-		"is the learning rate of %.2g too small or too large, or do the captions not belong to their pictures?", loss, d.Window, chance, s.LR)
+	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, chance level is %.3f; "+
+		"is the learning rate of %.2g too small or too large, or do the captions not belong to their images?", loss, d.Window, chance, s.LR)
 }
 
 func (d *Diagnosis) limit(s Stats) string {
 	if !d.full() || slices.ContainsFunc(d.recent, func(s Stats) bool { return !s.Clamped }) {
 		return ""
 	}
-	return fmt.Sprintf("the temperature has been at its limit, a factor of %.4g, for %d steps; "+
+	return fmt.Sprintf("exp(logit_scale) has been at its limit, %.4g, for %d steps; "+
 		"is the learning rate of %.2g too large, or the set too small or mislabelled?", s.LogitScale, d.Window, s.LR)
 }
 
@@ -77,7 +76,7 @@ func (d *Diagnosis) collapse(s Stats, tower, input string, of func(Stats) float6
 	if d.warm < d.Window || !(cosine > 0.95) {
 		return ""
 	}
-	return fmt.Sprintf("the %s embeddings have collapsed: two of a batch have a cosine of %.3f on average over the last %d steps; "+
+	return fmt.Sprintf("the %s embeddings have collapsed: two embeddings of a batch have a mean cosine of %.3f over the last %d steps; "+
 		"is the learning rate of %.2g too large, or is it always the same %s?", tower, cosine, d.Window, s.LR, input)
 }
 
@@ -106,7 +105,7 @@ func (d *Diagnosis) repeats() string {
 	if !d.full() || 100*repeated < pairs {
 		return ""
 	}
-	return fmt.Sprintf("%d of the last %d pairs have the picture or the caption of another pair of their batch, for which they count as wrong answers; "+
+	return fmt.Sprintf("%d of the last %d pairs have the image or the caption of another pair of their batch, for which they count as wrong answers; "+
 		"is Config.Groups as it should be, and is the set free of duplicates?", repeated, pairs)
 }
 

@@ -31,17 +31,17 @@ func TestDiagnosis(t *testing.T) {
 			also:   []string{"the image embeddings have collapsed", "the text embeddings have collapsed"}, // as they began
 		},
 		{
-			name: "limit", want: "the temperature has been at its limit, a factor of 14.5, for 20 steps",
+			name: "limit", want: "exp(logit_scale) has been at its limit, 14.5, for 20 steps",
 			change: func(c *train.Config) { c.MaxLogitScale = 14.5 },
 		},
 		{
-			name: "collapse", want: "the image embeddings have collapsed: two of a batch have a cosine of 1.000",
+			name: "collapse", want: "the image embeddings have collapsed: two embeddings of a batch have a mean cosine of 1.000",
 			batch: func(_ int, b batch) {
 				for i := range b {
 					b[i].Image = b[0].Image
 				}
 			},
-			also: []string{"the loss is at chance", "the text embeddings have collapsed", "pairs have the picture or the caption of another"},
+			also: []string{"the loss is at chance", "the text embeddings have collapsed", "pairs have the image or the caption of another"},
 		},
 		{
 			name: "explosion", want: "the gradient norm has exploded: ",
@@ -56,12 +56,12 @@ func TestDiagnosis(t *testing.T) {
 			},
 		},
 		{
-			name: "repeated captions", want: "20 of the last 160 pairs have the picture or the caption of another",
+			name: "repeated captions", want: "20 of the last 160 pairs have the image or the caption of another",
 			change: func(c *train.Config) { c.Groups = train.GroupNone },
 			batch:  func(_ int, b batch) { b[1].Caption = b[0].Caption },
 		},
 		{
-			name: "repeated pictures", want: "20 of the last 160 pairs have the picture or the caption of another",
+			name: "repeated pictures", want: "20 of the last 160 pairs have the image or the caption of another",
 			batch: func(_ int, b batch) {
 				copied := *b[2].Image.(*image.RGBA)
 				b[5].Image = &copied

@@ -13,8 +13,8 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Teacher is what a model makes of a batch's pairs: embeddings of a size of its
-// own, and its temperature.
+// Teacher holds a teacher model's embeddings of a batch and its logit scale. E
+// is the teacher's embedding size.
 type Teacher struct {
 	Images, Texts []float32 // (N, E), normalised
 	Scale         float64   // exp(logit_scale)

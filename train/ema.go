@@ -48,8 +48,8 @@ func (a *average) swap() {
 }
 
 // Averaged calls f while the model has the averaged weights of Config.EMA, to
-// evaluate or to save it, and then puts the trained ones back. Without EMA it
-// just calls f. No step may run meanwhile.
+// evaluate or to save it, and then restores the trained ones. Without EMA it
+// just calls f. No step may run at the same time.
 func (t *Trainer) Averaged(f func() error) error {
 	t.average.swap()
 	defer t.average.swap()

@@ -10,20 +10,20 @@ import (
 
 // Run says how [Trainer.Fit] trains on a set.
 type Run struct {
-	// Steps is the number of steps of the whole training, including those of
-	// earlier processes. Zero means until Batches.Epochs are over.
+	// Steps is the number of steps of the whole run, including those before it
+	// was resumed. Zero means until Batches.Epochs are over.
 	Steps int
-	// Batches says how the set is gone through. Its Start is overwritten where
-	// there is a checkpoint to go on from.
+	// Batches says how to iterate over the set. Its Start is overwritten where
+	// there is a checkpoint to resume from.
 	Batches dataset.BatchOptions
-	// Checkpoints, where Dir is set, are written and gone on from.
+	// Checkpoints, where Dir is set, are written and resumed from.
 	Checkpoints Checkpoints
 	// Test, where not nil, measures the model after every TestEvery steps and, where
 	// Steps tells which that is, after the last, with the averaged weights where there
 	// are any. What it returns, by names such as "top1", is in the [Event] of the step.
 	Test      func(ctx context.Context) (map[string]float64, error)
 	TestEvery int
-	// Observers are told of every step, in this order.
+	// Observers are called after every step, in this order.
 	Observers []Observer
 }
 
@@ -31,18 +31,17 @@ type Run struct {
 //
 //	for batch, err := range dataset.Batches(ctx, src, run.Batches) { … t.Step(ctx, batch.Pairs) … }
 //
-// with what a long one needs: it goes on from the newest whole checkpoint of
-// run.Checkpoints, or begins where there is none, tells the observers of each
-// step, with the warnings of a [Diagnosis], and writes further checkpoints. A
-// checkpoint of a run with another model, configuration, tokenizer, seed, batch
-// size or set is refused, with all that differs.
+// with what a long run needs: it resumes from the newest undamaged checkpoint of
+// run.Checkpoints, if there is one, calls the observers after each step, with the warnings
+// of a [Diagnosis], and writes further checkpoints. A checkpoint of a run with another
+// model, configuration, tokenizer, seed, batch size or set is an error that lists the
+// differences.
 //
-// When ctx ends, Fit writes a checkpoint after the step at hand and returns an
-// error that wraps ctx's. After any other error the last checkpoint stands.
+// When ctx ends, Fit writes a checkpoint after the current step and returns an error that
+// wraps ctx's. After any other error the last checkpoint stands.
 //
-// While it runs, run.Checkpoints.Dir is locked: another process that trains there is
-// refused, with an error that names the folder and the process. The lock of a killed
-// process ends with it.
+// While it runs, run.Checkpoints.Dir is locked: training there from another process is an
+// error that names the folder and the process. The lock of a killed process ends with it.
 func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err error) {
 	if run.Steps < 0 || run.Steps == 0 && run.Batches.Epochs == 0 {
 		return fmt.Errorf("train: Steps %d and Batches.Epochs %d, want one of them to be positive", run.Steps, run.Batches.Epochs)
@@ -97,7 +96,7 @@ func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
 		f.run.Batches.Ledger.Restore(s.Ledger)
 	}
 	for _, damage := range r.Damaged {
-		f.warnings = append(f.warnings, fmt.Sprintf("going on from %s: %v", r.Path, damage))
+		f.warnings = append(f.warnings, fmt.Sprintf("resuming from %s: %v", r.Path, damage))
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func reaches(from, to *G.Node) bool {
 	return false
 }
 
-// sizes are how many pixel values a picture has, and how many tokens a caption.
+// sizes are how many pixel values an image has, and how many tokens a caption.
 func sizes(m *encoder.Model) (pixels, tokens int) {
 	size := m.Config().Vision.Dims().ImageSize
 	return 3 * size[0] * size[1], m.Config().Text.Dims().ContextLength

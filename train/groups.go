@@ -11,9 +11,9 @@ type Groups uint8
 
 // Which pairs are right answers for each other.
 const (
-	GroupByCaption Groups = iota // those of one caption
-	GroupByLabel                 // those of one label; of pairs without one, those of one caption
-	GroupNone                    // none but a pair's own
+	GroupByCaption Groups = iota // pairs with the same caption
+	GroupByLabel                 // pairs with the same label; pairs without a label, by caption
+	GroupNone                    // only a pair's own text and image
 )
 
 func groupNames() map[Groups]string {
@@ -22,10 +22,10 @@ func groupNames() map[Groups]string {
 
 func (g Groups) String() string { return enum.String(g, groupNames()) }
 
-// MarshalText returns the name; Groups that are none are an error.
+// MarshalText returns the name; invalid Groups are an error.
 func (g Groups) MarshalText() ([]byte, error) { return enum.Marshal(g, groupNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (g *Groups) UnmarshalText(text []byte) error { return enum.Unmarshal(g, text, groupNames()) }
 
 // number gives pairs that are right answers for each other one number.

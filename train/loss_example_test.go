@@ -13,8 +13,8 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// hinge is a loss of one's own, of gorgonia's nodes: every caption should be nearer to
-// its picture than each other one by a margin (as in VSE, Kiros et al., 2014).
+// hinge is a custom loss, built from gorgonia's ops: every caption should be nearer to
+// its image than each other one by a margin (as in VSE, Kiros et al., 2014).
 type hinge struct{ margin float32 }
 
 func (h hinge) Name() string { return fmt.Sprintf("hinge of margin %g", h.margin) }
@@ -49,7 +49,7 @@ func (h hinge) Forward(in loss.Input) (*G.Node, error) {
 	return G.Mean(missing)
 }
 
-// Training with a loss of one's own.
+// Training with a custom loss.
 func Example_ownLoss() {
 	dir := pretrained()
 	defer os.RemoveAll(dir)

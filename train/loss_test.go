@@ -155,7 +155,7 @@ func TestOwnLossReadsAll(t *testing.T) {
 	}
 }
 
-// TestOwnLossGoesOn: a run of one's own loss goes on to the same bits, and is refused
+// TestOwnLossGoesOn: a run with a custom loss resumes to the same bits, and is refused
 // with a loss of another name.
 func TestOwnLossGoesOn(t *testing.T) {
 	src := drawn(t, 60)

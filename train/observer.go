@@ -1,21 +1,20 @@
 package train
 
-// Event is what there is to tell after a step.
+// Event is what observers are told after a step.
 type Event struct {
 	Stats
 	Epoch    int      `json:"epoch"`              // from 0
 	Bad      int      `json:"bad"`                // different samples in the ledger
-	Warnings []string `json:"warnings,omitempty"` // in words, for the person who trains
+	Warnings []string `json:"warnings,omitempty"` // sentences of a [Diagnosis]
 
 	Test map[string]float64 `json:"test,omitempty"` // what [Run].Test measured, after some steps
 }
 
-// Observer is told of every step: it writes a log, draws a progress line,
-// evaluates now and then. An error ends the training.
+// Observer is called after every step, for example to write a log or a progress
+// line. An error ends the run.
 //
-// In a run that goes on from a checkpoint the first event has the step after
-// it; events of later steps, that an observer saw before the run was stopped,
-// come again.
+// In a resumed run the first event is that of the step after the checkpoint;
+// later steps that an observer saw before the interruption come again.
 type Observer interface {
 	Observe(Event) error
 }

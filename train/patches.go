@@ -12,9 +12,9 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// patchDropout says which patches of a picture a step sees.
+// patchDropout says which patches of an image a step sees.
 type patchDropout struct {
-	n, kept int // patches of a picture, and how many of them remain; 0 without dropout
+	n, kept int // patches of an image, and how many of them remain; 0 without dropout
 	seed    uint64
 }
 

@@ -3,7 +3,7 @@ package train
 import "math"
 
 // Schedule gives the learning rate of each step, counted from 0. All schedules
-// here rise linearly to lr over the warm-up steps first.
+// of this package begin with a linear warm-up to lr.
 type Schedule func(step int) float64
 
 // Cosine falls from lr to zero along half a cosine until the last step, as in
@@ -28,7 +28,7 @@ func Constant(lr float64, warmup int) Schedule {
 
 // ConstantCooldown stays at lr and falls to zero along a straight line over the
 // last steps, cooldown of them (Zhai et al., 2022, Scaling Vision Transformers).
-// A run that is to go on longer resumes from where the fall began.
+// To train longer, resume from the checkpoint before the cooldown.
 func ConstantCooldown(lr float64, warmup, cooldown, steps int) Schedule {
 	return func(step int) float64 {
 		return lr * rise(step, warmup) * (1 - done(step, steps-cooldown, steps))

@@ -28,13 +28,13 @@ var spoilt = []struct {
 	{"jpeg: ", func(jpg string) map[string]string {
 		return map[string]string{"jpg": jpg[:len(jpg)*3/4], "txt": "truncated"}
 	}},
-	{`no picture: "dat" is not the extension of one`, func(jpg string) map[string]string {
+	{`no image: "dat" is not the extension of one`, func(jpg string) map[string]string {
 		return map[string]string{"dat": jpg, "txt": "wrong extension"}
 	}},
-	{"not a picture: empty", func(string) map[string]string {
+	{"not an image: empty", func(string) map[string]string {
 		return map[string]string{"jpg": "", "txt": "empty"}
 	}},
-	{"not a picture: starts with", func(string) map[string]string {
+	{"not an image: starts with", func(string) map[string]string {
 		return map[string]string{"jpg": "404 page not found", "txt": "text as picture"}
 	}},
 	{"60000×60000 is more than the limit", func(jpg string) map[string]string {

@@ -104,7 +104,7 @@ func restore(path string, t *Trainer, id identity) (state, error) {
 	case firstVersion:
 		s.Identity = identityOf1(s.Identity)
 	default:
-		return state{}, fmt.Errorf("train: %s has version %d, want %d or %d: a later version of goclip wrote it, with which the run goes on", path, s.Version, firstVersion, stateVersion)
+		return state{}, fmt.Errorf("train: %s has version %d, want %d or %d: a later version of goclip wrote it; use that version to resume", path, s.Version, firstVersion, stateVersion)
 	}
 	if diff := id.differences(s.Identity); diff != nil {
 		return state{}, fmt.Errorf("train: %s is of another run:%s", path, lines(diff))
@@ -137,7 +137,7 @@ func match(f *safetensors.File, want []safetensors.Tensor) error {
 	if wrong == nil {
 		return nil
 	}
-	return errors.New("it does not hold what a checkpoint of this run holds:" + lines(wrong))
+	return errors.New("its content is not that of a checkpoint of this run:" + lines(wrong))
 }
 
 // lines puts each item on a line of its own.

@@ -12,19 +12,20 @@ import (
 type Stats struct {
 	Step       int     `json:"step"`      // counted from 0
 	Loss       float64 `json:"loss"`      // before the update
-	Chance     float64 `json:"chance"`    // the loss of a model that knows nothing: ln B for InfoNCE; 0 where nobody knows
+	Chance     float64 `json:"chance"`    // the loss at chance level: ln B for InfoNCE; 0 where unknown
 	GradNorm   float64 `json:"grad_norm"` // global, before clipping
 	LR         float64 `json:"lr"`
 	LogitScale float64 `json:"logit_scale"`       // exp(logit_scale) after the update
-	Clamped    bool    `json:"clamped,omitempty"` // it is at its limit, 1 or Config.MaxLogitScale
-	// The mean cosine of two pictures, and of two captions, of the batch: 1 says
-	// that all embeddings are one.
+	Clamped    bool    `json:"clamped,omitempty"` // exp(logit_scale) is at its limit, 1 or Config.MaxLogitScale
+	// The mean cosine of two images, and of two captions, of the batch; 1 means
+	// that the embeddings have collapsed to one vector.
 	ImageCosine float64 `json:"image_cosine"`
 	TextCosine  float64 `json:"text_cosine"`
 	Pairs       int     `json:"pairs"`
-	Truncated   int     `json:"truncated,omitempty"` // captions that did not fit into the context length
-	// Repeated pairs have the picture or the caption of an earlier pair of the
-	// batch, and yet count as a wrong answer for it.
+	Truncated   int     `json:"truncated,omitempty"` // captions cut to the context length
+	// Repeated is the number of pairs with the image or caption of an earlier
+	// pair of the batch that still count as a wrong answer for it (false
+	// negatives).
 	Repeated int `json:"repeated,omitempty"`
 }
 
@@ -73,7 +74,7 @@ func meanCosine(rows []float32, n int) float64 {
 	return (square - own) / float64(n*(n-1))
 }
 
-// fingerprint is the same for the same pictures, and for others hardly ever.
+// fingerprint is the same for the same images, and for others hardly ever.
 func fingerprint(pixels []float32) uint64 {
 	h := uint64(len(pixels))
 	for _, v := range pixels {
@@ -83,7 +84,7 @@ func fingerprint(pixels []float32) uint64 {
 	return h
 }
 
-// repeated counts the pairs with the picture, by its fingerprint, or the caption
+// repeated counts the pairs with the image, by its fingerprint, or the caption
 // of an earlier pair of another group.
 func repeated(pairs []dataset.Pair, prints []uint64, groups []int32) int {
 	pictures, captions := make(map[uint64]int32), make(map[string]int32)

@@ -23,8 +23,8 @@ func (t *Trainer) Step(ctx context.Context, pairs []dataset.Pair) (Stats, error)
 }
 
 // StepBatch trains on a prepared batch. An error leaves the weights as they were
-// before the step: a NaN or infinity in the loss or in a gradient is one, and it
-// names the step and the tensor.
+// before the step. A NaN or infinity in the loss or in a gradient is an error
+// that names the step and the tensor.
 func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	if err := ctx.Err(); err != nil {
 		return Stats{}, err

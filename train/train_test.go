@@ -220,11 +220,11 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	_, err = tr.Step(context.Background(), nil)
-	fails("a batch of 0: contrast needs 2 pairs or more", err)
+	fails("a batch of 0 pairs, want 2 or more: a contrastive loss needs negatives", err)
 	_, err = tr.Step(context.Background(), pairs(t, 0, 1))
-	fails("a batch of 1: contrast needs 2 pairs or more", err)
+	fails("a batch of 1 pairs, want 2 or more: a contrastive loss needs negatives", err)
 	_, err = tr.StepBatch(context.Background(), &train.Batch{N: 2, Pixels: make([]float32, 3)})
-	fails("3 pixel values for 2 pictures of 3072", err)
+	fails("3 pixel values for 2 images of 3072", err)
 	_, err = train.New(m, train.Config{})
 	fails("LR is missing", err)
 	cfg := config(1)

@@ -1,10 +1,10 @@
-// Package train fits CLIP models to pairs of pictures and captions. The plain step is
-// all in step.go.
+// Package train trains CLIP models on image–caption pairs. The plain training step
+// is all in step.go.
 //
-// The loop belongs to the user: [Trainer.Step] takes one batch and returns what
-// it measured. [Trainer.Fit] is a loop for long runs, with checkpoints to go on
-// from and observers. Two runs with one seed and one sequence of batches end with
-// the same weights, bit for bit, on any number of cores, stopped in between or not.
+// The loop is the caller's: [Trainer.Step] trains on one batch and returns its
+// [Stats]. [Trainer.Fit] is a loop for long runs, with checkpoints to resume from
+// and observers. Runs with the same seed and the same sequence of batches end with
+// the same weights, bit for bit, on any number of cores, interrupted or not.
 package train
 
 import (
@@ -31,8 +31,8 @@ type Trainer struct {
 	step        int
 }
 
-// New prepares the training of m: of its adapters, where it has any, and of all
-// its parameters otherwise.
+// New returns a trainer of m's LoRA adapters if it has any, and of all its
+// parameters otherwise.
 func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	cfg, err := cfg.withDefaults(m)
 	if err != nil {

@@ -27,7 +27,8 @@ func (c *conv) forward(x *G.Node) *G.Node {
 
 func (c *conv) params() []*nn.Param { return []*nn.Param{c.weight, c.bias} }
 
-// head is what open_clip puts behind a tower of timm's: a matrix, or an MLP.
+// head is the projection that open_clip puts after a timm tower: a matrix, or
+// an MLP.
 type head struct{ fc1, fc2 *nn.Linear } // fc1 is nil for a matrix
 
 func newHead(kind Head, in, out int) *head {

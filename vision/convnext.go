@@ -19,14 +19,14 @@ type ConvNeXt struct {
 	Depths    [4]int  // blocks of each stage; required
 	EmbedDim  int     // size of the features; required
 	NormEps   float64 // LayerNorm's epsilon; required
-	Head      Head    // what projects the pooled channels
+	Head      Head    // the projection of the pooled channels
 }
 
-// Head is what open_clip puts behind a tower of timm's.
+// Head is the projection that open_clip puts after a timm tower.
 type Head uint8
 
 const (
-	HeadLinear Head = iota // a matrix
+	HeadLinear Head = iota // one matrix, (D, C)
 	HeadMLP                // an MLP of twice the features' size, whose second layer has no bias
 )
 
@@ -35,10 +35,10 @@ func headNames() map[Head]string { return map[Head]string{HeadLinear: "linear", 
 // String returns open_clip's name for it.
 func (h Head) String() string { return enum.String(h, headNames()) }
 
-// MarshalText returns the name; a Head that is none is an error.
+// MarshalText returns the name; an invalid Head is an error.
 func (h Head) MarshalText() ([]byte, error) { return enum.Marshal(h, headNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (h *Head) UnmarshalText(text []byte) error { return enum.Unmarshal(h, text, headNames()) }
 
 // Family is "convnext".
@@ -127,7 +127,7 @@ func (v *convNeXt) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(v.cfg.ImageSize)
 	if in.Keep != nil {
-		nn.Fail("ConvNeXt", "its convolutions see whole pictures, not patches of them")
+		nn.Fail("ConvNeXt", "patch dropout is not supported: convolutions need the whole image")
 	}
 	x := v.norm.Forward(v.stem.forward(nn.ChannelsLast(in.Pixels))) // (B, H/4, W/4, C)
 	for _, s := range v.stages {
@@ -150,7 +150,7 @@ func (v *convNeXt) Depth(param string) int {
 	return nn.Depth(param, "visual.trunk.stages.", len(v.stages), "visual.trunk.stem.")
 }
 
-// convNeXtStage halves the picture, but for the first one, and runs its blocks.
+// convNeXtStage halves the image, but for the first one, and runs its blocks.
 type convNeXtStage struct {
 	norm   *nn.LayerNorm // nil in the first stage
 	down   *conv         // 2×2, stride 2; nil in the first stage

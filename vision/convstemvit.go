@@ -10,8 +10,8 @@ import (
 )
 
 // ConvStemViT is the Vision Transformer of MobileCLIP-B (Vasu et al., 2024) under timm's
-// names: three convolutions that do not overlap cut the patches, and positions are added
-// before the class token is put in front.
+// names: the patch embedding is a stem of three non-overlapping convolutions, and the
+// position embedding is added before the class token is prepended.
 type ConvStemViT struct {
 	ImageSize [2]int // height and width in pixels; required
 	Width     int    // of the residual stream, a multiple of 4; required

@@ -9,23 +9,24 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// DecodeOptions bounds what a picture file may cost. Zero fields mean the
-// defaults: 178,956,970 pixels, as in Pillow, and 512 MiB.
+// DecodeOptions limits the size of the image files that are accepted. Zero
+// fields mean the defaults: 178,956,970 pixels, as in Pillow, and 512 MiB.
 type DecodeOptions struct {
 	MaxPixels int   // width × height
 	MaxBytes  int64 // size of the file
 
-	// Upright turns a picture as its EXIF orientation asks. The reference does
-	// not, except for TIFF, which is turned either way.
+	// Upright applies the image's EXIF orientation. The reference
+	// implementations do not, except for TIFF, which is always turned.
 	Upright bool
 }
 
-// Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP picture, told by its
-// content; of an animation, the first frame. Unlike image.Decode it keeps what
-// [Preprocess] needs to do as the reference does: that a picture is of 1 bit or
-// has a palette, colours under transparency, libjpeg's and libwebp's way of
-// interpolating chroma. opts may be nil. It is safe for concurrent use, and a
-// malformed file yields an error whatever it does to a decoder.
+// Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP image, recognised by its
+// content, not its name; of an animation, the first frame. Unlike image.Decode
+// it keeps what [Preprocess] needs to do as the reference does: whether an
+// image has 1 bit per pixel or a palette, the colours of transparent pixels,
+// and the chroma interpolation of libjpeg and libwebp. opts may be nil. It is
+// safe for concurrent use, and a malformed file is always an error, even where
+// it makes a decoder panic.
 func Decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	img, err := decode(r, opts)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // EVA is the Vision Transformer of EVA-CLIP's EVA-01 models (Fang et al., 2022; Sun et
-// al., 2023) and of EVA-02's enormous one, under timm's names: queries and values have a
-// bias and keys have none.
+// al., 2023) and of EVA02-CLIP-E, under timm's names: queries and values have a bias and
+// keys have none.
 type EVA struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required
@@ -21,8 +21,8 @@ type EVA struct {
 
 	MLPRatio float64 `identity:"-"` // hidden width of the MLP over Width; zero means 4; an identity has it from the shapes
 
-	// PostNorm has the LayerNorms of a block behind attention and MLP, as in EVA-02's
-	// enormous model, instead of before them.
+	// PostNorm puts the LayerNorms of a block after attention and MLP instead of
+	// before them, as in EVA02-CLIP-E (the "enormous" models).
 	PostNorm bool
 }
 

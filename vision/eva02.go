@@ -9,8 +9,9 @@ import (
 )
 
 // EVA02 is the Vision Transformer of EVA-CLIP's EVA-02 models (Fang et al., 2023; Sun et
-// al., 2023) under timm's names: rotary positions beside learned ones, queries, keys and
-// values apart, a gated MLP, and LayerNorms inside attention and MLP.
+// al., 2023) under timm's names: a rotary position embedding (RoPE) in addition to the
+// learned one, separate q, k and v projections, a SwiGLU MLP, and sub-LayerNorms inside
+// attention and MLP.
 type EVA02 struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required
@@ -21,8 +22,8 @@ type EVA02 struct {
 
 	MLPRatio float64 `identity:"-"` // hidden width of the MLP over Width; zero means 4; an identity has it from the shapes
 
-	// RotaryGrid is the number of patches along a side that rotary positions are made
-	// for: pictures of another grid are spread over the same range. Required.
+	// RotaryGrid is the side, in patches, of the grid that the rotary embedding was
+	// pretrained on; positions of another grid are scaled to its range. Required.
 	RotaryGrid int
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// GapViT is timm's Vision Transformer with global average pooling: no class token, layer
-// scale, queries, keys and values without bias, and open_clip's linear projection behind.
+// GapViT is timm's Vision Transformer with global average pooling: no class token,
+// LayerScale, q, k and v without bias, followed by open_clip's linear projection.
 type GapViT struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required
@@ -20,7 +20,8 @@ type GapViT struct {
 
 	MLPRatio float64 `identity:"-"` // hidden width of the MLP over Width; zero means 4; an identity has it from the shapes
 
-	// LayerScale is the value that the scales begin with in training. Required.
+	// LayerScale is the initial value of the LayerScale parameters in training.
+	// Required.
 	LayerScale float64 `identity:"-"`
 }
 

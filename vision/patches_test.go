@@ -103,7 +103,7 @@ func TestForwardPatchesErrors(t *testing.T) {
 	}{
 		{"position 4 of sample 1 is outside its 4 tokens", vit, []int32{0, 4}},
 		{"position -1 of sample 0 is outside its 4 tokens", vit, []int32{-1, 0}},
-		{"ResNet: its convolutions see whole pictures", resnet, []int32{0, 0}},
+		{"ResNet: patch dropout is not supported", resnet, []int32{0, 0}},
 	} {
 		size := c.tower.Config().Dims().ImageSize
 		_, err := patchFeatures(c.tower, make([]float32, 2*3*size[0]*size[1]), c.patches)

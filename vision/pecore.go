@@ -7,8 +7,8 @@ import (
 )
 
 // PECore is the Vision Transformer of Perception Encoder's CLIP models (Bolya et al.,
-// 2025) under timm's names: positions are learned and rotary at once, a learned query
-// attends to all tokens, and a head with a bias follows.
+// 2025) under timm's names: learned and rotary position embeddings together,
+// attention pooling by a learned query over all tokens, and a projection with bias.
 type PECore struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required
@@ -19,10 +19,10 @@ type PECore struct {
 
 	MLPRatio float64 `identity:"-"` // hidden width of the blocks' MLP over Width; zero means 4; an identity has it from the shapes
 
-	// RotaryGrid is the number of patches along a side that rotary positions are made
-	// for: pictures of another grid are spread over the same range. Required.
+	// RotaryGrid is the side, in patches, of the grid that the rotary embedding was
+	// pretrained on; positions of another grid are scaled to its range. Required.
 	RotaryGrid int
-	// NoClassToken leaves out the class token. Rotary positions begin at 0 then, and at
+	// NoClassToken leaves out the class token. Rotary positions then start at 0, and at
 	// 1 with it.
 	NoClassToken bool
 }

@@ -10,13 +10,12 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// Preprocess says how a picture becomes the pixels that an image tower reads:
-// resized, cut or padded to Size, reduced to RGB, normalised. It does what
-// openai/CLIP's and open_clip's evaluation transforms do with Pillow 9.4 and
-// torchvision 0.14, to the last bit.
+// Preprocess turns an image into the pixels that an image tower reads: resized, cut or
+// padded to Size, reduced to RGB, normalised. It does what openai/CLIP's and open_clip's
+// evaluation transforms do with Pillow 9.4 and torchvision 0.14, to the last bit.
 //
-// The reference resizes a picture before it converts it to RGB, so the kind of
-// picture matters. [Decode] reads files so that the kind is kept:
+// The reference resizes an image before it converts it to RGB, so the kind of
+// image matters. [Decode] reads files so that the kind is kept:
 //
 //	*image.Paletted                 resized by nearest neighbour, whatever Interpolation says
 //	*image.NRGBA, *image.RGBA       resized with alpha premultiplied; alpha is then dropped
@@ -26,14 +25,14 @@ import (
 //	*image.Gray, opaque colour      resized as it is
 //	any other image.Image           taken as 8-bit colour with straight alpha
 //
-// 16-bit colour is reduced to its high byte. The zero value of a field means
-// what its comment says, or is refused where the comment says required.
-// A Preprocess is safe for concurrent use as long as nobody changes it.
+// 16-bit colour is reduced to its high byte. Fields marked required have no default; for
+// the others the zero value means what the comment says. A Preprocess is safe for
+// concurrent use as long as its fields do not change.
 type Preprocess struct {
 	// Size is the height and width of the result. Required.
 	Size [2]int
 
-	// Resize is how a picture of another shape is fitted: covering Size, padded
+	// Resize is how an image of another shape is fitted: covering Size, padded
 	// with Fill to Size, or stretched.
 	Resize Resize
 
@@ -46,18 +45,18 @@ type Preprocess struct {
 	Mean, Std [3]float32
 
 	// Fill is the value of every channel of the padding, before the conversion
-	// to RGB, as in open_clip: in a palette picture it is an index, in CMYK 0
+	// to RGB, as in open_clip: in a palette image it is an index, in CMYK 0
 	// is white.
 	Fill uint8
 
-	// Ground is what a picture with transparency is laid on before anything
+	// Ground is what an image with transparency is laid on before anything
 	// else. Nil means that transparency is treated as the reference treats it:
 	// in effect the colours under it show, near its border mixed with black.
 	Ground color.Color
 }
 
 // CLIPPreprocess returns the preprocessing of OpenAI's models, and of most
-// others, for square pictures of the given side.
+// others, for square images of the given side.
 func CLIPPreprocess(size int) *Preprocess {
 	return &Preprocess{
 		Size: [2]int{size, size},
@@ -94,9 +93,9 @@ func (p *Preprocess) Validate() error {
 	return nil
 }
 
-// Image writes the normalised pixels of img to dst, (3, H, W). It fails where
-// dst has another length, where img has no pixels or more than about 179
-// million, and where ResizeLongest would leave a side shorter than half a pixel.
+// Image writes the normalised pixels of img to dst, (3, H, W). It is an error if
+// dst has another length, if img has no pixels or more than about 179 million,
+// or if [ResizeLongest] would leave a side shorter than half a pixel.
 func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -118,10 +117,10 @@ func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	return nil
 }
 
-// rgbaPool holds memory for the pictures between [Preprocess.Image]'s two steps.
+// rgbaPool holds memory for the images between [Preprocess.Image]'s two steps.
 var rgbaPool = sync.Pool{New: func() any { return new([]uint8) }}
 
-// RGB returns the picture of Size that [Preprocess.Image] normalises, opaque.
+// RGB returns the image of Size that [Preprocess.Image] normalises, opaque.
 func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err

@@ -8,9 +8,9 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// RelPosViT is timm's Vision Transformer with relative positions: each block has a bias
-// of its attention's scores that an MLP makes of how far apart two patches are. There is
-// a class token, layer scale, and open_clip's linear projection behind.
+// RelPosViT is timm's Vision Transformer with relative positions: each block adds a bias
+// to its attention scores, computed by an MLP from the relative position of two patches.
+// It has a class token and LayerScale, followed by open_clip's linear projection.
 type RelPosViT struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required
@@ -21,9 +21,11 @@ type RelPosViT struct {
 
 	MLPRatio float64 `identity:"-"` // hidden width of the MLP over Width; zero means 4; an identity has it from the shapes
 
-	// RelPosWidth is the hidden width of the MLPs that make the biases. Required.
+	// RelPosWidth is the hidden width of the MLPs that compute the biases.
+	// Required.
 	RelPosWidth int
-	// LayerScale is the value that the scales begin with in training. Required.
+	// LayerScale is the initial value of the LayerScale parameters in training.
+	// Required.
 	LayerScale float64 `identity:"-"`
 }
 
@@ -57,8 +59,8 @@ func (c RelPosViT) blocks() nn.TransformerConfig {
 	}
 }
 
-// MultiplyAdds implements [nn.Coster]. The biases are of no picture in particular, and
-// not counted.
+// MultiplyAdds implements [nn.Coster]. The relative position biases are the same for
+// every image and not counted.
 func (c RelPosViT) MultiplyAdds() float64 {
 	blocks := c.blocks()
 	return patchMultiplyAdds(c.ImageSize, c.PatchSize, c.Width) + blocks.MultiplyAdds(c.Dims().Tokens) + float64(c.Width)*float64(c.EmbedDim)
@@ -98,7 +100,7 @@ func (v *relPosViT) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(v.cfg.ImageSize)
 	if in.Keep != nil {
-		nn.Fail("RelPosViT", "its distances are those of all patches, not of some")
+		nn.Fail("RelPosViT", "its relative positions need all patches: patch dropout is not supported")
 	}
 	attend := func(i int, qkv *G.Node) *G.Node {
 		return nn.BiasedAttention(qkv, v.bias[i].Forward(qkv.Graph()), v.cfg.Heads)

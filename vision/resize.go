@@ -7,11 +7,11 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// Resize is how a picture of another shape is fitted to a size. As text it is
+// Resize is how an image of another shape is fitted to a size. As text it is
 // open_clip's resize_mode: shortest, longest or squash.
 type Resize uint8
 
-// The ways to fit a picture.
+// The resize modes.
 const (
 	ResizeShortest = Resize(pillow.Shortest) // scaled to cover the size, and cut from the centre
 	ResizeLongest  = Resize(pillow.Longest)  // scaled to fit into the size, and padded
@@ -28,7 +28,7 @@ func (r Resize) String() string { return enum.String(r, resizeNames()) }
 // MarshalText returns the name of r.
 func (r Resize) MarshalText() ([]byte, error) { return enum.Marshal(r, resizeNames()) }
 
-// UnmarshalText takes a name. One that it does not know leaves r as it is.
+// UnmarshalText parses a name; an unknown one is an error and leaves r unchanged.
 func (r *Resize) UnmarshalText(text []byte) error {
 	if err := enum.Unmarshal(r, text, resizeNames()); err != nil {
 		return fmt.Errorf("vision: Resize %w", err)
@@ -40,7 +40,7 @@ func (r *Resize) UnmarshalText(text []byte) error {
 // it is bicubic or bilinear.
 type Interpolation uint8
 
-// The filters.
+// The interpolation filters.
 const (
 	Bicubic  = Interpolation(pillow.Bicubic) // a = −0.5
 	Bilinear = Interpolation(pillow.Bilinear)
@@ -56,7 +56,7 @@ func (i Interpolation) String() string { return enum.String(i, interpolationName
 // MarshalText returns the name of i.
 func (i Interpolation) MarshalText() ([]byte, error) { return enum.Marshal(i, interpolationNames()) }
 
-// UnmarshalText takes a name. One that it does not know leaves i as it is.
+// UnmarshalText parses a name; an unknown one is an error and leaves i unchanged.
 func (i *Interpolation) UnmarshalText(text []byte) error {
 	if err := enum.Unmarshal(i, text, interpolationNames()); err != nil {
 		return fmt.Errorf("vision: Interpolation %w", err)

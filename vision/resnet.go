@@ -10,15 +10,15 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// ResNet is CLIP's ModifiedResNet (Radford et al., 2021, section 2.4): three
-// convolutions as the stem, average pooling before every convolution that would
-// have a stride, and attention in place of the last average.
+// ResNet is CLIP's ModifiedResNet (Radford et al., 2021, section 2.4): a stem
+// of three convolutions, average pooling in place of strided convolutions
+// (anti-aliasing), and attention pooling in place of global average pooling.
 type ResNet struct {
 	ImageSize [2]int // height and width in pixels; required
-	Width     int    // of the stem, an even number; required
-	Stages    [4]int // bottleneck blocks of each; required
+	Width     int    // channels after the stem, an even number; required
+	Stages    [4]int // bottleneck blocks of each stage; required
 	EmbedDim  int    // size of the features; required
-	Heads     int    // of the attention that pools 32·Width channels; zero means Width/2, heads of 64 channels
+	Heads     int    // of the attention pooling over 32·Width channels; zero means Width/2, heads of 64 channels
 }
 
 // Family is "resnet".
@@ -27,8 +27,8 @@ func (ResNet) Family() string { return "resnet" }
 // Dims implements [Config].
 func (c ResNet) Dims() Dims { return Dims{c.ImageSize, c.EmbedDim, c.tokens()} }
 
-// Grid returns the number of places down and across that the pooling sees, of 32
-// pixels each.
+// Grid returns the height and width of the feature map that attention pooling
+// sees: one position for 32×32 pixels.
 func (c ResNet) Grid() [2]int { return [2]int{c.ImageSize[0] / 32, c.ImageSize[1] / 32} }
 
 // Canonical has no Heads where they are the default: see internal/identity.
@@ -113,7 +113,7 @@ func (r *resnet) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(r.cfg.ImageSize)
 	if in.Keep != nil {
-		nn.Fail("ResNet", "its convolutions see whole pictures, not patches of them")
+		nn.Fail("ResNet", "patch dropout is not supported: convolutions need the whole image")
 	}
 	x := r.stemForward(nn.ChannelsLast(in.Pixels)) // (B, H/4, W/4, C)
 	for _, blocks := range r.stages {

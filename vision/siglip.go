@@ -6,11 +6,11 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// SigLIP is the Vision Transformer of SigLIP (Zhai et al., 2023) and, for pictures
-// of one size, of SigLIP 2 (Tschannen et al., 2025), under timm's names: no class
-// token, and a learned query that attends to all tokens in place of a projection.
-// The fields marked required have no default: checkpoints of one shape differ in
-// them.
+// SigLIP is the Vision Transformer of SigLIP (Zhai et al., 2023) and of SigLIP 2
+// with fixed resolution (Tschannen et al., 2025; not NaFlex), under timm's names:
+// no class token, and attention pooling (MAP head) by a learned query over all
+// tokens in place of a projection. The fields marked required have no default:
+// checkpoints of one shape differ in them.
 type SigLIP struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required

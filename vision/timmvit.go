@@ -7,9 +7,9 @@ import (
 )
 
 // TimmViT is CLIP's Vision Transformer (Radford et al., 2021) under timm's names, as
-// in MobileCLIP2-L-14: a class token, a LayerNorm before the first block, and a head
-// with a bias. The fields marked required have no default: checkpoints of one shape
-// differ in them.
+// in MobileCLIP2-L-14: a class token, norm_pre before the first block, and a
+// projection with bias. The fields marked required have no default: checkpoints of
+// one shape differ in them.
 type TimmViT struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required

@@ -1,9 +1,9 @@
 // Package vision is the image side of CLIP: the towers that turn pixels into
-// features, one family a file, and the preprocessing that turns pictures into
+// features, one family a file, and the preprocessing that turns images into
 // pixels.
 //
-// A tower of one's own is a type with the methods of [Tower], made of layers of
-// package nn, and a [Config] that makes it.
+// A custom tower is a type that implements [Tower], built from the layers of
+// package nn, with a [Config] that makes it.
 package vision
 
 import (
@@ -23,7 +23,7 @@ type Config interface {
 	Family() string
 	// Validate reports the first field that is missing or does not fit.
 	Validate() error
-	// Dims are what everything around a tower needs to know of it.
+	// Dims returns the sizes of the tower's input and output.
 	Dims() Dims
 	// New returns a tower whose parameters have no memory yet: [nn.Param.Init] or a
 	// checkpoint gives it to them.
@@ -32,16 +32,16 @@ type Config interface {
 
 // Dims are the sizes of what goes into an image tower and comes out.
 type Dims struct {
-	ImageSize [2]int // height and width of its pictures in pixels
+	ImageSize [2]int // height and width of an input image in pixels
 	EmbedDim  int    // size of the features, D
-	Tokens    int    // vectors that its widest layers have of a picture, for the size of a batch
+	Tokens    int    // tokens of an image in the widest layers; sets the default batch size
 }
 
 // Tower is an image encoder. Building graphs from several goroutines is safe;
 // running a graph while its parameters are written to is not.
 //
-// Towers may have further methods, which those who need them ask for:
-// [PatchDropper], [nn.Layered]; and configurations [Resizer], [nn.Coster].
+// A tower may also implement [PatchDropper] and [nn.Layered], and its
+// configuration [Resizer] and [nn.Coster].
 type Tower interface {
 	Config() Config
 	// Params lists the parameters in a fixed order. Their names begin with
@@ -56,26 +56,27 @@ type Tower interface {
 type Input struct {
 	Pixels *G.Node // (B, 3, H, W)
 
-	// Keep, where not nil, is a part of each picture: the tower sees the patches of
-	// these numbers in row-major order, (B, K) int32, at their positions, and nothing
-	// of the others (Li et al., 2023, FLIP). Fewer patches are less work. A number
-	// outside the patches is an error when the graph runs. Only a [PatchDropper]
-	// takes it.
+	// Keep, (B, K) int32, where not nil, selects the patches of each image that the
+	// tower sees, by their row-major index; each keeps its position embedding, and
+	// the other patches are dropped (patch dropout; Li et al., 2023, FLIP). An index
+	// out of range is an error when the graph runs. Only a [PatchDropper] takes it.
 	Keep *G.Node
 }
 
-// PatchDropper is a tower that can see a part of a picture's patches.
+// PatchDropper is a tower that can run on a subset of an image's patches: see
+// [Input].Keep.
 type PatchDropper interface {
-	Patches() int // of a picture
+	Patches() int // number of patches of an image
 }
 
-// Resizer is a configuration whose tower can have pictures of another size, to which
-// a table of positions is resized.
+// Resizer is a configuration whose tower can take images of another size, with its
+// position embedding interpolated to the new grid.
 type Resizer interface {
-	// Resized returns the configuration for pictures of the given height and width.
+	// Resized returns the configuration for images of the given height and width.
 	Resized(size [2]int) Config
-	// Positions names the table, whose rows are prefix further ones and then those of
-	// the patches down and across.
+	// Positions names the position embedding. Its first prefix rows belong to tokens
+	// in front of the patches, such as the class token; the rest are the grid of
+	// patches, (rows, columns), row-major.
 	Positions() (param string, grid [2]int, prefix int)
 }
 

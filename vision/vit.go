@@ -10,9 +10,9 @@ import (
 )
 
 // ViT is the Vision Transformer (Dosovitskiy et al., 2021) as CLIP has it: a
-// LayerNorm before the first block, and a linear projection of the pooled token.
-// The fields marked required have no default: checkpoints of one shape differ in
-// them.
+// patch embedding without bias, ln_pre before the first block, ln_post, and a
+// linear projection of the pooled token. The fields marked required have no
+// default: checkpoints of one shape differ in them.
 type ViT struct {
 	ImageSize [2]int // height and width in pixels; required
 	PatchSize int    // side of a square patch; required
@@ -25,24 +25,24 @@ type ViT struct {
 	Activation nn.Activation // required
 	NormEps    float64       // LayerNorm's epsilon; required
 
-	// Pool says what becomes the feature. Required.
+	// Pool says how tokens are pooled into the feature. Required.
 	Pool Pool
 	// PoolQueries and PoolHeads belong to [PoolMap] and are required for it: the
-	// number of queries, of which the first gives the feature, and of attention
-	// heads, a divisor of EmbedDim.
+	// number of queries, the first of which gives the feature, and the number of
+	// attention heads, a divisor of EmbedDim.
 	PoolQueries, PoolHeads int
 	// NormAfterPool applies ln_post to the pooled vector instead of every token.
-	// It makes a difference for PoolMean only.
+	// It makes a difference for [PoolMean] only.
 	NormAfterPool bool
 	NoClassToken  bool // no class embedding is prepended
-	NoLnPre       bool // no LayerNorm before the first block
+	NoLnPre       bool // no ln_pre, the LayerNorm before the first block
 
-	// LayerScale is the value that scales of what attention and MLP add begin with in
-	// training; zero means that there are none.
+	// LayerScale is the initial value of the LayerScale after attention and after the
+	// MLP (Touvron et al., 2021); zero means no LayerScale.
 	LayerScale float64
 }
 
-// Pool says how tokens become one feature.
+// Pool says how the output tokens are pooled into one feature vector.
 type Pool uint8
 
 const (
@@ -50,8 +50,9 @@ const (
 	PoolClass Pool = iota + 1
 	// PoolMean takes the mean of the patch tokens.
 	PoolMean
-	// PoolMap takes what a learned query finds by attention to all tokens:
-	// open_clip's attentional_pool with pool_type tok, as in CoCa.
+	// PoolMap pools by attention of a learned query over all tokens:
+	// open_clip's attentional_pool with pool_type tok, as in CoCa (Yu et al.,
+	// 2022).
 	PoolMap
 )
 
@@ -62,10 +63,10 @@ func poolNames() map[Pool]string {
 // String returns open_clip's name for it.
 func (p Pool) String() string { return enum.String(p, poolNames()) }
 
-// MarshalText returns the name; a Pool that is none is an error.
+// MarshalText returns the name; an invalid Pool is an error.
 func (p Pool) MarshalText() ([]byte, error) { return enum.Marshal(p, poolNames()) }
 
-// UnmarshalText takes a name.
+// UnmarshalText parses a name; an unknown one is an error.
 func (p *Pool) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, poolNames()) }
 
 // Family is "vit".

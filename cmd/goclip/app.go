@@ -17,23 +17,23 @@ type app struct {
 	JSON   bool       `name:"json" help:"Write the result to standard output as one JSON document. Errors are one, too: {\"error\": …, \"exit_code\": …}."`
 	Quiet  bool       `short:"q" help:"No progress on standard error."`
 
-	Train    trainCommand    `cmd:"" help:"Make a model from pictures with captions or labels, or fine-tune one."`
+	Train    trainCommand    `cmd:"" help:"Make a model from images with captions or labels, or fine-tune one."`
 	Eval     evalCommand     `cmd:"" help:"Measure a model on a test set; write a report with plots."`
-	Classify classifyCommand `cmd:"" help:"Say what pictures show, out of labels of your choice."`
-	Index    indexCommand    `cmd:"" help:"Embed a set of pictures for search."`
-	Search   searchCommand   `cmd:"" help:"Find pictures by words or by a picture."`
-	Info     infoCommand     `cmd:"" help:"Say what a model, an index or a set of pictures is."`
+	Classify classifyCommand `cmd:"" help:"Say what images show, out of labels of your choice."`
+	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
+	Search   searchCommand   `cmd:"" help:"Find images by words or by an image."`
+	Info     infoCommand     `cmd:"" help:"Say what a model, an index or a set of images is."`
 }
 
-const about = `goclip trains, measures and uses CLIP models, which put pictures and words into one space.
+const about = `goclip trains, measures and uses CLIP models, which put images and words into one space.
 
 A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote. ` +
-	`A set of pictures is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
+	`A set of images is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
 
 Begin with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
 
 Exit codes: 0 done; 1 the work failed; 2 wrong flags, arguments or configuration; ` +
-	`3 a model, set, index or picture cannot be used; 130 interrupted (a training goes on with the same command).`
+	`3 a model, set, index or image cannot be used; 130 interrupted (a training goes on with the same command).`
 
 // Exit codes.
 const (

@@ -11,18 +11,18 @@ type classifyCommand struct {
 	modelFlags
 	labelFlags
 	promptFlags
-	Top      int      `default:"3" help:"Labels to show for each picture, the most probable first."`
-	Pictures []string `arg:"" help:"Picture files."`
+	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
+	Images []string `arg:"" help:"Image files."`
 }
 
 func (classifyCommand) Help() string {
-	return `The model was not trained on the labels: they are put into words with the templates and compared with the picture. ` +
+	return `The model was not trained on the labels: they are put into words with the templates and compared with the image. ` +
 		`Probabilities are among the labels given, so give all that it may be.
 
     goclip classify --model model --labels "cat,dog,golden retriever" photo.jpg
     goclip classify --model model --labels-file imagenet.txt --templates prompts.txt --json *.jpg
 
-A picture that cannot be read is named, the others are classified, and the exit code is 3.`
+An image that cannot be read is named, the others are classified, and the exit code is 3.`
 }
 
 type guess struct {
@@ -61,8 +61,8 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	all, unread := make([]classified, len(c.Pictures)), 0
-	for i, file := range c.Pictures {
+	all, unread := make([]classified, len(c.Images)), 0
+	for i, file := range c.Images {
 		all[i].File = file
 		img, err := vision.DecodeFile(file, nil)
 		if err != nil {
@@ -87,9 +87,9 @@ func (c *classifyCommand) Run(s *session) (err error) {
 		}
 	})
 	if err == nil && unread > 0 {
-		// Said picture by picture already; a second document would spoil the first.
+		// Said image by image already; a second document would spoil the first.
 		s.json = false
-		return input(fmt.Errorf("%d of %d pictures cannot be read", unread, len(all)))
+		return input(fmt.Errorf("%d of %d images cannot be read", unread, len(all)))
 	}
 	return err
 }

@@ -16,7 +16,7 @@ type evalCommand struct {
 	dataFlags
 	labelFlags
 	promptFlags
-	Tasks  []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where pictures have labels, or else retrieval; and with --train, knn and probe."`
+	Tasks  []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where images have labels, or else retrieval; and with --train, knn and probe."`
 	Train  string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
 	At     []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
 	Report string   `placeholder:"DIR" help:"Write report.html, a page with plots, and report.json there."`
@@ -24,7 +24,7 @@ type evalCommand struct {
 }
 
 func (evalCommand) Help() string {
-	return `zero-shot: pictures are classified by their labels in words. retrieval: recall@k of captions for pictures and of pictures for captions. ` +
+	return `zero-shot: images are classified by their labels in words. retrieval: recall@k of captions for images and of images for captions. ` +
 		`knn and probe: nearest neighbours, and a logistic regression, on the embeddings of a labelled training set.
 
     goclip eval --model model --data test.csv

@@ -175,10 +175,10 @@ func TestFromTrainingToSearch(t *testing.T) {
 		"red/1.png":        {"search", "--model", model, "--index", index, "a red one"},
 		"parameters":       {"info", model},
 		"12 samples":       {"info", test},
-		"of 12 pictures":   {"info", index},
-		"12 pictures, 0":   {"index", "--model", model, "--data", test, "--out", index},
+		"of 12 images":     {"info", index},
+		"12 images, 0":     {"index", "--model", model, "--data", test, "--out", index},
 		" %\tred\n":        {"classify", "--model", model, "--labels", "red,blue", red},
-		"picture to text":  {"eval", "--model", model, "--data", test, "--tasks", "retrieval"},
+		"image to text":    {"eval", "--model", model, "--data", test, "--tasks", "retrieval"},
 		"zero-shot: 100.0": {"eval", "--model", model, "--data", test},
 	} {
 		if out := works(t, nil, args...); !strings.Contains(out, want) {

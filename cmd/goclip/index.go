@@ -14,12 +14,12 @@ type indexCommand struct {
 }
 
 func (indexCommand) Help() string {
-	return `Each picture is embedded once; searching afterwards costs no more than comparing numbers.
+	return `Each image is embedded once; searching afterwards costs no more than comparing numbers.
 
     goclip index  --model model --data photos.csv --out photos.index
     goclip search --model model --index photos.index "a dog on a beach"
 
-Pictures that cannot be read are named and left out. The file appears when it is complete.`
+Images that cannot be read are named and left out. The file appears when it is complete.`
 }
 
 func (c *indexCommand) Run(s *session) (err error) {
@@ -45,6 +45,6 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped)}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d pictures, %d left out\n", c.Out, photos.Len(), len(skipped))
+		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 type infoCommand struct {
-	Path   string `arg:"" help:"A model, an index or a set of pictures."`
+	Path   string `arg:"" help:"A model, an index or a set of images."`
 	Params bool   `help:"List the parameters of a model with their shapes."`
 	Edited bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
@@ -40,7 +40,7 @@ func (c *infoCommand) Run(s *session) error {
 	if err2 == nil {
 		defer photos.Close()
 		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim()}, func(w io.Writer) {
-			fmt.Fprintf(w, "an index of %d pictures, %d numbers each\n", photos.Len(), photos.Dim())
+			fmt.Fprintf(w, "an index of %d images, %d numbers each\n", photos.Len(), photos.Dim())
 		})
 	}
 	set, err3 := dataset.Open(c.Path, nil)
@@ -48,7 +48,7 @@ func (c *infoCommand) Run(s *session) error {
 		defer set.Close()
 		return c.set(s, set)
 	}
-	return input(fmt.Errorf("%s is neither a model (%w) nor an index (%w) nor a set of pictures (%w)", c.Path, err1, err2, err3))
+	return input(fmt.Errorf("%s is neither a model (%w) nor an index (%w) nor a set of images (%w)", c.Path, err1, err2, err3))
 }
 
 type paramInfo struct {
@@ -74,7 +74,7 @@ func (c *infoCommand) model(s *session, m *encoder.Model) error {
 		"tokenizer": vocabulary, "params": params,
 	}, func(w io.Writer) {
 		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.EmbedDim())
-		fmt.Fprintf(w, "pictures: %+v\n", cfg.Vision)
+		fmt.Fprintf(w, "images: %+v\n", cfg.Vision)
 		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
 		fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
 		if vocabulary == 0 {
@@ -114,13 +114,13 @@ func (c *infoCommand) set(s *session, set *dataset.Set) error {
 		if i.Samples < 0 {
 			size = "a stream of samples"
 		}
-		fmt.Fprintf(w, "a set of pictures: %s, %d classes\n", size, len(i.Classes))
+		fmt.Fprintf(w, "a set of images: %s, %d classes\n", size, len(i.Classes))
 		fmt.Fprintf(w, "of the first %d: %d captions, %d cannot be used\n", i.Seen, i.Captions, i.Faults)
 		fmt.Fprintf(w, "the first: %s: %q\n", i.Key, i.Caption)
 	})
 }
 
-// read counts what is known without decoding pictures.
+// read counts what is known without decoding images.
 func (i *setInfo) read(ctx context.Context, set *dataset.Set) error {
 	for sample, err := range set.Samples(ctx, dataset.Order{}) {
 		if err != nil {

@@ -1,9 +1,9 @@
-// Goclip trains, measures and uses CLIP models: models that put pictures and
+// Goclip trains, measures and uses CLIP models: models that put images and
 // words into one space.
 //
-//	goclip train    --data photos.csv --out model            pictures with captions make a model
+//	goclip train    --data photos.csv --out model            images with captions make a model
 //	goclip eval     --model model --data test.csv --report r  how good it is
-//	goclip classify --model model --labels cat,dog *.jpg      what pictures show
+//	goclip classify --model model --labels cat,dog *.jpg      what images show
 //	goclip index    --model model --data photos --out photos.index
 //	goclip search   --model model --index photos.index "a dog on a beach"
 //	goclip info     model                                     what a model, an index or a set is

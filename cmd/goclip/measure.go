@@ -133,17 +133,17 @@ func (e *evaluation) write() error {
 
 func (e *evaluation) words(w io.Writer) {
 	for _, r := range e.Results {
-		fmt.Fprintf(w, "%s: %.1f %% of %d pictures, top five %.1f %%, mean of classes %.1f %%, calibration error %.1f %%\n",
+		fmt.Fprintf(w, "%s: %.1f %% of %d images, top five %.1f %%, mean of classes %.1f %%, calibration error %.1f %%\n",
 			r.Name, 100*r.Accuracy(), r.N(), 100*r.Top5Accuracy(), 100*r.Balanced(), 100*r.Calibration.ECE())
 	}
 	if r := e.Retrieval; r != nil {
-		fmt.Fprintf(w, "retrieval: %d pictures, %d captions", r.Images, r.Captions)
+		fmt.Fprintf(w, "retrieval: %d images, %d captions", r.Images, r.Captions)
 		if r.Different < r.Captions {
-			fmt.Fprintf(w, ", of which %d differ: the same words of another picture count as a wrong answer", r.Different)
+			fmt.Fprintf(w, ", of which %d differ: the same words of another image count as a wrong answer", r.Different)
 		}
 		fmt.Fprintln(w)
 		for _, k := range e.At {
-			fmt.Fprintf(w, "  recall@%d: picture to text %.1f %%, text to picture %.1f %%\n", k, 100*r.ImageToText[k], 100*r.TextToImage[k])
+			fmt.Fprintf(w, "  recall@%d: image to text %.1f %%, text to image %.1f %%\n", k, 100*r.ImageToText[k], 100*r.TextToImage[k])
 		}
 	}
 	if e.Written != "" {

@@ -41,7 +41,7 @@ func (s *session) say(format string, args ...any) {
 
 // watch tells of going through a set.
 func (s *session) watch(what string, src dataset.Source) dataset.Source {
-	return eval.Watch(src, s.counter(what, "pictures"))
+	return eval.Watch(src, s.counter(what, "images"))
 }
 
 // counter returns a hook that tells how much is done, at what rate and for how

@@ -13,12 +13,12 @@ type searchCommand struct {
 	modelFlags
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
-	Image   []string `placeholder:"FILE" help:"Picture to look for; may be given several times."`
+	Image   []string `placeholder:"FILE" help:"Image to look for; may be given several times."`
 	Queries []string `arg:"" optional:"" help:"What to look for, in words; quote each query."`
 }
 
 func (searchCommand) Help() string {
-	return `The score is the cosine of the query and the picture: pictures of one query can be compared, those of different queries hardly.
+	return `The score is the cosine of the query and the image: images of one query can be compared, those of different queries hardly.
 
     goclip search --model model --index photos.index "a dog on a beach" "a red bicycle"
     goclip search --model model --index photos.index --image like-this.jpg -k 5 --json`

@@ -23,7 +23,7 @@ type trainCommand struct {
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this training."`
 	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
-	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel pictures, learns in a minute), small (64-pixel pictures), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
+	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
 
 	Epochs         int          `default:"10" help:"How often to go through the set."`
 	Steps          int          `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
@@ -38,7 +38,7 @@ type trainCommand struct {
 	Groups         train.Groups `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
 	LabelSmoothing float64      `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
 	LayerDecay     float64      `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
-	PatchDropout   float64      `placeholder:"X" help:"Part of each picture's patches that a step leaves out."`
+	PatchDropout   float64      `placeholder:"X" help:"Part of each image's patches that a step leaves out."`
 	EMA            float64      `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
 	Lock           []string     `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
 	Freeze         []string     `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
@@ -46,14 +46,14 @@ type trainCommand struct {
 	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
 	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
-	Teacher        string       `placeholder:"PATH" help:"Model whose similarities of the same pictures and captions are imitated."`
+	Teacher        string       `placeholder:"PATH" help:"Model whose similarities of the same images and captions are imitated."`
 	Distill        float64      `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
-	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to pictures, in this order: flip, crop, pad, color, grey."`
-	CropScale      float64      `default:"0.5" placeholder:"X" help:"Least part of a picture's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
+	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to images, in this order: flip, crop, pad, color, grey."`
+	CropScale      float64      `default:"0.5" placeholder:"X" help:"Least part of an image's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
 	Vocab          int          `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
 	Seed           uint64       `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
 
-	Test      string `placeholder:"SET" help:"Set to measure the model on as it learns: zero-shot accuracy where pictures have labels, or else recall. The results are in events.jsonl, too."`
+	Test      string `placeholder:"SET" help:"Set to measure the model on as it learns: zero-shot accuracy where images have labels, or else recall. The results are in events.jsonl, too."`
 	TestEvery int    `placeholder:"N" help:"Steps between measurements. Default: one each epoch."`
 
 	CheckpointEvery int    `default:"1000" help:"Steps between checkpoints."`

@@ -1,9 +1,10 @@
-// Package augment changes pictures at random, so that training sees each of them
-// in many forms. A [dataset.BatchOptions] takes what these functions return:
+// Package augment is random data augmentation of images. [dataset.BatchOptions] takes what
+// these functions return:
 //
 //	dataset.BatchOptions{Size: 128, Augment: augment.Chain(augment.Flip(0.5), augment.PadAndCrop(4))}
 //
-// Equal generators make equal pictures of one picture, which is never written to.
+// The same random generator state and image give the same result. The input image is never
+// written to.
 package augment
 
 import (
@@ -27,7 +28,7 @@ func Chain(steps ...dataset.Augment) dataset.Augment {
 
 func between(r *rand.Rand, a, b float64) float64 { return a + (b-a)*r.Float64() }
 
-// toNRGBA returns the picture's pixels from its corner (0, 0) on. Where they are
+// toNRGBA returns the image's pixels from its corner (0, 0) on. Where they are
 // stored so already it shares their memory, which nobody may write to.
 func toNRGBA(img image.Image) *image.NRGBA {
 	if keyed, ok := img.(*pillow.Keyed); ok {

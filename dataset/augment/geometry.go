@@ -11,12 +11,12 @@ import (
 
 // RandomResizedCrop cuts out a rectangle of a random share of the area, between
 // scale[0] and scale[1], and a random aspect ratio, width to height, between
-// ratio[0] and ratio[1] on a logarithmic scale, and resizes it to width ×
-// height with Pillow's bilinear filter, to its bytes. Where ten draws do not fit
-// in the picture, it takes the middle, as wide or as high as the ratios allow. It
-// follows the RandomResizedCrop of torchvision; CLIP's training used scales of
-// 0.9 to 1, and 0.08 to 1 is usual for classifiers, with ratios of 3/4 to 4/3.
-// A width or height below 1 counts as 1.
+// ratio[0] and ratio[1] on a logarithmic scale, and resizes it to width × height
+// with Pillow's bilinear filter, bit for bit. Where ten draws do not fit in the
+// image, it takes the middle, as wide or as high as the ratios allow. It follows
+// the RandomResizedCrop of torchvision; CLIP's training used scales of 0.9 to 1,
+// and 0.08 to 1 is usual for classifiers, with ratios of 3/4 to 4/3. A width or
+// height below 1 counts as 1.
 func RandomResizedCrop(width, height int, scale, ratio [2]float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		b := img.Bounds()
@@ -48,7 +48,7 @@ func randomRect(r *rand.Rand, b image.Rectangle, scale, ratio [2]float64) image.
 	return image.Rect(x, y, x+w, y+h).Add(b.Min)
 }
 
-// PadAndCrop moves the picture by up to pad pixels each way and repeats its
+// PadAndCrop moves the image by up to pad pixels each way and repeats its
 // edge in the gap; the size stays the same. A pad below 0 counts as 0.
 func PadAndCrop(pad int) dataset.Augment {
 	pad = max(pad, 0)
@@ -69,7 +69,7 @@ func PadAndCrop(pad int) dataset.Augment {
 	}
 }
 
-// Flip mirrors left and right with probability p.
+// Flip mirrors an image horizontally with probability p.
 func Flip(p float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		if r.Float64() >= p {

@@ -8,7 +8,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 )
 
-// Grey takes the colour away with probability p (ITU-R 601 luma).
+// Grey converts to greyscale with probability p (ITU-R 601 luma).
 func Grey(p float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		if r.Float64() >= p {
@@ -22,8 +22,9 @@ func Grey(p float64) dataset.Augment {
 }
 
 // ColorJitter changes brightness, contrast and saturation by factors drawn from
-// 1-x to 1+x, and turns the hue by up to ± hue of the colour circle, in this
-// order. A value of 0 leaves its property as it is.
+// 1-x to 1+x, and rotates the hue by up to ± hue of the colour circle, in this
+// fixed order. The parameters are those of torchvision's ColorJitter. A value
+// of 0 leaves its property as it is.
 func ColorJitter(brightness, contrast, saturation, hue float64) dataset.Augment {
 	return func(r *rand.Rand, img image.Image) image.Image {
 		bright := between(r, max(0, 1-brightness), 1+brightness)

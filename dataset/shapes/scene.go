@@ -63,7 +63,7 @@ type Ground struct {
 }
 
 // Object is a coloured figure. Places and lengths are fractions of the
-// picture's side, from its top left corner.
+// image's side, from its top left corner.
 type Object struct {
 	Color  Color
 	Shape  Shape
@@ -71,7 +71,7 @@ type Object struct {
 	Radius float64 // half the extent of the figure; 0 < Radius ≤ 1
 }
 
-// Scene is a picture in words of geometry; later objects cover earlier ones.
+// Scene is an image in words of geometry; later objects cover earlier ones.
 type Scene struct {
 	Ground  Ground
 	Objects []Object
@@ -79,7 +79,7 @@ type Scene struct {
 
 // Draw paints the scene on a square of size × size pixels, anti-aliased. The
 // pixels are the same on every architecture. Objects whose centre is farther
-// than a side from the picture, or whose radius is not in (0, 1], are errors.
+// than a side from the image, or whose radius is not in (0, 1], are errors.
 func (s Scene) Draw(size int) (*image.RGBA, error) {
 	if size < 1 || size > maxSide {
 		return nil, fmt.Errorf("shapes: scene of %d pixels a side, want 1 to %d", size, maxSide)

@@ -1,6 +1,6 @@
-// Package shapes draws pictures: coloured figures on a ground, with captions that
+// Package shapes draws images: coloured figures on a ground, with captions that
 // are true of them. A [Set] is a source of such pairs for [dataset.Batches]; a
-// [Scene] is one picture.
+// [Scene] is one image.
 package shapes
 
 import (
@@ -11,27 +11,27 @@ import (
 	"github.com/goclip/goclip/internal/dice"
 )
 
-// Set is the set that comes with the library: coloured figures drawn by
-// [Scene.Draw], described in captions such as "a small red circle on a dark
-// ground". Sample i of a seed is always the same picture with the same caption,
-// on every machine. The zero value is ready to use.
+// Set is the library's synthetic set: coloured figures drawn by [Scene.Draw],
+// described in captions such as "a small red circle on a dark ground". Sample i
+// of a seed is always the same image with the same caption, on every machine.
+// The zero value is ready to use.
 //
 // Of the 64 combinations of a [Color] and a [Shape], eight occur in no training
-// picture: colour number c with shape number (5c+2) mod 8. So each colour and
+// image: colour number c with shape number (5c+2) mod 8. So each colour and
 // each shape is missing one partner and is seen with the seven others.
-// [Set.Unseen] tests on them whether a model has learnt to compose.
+// [Set.Unseen] tests on them whether a model generalises to new combinations.
 type Set struct {
-	Size int // side of the pictures in pixels, 16 to 512; 0 means 32
+	Size int // side of the images in pixels, 16 to 512; 0 means 32
 	Seed uint64
 
-	// Relations is the fraction of training pictures that show two figures, as
-	// in "a red circle above a blue square"; 0 to 1. They have no label.
+	// Relations is the fraction, 0 to 1, of training images that show two
+	// figures, as in "a red circle above a blue square". They have no label.
 	//
-	// Such pictures come in fours, at 4k to 4k+3: one, the same with places
-	// exchanged, with colours exchanged, and with both. Sizes, ground and words
-	// are drawn anew for each; three captions of four say "above" or "left of".
-	// Only next to the others does a caption's order of words count, so a batch
-	// should hold them together: do not shuffle.
+	// They come in groups of four, at indices 4k to 4k+3: an image, the same
+	// with positions swapped, with colours swapped, and with both swapped.
+	// Sizes, ground and wording are drawn anew for each; three of four captions
+	// say "above" or "left of". They are hard negatives that differ in word
+	// order only, so a batch should hold the four together: do not shuffle.
 	Relations float64
 }
 
@@ -82,13 +82,13 @@ func (s Set) Train(n int) (*dataset.Indexed, error) {
 }
 
 // Known returns n test samples of the 56 combinations that training shows, each
-// in turn, in pictures that training does not show.
+// in turn, in images that training does not show.
 func (s Set) Known(n int) (*dataset.Indexed, error) {
 	return s.test(n, dice.Known, func(c Color, f Shape) bool { return !heldOut(c, f) })
 }
 
 // Couples returns n test samples of two figures, each of a combination that
-// training shows, in pictures that training does not show; all four relations are
+// training shows, in images that training does not show; all four relations are
 // as frequent. They have no label.
 func (s Set) Couples(n int) (*dataset.Indexed, error) {
 	return s.source(n, func(i int) (Scene, string, string) {

@@ -16,7 +16,7 @@ func Fixtures(t testing.TB, elem ...string) string {
 	return find(t, "GOCLIP_FIXTURES", elem)
 }
 
-// Data is [Fixtures] for the pictures and captions below GOCLIP_DATA.
+// Data is [Fixtures] for the images and captions below GOCLIP_DATA.
 func Data(t testing.TB, elem ...string) string {
 	t.Helper()
 	return find(t, "GOCLIP_DATA", elem)

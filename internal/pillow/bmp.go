@@ -125,7 +125,7 @@ func (f *bmpFile) row(y int) []byte {
 	return f.pixels[y*f.stride():][:f.stride()]
 }
 
-// indexed returns a picture of 1, 4 or 8 bits a pixel: grey or 1-bit where the
+// indexed returns an image of 1, 4 or 8 bits a pixel: grey or 1-bit where the
 // colour table says no more, as Pillow decides it.
 func (f *bmpFile) indexed() image.Image {
 	img := image.NewPaletted(image.Rect(0, 0, f.width, f.height), nil)
@@ -152,7 +152,7 @@ func (f *bmpFile) indexed() image.Image {
 	return grayRamp(img)
 }
 
-// colour returns a picture of 16, 24 or 32 bits a pixel.
+// colour returns an image of 16, 24 or 32 bits a pixel.
 func (f *bmpFile) colour() (image.Image, error) {
 	masks := f.masks
 	switch {

@@ -4,7 +4,7 @@ import "image"
 
 // ResizedCrop cuts box, a part of img that has pixels, out of img and resizes
 // it to width × height, with its alpha: torchvision's resized_crop of an RGBA
-// picture. What lies outside of the box has no influence.
+// image. What lies outside of the box has no influence.
 func ResizedCrop(img *image.NRGBA, box image.Rectangle, width, height int, f Filter) *image.NRGBA {
 	crop := img.SubImage(box).(*image.NRGBA)
 	r := raster{mode: modeRGBA, width: box.Dx(), height: box.Dy(), stride: crop.Stride, pix: crop.Pix}

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// Resize is how a picture of another shape is fitted to a size.
+// Resize is how an image of another shape is fitted to a size.
 type Resize uint8
 
-// The ways to fit a picture.
+// The ways to fit an image.
 const (
 	Shortest Resize = iota // covers the size, and is cut from the centre
 	Longest                // fits into the size, and is padded
@@ -27,7 +27,7 @@ const (
 	Bilinear
 )
 
-// Fit says how a picture of any kind becomes RGB of one size, as in open_clip's
+// Fit says how an image of any kind becomes RGB of one size, as in open_clip's
 // evaluation transform with Pillow and torchvision: it is resized in the mode
 // that its type stands for, and only then converted to RGB. What the modes are
 // resized like is said in the documentation of vision.Preprocess.
@@ -36,20 +36,20 @@ type Fit struct {
 	Resize Resize
 	Filter Filter
 
-	// Fill is the value of every channel of the padding in the picture's own
+	// Fill is the value of every channel of the padding in the image's own
 	// mode: an index where it has a palette, an ink in CMYK.
 	Fill uint8
 
-	// Ground is opaque, and what a picture with transparency is laid on first.
+	// Ground is opaque, and what an image with transparency is laid on first.
 	// Nil means Pillow's convert("RGB"), which drops alpha at the end.
 	Ground color.Color
 }
 
-// MaxSide bounds the sides of pictures and results, and so the memory that the
+// MaxSide bounds the sides of images and results, and so the memory that the
 // filters' coefficients take.
 const MaxSide = 1 << 20
 
-// Render writes the picture that f makes of img to dst, 4 bytes a pixel,
+// Render writes the image that f makes of img to dst, 4 bytes a pixel,
 // opaque. It fails where img has no pixels or more than [DefaultMaxPixels], or
 // where a side of it would be scaled to less than half a pixel.
 func (f Fit) Render(dst []uint8, img image.Image) error {
@@ -78,7 +78,7 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 	}
 	s := scratchPool.Get().(*scratch)
 	defer scratchPool.Put(s)
-	// The part of dst that the picture covers.
+	// The part of dst that the image covers.
 	part := window{pix: dst[4*(rows.pad*cols.size+cols.pad):], stride: 4 * cols.size}
 	switch pic.mode {
 	case modeIndexed:
@@ -91,11 +91,11 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 	return nil
 }
 
-// window is a place in a picture of 4 bytes a pixel.
+// window is a place in an image of 4 bytes a pixel.
 type window struct {
 	pix    []uint8
 	stride int
-	alpha  bool // the picture keeps its transparency; else it is opaque
+	alpha  bool // the image keeps its transparency; else it is opaque
 }
 
 func (w window) row(y, width int) []uint8 { return w.pix[y*w.stride:][:4*width] }

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// axis places a picture on the result along one direction. Of the picture
+// axis places an image on the result along one direction. Of the image
 // scaled from in to scaled pixels, the count pixels from first on are seen;
 // they begin at pixel pad of the result, whose length is size.
 type axis struct {
@@ -14,10 +14,10 @@ type axis struct {
 	pad, size    int
 }
 
-// scales reports whether the picture's side changes.
+// scales reports whether the image's side changes.
 func (a axis) scales() bool { return a.scaled != a.in }
 
-// place returns where a picture of the given size lands.
+// place returns where an image of the given size lands.
 func (f Fit) place(height, width int) (rows, cols axis, err error) {
 	rows, cols = axis{in: height, size: f.Size[0]}, axis{in: width, size: f.Size[1]}
 	switch {
@@ -37,7 +37,7 @@ func (f Fit) place(height, width int) (rows, cols axis, err error) {
 		keepRatio(&rows, &cols, math.Min)
 	}
 	if rows.scaled < 1 || cols.scaled < 1 {
-		return rows, cols, fmt.Errorf("a picture of %d×%d pixels scaled to fit in %d×%d has a side of 0",
+		return rows, cols, fmt.Errorf("an image of %d×%d pixels scaled to fit in %d×%d has a side of 0",
 			width, height, f.Size[1], f.Size[0])
 	}
 	rows.centre()

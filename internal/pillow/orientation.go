@@ -6,7 +6,7 @@ import (
 	"image/color"
 )
 
-// Orientation returns the EXIF orientation of an encoded picture, 1 to 8: which
+// Orientation returns the EXIF orientation of an encoded image, 1 to 8: which
 // of the turns and mirrorings that [Orient] undoes the camera wrote it with.
 // It is 1 where the file says nothing, and for TIFF, whose orientation decoding
 // has applied already.
@@ -68,7 +68,7 @@ func pngEXIF(data []byte) []byte {
 	return nil
 }
 
-// Orient turns a picture that [Decode] returned the way its orientation (1 to
+// Orient turns an image that [Decode] returned the way its orientation (1 to
 // 8) says it should be seen. Any other orientation leaves it as it is.
 func Orient(img image.Image, orientation int) image.Image {
 	if orientation < 2 || orientation > 8 {
@@ -106,7 +106,7 @@ func Orient(img image.Image, orientation int) image.Image {
 	return out
 }
 
-// turn maps a turned picture of the given size to its source.
+// turn maps a turned image of the given size to its source.
 type turn struct{ orientation, width, height int }
 
 func (t turn) source(x, y int) (sx, sy int) {

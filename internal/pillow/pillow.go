@@ -1,11 +1,11 @@
-// Package pillow handles pictures as Pillow does. It reads files of untrusted
+// Package pillow handles images as Pillow does. It reads files of untrusted
 // origin: PNG, JPEG, GIF, BMP, TIFF and WebP, told apart by content. [Fit] and
 // [ResizedCrop] resize what was read.
 //
 // What [Decode] returns keeps the distinctions that CLIP's reference preprocessing
 // (Pillow 9.4) makes before it resizes, in types of the standard library:
 //
-//	*image.Paletted  palette and 1-bit pictures, which Pillow resizes by nearest neighbour
+//	*image.Paletted  palette and 1-bit images, which Pillow resizes by nearest neighbour
 //	*image.Gray      8-bit grey
 //	*image.Gray16    16-bit grey, Pillow's mode I
 //	*image.RGBA      opaque colour (every alpha is 255)
@@ -33,15 +33,15 @@ type Limits struct {
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
-// picture as a decompression bomb.
+// image as a decompression bomb.
 const (
 	DefaultMaxPixels = 178_956_970
 	DefaultMaxBytes  = 512 << 20
 )
 
-// Keyed is an opaque picture of which one colour is declared transparent (the
+// Keyed is an opaque image of which one colour is declared transparent (the
 // tRNS chunk of a grey or true-colour PNG). As an image.Image it shows that
-// transparency; Opaque is the picture without it, which is all that Pillow
+// transparency; Opaque is the image without it, which is all that Pillow
 // looks at.
 type Keyed struct {
 	image.Image
@@ -83,7 +83,7 @@ func DecodeFile(path string, limit Limits) (image.Image, error) {
 	return img, nil
 }
 
-// Decode reads the picture that r holds; of an animation, the first frame. The
+// Decode reads the image that r holds; of an animation, the first frame. The
 // size that a header claims is checked against limit, and against what the
 // file could hold, before memory for pixels is taken. A decoder's panic comes
 // back as an error.
@@ -96,8 +96,8 @@ func Decode(r io.Reader, limit Limits) (image.Image, error) {
 	return DecodeBytes(data, limit)
 }
 
-// DecodeUpright is [Decode] followed by what the picture's EXIF orientation asks
-// for. The reference implementations of CLIP do not turn pictures.
+// DecodeUpright is [Decode] followed by what the image's EXIF orientation asks
+// for. The reference implementations of CLIP do not turn images.
 func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
 	limit = limit.orDefaults()
 	data, err := readAll(r, limit.MaxBytes)
@@ -111,7 +111,7 @@ func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
 	return Orient(img, Orientation(data)), nil
 }
 
-// DecodeBytes is [Decode] of a file held in memory. The picture does not alias
+// DecodeBytes is [Decode] of a file held in memory. The image does not alias
 // data.
 func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 	limit = limit.orDefaults()
@@ -121,9 +121,9 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 	f := sniff(data)
 	if f == nil {
 		if len(data) == 0 {
-			return nil, errors.New("pillow: not a picture: empty")
+			return nil, errors.New("pillow: not an image: empty")
 		}
-		return nil, fmt.Errorf("pillow: not a picture: starts with %.16q", data[:min(len(data), 16)])
+		return nil, fmt.Errorf("pillow: not an image: starts with %.16q", data[:min(len(data), 16)])
 	}
 	defer func() {
 		if p := recover(); p != nil {

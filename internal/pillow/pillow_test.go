@@ -91,9 +91,9 @@ func TestDecodeRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "pillow: not a picture: empty"},
-		{"html", []byte("<html><body>404"), `pillow: not a picture: starts with "<html`},
-		{"short", []byte("GI"), `pillow: not a picture: starts with "GI"`},
+		{"empty", nil, "pillow: not an image: empty"},
+		{"html", []byte("<html><body>404"), `pillow: not an image: starts with "<html`},
+		{"short", []byte("GI"), `pillow: not an image: starts with "GI"`},
 		{"png bomb", pngFile("IHDR", ihdr(100_000, 100_000, 8, 6)), "pillow: png: size 100000×100000 is more than the limit of 178956970 pixels"},
 		{"png empty", pngFile("IHDR", ihdr(0, 5, 8, 6)), "pillow: png: size 0×5 has no pixels"},
 		{"png out of range", pngFile("IHDR", ihdr(1<<31, 1, 8, 0)), "pillow: png: size 2147483648×1"},

@@ -81,7 +81,7 @@ func fullPalette(p color.Palette) color.Palette {
 	return full
 }
 
-// bilevel turns a 1-bit grey picture, of values 0 and 255, into one of a
+// bilevel turns a 1-bit grey image, of values 0 and 255, into one of a
 // palette, so that it is told from 8-bit grey.
 func bilevel(img image.Image) *image.Paletted {
 	out := image.NewPaletted(img.Bounds(), bilevelPalette())

@@ -23,7 +23,7 @@ const (
 
 var bytesPerPixel = [...]int{modeRGB: 4, modeRGBA: 4, modeCMYK: 4, modeGray: 1, modeIndexed: 1, modeWide: 2}
 
-// raster is a picture in a layout that can be resized. It may share the
+// raster is an image in a layout that can be resized. It may share the
 // caller's memory and is never written to.
 type raster struct {
 	mode          mode
@@ -43,10 +43,10 @@ func newRaster(img image.Image, ground color.Color) (*raster, error) {
 	}
 	b := img.Bounds()
 	if b.Empty() {
-		return nil, fmt.Errorf("the picture %v has no pixels", b)
+		return nil, fmt.Errorf("the image %v has no pixels", b)
 	}
 	if b.Dx() > MaxSide || b.Dy() > MaxSide || b.Dx() > DefaultMaxPixels/b.Dy() {
-		return nil, fmt.Errorf("a picture of %d×%d pixels is too large", b.Dx(), b.Dy())
+		return nil, fmt.Errorf("an image of %d×%d pixels is too large", b.Dx(), b.Dy())
 	}
 	r := &raster{width: b.Dx(), height: b.Dy()}
 	if err := r.take(img, ground != nil); err != nil {
@@ -61,7 +61,7 @@ func newRaster(img image.Image, ground color.Color) (*raster, error) {
 	return r, nil
 }
 
-// take fills r from img, sharing its memory where the layout allows. Pictures
+// take fills r from img, sharing its memory where the layout allows. Images
 // of colour come out as modeRGBA, opaque or not. With smooth, a palette that
 // has transparent colours is resolved.
 func (r *raster) take(img image.Image, smooth bool) error {
@@ -106,11 +106,11 @@ func (r *raster) take(img image.Image, smooth bool) error {
 	return nil
 }
 
-// share points r at a picture's memory, if that is as large as it has to be.
+// share points r at an image's memory, if that is as large as it has to be.
 func (r *raster) share(m mode, pix []uint8, stride int) error {
 	row := r.width * bytesPerPixel[m]
 	if need := (r.height-1)*stride + row; stride < row || len(pix) < need {
-		return fmt.Errorf("a picture of %d×%d pixels holds %d bytes in rows of %d", r.width, r.height, len(pix), stride)
+		return fmt.Errorf("an image of %d×%d pixels holds %d bytes in rows of %d", r.width, r.height, len(pix), stride)
 	}
 	r.mode, r.pix, r.stride = m, pix, stride
 	return nil
@@ -123,7 +123,7 @@ func (r *raster) own() []uint8 {
 	return r.pix
 }
 
-// convert fills r with the colours of any picture.
+// convert fills r with the colours of any image.
 func (r *raster) convert(img image.Image) {
 	b := img.Bounds()
 	deep, _ := img.(*image.NRGBA64)

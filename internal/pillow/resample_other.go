@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// nearest scales a picture of indices as Pillow's affine transform does: the
+// nearest scales an image of indices as Pillow's affine transform does: the
 // source position is a running sum, with its rounding.
 func (r *raster) nearest(s *scratch, out window, rows, cols axis) {
 	s.xs = resized(s.xs, cols.count+rows.count)

@@ -18,7 +18,7 @@ const (
 	blackIsZero = 1
 )
 
-// readTIFF reads the first picture. It applies the orientation tag, because
+// readTIFF reads the first image. It applies the orientation tag, because
 // Pillow does so for TIFF alone.
 func readTIFF(data []byte, check checkSize) (image.Image, error) {
 	d := readDirectory(data)
@@ -54,7 +54,7 @@ func readTIFF(data []byte, check checkSize) (image.Image, error) {
 }
 
 // boundTIFF sees to it that golang.org/x/image/tiff does not expand a strip or
-// a tile to more than the picture needs. It returns the data, which may be a
+// a tile to more than the image needs. It returns the data, which may be a
 // copy with a lower RowsPerStrip.
 func boundTIFF(d *directory, width, height int, check checkSize) ([]byte, error) {
 	counts := d.values(tagStripByteCounts)

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// webpFrame is the picture of a WebP file, or the first of its animation.
+// webpFrame is the image of a WebP file, or the first of its animation.
 type webpFrame struct {
 	canvas          image.Point // zero where the file does not say
 	origin          image.Point // of the frame on the canvas
@@ -21,7 +21,7 @@ type webpFrame struct {
 	animated        bool
 }
 
-// readWebP decodes with golang.org/x/image and converts lossy pictures to RGB
+// readWebP decodes with golang.org/x/image and converts lossy images to RGB
 // as libwebp does. What the frame of an animation leaves free is transparent,
 // or black where the file has no alpha.
 func readWebP(data []byte, check checkSize) (image.Image, error) {

@@ -1,4 +1,4 @@
-// Package sweep takes the pictures of a set through a model once.
+// Package sweep takes the images of a set through a model once.
 package sweep
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// Pictures are decoded a few at once, until there are so many of them or of
+// Images are decoded a few at once, until there are so many of them or of
 // their pixels, and then encoded.
 const (
 	ahead       = 8
@@ -34,7 +34,7 @@ type pass struct {
 	pixels  int
 }
 
-// Each encodes the pictures of a set and hands them out one by one, in order. What
+// Each encodes the images of a set and hands them out one by one, in order. What
 // cannot be used is added to skipped. Use is called from one goroutine.
 func Each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]error,
 	use func(dataset.Sample, dataset.Pair, *encoder.Embeddings)) error {
@@ -84,20 +84,20 @@ func (p *pass) encode() error {
 	}
 	for i, pair := range p.pairs {
 		if !kernel.AllFinite(e.Row(i)) {
-			return fmt.Errorf("%s: the picture's embedding is not finite", pair.Key)
+			return fmt.Errorf("%s: the image's embedding is not finite", pair.Key)
 		}
 		p.use(p.samples[i], pair, &encoder.Embeddings{N: 1, Dim: e.Dim, Data: e.Row(i)})
 	}
-	clear(p.samples) // so that no picture outlives its batch
+	clear(p.samples) // so that no image outlives its batch
 	clear(p.pairs)
 	p.samples, p.pairs, p.pixels = p.samples[:0], p.pairs[:0], 0
 	return nil
 }
 
-// Nothing is the error of a set without a picture that can be used.
+// Nothing is the error of a set without an image that can be used.
 func Nothing(skipped []error) error {
 	if len(skipped) == 0 {
 		return errors.New("the set is empty")
 	}
-	return fmt.Errorf("none of %d pictures can be used; the first: %w", len(skipped), skipped[0])
+	return fmt.Errorf("none of %d images can be used; the first: %w", len(skipped), skipped[0])
 }

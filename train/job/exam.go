@@ -9,13 +9,13 @@ import (
 	"github.com/goclip/goclip/eval"
 )
 
-// Exam measures a model while it is trained, under the names that open_clip gives
-// its metrics: zero-shot accuracy where the set has classes, and recall otherwise.
+// Exam evaluates a model during training, with open_clip's names of metrics:
+// zero-shot accuracy where the set has classes, and retrieval recall@k otherwise.
 type Exam struct {
 	Set       dataset.Source // nil for no exam
 	Classes   []string
 	Templates []string // for the classes
-	Every     int      // steps between measurements; zero means one each epoch
+	Every     int      // steps between evaluations; zero means once per epoch
 }
 
 // every is the number of steps between measurements.

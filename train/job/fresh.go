@@ -18,8 +18,8 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// Architecture is a model that a tokenizer completes: its vocabulary is the
-// tokenizer's.
+// Architecture returns the configuration of a model for a tokenizer, which
+// determines the vocabulary size and the end token.
 type Architecture func(tokenizer.Tokenizer) (encoder.Config, error)
 
 // ArchitectureNames are those that [FindArchitecture] knows besides files.
@@ -27,9 +27,10 @@ func ArchitectureNames() []string {
 	return append([]string{"toy", "small"}, encoder.ConfigNames()...)
 }
 
-// FindArchitecture returns the architecture of a name: "toy", for pictures of 32 pixels,
-// learns in a minute, "small" is for pictures of 64; a published one as "ViT-B-32"; or a
-// file .json in the form of open_clip's model_configs. For another name found is false.
+// FindArchitecture returns the architecture of a name: "toy", for images of 32 pixels,
+// learns in a minute, "small" is for images of 64; a published one such as "ViT-B-32";
+// or a .json file in the form of open_clip's model_configs. For any other name found is
+// false.
 func FindArchitecture(name string) (a Architecture, found bool, err error) {
 	if filepath.Ext(name) == ".json" {
 		file, err := os.ReadFile(name)
@@ -46,7 +47,8 @@ func FindArchitecture(name string) (a Architecture, found bool, err error) {
 }
 
 // Vocabulary trains the tokenizer of a new model on the captions of a set, of its first
-// 20,000 samples. It has so many tokens, or fewer where the captions have no more.
+// 20,000 samples. It has the given number of tokens, or fewer if the captions do not
+// yield as many.
 func Vocabulary(ctx context.Context, set dataset.Source, tokens int) (*tokenizer.BPE, error) {
 	captions, err := dataset.Captions(ctx, set, 20_000)
 	if err != nil {
@@ -56,7 +58,7 @@ func Vocabulary(ctx context.Context, set dataset.Source, tokens int) (*tokenizer
 }
 
 // Fresh returns a model with random weights. With bias it gets a logit bias, which the
-// sigmoid loss needs, where its architecture has none.
+// sigmoid loss needs, if its architecture has none.
 func Fresh(a Architecture, tok tokenizer.Tokenizer, bias bool, seed uint64) (*encoder.Model, error) {
 	cfg, err := a(tok)
 	if err != nil {
@@ -69,7 +71,7 @@ func Fresh(a Architecture, tok tokenizer.Tokenizer, bias bool, seed uint64) (*en
 	return encoder.New(cfg, tok, seed)
 }
 
-// compact is a model for small machines: what fits pictures of 32 or 64 pixels
+// compact is a model for small machines: what fits images of 32 or 64 pixels
 // and captions of a line.
 func compact(name string, tok tokenizer.Tokenizer) encoder.Config {
 	side, patch, width, depth, heads := 32, 8, 64, 3, 2
@@ -91,14 +93,14 @@ func compact(name string, tok tokenizer.Tokenizer) encoder.Config {
 	}
 }
 
-// AugmentNames are the changes to pictures that [Augment] knows, in the order in which
-// it makes them.
+// AugmentNames are the augmentations that [Augment] knows, in the order in which it
+// applies them.
 func AugmentNames() []string { return []string{"flip", "crop", "pad", "color", "grey"} }
 
-// Augment returns the named changes to pictures, for a tower that reads pictures of the
-// given height and width: flip, in half of them; crop, to at least the part cropScale of
-// the area; pad, a shift; color; grey, one in ten. Names that are none are passed over. It
-// returns nil where none is left.
+// Augment returns the named augmentations for images of the given height and width: flip,
+// with probability 0.5; crop, RandomResizedCrop to at least the fraction cropScale of the
+// area; pad, a random shift; color, ColorJitter; grey, with probability 0.1. Unknown names
+// are ignored. It returns nil if no name is left.
 func Augment(names []string, size [2]int, cropScale float64) dataset.Augment {
 	var chain []dataset.Augment
 	for i, change := range []dataset.Augment{

@@ -1,6 +1,5 @@
-// Package job is a training from beginning to end, as goclip train does it: a model, a
-// set and a folder, in which a log, checkpoints to go on from and at last the model
-// are written.
+// Package job is a complete training run, as goclip train does it: a model, a set, and
+// a folder for the log, the checkpoints to resume from and finally the model.
 package job
 
 import (
@@ -19,33 +18,35 @@ import (
 	"github.com/goclip/goclip/train/observe"
 )
 
-// Job is what is trained on what.
+// Job is the configuration of a run.
 type Job struct {
-	// Out is the folder for the model, with events.jsonl, every step's loss;
-	// left-out.jsonl, samples that cannot be used; and checkpoints, a folder. Required.
+	// Out is the folder for the model, events.jsonl (every step's stats),
+	// left-out.jsonl (samples that cannot be used) and the folder checkpoints.
+	// Required.
 	Out string
-	// Overwrite replaces a model in Out that is not of this training.
+	// Overwrite replaces a model in Out that is not of this run.
 	Overwrite bool
-	// Model is trained in place. [Fresh] makes a new one of a set's captions. Required.
+	// Model is trained in place. [Fresh] makes a new one. Required.
 	Model *encoder.Model
-	// Base is where a Model with adapters was loaded from. Its adapters are saved as
-	// lora.safetensors, and merged into a copy of the model at Base. Required beside
-	// adapters, else not read.
+	// Base is the path that a Model with LoRA adapters was loaded from. The adapters
+	// are saved as lora.safetensors, and merged into a copy of the model at Base.
+	// Required for a Model with adapters, otherwise not read.
 	Base string
-	// Set is gone through as Batches says, whose Start is overwritten. Required.
+	// Set is the training set, Batches how to iterate over it; its Start is
+	// overwritten. Set is required.
 	Set     dataset.Source
 	Batches dataset.BatchOptions
 
 	Config train.Config
-	Steps  int // of the whole training; required
-	// Exam, where it has a set, measures the model as it learns.
+	Steps  int // of the whole run; required
+	// Exam, where it has a Set, evaluates the model during training.
 	Exam Exam
 
 	// CheckpointEvery is the number of steps between checkpoints, zero means 1000; Keep
-	// that of those that stay, zero means 3.
+	// the number of newest checkpoints that are kept, zero means 3.
 	CheckpointEvery, Keep int
 	TensorBoard           string // folder for its events; empty for none
-	// Observers are told of every step, besides the log.
+	// Observers are called after every step, in addition to the log.
 	Observers []train.Observer
 }
 
@@ -55,10 +56,10 @@ type Training struct {
 	trainer *train.Trainer
 }
 
-// Result is what a training has come to.
+// Result is the outcome of a run.
 type Result struct {
 	Steps   int
-	Last    train.Event // of this process; empty where all was done before
+	Last    train.Event // last event of this process; empty where no step was left to do
 	LeftOut int         // samples that could not be used
 }
 
@@ -73,7 +74,7 @@ func New(j Job) (*Training, error) {
 	case j.Steps < 1:
 		return nil, fmt.Errorf("job: Steps is %d, want 1 or more", j.Steps)
 	case adapted && j.Base == "":
-		return nil, errors.New("job: Base is missing, which a model with adapters is merged into")
+		return nil, errors.New("job: Base is missing: a model with adapters needs the path that it was loaded from")
 	}
 	if j.Batches.Ledger == nil {
 		j.Batches.Ledger = &dataset.Ledger{}
@@ -88,13 +89,13 @@ func New(j Job) (*Training, error) {
 // Steps returns the number of steps done.
 func (t *Training) Steps() int { return t.trainer.Steps() }
 
-// Run trains, or goes on where an earlier process was stopped, and saves the model, with
-// the averaged weights where there are any. When ctx ends it writes a checkpoint and
-// returns an error that wraps ctx's; the same job goes on from there to the same
-// weights.
+// Run trains, or resumes where an earlier process was interrupted, and saves the model,
+// with the averaged weights if EMA is on. When ctx ends it writes a checkpoint and
+// returns an error that wraps ctx's; running the same job again resumes from there and
+// ends with the same weights.
 //
-// Out is locked meanwhile: a second training there is refused. One that holds a model,
-// but no checkpoints of its training, is [ErrOccupied] without Overwrite.
+// Out is locked meanwhile: a second run there is an error. If Out holds a model but no
+// checkpoints of its run, Run returns [ErrOccupied] unless Overwrite is set.
 func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	release, err := journal.Lock(t.job.Out)
 	if err != nil {
@@ -148,8 +149,8 @@ func (t *Training) observers(r *Result) (all []train.Observer, done func() error
 	return all, done, nil
 }
 
-// ErrOccupied says that a folder holds a model of another training.
-var ErrOccupied = errors.New("job: the folder holds a model and no checkpoints of its training")
+// ErrOccupied says that Out holds a model of another run.
+var ErrOccupied = errors.New("job: the folder holds a model but no checkpoints to resume from")
 
 func (t *Training) checkpoints() string { return filepath.Join(t.job.Out, "checkpoints") }
 
@@ -206,10 +207,10 @@ func (t *Training) save() (err error) {
 // adapters is the file that a model's adapters are saved in.
 const adapters = "lora.safetensors"
 
-// Steps is the number of steps of so many epochs over a set of so many samples, the
-// rest of an epoch that fills no batch being left out.
+// Steps is the number of steps of epochs over a set of the given number of samples,
+// without the incomplete last batch of each epoch.
 func Steps(epochs, samples, batch int) int { return epochs * (samples / max(batch, 1)) }
 
-// Warmup is how long the rate of a training of so many steps rises where nothing else
-// is said: a twentieth.
+// Warmup is the default number of warm-up steps of a run of the given number of
+// steps: a twentieth.
 func Warmup(steps int) int { return steps / 20 }

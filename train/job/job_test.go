@@ -95,7 +95,7 @@ func TestRefuses(t *testing.T) {
 		"Set is missing":                 func(j *job.Job) { j.Set = nil },
 		"Steps is 0, want 1 or more":     func(j *job.Job) { j.Steps = 0 },
 		"train: LR is missing":           func(j *job.Job) { j.Config.LR = nil },
-		"Base is missing, which a model": func(j *job.Job) { check(t, j.Model.AddLoRA(encoder.LoRA{Rank: 1}, 1)) },
+		"Base is missing: a model with adapters": func(j *job.Job) { check(t, j.Model.AddLoRA(encoder.LoRA{Rank: 1}, 1)) },
 	} {
 		j := toy(t, t.TempDir(), 3)
 		change(&j)

@@ -11,15 +11,15 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// JSONLines is an [train.Observer] that writes each event as a line of JSON. In a run
-// that goes on from a checkpoint the file goes on as well: what it says of later
-// steps is cut off, so that it ends as that of a run which never stopped.
+// JSONLines is a [train.Observer] that writes each event as a line of JSON. In a
+// resumed run the file is continued: events of steps after the checkpoint are
+// removed first, so that the file is that of a run which was never interrupted.
 type JSONLines struct {
 	f       *os.File
 	started bool
 }
 
-// OpenJSONLines opens the log at path or makes it.
+// OpenJSONLines opens the log at path, and creates it if it is missing.
 func OpenJSONLines(path string) (*JSONLines, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package observe tells of a training while it runs: a line for a terminal, a log of
-// JSON, TensorBoard's events. Each is a [train.Observer].
+// Package observe reports the progress of a run: a line on a terminal, a log of JSON
+// lines, TensorBoard events. Each type is a [train.Observer].
 package observe
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// Progress is an [train.Observer] that writes one line about the training, over itself
-// on a terminal and now and then in a log: loss beside chance, bad samples, rate
-// and time left. Warnings and tests get lines of their own.
+// Progress is a [train.Observer] that writes one line about the run, rewritten in
+// place on a terminal and repeated at intervals in a log: loss and chance level, bad
+// samples, pairs per second and time left. Warnings and tests get separate lines.
 type Progress struct {
 	w        io.Writer
 	steps    int
@@ -29,8 +29,8 @@ type Progress struct {
 	smoothed float64
 }
 
-// NewProgress reports on a training of the given number of steps, 0 where it is
-// not known. On a terminal the line is rewritten; otherwise a new one is written
+// NewProgress reports on a run of the given number of steps, 0 where it is not
+// known. On a terminal the line is rewritten; otherwise a new one is written
 // every ten seconds.
 func NewProgress(w io.Writer, steps int, terminal bool) *Progress {
 	p := &Progress{w: w, steps: steps, every: 10 * time.Second, end: "\n"}
@@ -40,8 +40,8 @@ func NewProgress(w io.Writer, steps int, terminal bool) *Progress {
 	return p
 }
 
-// Observe takes in a step and writes a line when it is time. It never fails: a
-// training does not end for want of a terminal.
+// Observe takes a step and writes a line when one is due. It never returns an
+// error, so that a broken terminal does not end the run.
 func (p *Progress) Observe(s train.Event) error {
 	now := time.Now()
 	if p.start.IsZero() {

@@ -16,16 +16,15 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// TensorBoard is an [train.Observer] that writes the numbers of each event as scalars
-// to an event file of TensorBoard. Each process writes a file of its own, and in
-// a run that goes on from a checkpoint TensorBoard takes from older files the
-// steps before it only.
+// TensorBoard is a [train.Observer] that writes the numbers of each event as scalars
+// to an event file of TensorBoard. Each process writes its own file. In a resumed
+// run, TensorBoard shows from older files only the steps before the checkpoint.
 type TensorBoard struct {
 	f       *os.File
 	started bool
 }
 
-// OpenTensorBoard makes an event file in the folder dir, and dir where it is
+// OpenTensorBoard creates an event file in the folder dir, and dir if it is
 // missing. Show it with tensorboard --logdir.
 func OpenTensorBoard(dir string) (*TensorBoard, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -62,8 +61,8 @@ func (b *TensorBoard) Observe(e train.Event) error {
 	return b.Scalars(e.Step, values)
 }
 
-// Scalars writes numbers of one's own, an accuracy say, by their tags. The
-// observer should have seen an event before.
+// Scalars writes further numbers by their tags, for example an accuracy.
+// Observe should have been called before.
 func (b *TensorBoard) Scalars(step int, values map[string]float64) error {
 	var records []byte
 	if !b.started {

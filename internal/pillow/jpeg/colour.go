@@ -2,7 +2,7 @@ package jpeg
 
 import "image"
 
-// picture converts the components to a picture.
+// image converts the components to an image.
 func (d *decoder) picture() image.Image {
 	rect := image.Rect(0, 0, d.width, d.height)
 	if len(d.comps) == 1 {
@@ -71,7 +71,7 @@ func rowYCCK(dst []byte, rows *[4][]byte) {
 	}
 }
 
-// RGB converts a picture that another decoder made as [Decode] converts its
+// RGB converts an image that another decoder made as [Decode] converts its
 // own. It begins on a whole chroma sample.
 func RGB(img *image.YCbCr) *image.RGBA {
 	width, height := img.Rect.Dx(), img.Rect.Dy()

@@ -5,7 +5,7 @@ import "encoding/binary"
 // The inverse DCT of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) in the
 // fixed point of libjpeg's jidctint.c: constants times 1<<13, two more bits kept
 // between the passes. Between the passes values are limited to 16 bits, as
-// libjpeg-turbo's vector code limits them; real pictures never come near.
+// libjpeg-turbo's vector code limits them; real images never come near.
 const (
 	constBits = 13
 	passBits  = 2

@@ -61,7 +61,7 @@ type decoder struct {
 	transform   byte // of the Adobe marker
 }
 
-// component is one channel of the picture.
+// component is one channel of the image.
 type component struct {
 	id            byte
 	h, v          int // sampling factors
@@ -198,7 +198,7 @@ func (d *decoder) quantTables(body []byte) error {
 	return nil
 }
 
-// frame reads a frame header (B.2.2) and takes memory for the picture.
+// frame reads a frame header (B.2.2) and takes memory for the image.
 func (d *decoder) frame(mark byte, body []byte, check func(width, height int) error) error {
 	if d.comps != nil {
 		return errors.New("a second frame header")
@@ -256,7 +256,7 @@ func (d *decoder) allocate() error {
 	return nil
 }
 
-// complete reports whether a sequential picture has had all its scans.
+// complete reports whether a sequential image has had all its scans.
 func (d *decoder) complete() bool {
 	if d.progressive {
 		return false

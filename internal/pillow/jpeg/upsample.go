@@ -1,6 +1,6 @@
 package jpeg
 
-// upsampler makes rows of a component at the picture's full width. Where the
+// upsampler makes rows of a component at the image's full width. Where the
 // component has half the width or height, samples are interpolated with
 // weights 3:1 ("fancy upsampling"); where it has less, they are repeated.
 type upsampler struct {
@@ -19,7 +19,7 @@ func newUpsampler(plane []byte, stride, width, height, hScale, vScale int) *upsa
 	}
 }
 
-// row returns row y of the picture; it holds until the next call.
+// row returns row y of the image; it holds until the next call.
 func (u *upsampler) row(y int) []byte {
 	near := min(y/u.vScale, u.height-1)
 	row := u.plane[near*u.stride:][:u.width]
