@@ -24,7 +24,7 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// Conv is a family of image towers of one's own: convolutions that halve the image
+// Conv is a custom family of image towers: convolutions that halve the image
 // and double the channels, and the mean of what is left.
 type Conv struct{ Side, Width, Stages, EmbedDim int }
 
@@ -83,7 +83,7 @@ func (t *convTower) Forward(in vision.Input) (features *G.Node, err error) {
 	return t.head.Forward(nn.SpatialMean(x)), nil // (B, D)
 }
 
-// twice is a loss of one's own: InfoNCE, and again with a scale half as large, which
+// twice is a custom loss: InfoNCE, and again with a scale half as large, which
 // asks more of those that are nearly right.
 type twice struct{}
 
@@ -104,7 +104,7 @@ func (twice) Forward(in loss.Input) (*G.Node, error) {
 	return G.Add(first, second)
 }
 
-// A tower and a loss of one's own train beside ours, and the tower is saved, loaded,
+// A custom tower and a custom loss train beside ours, and the tower is saved, loaded,
 // measured and indexed as ours are.
 func Example_ownTower() {
 	ctx := context.Background()

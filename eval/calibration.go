@@ -5,9 +5,10 @@ import "math"
 // calibrationBins is the number of bins that the literature measures with.
 const calibrationBins = 15
 
-// Calibration compares how sure predictions are with how often they are right.
+// Calibration compares the confidence of predictions with their accuracy.
 // Predictions fall into bins of equal width by the probability of the predicted
-// class, a bin holding its upper bound and not its lower (Guo et al., 2017).
+// class, each including its upper bound and not its lower one (Guo et al.,
+// 2017).
 type Calibration struct {
 	Bins []Bin // of 0 to 1
 }
@@ -27,7 +28,7 @@ func NewCalibration(bins int) *Calibration {
 	return &Calibration{Bins: make([]Bin, bins)}
 }
 
-// Add takes in one prediction, made with a probability between 0 and 1.
+// Add counts one prediction, made with a probability between 0 and 1.
 func (c *Calibration) Add(probability float64, right bool) {
 	n := len(c.Bins)
 	b := &c.Bins[min(max(int(math.Ceil(probability*float64(n)))-1, 0), n-1)]

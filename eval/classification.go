@@ -7,8 +7,7 @@ import (
 	"github.com/goclip/goclip/internal/sweep"
 )
 
-// Classification is the outcome of classifying a labelled set, by whatever
-// means.
+// Classification is the result of classifying a labelled set, by any method.
 type Classification struct {
 	Classes     []string
 	Confusion   [][]int // [true class][predicted class]

@@ -8,17 +8,18 @@ import (
 	"sort"
 )
 
-// KNNOptions say how neighbours vote. The zero value, and nil, will do for most.
+// KNNOptions are the settings of k-NN classification. Nil means the zero value,
+// which suits most.
 type KNNOptions struct {
 	K           int     // neighbours; zero means 20
 	Temperature float64 // zero means 0.07
 }
 
 // KNN classifies the images by their K nearest in a labelled training set. A
-// neighbour votes for its class with the weight exp(cosine/Temperature), as Wu
-// et al., 2018, and DINO have it; a probability is a class's share of the votes.
-// Of equally near neighbours the earlier counts, of equally voted classes the
-// first in the alphabet.
+// neighbour votes for its class with the weight exp(cosine/Temperature), as in
+// Wu et al., 2018, and DINO (Caron et al., 2021); a probability is a class's
+// share of the votes. Of equally near neighbours the earlier counts, of equally
+// voted classes the first in the alphabet.
 func (f *Features) KNN(ctx context.Context, train *Features, o *KNNOptions) (*Classification, error) {
 	var opts KNNOptions
 	if o != nil {

@@ -10,15 +10,17 @@ import (
 	"github.com/goclip/goclip/internal/logistic"
 )
 
-// ProbeOptions say how a linear probe is fitted. The zero value, and nil, will
-// do for most.
+// ProbeOptions say how a linear probe is fitted. Nil means the zero value,
+// which suits most.
 type ProbeOptions struct {
-	// L2 is the factor of ‖W‖²/2 beside the sum of the images' losses, 1/C of
-	// scikit-learn. Zero means that validation chooses it.
+	// L2 is the strength of the penalty L2·‖W‖²/2, which is added to the sum of
+	// the images' losses: 1/C of scikit-learn. Zero means that it is chosen on
+	// the validation set.
 	L2 float64
 	// Seed decides which images are held out where there is no validation set.
 	Seed uint64
-	// Progress, where set, is told the number of fits done and of all.
+	// Progress, where set, is called with the number of fits done and the
+	// total.
 	Progress func(done, total int)
 }
 

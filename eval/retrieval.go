@@ -13,15 +13,16 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
-// Retrieval is recall@k both ways over a set of images with captions: the
-// share of queries with a right answer among the k nearest. An image with
-// several captions has several right answers, of which one is enough, and each
-// caption is a query, as CLIP's benchmarks count. A right answer comes after the
-// wrong ones that are as near, among them the same words for another image.
+// Retrieval is recall@k, image to text and text to image, over a set of images
+// with captions: the share of queries with a right answer among the k nearest.
+// An image with several captions has several right answers, one of which is
+// enough, and each caption is a query, as in CLIP's benchmarks. Ties count
+// against the model: a right answer ranks after wrong ones with the same score,
+// including identical captions of other images.
 type Retrieval struct {
 	Images, Captions         int
-	Different                int             // captions of different words: with fewer than Captions, recall stays low for any model
-	Truncated                int             // captions that did not fit into the context length
+	Different                int             // number of distinct captions; with far fewer than Captions, recall stays low for any model
+	Truncated                int             // captions cut to the context length
 	ImageToText, TextToImage map[int]float64 // by k
 	Skipped                  []error         // samples that could not be used, and why
 }

@@ -11,10 +11,10 @@ import (
 // maxTemplates is the size of a file of templates in bytes.
 const maxTemplates = 1 << 20
 
-// ReadTemplates reads prompt templates, one a line, as CLIP publishes them: {}
-// stands for the label, and a line may be quoted and end in a comma, as an
-// element of a Python list. Empty lines, lines that begin with # and those with
-// a bracket alone are left out.
+// ReadTemplates reads prompt templates, one per line, in the form of CLIP's
+// published lists: {} stands for the label, and a line may be quoted and end in
+// a comma, as an element of a Python list. Empty lines, lines that begin with #
+// and those with a bracket alone are left out.
 func ReadTemplates(r io.Reader) ([]string, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxTemplates+1))
 	switch {

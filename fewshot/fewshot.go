@@ -1,16 +1,17 @@
-// Package fewshot teaches a model classes from a handful of images each. The
-// model stays as it is: everything works on its embeddings, and begins with what
-// its text tower makes of the names of the classes.
+// Package fewshot is few-shot classification: classifiers from a handful of
+// images per class. The model stays frozen: everything works on its embeddings,
+// and starts from the text embeddings of the class names.
 //
-//   - [NearestMean] forgets the names: the class whose mean image is nearest.
-//   - [TipAdapter] adds to the zero-shot logits what the most similar examples
-//     say (Zhang et al., ECCV 2022); nothing is trained.
+//   - [NearestMean] ignores the names: the class whose mean image embedding is
+//     nearest.
+//   - [TipAdapter] adds to the zero-shot logits those of a cache of the examples
+//     (Zhang et al., ECCV 2022); nothing is trained.
 //   - [TipAdapterF] trains the examples' keys as well.
-//   - [Probe] is a linear classifier that begins as the zero-shot one.
+//   - [Probe] is a linear probe that starts from the zero-shot classifier.
 //
-// What is to be chosen (the strength of the examples, of a penalty, the epoch) is
-// chosen on a few images more, [Task].Val, and never on a test set. [Study]
-// compares the methods over numbers of examples and draws of them.
+// Hyperparameters (the weight of the cache, a penalty, the epoch) are chosen on a
+// few further images, [Task].Val, never on a test set. [Study] compares the
+// methods over numbers of examples and random draws of them.
 package fewshot
 
 import (
@@ -26,13 +27,13 @@ import (
 // Set is images with their classes.
 type Set struct {
 	Images  *encoder.Embeddings // (N, D), normalised
-	Classes []int               // (N), numbers of classes
+	Classes []int               // (N), class indices
 }
 
 // Task is what a method learns from.
 type Task struct {
 	Text  *encoder.Embeddings // (C, D), normalised: the names of the classes, as [encoder.Classifier] has them
-	Scale float64             // the factor that makes logits of cosines, exp(logit_scale)
+	Scale float64             // exp(logit_scale), the factor that turns cosines into logits
 	Shots Set                 // the examples, in any order
 	Val   Set                 // further images, to choose settings on
 }

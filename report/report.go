@@ -1,8 +1,8 @@
 // Package report writes what was measured of a model as JSON and as one HTML
-// page: the training's loss and tests, accuracy by class, confusion, calibration,
-// retrieval, the hardest mistakes with their images and a map of the
-// embeddings. The page is a single file that runs no script, asks no network for
-// anything and can be read on light and dark screens.
+// page: the run's loss and tests, accuracy by class, confusion, calibration,
+// retrieval, the hardest mistakes with their images and a map of the embeddings.
+// The page is a single file that runs no script, asks no network for anything and
+// can be read on light and dark screens.
 package report
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/goclip/goclip/eval"
 )
 
-// Report is what there is to tell. Only the title is required; what is missing
-// has no place on the page.
+// Report is the content of a report. Only the title is required; empty parts
+// are left out of the page.
 type Report struct {
 	Title     string          `json:"title"`
 	Facts     []Fact          `json:"facts,omitempty"` // of the model, the data, the run
@@ -33,15 +33,14 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// Point is the loss of one training step, beside that of a model that knows
-// nothing.
+// Point is the loss of one training step, and the loss at chance level.
 type Point struct {
 	Step   int     `json:"step"`
 	Loss   float64 `json:"loss"`
 	Chance float64 `json:"chance"`
 }
 
-// Test is what was measured after a step of the training, shares of 1 by names as
+// Test is an evaluation after a step of the run: fractions of 1, by names such as
 // "top1".
 type Test struct {
 	Step   int                `json:"step"`

@@ -27,14 +27,14 @@ type Run struct {
 // Samples is the number of pairs seen, repeated ones included.
 func (r Run) Samples() int { return r.Batch * r.Steps }
 
-// Record is what came of a run.
+// Record is the result of a run.
 type Record struct {
 	Run
 	Params  int     `json:"params"`  // without embeddings, see [Params]
-	FLOPs   float64 `json:"flops"`   // of the whole training, see [TrainingFLOPs]
+	FLOPs   float64 `json:"flops"`   // of the whole run, see [TrainingFLOPs]
 	Loss    float64 `json:"loss"`    // contrastive, on held-out pairs
 	Error   float64 `json:"error"`   // share of held-out images that zero-shot classification gets wrong
-	Seconds float64 `json:"seconds"` // that the training took
+	Seconds float64 `json:"seconds"` // training time
 }
 
 // Validate reports the first field that no run could have.

@@ -13,27 +13,27 @@ import (
 
 // app is the command line.
 type app struct {
-	Config configFile `placeholder:"FILE" help:"Read flags of the command from a YAML or JSON file. Its fields are called as the flags are; flags of the command line go first."`
-	JSON   bool       `name:"json" help:"Write the result to standard output as one JSON document. Errors are one, too: {\"error\": …, \"exit_code\": …}."`
+	Config configFile `placeholder:"FILE" help:"Read flags of the command from a YAML or JSON file. Its fields have the names of the flags; flags on the command line take precedence."`
+	JSON   bool       `name:"json" help:"Write the result to standard output as one JSON document. So are errors: {\"error\": …, \"exit_code\": …}."`
 	Quiet  bool       `short:"q" help:"No progress on standard error."`
 
-	Train    trainCommand    `cmd:"" help:"Make a model from images with captions or labels, or fine-tune one."`
+	Train    trainCommand    `cmd:"" help:"Train a model on images with captions or labels, or fine-tune one."`
 	Eval     evalCommand     `cmd:"" help:"Measure a model on a test set; write a report with plots."`
-	Classify classifyCommand `cmd:"" help:"Say what images show, out of labels of your choice."`
+	Classify classifyCommand `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
 	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
-	Search   searchCommand   `cmd:"" help:"Find images by words or by an image."`
-	Info     infoCommand     `cmd:"" help:"Say what a model, an index or a set of images is."`
+	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
+	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
 }
 
-const about = `goclip trains, measures and uses CLIP models, which put images and words into one space.
+const about = `goclip trains, measures and uses CLIP models, which embed images and text in one space.
 
 A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote. ` +
 	`A set of images is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
 
-Begin with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
+Start with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
 
 Exit codes: 0 done; 1 the work failed; 2 wrong flags, arguments or configuration; ` +
-	`3 a model, set, index or image cannot be used; 130 interrupted (a training goes on with the same command).`
+	`3 a model, set, index or image cannot be used; 130 interrupted (the same command resumes a run).`
 
 // Exit codes.
 const (

@@ -35,7 +35,7 @@ func (c *trainCommand) fresh(s *session, set dataset.Source) (*encoder.Model, er
 		return nil, input(err)
 	case !found:
 		names := job.ArchitectureNames()
-		return nil, wrong("no --arch %s%s; there are %v, and files of one's own, .json", c.Arch, nearest(c.Arch, names), names)
+		return nil, wrong("no --arch %s%s; there are %v, and .json files in the form of open_clip's model_configs", c.Arch, nearest(c.Arch, names), names)
 	}
 	tok, err := job.Vocabulary(s, set, c.Vocab)
 	if err != nil && s.Err() == nil {

@@ -16,13 +16,13 @@ type classifyCommand struct {
 }
 
 func (classifyCommand) Help() string {
-	return `The model was not trained on the labels: they are put into words with the templates and compared with the image. ` +
-		`Probabilities are among the labels given, so give all that it may be.
+	return `Classification is zero-shot: each label is put into the prompt templates, and their embedding is compared with the image's. ` +
+		`Probabilities are over the labels given, so give all that may apply.
 
     goclip classify --model model --labels "cat,dog,golden retriever" photo.jpg
     goclip classify --model model --labels-file imagenet.txt --templates prompts.txt --json *.jpg
 
-An image that cannot be read is named, the others are classified, and the exit code is 3.`
+An image that cannot be read is reported, the others are classified, and the exit code is 3.`
 }
 
 type guess struct {

@@ -16,16 +16,16 @@ type evalCommand struct {
 	dataFlags
 	labelFlags
 	promptFlags
-	Tasks  []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where images have labels, or else retrieval; and with --train, knn and probe."`
+	Tasks  []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where images have labels, otherwise retrieval; with --train also knn and probe."`
 	Train  string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
 	At     []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
 	Report string   `placeholder:"DIR" help:"Write report.html, a page with plots, and report.json there."`
-	Log    string   `placeholder:"FILE" help:"events.jsonl of the training, for the report's curves of the loss and of tests on the way."`
+	Log    string   `placeholder:"FILE" help:"events.jsonl of the run, for the report's curves of the loss and of the tests during training."`
 }
 
 func (evalCommand) Help() string {
-	return `zero-shot: images are classified by their labels in words. retrieval: recall@k of captions for images and of images for captions. ` +
-		`knn and probe: nearest neighbours, and a logistic regression, on the embeddings of a labelled training set.
+	return `zero-shot: classification by the labels as text. retrieval: recall@k of captions for images and of images for captions. ` +
+		`knn and probe: k-nearest-neighbour classification and a linear probe on the embeddings of a labelled training set.
 
     goclip eval --model model --data test.csv
     goclip eval --model model --data test.tar --train train.tar --templates prompts.txt --report report
@@ -116,7 +116,7 @@ func (c *evalCommand) plan(labels []string) error {
 	return nil
 }
 
-// readLog reads the loss of each step from a training's log, and the tests.
+// readLog reads the loss of each step and the tests from a run's log.
 func readLog(path string) (loss []report.Point, tests []report.Test, err error) {
 	if path == "" {
 		return nil, nil, nil

@@ -233,7 +233,7 @@ func evaluates(t *testing.T, model, data, test string) {
 	}
 }
 
-// TestFineTuning: an architecture of one's own learns from a teacher and is
+// TestFineTuning: a custom architecture learns from a teacher and is
 // measured as it goes; then adapters are trained beside its weights, saved apart
 // and merged.
 func TestFineTuning(t *testing.T) {

@@ -14,12 +14,12 @@ type indexCommand struct {
 }
 
 func (indexCommand) Help() string {
-	return `Each image is embedded once; searching afterwards costs no more than comparing numbers.
+	return `Each image is embedded once; searches then only compare embeddings.
 
     goclip index  --model model --data photos.csv --out photos.index
     goclip search --model model --index photos.index "a dog on a beach"
 
-Images that cannot be read are named and left out. The file appears when it is complete.`
+Images that cannot be read are reported and left out. The file is written only when it is complete.`
 }
 
 func (c *indexCommand) Run(s *session) (err error) {

@@ -21,7 +21,7 @@ type infoCommand struct {
 }
 
 func (infoCommand) Help() string {
-	return `Tells which of them a path is, and what is in it.
+	return `Says which of these a path is, and what is in it.
 
     goclip info model
     goclip info train.csv --json`

@@ -1,14 +1,14 @@
-// Goclip trains, measures and uses CLIP models: models that put images and
-// words into one space.
+// Goclip trains, measures and uses CLIP models: models that embed images and text in one
+// space.
 //
-//	goclip train    --data photos.csv --out model            images with captions make a model
-//	goclip eval     --model model --data test.csv --report r  how good it is
-//	goclip classify --model model --labels cat,dog *.jpg      what images show
+//	goclip train    --data photos.csv --out model            train a model on images with captions
+//	goclip eval     --model model --data test.csv --report r  measure it
+//	goclip classify --model model --labels cat,dog *.jpg      zero-shot classification
 //	goclip index    --model model --data photos --out photos.index
 //	goclip search   --model model --index photos.index "a dog on a beach"
-//	goclip info     model                                     what a model, an index or a set is
+//	goclip info     model                                     describe a model, an index or a set
 //
-// goclip --help, and goclip train --help, tell the rest.
+// See goclip --help, and goclip train --help for each command.
 package main
 
 import (

@@ -16,7 +16,7 @@ import (
 // modelFlags say which model.
 type modelFlags struct {
 	Model     string `required:"" placeholder:"PATH" help:"Model: a folder or a file of weights."`
-	BatchSize int    `default:"32" help:"Images in one pass: more take more memory and change no result."`
+	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
@@ -31,7 +31,7 @@ func (f *modelFlags) load() (*encoder.Model, error) {
 // dataFlags say which set, and how it is read.
 type dataFlags struct {
 	Data       string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
-	ImageKey   string `placeholder:"NAME" help:"Column or field that names the image; usual names are found."`
+	ImageKey   string `placeholder:"NAME" help:"Column or field with the image's path; common names are recognised."`
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
 }

@@ -13,12 +13,12 @@ type searchCommand struct {
 	modelFlags
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
-	Image   []string `placeholder:"FILE" help:"Image to look for; may be given several times."`
-	Queries []string `arg:"" optional:"" help:"What to look for, in words; quote each query."`
+	Image   []string `placeholder:"FILE" help:"Image to search for; may be given several times."`
+	Queries []string `arg:"" optional:"" help:"Text queries; quote each one."`
 }
 
 func (searchCommand) Help() string {
-	return `The score is the cosine of the query and the image: images of one query can be compared, those of different queries hardly.
+	return `The score is the cosine of the query and the image: scores of one query can be compared with each other, those of different queries hardly.
 
     goclip search --model model --index photos.index "a dog on a beach" "a red bicycle"
     goclip search --model model --index photos.index --image like-this.jpg -k 5 --json`
@@ -68,7 +68,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 		if e.Truncated > 0 {
-			s.say("the query is longer than the model reads and was cut: %q", q)
+			s.say("the query is longer than the model's context length and was cut: %q", q)
 		}
 		if err := look(q, e); err != nil {
 			return err

@@ -21,50 +21,50 @@ type trainCommand struct {
 	dataFlags
 	promptFlags
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
-	Overwrite bool   `help:"Replace a model in DIR that is not of this training."`
-	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new one, of --arch."`
-	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one as ViT-B-32, or a file .json as open_clip's model_configs. Default: toy."`
+	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
+	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new model, of --arch."`
+	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
-	Epochs         int          `default:"10" help:"How often to go through the set."`
-	Steps          int          `placeholder:"N" help:"Steps instead of epochs; needed for a stream, whose size nobody knows."`
-	BatchSize      int          `default:"128" help:"Pairs in a step. Contrast learns from large ones."`
-	MicroBatch     int          `placeholder:"N" help:"Pairs in memory at once, with the gradients of the whole batch."`
-	LR             float64      `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; fine-tuning wants 1e-5 or so."`
-	Warmup         int          `default:"-1" placeholder:"N" help:"Steps in which the rate rises. Default: a twentieth of all."`
-	Schedule       string       `enum:"cosine,linear,constant" default:"cosine" help:"How the rate falls afterwards: ${enum}."`
+	Epochs         int          `default:"10" help:"Number of passes over the set."`
+	Steps          int          `placeholder:"N" help:"Number of steps, instead of epochs; required for a stream, whose size is unknown."`
+	BatchSize      int          `default:"128" help:"Pairs per step. Contrastive learning profits from large batches."`
+	MicroBatch     int          `placeholder:"N" help:"Pairs that go through the towers at a time (gradient caching): less memory, the gradients of the whole batch."`
+	LR             float64      `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; for fine-tuning, about 1e-5."`
+	Warmup         int          `default:"-1" placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
+	Schedule       string       `enum:"cosine,linear,constant" default:"cosine" help:"Learning rate schedule after the warm-up: ${enum}."`
 	WeightDecay    float64      `default:"0.1" help:"Decoupled weight decay of matrices."`
-	ClipNorm       float64      `default:"1" help:"Limit of the gradient norm; 0 is none."`
-	Loss           string       `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: what the model was made for."`
-	Groups         train.Groups `enum:"caption,label,none" default:"caption" help:"Pairs that are right answers for each other: of one ${enum}."`
-	LabelSmoothing float64      `placeholder:"X" help:"Part of the certainty that is spread over all answers."`
-	LayerDecay     float64      `placeholder:"X" help:"Factor of the rate from block to block downwards, such as 0.75."`
-	PatchDropout   float64      `placeholder:"X" help:"Part of each image's patches that a step leaves out."`
-	EMA            float64      `name:"ema" placeholder:"X" help:"Decay of a moving average of the weights, such as 0.999, which is what is saved."`
-	Lock           []string     `enum:"image,text" placeholder:"TOWER" help:"Towers that stay as they are: image, text."`
-	Freeze         []string     `placeholder:"PATTERN" help:"Parameters that stay as they are, by patterns of their names."`
+	ClipNorm       float64      `default:"1" help:"Clip the gradient norm at this value; 0 means no clipping."`
+	Loss           string       `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: sigmoid for a model with a logit bias, otherwise infonce."`
+	Groups         train.Groups `enum:"caption,label,none" default:"caption" help:"Which pairs are right answers for each other: those of the same ${enum}."`
+	LabelSmoothing float64      `placeholder:"X" help:"Label smoothing, from 0 to below 1."`
+	LayerDecay     float64      `placeholder:"X" help:"Layer-wise learning rate decay: factor per block from the output to the input, such as 0.75."`
+	PatchDropout   float64      `placeholder:"X" help:"Fraction of each image's patches that a step drops (FLIP)."`
+	EMA            float64      `name:"ema" placeholder:"X" help:"Decay of an exponential moving average of the weights, such as 0.999; the average is what is saved."`
+	Lock           []string     `enum:"image,text" placeholder:"TOWER" help:"Towers to freeze: image, text."`
+	Freeze         []string     `placeholder:"PATTERN" help:"Parameters to freeze, by patterns of their names."`
+	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train LoRA adapters of this rank on the model of --from. They are saved in lora.safetensors, and merged into the model."`
+	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
+	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
+	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation."`
+	Distill        float64      `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
+	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
+	CropScale      float64      `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
+	Vocab          int          `default:"1000" help:"Vocabulary size of a new model's tokenizer, which is trained on the captions."`
+	Seed           uint64       `default:"1" help:"Seed of the initial weights, the order of the data and all other random choices."`
 	Edited         bool         `help:"Accept configuration and tokenizer files of --from that were changed since that model was saved."`
-	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train adapters of this rank beside the weights of --from. They are saved in lora.safetensors, and merged into the model."`
-	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"Adapters count for X/rank. Default: the rank."`
-	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all of linear layers."`
-	Teacher        string       `placeholder:"PATH" help:"Model whose similarities of the same images and captions are imitated."`
-	Distill        float64      `placeholder:"X" help:"The teacher's part of the loss. Default: 0.5."`
-	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Changes to images, in this order: flip, crop, pad, color, grey."`
-	CropScale      float64      `default:"0.5" placeholder:"X" help:"Least part of an image's area that crop leaves, such as 0.9 (CLIP's) or 0.25."`
-	Vocab          int          `default:"1000" help:"Tokens of a new model's tokenizer, which is learnt from the captions."`
-	Seed           uint64       `default:"1" help:"Of the weights, the order and all else that is random: one seed, one model."`
 
-	Test      string `placeholder:"SET" help:"Set to measure the model on as it learns: zero-shot accuracy where images have labels, or else recall. The results are in events.jsonl, too."`
-	TestEvery int    `placeholder:"N" help:"Steps between measurements. Default: one each epoch."`
+	Test      string `placeholder:"SET" help:"Set to evaluate the model on during training: zero-shot accuracy where images have labels, otherwise recall@k. Results are also in events.jsonl."`
+	TestEvery int    `placeholder:"N" help:"Steps between evaluations. Default: once per epoch."`
 
 	CheckpointEvery int    `default:"1000" help:"Steps between checkpoints."`
-	Keep            int    `default:"3" help:"Checkpoints that stay, the newest."`
-	MaxBad          int    `placeholder:"N" help:"End with an error when more samples than this cannot be used."`
-	TensorBoard     string `name:"tensorboard" placeholder:"DIR" help:"Write TensorBoard's events there."`
+	Keep            int    `default:"3" help:"Number of newest checkpoints that are kept."`
+	MaxBad          int    `placeholder:"N" help:"Fail when more samples than this cannot be used."`
+	TensorBoard     string `name:"tensorboard" placeholder:"DIR" help:"Folder for TensorBoard events."`
 }
 
 func (trainCommand) Help() string {
 	return `The folder DIR will hold the model, events.jsonl (every step's loss), left-out.jsonl (samples that cannot be used, and why) and checkpoints. ` +
-		`A training that was stopped goes on with the same command, and ends with the same weights as one that was not. With other flags it is refused.
+		`An interrupted run resumes with the same command, and ends with the same weights as one that was not interrupted. Other flags are an error.
 
     goclip train --data photos.csv --out model
     goclip train --data "shards/{000..012}.tar" --steps 20000 --out model --arch small --augment crop,flip
@@ -72,7 +72,7 @@ func (trainCommand) Help() string {
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-4 --lora-rank 8
     goclip train --config train.yaml
 
-The file of the last one, with any of the flags:
+train.yaml of the last example may set any of the flags:
 
     data: photos.csv
     out: model
@@ -82,7 +82,7 @@ The file of the last one, with any of the flags:
 Afterwards: goclip eval --model model --data test.csv --log model/events.jsonl --report report`
 }
 
-// Run trains, or goes on training.
+// Run trains, or resumes.
 func (c *trainCommand) Run(s *session) (err error) {
 	if err := c.check(); err != nil {
 		return err
@@ -135,11 +135,11 @@ func (c *trainCommand) Run(s *session) (err error) {
 	}
 	result, err := training.Run(s)
 	if errors.Is(err, job.ErrOccupied) {
-		return wrong("--out %s holds a model and no checkpoints of its training: --overwrite replaces it", c.Out)
+		return wrong("--out %s holds a model but no checkpoints to resume from: --overwrite replaces it", c.Out)
 	}
 	if err != nil {
 		if s.Err() != nil {
-			s.say("interrupted after step %d; the same command goes on from there", training.Steps())
+			s.say("interrupted after step %d; the same command resumes from there", training.Steps())
 		}
 		return err
 	}
@@ -151,7 +151,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 func (c *trainCommand) check() error {
 	switch {
 	case c.BatchSize < 2:
-		return wrong("--batch-size %d, want 2 or more: contrast needs them", c.BatchSize)
+		return wrong("--batch-size %d, want 2 or more: a contrastive loss needs negatives", c.BatchSize)
 	case c.Steps < 0 || c.Epochs < 1:
 		return wrong("--steps %d, --epochs %d, want 1 or more", c.Steps, c.Epochs)
 	case !(c.LR >= 0) || math.IsInf(c.LR, 1):
@@ -163,24 +163,24 @@ func (c *trainCommand) check() error {
 	case c.MaxBad < 0:
 		return wrong("--max-bad %d, want 1 or more, or 0 for any number", c.MaxBad)
 	case !(c.CropScale > 0 && c.CropScale <= 1):
-		return wrong("--crop-scale %g, want a part above 0 and at most 1", c.CropScale)
+		return wrong("--crop-scale %g, want a fraction above 0 and at most 1", c.CropScale)
 	case c.TestEvery < 0:
 		return wrong("--test-every %d, want 1 or more", c.TestEvery)
 	case c.TestEvery != 0 && c.Test == "":
 		return wrong("--test-every %d needs a set: --test", c.TestEvery)
 	case c.Distill != 0 && c.Teacher == "":
-		return wrong("--distill %g needs a model to imitate: --teacher", c.Distill)
+		return wrong("--distill %g needs a teacher model: --teacher", c.Distill)
 	case c.LoRARank == 0 && (c.LoRAAlpha != 0 || c.LoRATargets != nil):
 		return wrong("--lora-alpha and --lora-targets need --lora-rank")
 	case c.LoRARank != 0 && c.From == "":
 		return wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
 	case c.From != "" && c.Arch != "":
-		return wrong("--arch %s is of a new model, and --from names one that there is", c.Arch)
+		return wrong("--arch %s is for a new model, but --from names an existing one", c.Arch)
 	}
 	return nil
 }
 
-// steps is the length of the training.
+// steps is the number of steps of the run.
 func (c *trainCommand) steps(samples int) (int, error) {
 	switch {
 	case samples >= 0 && samples < c.BatchSize:
@@ -188,7 +188,7 @@ func (c *trainCommand) steps(samples int) (int, error) {
 	case c.Steps > 0:
 		return c.Steps, nil
 	case samples < 0:
-		return 0, wrong("the set is a stream, whose size nobody knows: give --steps")
+		return 0, wrong("the set is a stream, whose size is unknown: give --steps")
 	}
 	return job.Steps(c.Epochs, samples, c.BatchSize), nil
 }

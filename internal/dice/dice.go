@@ -1,5 +1,6 @@
-// Package dice draws numbers that never change: the drawn set, the order of an
-// epoch and all else that is random about data follow from them.
+// Package dice is a random number generator whose numbers never change between
+// versions. The synthetic set, the order of an epoch and all other random
+// choices about data come from it.
 package dice
 
 import "math/rand/v2"

@@ -1,4 +1,5 @@
-// Package enum gives small integer types names, as text in configurations.
+// Package enum gives the values of small integer types names, for
+// configurations as text.
 package enum
 
 import (

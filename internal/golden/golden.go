@@ -1,4 +1,4 @@
-// Package golden finds the reference data that tests compare against.
+// Package golden locates the reference data that tests compare against.
 package golden
 
 import (

@@ -1,4 +1,5 @@
-// Package guard runs a caller's code: its image, decoder, tokenizer, tower or loss.
+// Package guard calls code of the library's user (an image, decoder, tokenizer,
+// tower or loss) and turns its panics into errors.
 package guard
 
 import (

@@ -1,5 +1,5 @@
-// Package identity describes settings so that two that mean the same have one
-// description, now and in later versions.
+// Package identity makes canonical descriptions of settings: equal settings
+// have equal descriptions, in this version and in later ones.
 package identity
 
 import (

@@ -1,4 +1,4 @@
-// Package letters is a tokenizer for tests, in which nothing needs to be learnt.
+// Package letters is a tokenizer for tests that needs no training.
 package letters
 
 // Tokenizer takes each byte for a token, between a begin and an end token. It

@@ -1,6 +1,6 @@
 // Package logistic is multinomial logistic regression on frozen features: the
-// linear probe. The penalty may pull the weights to zero, as usual, or to a
-// classifier that is known already, as one made of captions.
+// linear probe. The L2 penalty may pull the weights to zero, as usual, or to a
+// given classifier, such as a zero-shot one.
 package logistic
 
 import (

@@ -1,5 +1,5 @@
-// Package parallel runs the calls of a loop on all cores, without the cost of waking
-// one for each.
+// Package parallel runs the iterations of a loop on all cores, without the cost of
+// waking a goroutine for each.
 package parallel
 
 import (

@@ -1,4 +1,4 @@
-// Package sweep takes the images of a set through a model once.
+// Package sweep encodes the images of a set with a model, in one pass.
 package sweep
 
 import (

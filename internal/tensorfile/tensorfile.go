@@ -1,7 +1,7 @@
 // Package tensorfile holds what the readers of tensor files share: the element
 // types, the description of a tensor, and the conversion of stored bytes to Go
 // numbers. It knows no file format; internal/safetensors and internal/torchfile
-// stand on it, so that their files can be used through one interface.
+// build on it, so that their files have one interface.
 package tensorfile
 
 import (

@@ -1,4 +1,4 @@
-// Package textclean repairs and normalises captions before they are tokenized.
+// Package textclean repairs and normalises captions before tokenization.
 //
 // [Fix] follows the rules of ftfy 6.3.1 (Robyn Speer, Apache-2.0), which CLIP's
 // tokenizers call first: text decoded with the wrong encoding is detected and

@@ -1,5 +1,5 @@
-// Package unitrows checks that the rows of a matrix have length one, as
-// embeddings do.
+// Package unitrows checks that the rows of a matrix are L2-normalised, as
+// embeddings are.
 package unitrows
 
 import (
