@@ -122,7 +122,7 @@ func TestClassFolders(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "toy")
 	text, err := output(t, func() error { return run(context.Background(), data, test, 3, 0, 1, out, "") })
 	check(t, err)
-	wants(t, text, `left out: .*red/99\.png: .*not a picture.*`, `  red +\d+\.\d % of 3`, `  grey +\d+\.\d % of 3`, `test set: \d+\.\d %`)
+	wants(t, text, `left out: .*red/99\.png: .*not an image.*`, `  red +\d+\.\d % of 3`, `  grey +\d+\.\d % of 3`, `test set: \d+\.\d %`)
 	written(t, out)
 }
 
