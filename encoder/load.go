@@ -113,6 +113,9 @@ func (m *Model) Save(dir string) error { return m.SaveWith(dir, "", SaveOptions{
 
 // CanSave reports why [Model.Save] would refuse the model; nil if it would not.
 func (m *Model) CanSave() error {
+	if m == nil {
+		return errors.New("encoder: the model is nil")
+	}
 	if _, err := m.savedAs(); err != nil {
 		return fmt.Errorf("encoder: the model cannot be saved: %w", err)
 	}

@@ -89,10 +89,13 @@ func (c Config) validateVision() error {
 	return nil
 }
 
-// EmbedDim is the size of the model's embeddings.
+// EmbedDim is the size of the model's embeddings, 0 without towers.
 func (c Config) EmbedDim() int {
 	if c.Vision != nil {
 		return c.Vision.Dims().EmbedDim
+	}
+	if c.Text == nil {
+		return 0
 	}
 	return c.Text.Dims().EmbedDim
 }
@@ -127,6 +130,7 @@ type Model struct {
 
 	use    sync.RWMutex // held for reading while weights are read, for writing by Close
 	closed bool
+	parts  []*Model // joined in this one, whose weights it shares
 	close  func() error
 }
 
@@ -192,8 +196,8 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if tok != nil && cfg.Text != nil && tok.VocabSize() > cfg.Text.Dims().VocabSize {
-		return nil, fmt.Errorf("encoder: the tokenizer has %d tokens, but Text.VocabSize is %d", tok.VocabSize(), cfg.Text.Dims().VocabSize)
+	if err := cfg.fits(tok); err != nil {
+		return nil, err
 	}
 	if cfg.LogitScale == 0 {
 		cfg.LogitScale = math.Log(1 / 0.07)
@@ -204,12 +208,14 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	}
 	err := guarded("encoder: towers", func() (err error) {
 		if cfg.Vision != nil {
-			if m.image, err = cfg.Vision.New(); err != nil {
-				return err
+			if m.image, err = cfg.Vision.New(); err == nil && m.image == nil {
+				err = errors.New("encoder: Vision.New returned no tower")
 			}
 		}
-		if cfg.Text != nil {
-			m.text, err = cfg.Text.New()
+		if cfg.Text != nil && err == nil {
+			if m.text, err = cfg.Text.New(); err == nil && m.text == nil {
+				err = errors.New("encoder: Text.New returned no tower")
+			}
 		}
 		return err
 	})
@@ -220,13 +226,35 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if cfg.LogitBias != nil {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
-	return m, m.checkNames()
+	return m, guarded("encoder: parameters", m.checkParams)
 }
 
-// checkNames refuses parameters whose names would be taken for others.
-func (m *Model) checkNames() error {
+// fits reports a tokenizer whose ids the text tower does not have.
+func (c Config) fits(tok tokenizer.Tokenizer) error {
+	if tok == nil || c.Text == nil {
+		return nil
+	}
+	return guarded("encoder: tokenizer", func() error {
+		if n, most := tok.VocabSize(), c.Text.Dims().VocabSize; n < 1 || n > most {
+			return fmt.Errorf("encoder: the tokenizer has %d tokens, but Text.VocabSize is %d", n, most)
+		}
+		return nil
+	})
+}
+
+// checkParams refuses parameters whose names would be taken for others, and those
+// that a tower left out.
+func (m *Model) checkParams() error {
 	seen := map[string]bool{}
 	for _, p := range m.Params() {
+		if p == nil {
+			return errors.New("encoder: a tower's parameter is nil")
+		}
+		for _, d := range p.Shape {
+			if d < 1 {
+				return fmt.Errorf("encoder: parameter %s has shape %v, want positive numbers", p.Name, p.Shape)
+			}
+		}
 		if seen[p.Name] {
 			return fmt.Errorf("encoder: two parameters are named %s", p.Name)
 		}
@@ -247,7 +275,8 @@ func (m *Model) checkNames() error {
 
 // Join returns a model of the image tower of one model and the text tower of another,
 // with the logit_scale and the tokenizer of the latter, for checkpoints that store
-// each tower separately. It shares the weights of both, and closing it closes both.
+// each tower separately. It shares the weights of both: closing it closes both, and once
+// either is closed its methods return [ErrClosed].
 func Join(image, text *Model) (*Model, error) {
 	if image == nil || text == nil || image.image == nil || text.text == nil {
 		return nil, errors.New("encoder: join: want a model with an image tower and one with a text tower")
@@ -262,14 +291,27 @@ func Join(image, text *Model) (*Model, error) {
 	if image.lora != nil || text.lora != nil {
 		return nil, errors.New("encoder: join: a model has adapters: call MergeLoRA or RemoveLoRA first")
 	}
+	if m.parts = []*Model{image, text}; image == text {
+		m.parts = m.parts[:1]
+	}
+	end, err := m.begin()
+	if err != nil {
+		return nil, fmt.Errorf("encoder: join: %w", err)
+	}
+	end()
 	if err := m.cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return m, m.checkNames()
+	return m, m.checkParams()
 }
 
 // Config returns the model's configuration.
-func (m *Model) Config() Config { return m.cfg }
+func (m *Model) Config() Config {
+	if m == nil {
+		return Config{}
+	}
+	return m.cfg
+}
 
 // Vision returns the image tower, or nil.
 func (m *Model) Vision() vision.Tower { return m.image }
@@ -327,8 +369,28 @@ func (m *Model) begin() (end func(), err error) {
 		m.use.RUnlock()
 		return nil, ErrClosed
 	}
-	return m.use.RUnlock, nil
+	ends := []func(){m.use.RUnlock}
+	end = func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+	for _, part := range m.parts {
+		endPart, err := part.begin()
+		if err != nil {
+			end()
+			return nil, err
+		}
+		ends = append(ends, endPart)
+	}
+	return end, nil
 }
+
+// Hold keeps the model open until release is called: Close waits. Code that reads or
+// writes the parameters' memory itself, such as a training step, holds the model; the
+// methods that need the weights do so on their own, and must not be called within. The
+// error is [ErrClosed] or that the model is nil.
+func (m *Model) Hold() (release func(), err error) { return m.begin() }
 
 // Close waits for what is being computed and releases the files that a loaded model's
 // weights are mapped from. Methods that need the weights return [ErrClosed]

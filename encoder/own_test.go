@@ -25,6 +25,7 @@ import (
 type CNN struct {
 	Side, Width, EmbedDim int
 	Panics                string `json:",omitempty"` // where
+	Returns               string `json:",omitempty"` // what is wrong with its features
 }
 
 func (CNN) Family() string { return "cnn" }
@@ -43,6 +44,9 @@ func (c CNN) Dims() vision.Dims {
 func (c CNN) New() (vision.Tower, error) {
 	if c.Panics == "New" {
 		panic("out of tune")
+	}
+	if c.Returns == "no tower" {
+		return nil, nil
 	}
 	return &cnn{c, nn.NewParam("visual.conv.weight", c.Width, 3, 3, 3).Uniform(0.2), nn.NewLinear("visual.head", c.Width, c.EmbedDim)}, nil
 }
@@ -63,7 +67,70 @@ func (c *cnn) Forward(in vision.Input) (features *G.Node, err error) {
 		panic("out of tune")
 	}
 	x := nn.ReLU(nn.Conv2D(nn.ChannelsLast(in.Pixels), c.conv.Node(in.Pixels.Graph()), 2, 1)) // (B, S/2, S/2, W)
-	return c.head.Forward(nn.SpatialMean(x)), nil                                             // (B, D)
+	features = c.head.Forward(nn.SpatialMean(x))                                              // (B, D)
+	switch c.cfg.Returns {
+	case "nothing":
+		return nil, nil
+	case "other shape":
+		return G.Transpose(features)
+	case "other kind":
+		return G.ConvType(features, G.Float32, G.Float64)
+	case "other graph":
+		return G.NewTensor(G.NewGraph(), G.Float32, 2, G.WithShape(features.Shape()...)), nil
+	}
+	return features, nil
+}
+
+// TestWrongTowers: what a tower returns is checked before it is taken for features.
+func TestWrongTowers(t *testing.T) {
+	for returns, want := range map[string]string{
+		"no tower":    "encoder: Vision.New returned no tower",
+		"nothing":     "encoder: image tower: no features",
+		"other shape": "encoder: image tower: the features have shape (16, 2), want (2, 16)",
+		"other kind":  "encoder: image tower: the features are float64, want float32",
+		"other graph": "encoder: image tower: the features belong to another graph than its input",
+	} {
+		cfg := ownConfig()
+		cfg.Vision = CNN{Side: 16, Width: 4, EmbedDim: 16, Returns: returns}
+		m, err := encoder.New(cfg, nil, 1)
+		if err == nil {
+			_, err = m.EncodeImages(context.Background(), pictures(2)...)
+		}
+		fails(t, want, err)
+	}
+}
+
+// TestClosedPart: a joined model does not outlive its parts.
+func TestClosedPart(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "model")
+	check(t, storable(t).Save(dir))
+	var parts [2]*encoder.Model
+	for i := range parts {
+		var err error
+		parts[i], err = encoder.Load(dir, nil)
+		check(t, err)
+	}
+	joined, err := encoder.Join(parts[0], parts[1])
+	check(t, err)
+	_, err = joined.EncodeImages(ctx, pictures(1)...)
+	check(t, err)
+	check(t, parts[0].Close())
+	_, err = joined.EncodeImages(ctx, pictures(1)...)
+	if !errors.Is(err, encoder.ErrClosed) {
+		t.Errorf("got error %v, want ErrClosed", err)
+	}
+	if _, err := encoder.Join(parts[0], parts[1]); !errors.Is(err, encoder.ErrClosed) {
+		t.Errorf("joining a closed model: got error %v, want ErrClosed", err)
+	}
+	check(t, joined.Close())
+	twice, err := encoder.Load(dir, nil)
+	check(t, err)
+	joined, err = encoder.Join(twice, twice)
+	check(t, err)
+	_, err = joined.EncodeImages(ctx, pictures(1)...)
+	check(t, err)
+	check(t, joined.Close())
 }
 
 func ownConfig() encoder.Config {

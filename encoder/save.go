@@ -89,6 +89,6 @@ func (o *own) list() []fs.FileInfo {
 	return slices.Clone(o.files)
 }
 
-// Saved reports whether a folder holds a model: [Model.Save] would refuse to write
-// another one there.
+// Saved reports whether a folder holds a model, or a tokenizer, preprocessing or adapters
+// of one: the files that [SaveOptions].Overwrite removes.
 func Saved(dir string) bool { return len(checkpoint.Occupied(dir)) > 0 }

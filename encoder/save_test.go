@@ -40,6 +40,23 @@ func TestSaveAnother(t *testing.T) {
 	}
 }
 
+// TestSaveBesideOthers: a tokenizer that would be read with the model, or overwritten by
+// it, is not lost and not mixed with it.
+func TestSaveBesideOthers(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "tokenizer.json")
+	check(t, os.WriteFile(name, []byte("mine"), 0o644))
+	check(t, os.WriteFile(filepath.Join(dir, "lora.safetensors"), []byte("mine"), 0o644))
+	m := storable(t)
+	fails(t, "the folder holds tokenizer.json without a model", m.Save(dir))
+	check(t, os.Remove(name))
+	check(t, m.Save(dir))
+	text, err := os.ReadFile(filepath.Join(dir, "lora.safetensors"))
+	if string(text) != "mine" {
+		t.Errorf("lora.safetensors: %q, %v", text, err)
+	}
+}
+
 // TestEdited: a configuration that was changed by hand is read where that is asked for.
 func TestEdited(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "model")

@@ -1,9 +1,11 @@
 package encoder
 
 import (
+	"fmt"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
@@ -82,8 +84,10 @@ func (m *Model) imageSession(shape imageShape) (*session, error) {
 		s.pixels = make([]float32, shape.batch*3*size[0]*size[1])
 		pixels := nn.Leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
 		return guarded("encoder: image tower", func() error {
-			s.features, err = m.image.Forward(vision.Input{Pixels: pixels})
-			return err
+			if s.features, err = m.image.Forward(vision.Input{Pixels: pixels}); err != nil {
+				return err
+			}
+			return checkFeatures("image", s.features, g, shape.batch, m.cfg.Vision.Dims().EmbedDim)
 		})
 	})
 }
@@ -93,10 +97,28 @@ func (m *Model) textSession(shape textShape) (*session, error) {
 		s.tokens, s.pooled = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
 		in := text.Input{Tokens: nn.Leaf(g, "tokens", s.tokens, shape.batch, shape.tokens), Pooled: nn.Leaf(g, "pooled", s.pooled, shape.batch)}
 		return guarded("encoder: text tower", func() error {
-			s.features, err = m.text.Forward(in)
-			return err
+			if s.features, err = m.text.Forward(in); err != nil {
+				return err
+			}
+			return checkFeatures("text", s.features, g, shape.batch, m.cfg.Text.Dims().EmbedDim)
 		})
 	})
+}
+
+// checkFeatures reports what a tower returns other than features, float32 (B, D), in
+// the graph of its input.
+func checkFeatures(tower string, n *G.Node, g *G.ExprGraph, b, d int) error {
+	switch {
+	case n == nil:
+		return fmt.Errorf("encoder: %s tower: no features", tower)
+	case n.Graph() != g:
+		return fmt.Errorf("encoder: %s tower: the features belong to another graph than its input", tower)
+	case n.Dtype() != tensor.Float32:
+		return fmt.Errorf("encoder: %s tower: the features are %v, want float32", tower, n.Dtype())
+	case !n.Shape().Eq(tensor.Shape{b, d}):
+		return fmt.Errorf("encoder: %s tower: the features have shape %v, want (%d, %d)", tower, n.Shape(), b, d)
+	}
+	return nil
 }
 
 // compile builds a pass.

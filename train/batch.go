@@ -28,6 +28,9 @@ type Batch struct {
 // Prepare preprocesses images and tokenizes captions on several goroutines. It
 // may run at the same time as a step.
 func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
+	if err := t.open(); err != nil {
+		return nil, err
+	}
 	if t.model.Tokenizer() == nil {
 		return nil, errors.New("train: the model has no tokenizer")
 	}
@@ -82,6 +85,8 @@ func tokenize(m *encoder.Model, ids []int32, caption string) (cut bool, err erro
 func (b *Batch) check(m *encoder.Model, cfg Config) error {
 	size, length := sizes(m)
 	switch {
+	case b == nil:
+		return errors.New("train: the batch is nil")
 	case b.N < 2:
 		return fmt.Errorf("train: a batch of %d pairs, want 2 or more: a contrastive loss needs negatives", b.N)
 	case len(b.Pixels) != b.N*size:

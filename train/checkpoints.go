@@ -48,20 +48,24 @@ func (c Checkpoints) ready() (Checkpoints, error) {
 // Save writes a checkpoint of the trainer's current state; next is the Next of
 // the last batch trained on. It is written completely or not at all, and only
 // then are older ones removed.
-func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) error {
-	c, err := c.ready()
+func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) (err error) {
+	c, err = c.ready()
 	if err != nil {
+		return err
+	}
+	if err := t.open(); err != nil {
 		return err
 	}
 	release, err := c.lock()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, release()) }()
 	id, err := identify(t)
-	if err == nil {
-		err = c.save(t, state{Next: next, Identity: id})
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, release())
+	return c.save(t, state{Next: next, Identity: id})
 }
 
 // lock keeps other processes from writing to the folder. One that was killed does not.

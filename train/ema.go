@@ -51,6 +51,9 @@ func (a *average) swap() {
 // evaluate or to save it, and then restores the trained ones. Without EMA it
 // just calls f. No step may run at the same time.
 func (t *Trainer) Averaged(f func() error) error {
+	if err := t.open(); err != nil {
+		return err
+	}
 	t.average.swap()
 	defer t.average.swap()
 	return f()

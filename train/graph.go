@@ -131,7 +131,7 @@ func readRow(cfg captions.Config, ids []int32) (row captions.Row, err error) {
 		row = cfg.Row(ids)
 		return nil
 	})
-	if err == nil && (row.Length < 1 || row.Length > len(ids)) {
+	if err == nil && (row.Length < 1 || row.Length > len(ids) || row.Pooled < 0 || row.Pooled >= row.Length) {
 		err = fmt.Errorf("it reads %+v of %d tokens", row, len(ids))
 	}
 	if err != nil {

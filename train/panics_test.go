@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"image"
 	"image/color"
+	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -302,4 +304,66 @@ func colliding(t *testing.T, g *G.ExprGraph) (a, b string) {
 	}
 	t.Fatal("found no names that collide")
 	return "", ""
+}
+
+// TestClosedModel: a trainer of a closed model computes nothing with weights that may
+// be gone, and goes on with none.
+func TestClosedModel(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	check(t, model(t, 1).Save(dir))
+	m, err := encoder.Load(dir, &encoder.Options{Tokenizer: letters.Tokenizer{}})
+	check(t, err)
+	check(t, m.AddLoRA(encoder.LoRA{Rank: 2}, 1))
+	cfg := config(10)
+	cfg.Unsaved = true
+	tr, err := train.New(m, cfg)
+	check(t, err)
+	batch, err := tr.Prepare(pairs(t, 0, 8))
+	check(t, err)
+	_, err = tr.StepBatch(context.Background(), batch)
+	check(t, err)
+	check(t, m.Close())
+	checkpoints := train.Checkpoints{Dir: t.TempDir()}
+	for what, f := range map[string]func() error{
+		"New":       func() error { _, err := train.New(m, cfg); return err },
+		"Prepare":   func() error { _, err := tr.Prepare(pairs(t, 0, 8)); return err },
+		"StepBatch": func() error { _, err := tr.StepBatch(context.Background(), batch); return err },
+		"Averaged":  func() error { return tr.Averaged(func() error { return nil }) },
+		"Save":      func() error { return checkpoints.Save(tr, dataset.Cursor{}) },
+	} {
+		if err := f(); !errors.Is(err, encoder.ErrClosed) {
+			t.Errorf("%s: got error %v, want ErrClosed", what, err)
+		}
+	}
+	_, err = train.New(nil, cfg)
+	if err == nil || err.Error() != "train: encoder: the model is nil" {
+		t.Errorf("New(nil): got error %v", err)
+	}
+	_, err = new(train.Trainer).StepBatch(context.Background(), batch)
+	if err == nil || err.Error() != "train: encoder: the model is nil" {
+		t.Errorf("the zero Trainer: got error %v", err)
+	}
+}
+
+// TestRates: a learning rate that is no number leaves the weights as they were, as does
+// a schedule that panics.
+func TestRates(t *testing.T) {
+	for want, lr := range map[string]train.Schedule{
+		"train: step 0: LR: it is NaN":   func(int) float64 { return math.NaN() },
+		"train: step 0: LR: it is +Inf":  func(int) float64 { return math.Inf(1) },
+		"train: step 0: LR: it is -1":    func(int) float64 { return -1 },
+		"train: step 0: LR: panic: boom": func(int) float64 { panic("boom") },
+	} {
+		m := model(t, 1)
+		before := weights(m)
+		cfg := config(10)
+		cfg.LR = lr
+		tr, err := train.New(m, cfg)
+		check(t, err)
+		_, err = tr.Step(context.Background(), pairs(t, 0, 8))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got error %v, want %s…", err, want)
+		}
+		sameBits(t, "the weights", weights(m), before)
+	}
 }

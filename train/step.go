@@ -26,12 +26,11 @@ func (t *Trainer) Step(ctx context.Context, pairs []dataset.Pair) (Stats, error)
 // before the step. A NaN or infinity in the loss or in a gradient is an error
 // that names the step and the tensor.
 func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
-	if err := ctx.Err(); err != nil {
+	rate, end, err := t.begin(ctx, b) // where the batch fits the model, which stays open until the end
+	if err != nil {
 		return Stats{}, err
 	}
-	if err := b.check(t.model, t.cfg); err != nil {
-		return Stats{}, err
-	}
+	defer end()
 	out, err := t.strategy.backpropagate(ctx, b, t.step) // gives each weight its gradient
 	if err != nil {
 		return Stats{}, err
@@ -41,7 +40,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 		return Stats{}, err
 	}
 	stats := measure(b, out, grads)
-	stats.Step, stats.LR, stats.Chance = t.step, t.cfg.LR(t.step), t.objective.chance(b.N)
+	stats.Step, stats.LR, stats.Chance = t.step, rate, t.objective.chance(b.N)
 	if err := stats.finite(t.weights, grads); err != nil {
 		return Stats{}, err
 	}

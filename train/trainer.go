@@ -8,12 +8,15 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Trainer updates a model's parameters. It is not safe for concurrent use, and
@@ -34,6 +37,10 @@ type Trainer struct {
 // New returns a trainer of m's LoRA adapters if it has any, and of all its
 // parameters otherwise.
 func New(m *encoder.Model, cfg Config) (*Trainer, error) {
+	t := &Trainer{model: m}
+	if err := t.open(); err != nil {
+		return nil, err
+	}
 	cfg, err := cfg.withDefaults(m)
 	if err != nil {
 		return nil, err
@@ -44,7 +51,7 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	if err := m.CanSave(); err != nil && !cfg.Unsaved {
 		return nil, fmt.Errorf("train: %w (Config.Unsaved trains it all the same)", err)
 	}
-	t := &Trainer{model: m, cfg: cfg}
+	t.cfg = cfg
 	if t.objective, err = newObjective(cfg); err != nil {
 		return nil, err
 	}
@@ -87,3 +94,47 @@ func (t *Trainer) Gradient(name string) []float32 {
 
 // Steps returns the number of steps done.
 func (t *Trainer) Steps() int { return t.step }
+
+// begin checks what a step needs and returns its learning rate. The model is held
+// until end is called.
+func (t *Trainer) begin(ctx context.Context, b *Batch) (rate float64, end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, nil, err
+	}
+	if end, err = t.model.Hold(); err != nil {
+		return 0, nil, fmt.Errorf("train: %w", err)
+	}
+	if err = b.check(t.model, t.cfg); err == nil {
+		rate, err = t.cfg.rate(t.step)
+	}
+	if err != nil {
+		end()
+		return 0, nil, err
+	}
+	return rate, end, nil
+}
+
+// rate asks the schedule, which may be the caller's own.
+func (c Config) rate(step int) (rate float64, err error) {
+	err = guard.Call(func() error {
+		rate = c.LR(step)
+		return nil
+	})
+	if err == nil && !(rate >= 0 && rate <= math.MaxFloat32) {
+		err = fmt.Errorf("it is %g, want a number that is 0 or more", rate)
+	}
+	if err != nil {
+		err = fmt.Errorf("train: step %d: LR: %w", step, err)
+	}
+	return rate, err
+}
+
+// open is an error where the model is closed or there is none.
+func (t *Trainer) open() error {
+	release, err := t.model.Hold()
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	release()
+	return nil
+}

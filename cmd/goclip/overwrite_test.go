@@ -44,3 +44,20 @@ func TestTrainingInUse(t *testing.T) {
 	}
 	check(t, release())
 }
+
+// TestOthersFiles: a folder with adapters or a tokenizer, but no model, is not taken
+// for an empty one.
+func TestOthersFiles(t *testing.T) {
+	for _, name := range []string{"lora.safetensors", "tokenizer.json", "vocab.json", "preprocessor_config.json"} {
+		out := t.TempDir()
+		path := filepath.Join(out, name)
+		check(t, os.WriteFile(path, []byte("mine"), 0o666))
+		_, errs, code := goclip(t, "train", "--data", tree(t, 4), "--out", out, "--steps", "1", "--batch-size", "4")
+		if code != misuse || !strings.Contains(errs, "--overwrite") {
+			t.Errorf("%s: exit code %d, want %d and an error that names --overwrite:\n%s", name, code, misuse, errs)
+		}
+		if text, err := os.ReadFile(path); string(text) != "mine" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+}

@@ -37,11 +37,15 @@ type SaveOptions struct {
 	Beside []File
 }
 
-// Occupied returns the names of the files by which a folder holds a model.
+// Occupied returns the names of the files by which a folder holds a model, or else of
+// those that models come with.
 func Occupied(dir string) []string {
 	v := journal.Open(dir)
 	defer v.Close()
-	return occupied(v)
+	if found := occupied(v); len(found) > 0 {
+		return found
+	}
+	return orphans(v, companions())
 }
 
 func occupied(v *journal.View) (found []string) {
@@ -79,6 +83,15 @@ func companions() []string {
 	}
 }
 
+// orphans are the files in a folder without a model that a new model of the given files
+// would overwrite or be read with. Adapters beside a model are not read with it.
+func orphans(v *journal.View, files []string) []string {
+	return slices.DeleteFunc(companions(), func(name string) bool {
+		adapters := name == "lora.safetensors" || strings.HasPrefix(name, "adapter_")
+		return !v.Exists(name) || adapters && !slices.Contains(files, name)
+	})
+}
+
 // stale returns the files of a folder that must go when a model of the given files, in
 // the layout, is saved to it, and fails where that is not allowed.
 func stale(v *journal.View, l layout, files []string, o SaveOptions) ([]string, error) {
@@ -97,6 +110,10 @@ func stale(v *journal.View, l layout, files []string, o SaveOptions) ([]string, 
 		old = slices.Concat(old, found, companions())
 	case len(found) > 0 && !o.mine(v, l, found):
 		return nil, fmt.Errorf("the folder holds another model, %s, which is replaced only where that is asked for", strings.Join(found, " and "))
+	case len(found) == 0:
+		if others := orphans(v, files); len(others) > 0 {
+			return nil, fmt.Errorf("the folder holds %s without a model, which are replaced only where that is asked for", strings.Join(others, " and "))
+		}
 	}
 	slices.Sort(old)
 	return slices.DeleteFunc(slices.Compact(old), func(name string) bool {

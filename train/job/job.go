@@ -149,8 +149,8 @@ func (t *Training) observers(r *Result) (all []train.Observer, done func() error
 	return all, done, nil
 }
 
-// ErrOccupied says that Out holds a model of another run.
-var ErrOccupied = errors.New("job: the folder holds a model but no checkpoints to resume from")
+// ErrOccupied says that Out holds a model of another run, or files of one.
+var ErrOccupied = errors.New("job: the folder holds a model, or files of one, but no checkpoints to resume from")
 
 func (t *Training) checkpoints() string { return filepath.Join(t.job.Out, "checkpoints") }
 
