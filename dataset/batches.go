@@ -96,6 +96,9 @@ func Batches(ctx context.Context, src Source, o BatchOptions) iter.Seq2[Batch, e
 
 // ready checks the options against the source and fills in the defaults.
 func (o *BatchOptions) ready(src Source) error {
+	if src == nil {
+		return errors.New("dataset: batches: Source is nil")
+	}
 	n := src.Len()
 	if o.Start == (Cursor{}) {
 		o.Start.Seed = o.Seed

@@ -3,10 +3,12 @@ package dataset
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path"
@@ -26,6 +28,22 @@ type Set struct {
 // Classes returns the labels that occur, sorted, or Options.Classes as given. Of
 // a stream they are those of its first shard.
 func (s *Set) Classes() []string { return slices.Clone(s.classes) }
+
+// Len implements [Source]. An empty Set has no samples.
+func (s *Set) Len() int {
+	if s.Source == nil {
+		return 0
+	}
+	return s.Source.Len()
+}
+
+// Samples implements [Source].
+func (s *Set) Samples(ctx context.Context, order Order) iter.Seq2[Sample, error] {
+	if s.Source == nil {
+		return func(func(Sample, error) bool) {}
+	}
+	return s.Source.Samples(ctx, order)
+}
 
 // Indexed returns the samples by number, or false where the set is a stream.
 func (s *Set) Indexed() (*Indexed, bool) {

@@ -102,6 +102,9 @@ type Source interface {
 // Captions returns all captions of a set's first n samples, of all where n is 0:
 // what a tokenizer learns its vocabulary from.
 func Captions(ctx context.Context, src Source, n int) ([]string, error) {
+	if src == nil {
+		return nil, errors.New("dataset: captions: Source is nil")
+	}
 	var captions []string
 	seen := 0
 	for sample, err := range src.Samples(ctx, Order{}) {
@@ -149,6 +152,10 @@ func (x *Indexed) Samples(ctx context.Context, order Order) iter.Seq2[Sample, er
 		for i := order.Skip; i < x.n; i++ {
 			if err := ctx.Err(); err != nil {
 				yield(Sample{}, err)
+				return
+			}
+			if x.at == nil {
+				yield(Sample{}, errors.New("dataset: indexed: at is nil"))
 				return
 			}
 			j := i

@@ -30,6 +30,9 @@ func NewCalibration(bins int) *Calibration {
 
 // Add counts one prediction, made with a probability between 0 and 1.
 func (c *Calibration) Add(probability float64, right bool) {
+	if len(c.Bins) == 0 {
+		c.Bins = make([]Bin, calibrationBins)
+	}
 	n := len(c.Bins)
 	b := &c.Bins[min(max(int(math.Ceil(probability*float64(n)))-1, 0), n-1)]
 	b.N++

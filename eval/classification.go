@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/goclip/goclip/internal/sweep"
@@ -83,6 +84,9 @@ func (c *Classification) N() int {
 
 func (c *Classification) count(class int) int {
 	n := 0
+	if class >= len(c.Confusion) {
+		return 0
+	}
 	for _, k := range c.Confusion[class] {
 		n += k
 	}
@@ -126,6 +130,9 @@ func (c *Classification) Balanced() float64 {
 
 // MarshalJSON writes the counts together with the figures computed from them.
 func (c *Classification) MarshalJSON() ([]byte, error) {
+	if c.N() == 0 || c.Calibration == nil {
+		return nil, errors.New("eval: classification: it is empty, want the result of a measurement")
+	}
 	type class struct {
 		Name     string  `json:"name"`
 		Pictures int     `json:"pictures"`

@@ -24,6 +24,9 @@ type Features struct {
 // and listed; a set of which none is left is an error. Each image and its
 // embedding go to see, which may be nil.
 func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(dataset.Pair, *encoder.Embeddings)) (*Features, error) {
+	if err := sweep.Ready(m, src); err != nil {
+		return nil, fmt.Errorf("eval: embed: %w", err)
+	}
 	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().EmbedDim()}}
 	err := sweep.Each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		f.Images.N++

@@ -20,6 +20,9 @@ type labelled struct {
 // images that have a label. What is to be classified must come from the same
 // model.
 func (f *Features) labelled(others ...*Features) ([]string, *labelled, error) {
+	if f == nil {
+		return nil, nil, errors.New("train is nil")
+	}
 	set := make(map[string]bool)
 	for _, l := range f.Labels {
 		if l != "" {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -61,7 +62,12 @@ func FitProbe(ctx context.Context, train, val *Features, o *ProbeOptions) (*Prob
 
 // Probabilities returns the probability of each class for each embedding.
 func (p *Probe) Probabilities(e *encoder.Embeddings) ([][]float64, error) {
-	if e.Dim != p.dim {
+	switch {
+	case p.dim == 0:
+		return nil, errors.New("eval: probe: it is empty, want one of FitProbe")
+	case e == nil:
+		return nil, errors.New("eval: probe: Embeddings is nil")
+	case e.Dim != p.dim:
 		return nil, fmt.Errorf("eval: a probe of embeddings of %d numbers cannot take %d", p.dim, e.Dim)
 	}
 	n := len(p.bias)

@@ -30,6 +30,9 @@ type Retrieval struct {
 // Retrieve measures recall@k for each k. Samples that cannot be used are skipped
 // and listed; a set of which none is left is an error.
 func Retrieve(ctx context.Context, m *encoder.Model, src dataset.Source, ks ...int) (*Retrieval, error) {
+	if err := positive(ks); err != nil {
+		return nil, err
+	}
 	f, err := Embed(ctx, m, src, nil)
 	if err != nil {
 		return nil, err
@@ -39,6 +42,12 @@ func Retrieve(ctx context.Context, m *encoder.Model, src dataset.Source, ks ...i
 
 // Retrieve measures recall@k on images already embedded by the model.
 func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*Retrieval, error) {
+	if err := positive(ks); err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, errors.New("eval: retrieve: Model is nil")
+	}
 	r := &Retrieval{
 		Images: f.Images.N, Skipped: f.Skipped,
 		ImageToText: make(map[int]float64), TextToImage: make(map[int]float64),
@@ -71,6 +80,15 @@ func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*
 	recall(r.ImageToText, ks, toText)
 	recall(r.TextToImage, ks, toImage)
 	return r, nil
+}
+
+func positive(ks []int) error {
+	for _, k := range ks {
+		if k < 1 {
+			return fmt.Errorf("eval: retrieve: k is %d, want 1 or more", k)
+		}
+	}
+	return nil
 }
 
 // recall is the share of ranks below each k.

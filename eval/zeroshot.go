@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,6 +18,9 @@ import (
 // predictions go to see, which may be nil.
 func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src dataset.Source,
 	see func(pair dataset.Pair, best []encoder.Prediction)) (*Classification, error) {
+	if c == nil {
+		return nil, errNoClassifier
+	}
 	z, err := newClassification(c.Labels())
 	if err != nil {
 		return nil, err
@@ -38,8 +42,13 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 	return z.finish()
 }
 
+var errNoClassifier = errors.New("eval: classify: Classifier is nil")
+
 // Classify runs a zero-shot classifier over images already embedded.
 func (f *Features) Classify(c *encoder.Classifier) (*Classification, error) {
+	if c == nil {
+		return nil, errNoClassifier
+	}
 	z, err := f.classification(c.Labels())
 	if err != nil {
 		return nil, err

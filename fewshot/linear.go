@@ -15,8 +15,11 @@ type Linear struct {
 	W *encoder.Embeddings // (C, D), not normalised
 }
 
-// Logits implements [Head].
+// Logits implements [Head]. An empty head has no logits.
 func (l Linear) Logits(images *encoder.Embeddings) []float32 {
+	if l.W == nil {
+		return nil
+	}
 	z := make([]float32, images.N*l.W.N)
 	kernel.Gemm(kernel.NT, images.N, l.W.N, l.W.Dim, 1, images.Data, images.Dim, l.W.Data, l.W.Dim, 0, z, l.W.N)
 	return z

@@ -86,9 +86,12 @@ func (c *Cache) perClass(a []float32, n int) []float32 {
 	return out
 }
 
-// Logits implements [Head].
+// Logits implements [Head]. An empty head has no logits.
 func (c *Cache) Logits(images *encoder.Embeddings) []float32 {
 	z := c.Text.Logits(images)
+	if c.Keys == nil || c.Text.W == nil {
+		return z
+	}
 	kernel.Axpy(z, float32(c.Alpha), c.votes(c.similarities(images), images.N, c.Beta))
 	return z
 }

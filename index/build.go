@@ -14,6 +14,9 @@ import (
 // each with what is wrong; a set of which none is left is an error. Of images with
 // the same key, the last one stays.
 func Build(ctx context.Context, m *encoder.Model, src dataset.Source) (x *Index, skipped []error, err error) {
+	if err := sweep.Ready(m, src); err != nil {
+		return nil, nil, fmt.Errorf("index: build: %w", err)
+	}
 	x = Of(m)
 	var failed error
 	err = sweep.Each(ctx, m, src, &skipped, func(_ dataset.Sample, p dataset.Pair, row *encoder.Embeddings) {

@@ -51,6 +51,9 @@ func (x *Index) Save(path string) error {
 	if x.close == nil {
 		return errClosed
 	}
+	if x.dim < 1 || x.dim > maxDim {
+		return fmt.Errorf("index: save: Dim is %d, want 1 to %d", x.dim, maxDim)
+	}
 	tensors := x.tensors()
 	sums, err := safetensors.Checksums(tensors)
 	if err != nil {
@@ -182,7 +185,7 @@ func belongs(m *encoder.Model, version, model string, dim int) error {
 	if m == nil {
 		return nil
 	}
-	if want := m.Config().EmbedDim(); dim != want {
+	if want := dimOf(m); dim != want {
 		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
 	}
 	if model == "" {

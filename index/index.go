@@ -51,9 +51,17 @@ func New(dim int) *Index {
 // Of returns an empty index of a model's embeddings. It carries the model's
 // Fingerprint, which [Open] compares.
 func Of(m *encoder.Model) *Index {
-	x := New(m.Config().EmbedDim())
+	x := New(dimOf(m))
 	x.model = m.Fingerprint()
 	return x
+}
+
+// dimOf is zero for an empty Model.
+func dimOf(m *encoder.Model) int {
+	if c := m.Config(); c.Vision != nil || c.Text != nil {
+		return c.EmbedDim()
+	}
+	return 0
 }
 
 // Dim returns the size of the embeddings.
@@ -119,6 +127,8 @@ func (x *Index) Add(entries []Entry, e *encoder.Embeddings) error {
 
 func (x *Index) admissible(entries []Entry, e *encoder.Embeddings) error {
 	switch {
+	case e == nil:
+		return errors.New("add: Embeddings is nil")
 	case e.Dim != x.dim:
 		return fmt.Errorf("embeddings of %d numbers, want %d", e.Dim, x.dim)
 	case len(entries) != e.N:

@@ -75,6 +75,9 @@ func (m mix) Chance(b int, smoothing float64) float64 {
 
 func (m mix) Forward(in Input) (cost *G.Node, err error) {
 	defer nn.Catch(&err, "loss")
+	if m.a == nil || m.b == nil {
+		nn.Fail("Mix", "a loss is nil")
+	}
 	x, err := m.a.Forward(in)
 	if err != nil {
 		return nil, err

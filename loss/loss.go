@@ -43,6 +43,9 @@ type Chancer interface {
 // inverse temperature). Both nodes have shape (1).
 func Scale(logitScale *G.Node) (scale *G.Node, err error) {
 	defer nn.Catch(&err, "loss: scale")
+	if logitScale == nil {
+		nn.Fail("Scale", "logitScale is nil")
+	}
 	return nn.Exp(logitScale), nil
 }
 

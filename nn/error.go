@@ -31,6 +31,9 @@ func Catch(err *error, prefix string) {
 
 // WantShape fails unless x has the given shape; a negative size fits any.
 func WantShape(layer, what string, x *G.Node, want ...int) {
+	if x == nil {
+		Fail(layer, "%s: the node is nil", what)
+	}
 	got := x.Shape()
 	ok := len(got) == len(want)
 	for i := 0; ok && i < len(want); i++ {

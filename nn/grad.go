@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,9 @@ import (
 //
 // Stock nodes are differentiated by their own SymDiff.
 func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
+	if cost == nil {
+		return nil, errors.New("nn: gradient: cost is nil")
+	}
 	if !cost.IsScalar() {
 		return nil, fmt.Errorf("nn: gradient: cost has shape %v, want a scalar", cost.Shape())
 	}

@@ -22,6 +22,9 @@ type Machine struct {
 // NewMachine compiles g. The values of the nodes in keep can be read after Run;
 // those of other nodes may have been overwritten by then.
 func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
+	if g == nil {
+		return nil, errors.New("nn: machine: the graph is nil")
+	}
 	if err := distinct(g); err != nil {
 		return nil, err
 	}
@@ -54,6 +57,9 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 // again with another graph, a few times; that all of those fail has a probability of
 // about 10⁻³².
 func Build(build func(g *G.ExprGraph) (keep []*G.Node, err error)) (*Machine, error) {
+	if build == nil {
+		return nil, errors.New("nn: build: the function is nil")
+	}
 	var tried []*G.ExprGraph // kept, so that no later one has the address of an earlier
 	for {
 		g := G.NewGraph()
@@ -73,6 +79,9 @@ const maxBuilds = 8
 
 // Run computes every node of the graph from the values bound to its leaves.
 func (m *Machine) Run() error {
+	if m.vm == nil {
+		return errors.New("nn: machine: it is empty, want one of NewMachine")
+	}
 	m.arena.reset()
 	m.vm.Reset()
 	return m.vm.RunAll()

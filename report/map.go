@@ -33,6 +33,9 @@ const mapped = 1500
 // NewMap projects the embeddings on their first two principal components. Of
 // more than 1500 images it takes so many at equal distances in the set.
 func NewMap(f *eval.Features) (*Map, error) {
+	if f == nil || f.Images == nil {
+		return nil, errors.New("report: map: the features are nil")
+	}
 	n := min(f.Images.N, mapped)
 	if n < 3 || f.Images.Dim < 2 {
 		return nil, fmt.Errorf("report: a map of %d images with embeddings of %d numbers, want 3 and 2 at least", f.Images.N, f.Images.Dim)

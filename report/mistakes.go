@@ -33,8 +33,11 @@ type Hardest struct {
 const thumbnail = 128
 
 // Add takes in an image with its predictions, the most probable first, as
-// [eval.Classify] tells them.
+// [eval.Classify] tells them. Without predictions or without an image it does nothing.
 func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
+	if len(best) == 0 || p.Image == nil {
+		return
+	}
 	m := Mistake{Key: p.Key, Label: p.Label, Predicted: best[0].Label, Probability: best[0].Probability}
 	if m.Label == m.Predicted {
 		return

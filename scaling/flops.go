@@ -50,7 +50,7 @@ func multiplyAdds(tower, family string, cfg any) (float64, error) {
 func Params(m *encoder.Model) int {
 	n := 0
 	for _, p := range m.Params() {
-		if p.Buffer || isEmbedding(p.Name) {
+		if p == nil || p.Buffer || isEmbedding(p.Name) {
 			continue
 		}
 		size := 1

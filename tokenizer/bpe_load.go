@@ -24,6 +24,9 @@ const maxFile = 32 << 20
 // merges.txt, tokenizer.json, or bpe_simple_vocab_16e6.txt.gz. Where there are
 // several, they must agree. The error wraps [fs.ErrNotExist] if there is none.
 func Load(fsys fs.FS, opts BPEOptions) (*BPE, error) {
+	if fsys == nil {
+		return nil, errors.New("tokenizer: the file system is nil")
+	}
 	var found *vocabulary
 	for _, form := range []struct {
 		files []string
@@ -108,6 +111,9 @@ func readGzip(r io.Reader) (*vocabulary, error) {
 }
 
 func (v *vocabulary) addGzip(r io.Reader) error {
+	if r == nil {
+		return errNilReader
+	}
 	unzip, err := gzip.NewReader(r)
 	if err != nil {
 		return err
@@ -167,8 +173,13 @@ func (v *vocabulary) addMerges(r io.Reader) error {
 	})
 }
 
+var errNilReader = errors.New("the reader is nil")
+
 // readAll reads r to its end, but no more than maxFile bytes.
 func readAll(r io.Reader) ([]byte, error) {
+	if r == nil {
+		return nil, errNilReader
+	}
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = fmt.Errorf("more than %d bytes", maxFile)

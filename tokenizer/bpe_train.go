@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -35,6 +36,9 @@ const maxTrained = 256
 // spells a symbol which another pair has made already is left alone. The result
 // depends on how often each word occurs and on nothing else.
 func TrainBPE(captions iter.Seq[string], opts TrainOptions) (*BPE, error) {
+	if captions == nil {
+		return nil, errors.New("tokenizer: captions is nil")
+	}
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}

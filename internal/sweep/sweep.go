@@ -34,10 +34,26 @@ type pass struct {
 	pixels  int
 }
 
+// Ready reports what is missing for a pass.
+func Ready(m *encoder.Model, src dataset.Source) error {
+	switch {
+	case m == nil:
+		return errors.New("Model is nil")
+	case src == nil:
+		return errors.New("Source is nil")
+	case m.Config().Vision == nil:
+		return errors.New("Model has no image tower")
+	}
+	return nil
+}
+
 // Each encodes the images of a set and hands them out one by one, in order. What
 // cannot be used is added to skipped. Use is called from one goroutine.
 func Each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]error,
 	use func(dataset.Sample, dataset.Pair, *encoder.Embeddings)) error {
+	if err := Ready(m, src); err != nil {
+		return err
+	}
 	p := &pass{ctx: ctx, model: m, skipped: skipped, use: use}
 	for sample, err := range src.Samples(ctx, dataset.Order{}) {
 		if err != nil {

@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image/color"
 	"os"
@@ -42,6 +43,9 @@ func FindArchitecture(name string) (a Architecture, found bool, err error) {
 		if cfg, published := encoder.ConfigFor(name, tok); published {
 			return cfg, nil
 		}
+		if tok == nil {
+			return encoder.Config{}, errors.New("job: architecture: the tokenizer is nil")
+		}
 		return compact(name, tok), nil
 	}, slices.Contains(ArchitectureNames(), name), nil
 }
@@ -60,6 +64,9 @@ func Vocabulary(ctx context.Context, set dataset.Source, tokens int) (*tokenizer
 // Fresh returns a model with random weights. With bias it gets a logit bias, which the
 // sigmoid loss needs, if its architecture has none.
 func Fresh(a Architecture, tok tokenizer.Tokenizer, bias bool, seed uint64) (*encoder.Model, error) {
+	if a == nil {
+		return nil, errors.New("job: fresh: Architecture is nil")
+	}
 	cfg, err := a(tok)
 	if err != nil {
 		return nil, err

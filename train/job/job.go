@@ -65,6 +65,9 @@ type Result struct {
 
 // New checks a job and prepares its trainer. Nothing is written yet.
 func New(j Job) (*Training, error) {
+	if j.Model == nil {
+		return nil, errors.New("job: Model is missing")
+	}
 	_, adapted := j.Model.LoRA()
 	switch {
 	case j.Out == "":
@@ -73,6 +76,8 @@ func New(j Job) (*Training, error) {
 		return nil, errors.New("job: Set is missing")
 	case j.Steps < 1:
 		return nil, fmt.Errorf("job: Steps is %d, want 1 or more", j.Steps)
+	case j.Batches.Size < 1:
+		return nil, fmt.Errorf("job: Batches.Size is %d, want 1 or more", j.Batches.Size)
 	case adapted && j.Base == "":
 		return nil, errors.New("job: Base is missing: a model with adapters needs the path that it was loaded from")
 	}
@@ -87,7 +92,12 @@ func New(j Job) (*Training, error) {
 }
 
 // Steps returns the number of steps done.
-func (t *Training) Steps() int { return t.trainer.Steps() }
+func (t *Training) Steps() int {
+	if t.trainer == nil {
+		return 0
+	}
+	return t.trainer.Steps()
+}
 
 // Run trains, or resumes where an earlier process was interrupted, and saves the model,
 // with the averaged weights if EMA is on. When ctx ends it writes a checkpoint and
@@ -97,6 +107,9 @@ func (t *Training) Steps() int { return t.trainer.Steps() }
 // Out is locked meanwhile: a second run there is an error. If Out holds a model but no
 // checkpoints of its run, Run returns [ErrOccupied] unless Overwrite is set.
 func (t *Training) Run(ctx context.Context) (r Result, err error) {
+	if t.trainer == nil {
+		return r, errors.New("job: the Training is empty, want one of New")
+	}
 	release, err := journal.Lock(t.job.Out)
 	if err != nil {
 		return r, fmt.Errorf("job: %w", err)

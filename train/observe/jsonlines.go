@@ -30,6 +30,9 @@ func OpenJSONLines(path string) (*JSONLines, error) {
 
 // Observe implements [train.Observer].
 func (l *JSONLines) Observe(e train.Event) error {
+	if l.f == nil {
+		return errors.New("observe: the JSONLines has no file, want one of OpenJSONLines")
+	}
 	if !l.started {
 		if err := l.rewind(e.Step); err != nil {
 			return fmt.Errorf("observe: %s: %w", l.f.Name(), err)

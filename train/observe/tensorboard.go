@@ -2,6 +2,7 @@ package observe
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -40,6 +41,9 @@ func OpenTensorBoard(dir string) (*TensorBoard, error) {
 
 // Observe implements [train.Observer].
 func (b *TensorBoard) Observe(e train.Event) error {
+	if b.f == nil {
+		return errors.New("observe: the TensorBoard has no file, want one of OpenTensorBoard")
+	}
 	values := map[string]float64{
 		"train/loss":         e.Loss,
 		"train/grad_norm":    e.GradNorm,

@@ -1,0 +1,24 @@
+package observe_test
+
+import (
+	"testing"
+
+	"github.com/goclip/goclip/train"
+	"github.com/goclip/goclip/train/observe"
+)
+
+// TestNothing: an observer without a file says so, and does not panic.
+func TestNothing(t *testing.T) {
+	for _, c := range []struct {
+		observer train.Observer
+		want     string
+	}{
+		{&observe.JSONLines{}, "observe: the JSONLines has no file, want one of OpenJSONLines"},
+		{&observe.TensorBoard{}, "observe: the TensorBoard has no file, want one of OpenTensorBoard"},
+	} {
+		if err := c.observer.Observe(train.Event{}); err == nil || err.Error() != c.want {
+			t.Errorf("got error %v, want %s", err, c.want)
+		}
+	}
+	check(t, new(observe.Progress).Observe(train.Event{}))
+}
