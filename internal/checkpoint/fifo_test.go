@@ -30,4 +30,10 @@ func TestPipesAreRefused(t *testing.T) {
 		_, err := checkpoint.Open(dir, nil)
 		wantError(t, err, c.file+" is not a regular file")
 	}
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "preprocessor_config.json"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	_, err := checkpoint.ReadPreprocess(os.DirFS(dir))
+	wantError(t, err, "preprocessor_config.json is not a regular file")
 }
