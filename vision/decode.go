@@ -37,6 +37,9 @@ func Decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 
 // DecodeFile is [Decode] of a file; errors name its path.
 func DecodeFile(path string, opts *DecodeOptions) (image.Image, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("vision: %s is not a regular file", path) // a pipe would wait for a writer
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %w", err)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/goclip/goclip/eval"
@@ -121,7 +120,7 @@ func readLog(path string) (loss []report.Point, tests []report.Test, err error) 
 	if path == "" {
 		return nil, nil, nil
 	}
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, nil, input(err)
 	}

@@ -76,7 +76,9 @@ func (c *infoCommand) model(s *session, m *encoder.Model) error {
 		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.EmbedDim())
 		fmt.Fprintf(w, "images: %+v\n", cfg.Vision)
 		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
-		fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
+		if cfg.Preprocess != nil {
+			fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
+		}
 		if vocabulary == 0 {
 			fmt.Fprintln(w, "tokenizer: none, so it reads no words")
 		} else {

@@ -65,7 +65,7 @@ func (f *promptFlags) list() ([]string, error) {
 		}
 		return f.Template, nil
 	}
-	file, err := os.Open(f.Templates)
+	file, err := openFile(f.Templates)
 	if err != nil {
 		return nil, input(err)
 	}
@@ -86,7 +86,7 @@ type labelFlags struct {
 func (f *labelFlags) list() ([]string, error) {
 	labels := f.Labels
 	if f.LabelsFile != "" {
-		file, err := os.Open(f.LabelsFile)
+		file, err := openFile(f.LabelsFile)
 		if err != nil {
 			return nil, input(err)
 		}
@@ -110,6 +110,14 @@ func (f *labelFlags) list() ([]string, error) {
 		}
 	}
 	return labels, nil
+}
+
+// openFile opens a regular file: a pipe would wait for a writer.
+func openFile(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return os.Open(path)
 }
 
 // closing joins the error of closing something to that of using it.

@@ -22,7 +22,7 @@ func TestBadUse(t *testing.T) {
 	bad := write(t, filepath.Join(dir, "bad.csv"), "image,caption\ntext.txt,a text\n")
 	few := write(t, filepath.Join(data, "few.csv"), "image,label\nred/0.png,red\nblue/0.png,blue\n")
 	nothing := write(t, filepath.Join(dir, "nothing.txt"), "\n \n")
-	arch := write(t, filepath.Join(dir, "arch.json"), `{"embed_dims": 16}`)
+	arch := write(t, filepath.Join(dir, "arch.json"), `{"vision_cfg": {}, "embed_dims": 16}`)
 	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\n")
 	empty := filepath.Join(dir, "empty")
 	check(t, os.Mkdir(empty, 0o777))

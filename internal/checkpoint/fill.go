@@ -198,7 +198,11 @@ func (w *problems) err(what string) error {
 		lines []string
 	}{{"missing", w.missing}, {"unexpected", w.unexpected}, {"misshapen", w.misshapen}} {
 		slices.Sort(kind.lines)
-		for _, line := range kind.lines {
+		for i, line := range kind.lines {
+			if i == 20 {
+				fmt.Fprintf(&b, "\n\t%s: and %d more", kind.name, len(kind.lines)-i)
+				break
+			}
 			fmt.Fprintf(&b, "\n\t%s: %s", kind.name, line)
 		}
 	}

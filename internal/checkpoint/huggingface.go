@@ -69,18 +69,31 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 // accept fields they do not know, and so does this.
 func parseHuggingFace(config []byte) (Spec, hfClass, error) {
 	root := parseObject(config)
+	class, err := hfClassOf(root)
+	if err != nil {
+		return Spec{}, class, err
+	}
+	s := class.read(root)
+	return s, class, root.err()
+}
+
+// hfClassOf returns the class that a config.json names.
+func hfClassOf(root *object) (hfClass, error) {
+	for _, a := range list[string](root, "architectures") {
+		if strings.HasSuffix(a, "ForImageClassification") { // it has the tensors of an image tower
+			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel", a)
+		}
+	}
 	kind := value(root, "model_type", "clip")
 	var known []string
 	for _, class := range hfClasses() {
-		known = append(known, class.modelType)
-		if class.modelType != kind {
-			continue
+		if class.modelType == kind {
+			return class, root.err()
 		}
-		s := class.read(root)
-		return s, class, root.err()
+		known = append(known, class.modelType)
 	}
 	root.fail("model_type is %q, which is not supported; known are %s", kind, strings.Join(known, ", "))
-	return Spec{}, hfClass{}, root.err()
+	return hfClass{}, root.err()
 }
 
 func writeHuggingFace(s *Spec) ([]File, naming, error) {
@@ -97,7 +110,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 		return nil, nil, err
 	}
 	if s.Tokenizer == TokenizerCustom {
-		return nil, nil, unwritable(HuggingFace, "a tokenizer of one's own")
+		return nil, nil, unwritable(HuggingFace, "a custom tokenizer")
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {

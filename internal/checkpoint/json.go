@@ -17,6 +17,9 @@ import (
 const maxConfig = 1 << 20
 
 func readConfig(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path) // a pipe would wait for a writer
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -127,9 +130,9 @@ func (o *object) object(key string) *object {
 	return in
 }
 
-// list returns the numbers of an array, or nil where the field is absent or
+// list returns the elements of an array, or nil where the field is absent or
 // something else, which it leaves in place.
-func list[T int | float64](o *object, key string) []T {
+func list[T int | float64 | string](o *object, key string) []T {
 	var v []T
 	if o.has(key) && json.Unmarshal(o.fields[key], &v) == nil {
 		delete(o.fields, key)

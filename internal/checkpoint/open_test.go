@@ -70,6 +70,17 @@ func TestFillListsEverything(t *testing.T) {
 	}
 }
 
+// TestManyProblems: of many tensors the first 20 are named.
+func TestManyProblems(t *testing.T) {
+	dir := saved(t, checkpoint.HuggingFace, tinySpec())
+	edit(t, filepath.Join(dir, "config.json"), `"num_hidden_layers": 2`, `"num_hidden_layers": 900`)
+	err := fillError(t, dir)
+	wantError(t, err, "\n\tmissing: and 14348 more")
+	if n := strings.Count(err.Error(), "\n"); n != 21 {
+		t.Errorf("%d lines, want 21:\n%s", n, err)
+	}
+}
+
 // TestConfigAgainstWeights: a configuration of another model is found out before
 // a parameter is touched.
 func TestConfigAgainstWeights(t *testing.T) {
@@ -120,7 +131,10 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"fill_color": 0`, `"fill_color": 0, "ground": [0, 1]`, "preprocess_cfg.ground is [0 1], want 3 numbers of 0 to 255"},
 		{oc, `"fill_color": 0`, `"fill_color": 0,`, "open_clip_config.json: invalid character"},
 		{oc, `{`, `[{`, "open_clip_config.json: unexpected end of JSON input"},
-		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "vision: EmbedDim is 0"},
+		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
+		{oc, `"model_cfg": {`, `"model_cfg": {}, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
+		{oc, `"vision_cfg": {`, `"vision_cfg": null, "x": {`, "open_clip_config.json: model_cfg.vision_cfg is missing"},
+		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["CLIPForImageClassification"]`, "architectures names CLIPForImageClassification, which is not supported"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
 		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
@@ -191,7 +205,16 @@ func TestOpenRefusesFiles(t *testing.T) {
 	rewrite(t, weights, func([]safetensors.Tensor) []safetensors.Tensor {
 		return []safetensors.Tensor{{Name: "x", Shape: []int{1}, Float32: []float32{1}}}
 	})
+	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip"}`)
 	wantError(t, open(weights), "holds no model of a known layout: no tensor is named vision_model.… or visual.…")
+	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip_text_model"}`)
+	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "clip_text_model", which is not supported; known are clip, siglip`)
+
+	other := t.TempDir()
+	for _, name := range []string{"config.json", "model.fp16.safetensors", "pytorch_model.bin.index.json", "checkpoint.pt"} {
+		write(t, filepath.Join(other, name), "{}")
+	}
+	wantError(t, open(other), "; found, but not supported in a folder: checkpoint.pt, model.fp16.safetensors, pytorch_model.bin.index.json")
 
 	dir = saved(t, checkpoint.OpenCLIP, tinySpec())
 	write(t, filepath.Join(dir, "open_clip_config.json"), strings.Repeat(" ", 1<<20)+"{}")

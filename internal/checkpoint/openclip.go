@@ -18,7 +18,12 @@ import (
 // refuses, and preprocess_cfg.ground, which it passes over.
 func parseOpenCLIP(config []byte) (Spec, error) {
 	root := parseObject(config)
-	s := openCLIPModel(root.object("model_cfg"))
+	model := root.object("model_cfg")
+	if len(model.fields) == 0 {
+		root.fail("model_cfg is missing or empty")
+		return Spec{}, root.err()
+	}
+	s := openCLIPModel(model)
 	s.Preprocess = openCLIPPreprocess(root.object("preprocess_cfg"), s.Vision.Dims().ImageSize)
 	if err := root.err(); err != nil {
 		return Spec{}, err
@@ -96,6 +101,9 @@ func openCLIPModel(model *object) Spec {
 	s.CustomText = value(model, "custom_text", false)
 	value(model, "nonscalar_logit_scale", false) // the shape is [1] instead of []
 	value(model, "output_dict", false)           // the form of a Python result
+	if !model.has("vision_cfg") {
+		model.fail("%s is missing", model.name("vision_cfg"))
+	}
 	s.Vision = openCLIPVision(model.object("vision_cfg"), dim, quick)
 	s.openCLIPText(model.object("text_cfg"), dim, quick)
 	model.none()
@@ -156,7 +164,7 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 		return nil, false, err
 	}
 	if s.Tokenizer == TokenizerCustom {
-		return nil, false, unwritable(OpenCLIP, "a tokenizer of one's own")
+		return nil, false, unwritable(OpenCLIP, "a custom tokenizer")
 	}
 	m.CustomText = s.CustomText || customText
 	m.Text = s.formatText(t)

@@ -175,7 +175,7 @@ func decodeTower[C interface{ Family() string }](t *ownTower, known []C) (C, err
 		}
 		return v.Elem().Interface().(C), nil
 	}
-	return none, fmt.Errorf("family %q is not known, only %s: a tower of one's own is read where its configuration is among the options' Families",
+	return none, fmt.Errorf("family %q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
 		t.Family, strings.Join(names, ", "))
 }
 

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/goclip/goclip/vision"
@@ -11,28 +12,18 @@ import (
 // it needs no weights: its preprocessor_config.json, and where that names no class the
 // model_type of its config.json.
 func ReadPreprocess(fsys fs.FS) (*vision.Preprocess, error) {
-	file, err := fsys.Open(hfPreprocessFile)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	processor, err := readSmall(file, hfPreprocessFile)
+	processor, err := readIn(fsys, hfPreprocessFile)
 	if err != nil {
 		return nil, err
 	}
 	var class hfClass
-	config, err := fsys.Open(hfConfigFile)
+	config, err := readIn(fsys, hfConfigFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, err
 	default:
-		defer config.Close()
-		b, err := readSmall(config, hfConfigFile)
-		if err != nil {
-			return nil, err
-		}
-		kind := value(parseObject(b), "model_type", "clip")
+		kind := value(parseObject(config), "model_type", "clip")
 		for _, c := range hfClasses() {
 			if c.modelType == kind {
 				class = c
@@ -40,4 +31,17 @@ func ReadPreprocess(fsys fs.FS) (*vision.Preprocess, error) {
 		}
 	}
 	return parsePreprocessor(processor, class)
+}
+
+// readIn reads a small regular file: a pipe would wait for a writer.
+func readIn(fsys fs.FS, name string) ([]byte, error) {
+	if info, err := fs.Stat(fsys, name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	file, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readSmall(file, name)
 }

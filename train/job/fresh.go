@@ -34,6 +34,9 @@ func ArchitectureNames() []string {
 // false.
 func FindArchitecture(name string) (a Architecture, found bool, err error) {
 	if filepath.Ext(name) == ".json" {
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return nil, true, fmt.Errorf("job: %s is not a regular file", name) // a pipe would wait for a writer
+		}
 		file, err := os.ReadFile(name)
 		return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
 			return encoder.ReadConfig(bytes.NewReader(file), tok)
@@ -75,7 +78,48 @@ func Fresh(a Architecture, tok tokenizer.Tokenizer, bias bool, seed uint64) (*en
 		start := -10.0 // as SigLIP's begins
 		cfg.LogitBias = &start
 	}
+	if err := affordable(cfg); err != nil {
+		return nil, err
+	}
 	return encoder.New(cfg, tok, seed)
+}
+
+// maxParams is more than the largest published model has, 5 billion.
+const maxParams = 1 << 33
+
+// affordable refuses a model whose parameters would fill any machine's memory, before
+// they get any.
+func affordable(cfg encoder.Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	var params []*nn.Param
+	if cfg.Vision != nil {
+		tower, err := cfg.Vision.New()
+		if err != nil {
+			return err
+		}
+		params = tower.Params()
+	}
+	if cfg.Text != nil {
+		tower, err := cfg.Text.New()
+		if err != nil {
+			return err
+		}
+		params = append(params, tower.Params()...)
+	}
+	n := 0.0 // not an int, which could overflow
+	for _, p := range params {
+		size := 1.0
+		for _, d := range p.Shape {
+			size *= float64(d)
+		}
+		n += size
+	}
+	if n > maxParams {
+		return fmt.Errorf("job: the model would have %.3g parameters, more than %d", n, int64(maxParams))
+	}
+	return nil
 }
 
 // compact is a model for small machines: what fits images of 32 or 64 pixels

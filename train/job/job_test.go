@@ -5,12 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/job"
 )
@@ -108,5 +110,23 @@ func TestRefuses(t *testing.T) {
 	}
 	if _, _, err := job.FindArchitecture("none.json"); err == nil {
 		t.Error("none.json: no error")
+	}
+}
+
+// TestHugeArchitecture: a model that no memory holds is refused before it is made.
+func TestHugeArchitecture(t *testing.T) {
+	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a cat"}), tokenizer.TrainOptions{VocabSize: 260})
+	check(t, err)
+	for _, tower := range []string{
+		`{"image_size": 8192, "patch_size": 1, "width": 768, "layers": 1}`,
+		`{"image_size": 32, "patch_size": 8, "width": 1048576, "layers": 1000}`,
+	} {
+		path := filepath.Join(t.TempDir(), "huge.json")
+		check(t, os.WriteFile(path, []byte(`{"embed_dim": 64, "vision_cfg": `+tower+`, "text_cfg": {"width": 64, "heads": 2, "layers": 1}}`), 0o666))
+		arch, _, err := job.FindArchitecture(path)
+		check(t, err)
+		if _, err := job.Fresh(arch, tok, false, 1); err == nil || !strings.Contains(err.Error(), "parameters, more than 8589934592") {
+			t.Errorf("%s: got error %v", tower, err)
+		}
 	}
 }
