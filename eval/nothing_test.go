@@ -11,9 +11,9 @@ import (
 func TestNothing(t *testing.T) {
 	ctx, m, none := t.Context(), model(t), &dataset.Set{}
 	for want, do := range map[string]func() error{
-		"eval: embed: Model is nil":                                           func() error { _, err := Embed(ctx, nil, none, nil); return err },
-		"eval: embed: Source is nil":                                          func() error { _, err := Embed(ctx, m, nil, nil); return err },
-		"eval: embed: Model has no image tower":                               func() error { _, err := Embed(ctx, &encoder.Model{}, none, nil); return err },
+		"eval: embed: the model is nil":                                       func() error { _, err := Embed(ctx, nil, none, nil); return err },
+		"eval: embed: the source is nil":                                      func() error { _, err := Embed(ctx, m, nil, nil); return err },
+		"eval: embed: the model has no image tower":                           func() error { _, err := Embed(ctx, &encoder.Model{}, none, nil); return err },
 		"eval: classify: Classifier is nil":                                   func() error { _, err := Classify(ctx, m, nil, none, nil); return err },
 		"eval: probe: train is nil":                                           func() error { _, err := FitProbe(ctx, nil, nil, nil); return err },
 		"eval: k-NN: train is nil":                                            func() error { _, err := new(Features).KNN(ctx, nil, nil); return err },

@@ -17,12 +17,12 @@ func TestNothing(t *testing.T) {
 	}
 	empty, path := index.Of(&encoder.Model{}), filepath.Join(t.TempDir(), "index")
 	for want, err := range map[string]error{
-		"index: build: Model is nil":                built(nil, &dataset.Set{}),
-		"index: build: Source is nil":               built(model(t, 4), nil),
-		"index: build: Model has no image tower":    built(&encoder.Model{}, &dataset.Set{}),
-		"index: add: Embeddings is nil":             index.New(4).Add(nil, nil),
-		"index: save: Dim is 0, want 1 to 1048576":  empty.Save(path),
-		"index: save: Dim is -1, want 1 to 1048576": index.New(-1).Save(path),
+		"index: build: the model is nil":             built(nil, &dataset.Set{}),
+		"index: build: the source is nil":            built(model(t, 4), nil),
+		"index: build: the model has no image tower": built(&encoder.Model{}, &dataset.Set{}),
+		"index: add: Embeddings is nil":              index.New(4).Add(nil, nil),
+		"index: save: Dim is 0, want 1 to 1048576":   empty.Save(path),
+		"index: save: Dim is -1, want 1 to 1048576":  index.New(-1).Save(path),
 	} {
 		fails(t, want, err)
 	}

@@ -23,6 +23,9 @@ Images that cannot be read are reported and left out. The file is written only w
 }
 
 func (c *indexCommand) Run(s *session) (err error) {
+	if c.Out == "" {
+		return wrong("--out is empty, want a file")
+	}
 	set, err := c.open(nil)
 	if err != nil {
 		return err

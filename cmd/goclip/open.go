@@ -105,6 +105,9 @@ func (f *labelFlags) list() ([]string, error) {
 		}
 	}
 	for i, l := range labels {
+		if strings.TrimSpace(l) == "" {
+			return nil, wrong("label %d is empty", i+1)
+		}
 		if slices.Contains(labels[:i], l) {
 			return nil, wrong("the label %q is there twice", l)
 		}

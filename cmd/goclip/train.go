@@ -30,7 +30,7 @@ type trainCommand struct {
 	BatchSize      int          `default:"128" help:"Pairs per step. Contrastive learning profits from large batches."`
 	MicroBatch     int          `placeholder:"N" help:"Pairs that go through the towers at a time (gradient caching): less memory, the gradients of the whole batch."`
 	LR             float64      `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; for fine-tuning, about 1e-5."`
-	Warmup         int          `default:"-1" placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
+	Warmup         *int         `placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
 	Schedule       string       `enum:"cosine,linear,constant" default:"cosine" help:"Learning rate schedule after the warm-up: ${enum}."`
 	WeightDecay    float64      `default:"0.1" help:"Decoupled weight decay of matrices."`
 	ClipNorm       float64      `default:"1" help:"Clip the gradient norm at this value; 0 means no clipping."`
@@ -156,8 +156,8 @@ func (c *trainCommand) check() error {
 		return wrong("--steps %d, --epochs %d, want 1 or more", c.Steps, c.Epochs)
 	case !(c.LR >= 0) || math.IsInf(c.LR, 1):
 		return wrong("--lr %g, want a number of 0 or more", c.LR)
-	case c.Warmup < -1:
-		return wrong("--warmup %d, want 0 or more", c.Warmup)
+	case c.Warmup != nil && *c.Warmup < 0:
+		return wrong("--warmup %d, want 0 or more", *c.Warmup)
 	case c.CheckpointEvery < 1 || c.Keep < 1:
 		return wrong("--checkpoint-every %d, --keep %d, want 1 or more", c.CheckpointEvery, c.Keep)
 	case c.MaxBad < 0:
@@ -194,9 +194,9 @@ func (c *trainCommand) steps(samples int) (int, error) {
 }
 
 func (c *trainCommand) settings(steps int) train.Config {
-	warmup := c.Warmup
-	if warmup < 0 {
-		warmup = job.Warmup(steps)
+	warmup := job.Warmup(steps)
+	if c.Warmup != nil {
+		warmup = *c.Warmup
 	}
 	cfg := train.Config{
 		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,

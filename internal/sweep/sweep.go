@@ -38,11 +38,11 @@ type pass struct {
 func Ready(m *encoder.Model, src dataset.Source) error {
 	switch {
 	case m == nil:
-		return errors.New("Model is nil")
+		return errors.New("the model is nil")
 	case src == nil:
-		return errors.New("Source is nil")
+		return errors.New("the source is nil")
 	case m.Config().Vision == nil:
-		return errors.New("Model has no image tower")
+		return errors.New("the model has no image tower")
 	}
 	return nil
 }
