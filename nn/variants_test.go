@@ -68,7 +68,9 @@ func variantLayers() []layer {
 			}},
 		{"sigmoid", [][]int{{3, 37}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Sigmoid(x[0]) },
-			func(x [][]float64) []float64 { return each(x[0], func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }) }},
+			func(x [][]float64) []float64 {
+				return each(x[0], func(v float64) float64 { return 1 / (1 + math.Exp(-v)) })
+			}},
 		{"linear with a weight of four dimensions", [][]int{{b, 2, 3, 4}, {5, 4, 1, 1}, {5}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LinearOf(x[0], x[1], x[2]) },
 			func(x [][]float64) []float64 { return refLinear(x[0], x[1], x[2], 4, 5) }},

@@ -70,12 +70,18 @@ var stageNames = []struct {
 	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
 	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.fc2.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
-	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight"}},
-	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1"}},
+	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight", "visual.trunk.stem.2.conv_kxk.0.conv.weight +2"}},
+	{stageName(`(visual\.trunk\.stem\.0)`), []string{"$1.conv_kxk.0.conv.weight +3", "$1.bias"}},  // the convolution, its bias, GELU
+	{stageName(`(visual\.trunk\.stem\.\d)`), []string{"$1.conv_kxk.0.conv.weight +2", "$1.bias"}}, // the convolution, GELU
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1", "$1.layer_scale_2.gamma +1", "$1.layer_scale.gamma +1"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+\.token_mixer)`), []string{"$1.mixer.conv_kxk.0.conv.weight +1"}},
 	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.bias"}},
-	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias"}},
-	{stageName(`visual\.trunk\.head`), []string{"visual.trunk.head.weight", "visual.trunk.head.norm.weight"}},
-	{stageName(`visual\.trunk\.head\.global_pool`), []string{"visual.trunk.head.norm.weight <"}},
+	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias", "$1.downsample.proj.1.conv_kxk.0.conv.weight +2"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.pos_emb)`), []string{"$1.pos_enc.weight +1"}},
+	{stageName(`(visual\.trunk\.final_conv\.se)`), []string{"$1.fc2.weight +2"}}, // sigmoid, the product
+	{stageName(`visual\.trunk\.final_conv`), []string{"visual.trunk.final_conv.se.fc2.weight +3"}},
+	{stageName(`visual\.trunk\.head`), []string{"visual.trunk.head.weight", "visual.trunk.head.norm.weight", "visual.trunk.head.fc.weight"}},
+	{stageName(`visual\.trunk\.head\.global_pool`), []string{"visual.trunk.head.norm.weight <", "visual.trunk.head.fc.weight <"}},
 	{stageName(`visual\.head`), []string{"visual.head.weight", "visual.head.proj.weight", "= visual"}},
 }
 
