@@ -415,6 +415,7 @@ func TestShapeErrors(t *testing.T) {
 			n := m("bc", 2)
 			nn.BranchedConvOf(m("bx", 1, 4, 4, 2), []int{2, 1, 3, 3}, 2, 1, false, nil, nn.FoldedBranch{Weight: m("bk", 2, 1, 5, 5), Gamma: n, Beta: n, Mean: n, Variance: n})
 		}},
+		{"average pool: no square of 3×3 with stride 2 and padding 2 in input (1, 4, 4, 2)", func() { nn.AvgPool2DWithin(m("ap", 1, 4, 4, 2), 3, 2, 2) }},
 		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},

@@ -88,6 +88,10 @@ func families() map[string]family {
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
 		"eva": timm(eva, packed...),
+		"vitamin": timm(vision.ViTamin{
+			ImageSize: [2]int{32, 32}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, MLPRatio: 2,
+		}, "blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.w0.weight", "blocks.*.mlp.w1.weight", "blocks.*.mlp.w2.weight",
+			"patch_embed.backbone.stages.*.*.conv1_1x1.weight"),
 		"fastvit": timm(vision.FastViT{
 			ImageSize: [2]int{32, 32}, Widths: [5]int{8, 8, 16, 32}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 16,
 		}, "stages.*.blocks.*.mlp.fc1.weight", "stages.*.blocks.*.mlp.fc2.weight", "stages.3.blocks.*.token_mixer.qkv.weight",

@@ -30,6 +30,8 @@ func timmTowers() []Config {
 		ConvStemViT{ImageSize: [2]int{32, 48}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
 		FastViT{ImageSize: [2]int{32, 48}, Widths: [5]int{8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 2}, EmbedDim: 8, MLPRatios: [5]float64{2, 2, 2, 2}},
 		FastViT{ImageSize: [2]int{32, 48}, Widths: [5]int{4, 8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 1, 1}, EmbedDim: 8},
+		ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
+		ViTamin{ImageSize: [2]int{40, 48}, ConvWidths: [2]int{8, 8}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, NoPositions: true},
 		ViT{
 			ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5,
 			Pool: PoolClass, LayerScale: 1,
@@ -163,6 +165,7 @@ func TestTowersValidate(t *testing.T) {
 		{"Widths[2] is 24, want a multiple of 16", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 24, 96}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 8}},
 		{"Widths[4] is 0 beside 1 blocks", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 1, 1}, EmbedDim: 8}},
 		{"MLPRatios[0] is NaN", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 8, MLPRatios: [5]float64{math.NaN()}}},
+		{"ConvWidths[1] is 0", ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8}},
 		{"Width is 18, want a multiple of 4", ConvStemViT{ImageSize: [2]int{16, 16}, Width: 18, Layers: 1, Heads: 2, EmbedDim: 8}},
 	} {
 		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), "vision: "+c.want) {
