@@ -416,6 +416,12 @@ func TestShapeErrors(t *testing.T) {
 			nn.BranchedConvOf(m("bx", 1, 4, 4, 2), []int{2, 1, 3, 3}, 2, 1, false, nil, nn.FoldedBranch{Weight: m("bk", 2, 1, 5, 5), Gamma: n, Beta: n, Mean: n, Variance: n})
 		}},
 		{"average pool: no square of 3×3 with stride 2 and padding 2 in input (1, 4, 4, 2)", func() { nn.AvgPool2DWithin(m("ap", 1, 4, 4, 2), 3, 2, 2) }},
+		{"windows: windows [2 2], shifted by [2 0], of images [4 4]", func() {
+			nn.Windows{Image: [2]int{4, 4}, Window: [2]int{2, 2}, Shift: [2]int{2, 0}}.Partition(m("wi", 1, 4, 4, 2))
+		}},
+		{"windows: 3 windows, of which an image has 2 × 2", func() {
+			nn.Windows{Image: [2]int{4, 4}, Window: [2]int{2, 2}}.Merge(m("wi2", 3, 4, 2))
+		}},
 		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},

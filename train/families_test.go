@@ -88,6 +88,10 @@ func families() map[string]family {
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
 		"eva": timm(eva, packed...),
+		"swin": timm(vision.Swin{
+			ImageSize: [2]int{64, 64}, Window: 4, Width: 8, Depths: [4]int{2, 1, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 16,
+		}, "layers.*.blocks.*.attn.qkv.weight", "layers.*.blocks.*.attn.proj.weight", "layers.*.blocks.*.mlp.fc1.weight", "layers.*.blocks.*.mlp.fc2.weight",
+			"layers.*.downsample.reduction.weight"),
 		"vitamin": timm(vision.ViTamin{
 			ImageSize: [2]int{32, 32}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, MLPRatio: 2,
 		}, "blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.w0.weight", "blocks.*.mlp.w1.weight", "blocks.*.mlp.w2.weight",

@@ -71,6 +71,7 @@ func familyCases() []familyCase {
 		{"ViTamin-XL-256", gelu, tenth, nil},
 		{"ViTamin-XL-336", gelu, tenth, nil},
 		{"ViTamin-XL-384", gelu, tenth, nil},
+		{"swin_base_patch4_window7_224", "trunk.layers.N.blocks.N.mlp.act: gelu_erf", one, []string{"swin_f16"}},
 		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
 		{"ViT-L-14-CLIPA-336", clip, one, nil},
 		{"ViT-H-14-CLIPA", clip, one, nil},
