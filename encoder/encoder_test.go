@@ -252,11 +252,11 @@ func TestBadInput(t *testing.T) {
 	ids := make([]int32, 12)
 	ids[3] = 130
 	_, err = m.TextFeatures(ctx, ids)
-	fails(t, "id 130 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	fails(t, "text 0: id 130 at position 3 is outside the vocabulary of 130", err)
 	ids[3] = -1
 	ids[5] = 129
 	_, err = m.TextFeatures(ctx, ids)
-	fails(t, "id -1 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	fails(t, "text 0: id -1 at position 3 is outside the vocabulary of 130", err)
 	_, err = m.NewClassifier(ctx, nil)
 	fails(t, "at least one label", err)
 	_, err = m.NewClassifier(ctx, []string{"a"}, "a photo")

@@ -314,47 +314,75 @@ func (m *Model) Config() Config {
 }
 
 // Vision returns the image tower, or nil.
-func (m *Model) Vision() vision.Tower { return m.image }
+func (m *Model) Vision() vision.Tower {
+	if m == nil {
+		return nil
+	}
+	return m.image
+}
 
 // Text returns the text tower, or nil.
-func (m *Model) Text() text.Tower { return m.text }
+func (m *Model) Text() text.Tower {
+	if m == nil {
+		return nil
+	}
+	return m.text
+}
 
 // Tokenizer returns the model's tokenizer, or nil.
-func (m *Model) Tokenizer() tokenizer.Tokenizer { return m.tok }
+func (m *Model) Tokenizer() tokenizer.Tokenizer {
+	if m == nil {
+		return nil
+	}
+	return m.tok
+}
 
 // LogitScale returns the learnable logit_scale, the logarithm of the inverse
-// temperature: logits are exp(logit_scale) times cosines.
-func (m *Model) LogitScale() *nn.Param { return m.logitScale }
+// temperature: logits are exp(logit_scale) times cosines. A nil Model has none.
+func (m *Model) LogitScale() *nn.Param {
+	if m == nil {
+		return nil
+	}
+	return m.logitScale
+}
 
 // LogitBias returns SigLIP's learnable logit_bias, or nil.
-func (m *Model) LogitBias() *nn.Param { return m.logitBias }
+func (m *Model) LogitBias() *nn.Param {
+	if m == nil {
+		return nil
+	}
+	return m.logitBias
+}
 
-// Params lists all parameters under open_clip's names, in a fixed order.
+// Params lists all parameters under open_clip's names, in a fixed order; none for a
+// nil or an empty Model.
 func (m *Model) Params() []*nn.Param {
-	ps := []*nn.Param{m.logitScale}
-	if m.logitBias != nil {
-		ps = append(ps, m.logitBias)
+	var ps []*nn.Param
+	for _, p := range []*nn.Param{m.LogitScale(), m.LogitBias()} {
+		if p != nil {
+			ps = append(ps, p)
+		}
 	}
 	return slices.Concat(ps, m.textParams(), m.imageParams())
 }
 
 func (m *Model) imageParams() []*nn.Param {
-	if m.image == nil {
+	if m == nil || m.image == nil {
 		return nil
 	}
 	return m.image.Params()
 }
 
 func (m *Model) textParams() []*nn.Param {
-	if m.text == nil {
+	if m == nil || m.text == nil {
 		return nil
 	}
 	return m.text.Params()
 }
 
 // Trainable reports whether the parameters may be written to; false for a model
-// loaded without Options.Trainable.
-func (m *Model) Trainable() bool { return !m.mapped }
+// loaded without Options.Trainable, and for a nil one.
+func (m *Model) Trainable() bool { return m != nil && !m.mapped }
 
 // ErrClosed is what the methods of a closed model return.
 var ErrClosed = errors.New("encoder: the model is closed")

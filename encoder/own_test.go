@@ -300,6 +300,51 @@ func (hostile) At(int, int) color.Color            { panic("out of tune") }
 func (hostile) Encode([]int32, string) (int, bool) { panic("out of tune") }
 func (hostile) VocabSize() int                     { return 10 }
 
+// miscounting is a tokenizer that says and writes other things than it may.
+type miscounting struct {
+	unsaved
+	n  int
+	id int32
+}
+
+func (m miscounting) Encode(dst []int32, s string) (int, bool) {
+	_, truncated := m.unsaved.Encode(dst, s)
+	dst[1] = m.id
+	return m.n, truncated
+}
+
+// TestWrongCounts: a count or an id that cannot be is an error that names the caption.
+func TestWrongCounts(t *testing.T) {
+	for want, tok := range map[string]miscounting{
+		`encoder: text 1: tokenizer: caption "a dog": it gave 99 tokens, want 0 to 12`:                               {n: 99},
+		`encoder: text 1: tokenizer: caption "a dog": it gave -1 tokens, want 0 to 12`:                               {n: -1},
+		`encoder: text 1: tokenizer: caption "a dog": id 130 at position 1 is outside the vocabulary of 130`:         {n: 3, id: 130},
+		`encoder: text 1: tokenizer: caption "a dog": id -2147483648 at position 1 is outside the vocabulary of 130`: {n: 3, id: -1 << 31},
+	} {
+		cfg := config()
+		m, err := encoder.New(cfg, onlyDogs{tok}, 1)
+		check(t, err)
+		_, err = m.EncodeTexts(context.Background(), "a cat", "a dog")
+		fails(t, want, err)
+		_, err = m.NewClassifier(context.Background(), []string{"cat", "dog"}, "a {}")
+		fails(t, want, err)
+		_, err = m.Tokenize(make([]int32, cfg.Text.Dims().ContextLength), "a dog")
+		fails(t, want[len("encoder: text 1: "):], err)
+		_, err = m.Tokenize(make([]int32, 3), "a cat")
+		fails(t, "encoder: room for 3 token ids, want the context length, 12", err)
+	}
+}
+
+// onlyDogs miscounts them alone.
+type onlyDogs struct{ miscounting }
+
+func (o onlyDogs) Encode(dst []int32, s string) (int, bool) {
+	if s == "a dog" {
+		return o.miscounting.Encode(dst, s)
+	}
+	return o.unsaved.Encode(dst, s)
+}
+
 // TestPanics: a panic of the caller's picture, decoder, tokenizer or tower is an error
 // that says which it was, and where.
 func TestPanics(t *testing.T) {

@@ -35,7 +35,7 @@ const thumbnail = 128
 // Add takes in an image with its predictions, the most probable first, as
 // [eval.Classify] tells them. Without predictions or without an image it does nothing.
 func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
-	if len(best) == 0 || p.Image == nil {
+	if h == nil || len(best) == 0 || p.Image == nil {
 		return
 	}
 	m := Mistake{Key: p.Key, Label: p.Label, Predicted: best[0].Label, Probability: best[0].Probability}
@@ -63,7 +63,12 @@ func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
 }
 
 // Mistakes returns the mistakes kept, the hardest first.
-func (h *Hardest) Mistakes() []Mistake { return slices.Clone(h.worst) }
+func (h *Hardest) Mistakes() []Mistake {
+	if h == nil {
+		return nil
+	}
+	return slices.Clone(h.worst)
+}
 
 // shrink returns a copy of at most thumbnail pixels a side.
 func shrink(img image.Image) image.Image {

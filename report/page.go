@@ -63,6 +63,9 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
+	if w == nil {
+		return errNoWriter
+	}
 	p := &page{Report: r, Style: template.CSS(style), Tiles: r.tiles(), Loss: newLossChart(r.Loss), Tests: newTestChart(r.Tests), Map: newMapChart(r.Map)}
 	var skipped []error
 	if len(r.Results) > 0 {

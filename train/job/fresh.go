@@ -43,8 +43,8 @@ func FindArchitecture(name string) (a Architecture, found bool, err error) {
 		}, true, err
 	}
 	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
-		if cfg, published := encoder.ConfigFor(name, tok); published {
-			return cfg, nil
+		if cfg, published, err := encoder.ConfigFor(name, tok); published {
+			return cfg, err
 		}
 		if tok == nil {
 			return encoder.Config{}, errors.New("job: architecture: the tokenizer is nil")

@@ -93,7 +93,7 @@ func New(j Job) (*Training, error) {
 
 // Steps returns the number of steps done.
 func (t *Training) Steps() int {
-	if t.trainer == nil {
+	if t == nil {
 		return 0
 	}
 	return t.trainer.Steps()
@@ -107,7 +107,7 @@ func (t *Training) Steps() int {
 // Out is locked meanwhile: a second run there is an error. If Out holds a model but no
 // checkpoints of its run, Run returns [ErrOccupied] unless Overwrite is set.
 func (t *Training) Run(ctx context.Context) (r Result, err error) {
-	if t.trainer == nil {
+	if t == nil || t.trainer == nil {
 		return r, errors.New("job: the Training is empty, want one of New")
 	}
 	release, err := journal.Lock(t.job.Out)
