@@ -21,6 +21,9 @@ type Log struct {
 // OpenLog opens a log, or begins one where there is no such file. A last line
 // without an end, left by a program that was killed while it wrote, is cut off.
 func OpenLog(path string) (*Log, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("scaling: %s is not a regular file", path) // a pipe would wait for a writer
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("scaling: %w", err)

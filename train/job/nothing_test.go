@@ -44,7 +44,7 @@ func TestNothing(t *testing.T) {
 func TestNothingPanics(t *testing.T) {
 	for _, panicked := range nothing.Panics(
 		job.ArchitectureNames, job.Augment, job.AugmentNames, job.Fresh, job.Steps, job.Vocabulary, job.Warmup, job.FindArchitecture, job.New,
-		(*job.Training)(nil), &job.Training{},
+		(*job.Training)(nil), &job.Training{}, job.Plan{}, job.Schedule(77),
 	) {
 		t.Error(panicked)
 	}

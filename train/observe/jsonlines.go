@@ -21,6 +21,9 @@ type JSONLines struct {
 
 // OpenJSONLines opens the log at path, and creates it if it is missing.
 func OpenJSONLines(path string) (*JSONLines, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("observe: %s is not a regular file", path) // a pipe would wait for a writer
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("observe: %w", err)
