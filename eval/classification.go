@@ -153,7 +153,7 @@ func (c *Classification) MarshalJSON() ([]byte, error) {
 	}
 	type class struct {
 		Name     string  `json:"name"`
-		Pictures int     `json:"pictures"`
+		Images   int     `json:"pictures"`
 		Accuracy float64 `json:"accuracy"`
 	}
 	classes := make([]class, len(c.Classes))
@@ -162,7 +162,7 @@ func (c *Classification) MarshalJSON() ([]byte, error) {
 		classes[i] = class{name, n, accuracy}
 	}
 	return json.Marshal(struct {
-		Pictures  int      `json:"pictures"`
+		Images    int      `json:"pictures"`
 		Accuracy  float64  `json:"accuracy"`
 		Top5      float64  `json:"top5"`
 		Balanced  float64  `json:"balanced"`

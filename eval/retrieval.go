@@ -156,7 +156,7 @@ func (r *Retrieval) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(struct {
-		Pictures    int             `json:"pictures"`
+		Images      int             `json:"pictures"`
 		Captions    int             `json:"captions"`
 		Different   int             `json:"different_captions"`
 		Truncated   int             `json:"truncated"`

@@ -18,7 +18,7 @@ type Mistake struct {
 	Own         float64     `json:"own"`   // the probability that it was given
 	Predicted   string      `json:"predicted"`
 	Probability float64     `json:"probability"`
-	Picture     image.Image `json:"-"` // small
+	Image       image.Image `json:"-"` // small
 }
 
 // Hardest keeps the mistakes whose true label seemed least probable. The zero
@@ -51,7 +51,7 @@ func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
 	if len(h.worst) >= k && m.Own >= h.worst[k-1].Own {
 		return
 	}
-	m.Picture = shrink(p.Image)
+	m.Image = shrink(p.Image)
 	at, _ := slices.BinarySearchFunc(h.worst, m.Own, func(m Mistake, own float64) int {
 		if m.Own <= own { // of equal ones the earlier stays first
 			return -1

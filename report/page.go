@@ -140,12 +140,12 @@ func recalls(r *eval.Retrieval) (rows []recallRow) {
 
 func newCard(m Mistake) (card, error) {
 	c := card{Mistake: m}
-	if m.Picture == nil {
+	if m.Image == nil {
 		return c, nil
 	}
-	b := m.Picture.Bounds()
+	b := m.Image.Bounds()
 	c.Small = max(b.Dx(), b.Dy()) < thumbnail/2
-	source, err := dataURL(m.Picture)
+	source, err := dataURL(m.Image)
 	c.Source = source
 	return c, err
 }

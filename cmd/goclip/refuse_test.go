@@ -169,12 +169,12 @@ func TestNothingIsEmbeddedForAnUnwritableFile(t *testing.T) {
 	folder := t.TempDir()
 	_, stderr, code := goclip(t, "index", "--model", model, "--data", data, "--out", folder)
 	if code != failed || strings.Contains(stderr, "text.png") {
-		t.Errorf("an index in place of a folder: exit code %d, want 1 and no picture read\n%s", code, stderr)
+		t.Errorf("an index in place of a folder: exit code %d, want 1 and no image read\n%s", code, stderr)
 	}
 	inFile := write(t, filepath.Join(folder, "text.txt"), "hello")
 	_, stderr, code = goclip(t, "eval", "--model", model, "--data", data, "--report", inFile)
 	if code != failed || strings.Contains(stderr, "text.png") {
-		t.Errorf("a report in a file: exit code %d, want 1 and no picture read\n%s", code, stderr)
+		t.Errorf("a report in a file: exit code %d, want 1 and no image read\n%s", code, stderr)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestInfoOfNothing(t *testing.T) {
 	}
 }
 
-// TestStrangeLabels: pictures that count for nothing are named.
+// TestStrangeLabels: images that count for nothing are named.
 func TestStrangeLabels(t *testing.T) {
 	data := tree(t, 3)
 	_, stderr, code := goclip(t, "eval", "--model", tiny(t, data), "--data", data, "--labels", "red,green")
@@ -215,7 +215,7 @@ func TestFullOutput(t *testing.T) {
 }
 
 // TestOneBadPicture does not keep the others from being classified.
-func TestOneBadPicture(t *testing.T) {
+func TestOneBadImage(t *testing.T) {
 	data := tree(t, 3)
 	model := tiny(t, data)
 	text := write(t, filepath.Join(data, "text.png"), "hello")

@@ -27,11 +27,11 @@ var floors = [][]string{
 	{"nn", "tokenizer"},
 	// 2: towers, objectives and data, which know nothing of each other.
 	{"vision", "text", "loss", "dataset"},
-	// 3: what draws pictures, what changes them; layouts of published checkpoints.
+	// 3: what draws images, what changes them; layouts of published checkpoints.
 	{"dataset/shapes", "dataset/augment", "internal/checkpoint"},
 	// 4: the model that joins two towers.
 	{"encoder"},
-	// What floor 5 has in common: a set's pictures through a model.
+	// What floor 5 has in common: a set's images through a model.
 	{"internal/sweep"},
 	// 5: what is done with a model.
 	{"index", "train", "eval"},
