@@ -161,7 +161,7 @@ func layers() []layer {
 		depthwise("depthwise convolution", 3, 1, 1, 1, 1),
 		depthwise("depthwise convolution with a stride", 3, 1, 2, 1, 1),
 		depthwise("depthwise convolution of two outputs a channel", 2, 2, 1, 0, 0),
-		depthwise("depthwise convolution larger than the picture", 5, 1, 2, 2, 1),
+		depthwise("depthwise convolution larger than the image", 5, 1, 2, 2, 1),
 		{"spatial mean", [][]int{{b, 2, 3, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SpatialMean(x[0]) },
 			func(x [][]float64) []float64 {

@@ -12,7 +12,7 @@ import (
 
 // ConfigByName returns a model of open_clip's published configurations
 // (src/open_clip/model_configs at 89fb801), by its name there. It covers those
-// whose towers this module has. Pictures are prepared as PreprocessCfg's defaults say; some sets
+// whose towers this module has. Images are prepared as PreprocessCfg's defaults say; some sets
 // of weights were trained with other means, and their checkpoints say so.
 func ConfigByName(name string) (Spec, bool) {
 	spec, ok := allPublished()[name]

@@ -109,7 +109,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		size := s.Vision.Dims().ImageSize
 		if got := fmt.Sprintf("[%d,%d]", size[0], size[1]); got != string(m.ImageSize) {
-			t.Errorf("%s: pictures of %s, want %s", c.name, got, m.ImageSize)
+			t.Errorf("%s: images of %s, want %s", c.name, got, m.ImageSize)
 		}
 		if m.VisionActivations["visual."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
 			t.Errorf("%s: activation %s, norm %s, want %v, %v", c.name, c.activation, c.norm, m.VisionActivations, m.VisionNorms)
@@ -126,7 +126,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		for _, want := range want {
 			if got := (prep{got.Mean, got.Std, got.Interpolation, got.Resize}); got != want {
-				t.Errorf("%s: pictures are prepared by %+v, want %+v", c.name, got, want)
+				t.Errorf("%s: images are prepared by %+v, want %+v", c.name, got, want)
 			}
 		}
 	}
