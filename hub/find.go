@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/tokenizer"
 )
 
 // Find looks for a model on this machine alone: in the cache, and for a tag of open_clip's
@@ -148,12 +147,11 @@ func (m *Model) Load(opts *encoder.Options) (*encoder.Model, error) {
 	if opts != nil {
 		o = *opts
 	}
-	if m.Vocabulary != "" && o.Tokenizer == nil {
-		tok, err := tokenizer.Load(os.DirFS(m.Vocabulary), tokenizer.BPEOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("hub: %s: the tokenizer of %s: %w", m.Name, m.Vocabulary, err)
-		}
-		o.Tokenizer = tok
+	if m.Vocabulary != "" && o.Vocabulary == nil {
+		o.Vocabulary = os.DirFS(m.Vocabulary)
+	}
+	if m.tag != nil && o.Architecture == "" {
+		o.Architecture = m.tag.architecture()
 	}
 	return encoder.Load(m.Path, &o)
 }

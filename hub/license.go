@@ -100,5 +100,5 @@ func words(v any) string {
 		}
 		return r
 	}, text)
-	return text[:min(len(text), 200)]
+	return strings.ToValidUTF8(text[:min(len(text), 200)], "")
 }

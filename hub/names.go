@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/goclip/goclip/encoder"
 )
 
 // Source is where the files of a model are.
@@ -47,7 +49,7 @@ func Tags() []Tag {
 			continue
 		}
 		t := Tag{Model: f[0], Tag: f[1], Repo: f[2], URL: strings.Trim(f[3], "-"), Tokenizer: strings.Trim(f[4], "-"),
-			QuickGELU: slices.Contains(f[5:], "quick_gelu=true")}
+			QuickGELU: slices.Contains(f[5:], "quickgelu")}
 		if parts := strings.SplitN(t.Repo, "/", 3); len(parts) == 3 {
 			t.Repo, t.File = parts[0]+"/"+parts[1], parts[2]
 		}
@@ -58,6 +60,18 @@ func Tags() []Tag {
 
 // Name is the tag as a name of a model.
 func (t Tag) Name() string { return t.Model + "/" + t.Tag }
+
+// architecture is the configuration that the weights were trained with.
+func (t Tag) architecture() string {
+	if t.QuickGELU && !strings.HasSuffix(t.Model, quickGELU) {
+		if _, ok := encoder.ConfigByName(t.Model + quickGELU); ok {
+			return t.Model + quickGELU
+		}
+	}
+	return t.Model
+}
+
+const quickGELU = "-quickgelu"
 
 // SHA256 is how the hash of the file at URL begins, where the URL says it.
 func (t Tag) SHA256() string {

@@ -92,8 +92,8 @@ func TestTags(t *testing.T) {
 			t.Errorf("%s: the file %q of %q", tag.Name(), tag.File, tag.Repo)
 		}
 	}
-	if with != 50 {
-		t.Errorf("%d tags have an address, want 50", with)
+	if with != 52 {
+		t.Errorf("%d tags have an address, want 52", with)
 	}
 }
 

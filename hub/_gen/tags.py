@@ -19,16 +19,8 @@ sys.modules["open_clip"] = package
 pretrained = importlib.import_module("open_clip.pretrained")
 version = importlib.import_module("open_clip.version").__version__
 
-USUAL = {"mean": (0.48145466, 0.4578275, 0.40821073), "std": (0.26862954, 0.26130258, 0.27577711),
-         "interpolation": "bicubic", "resize_mode": "shortest", "quick_gelu": False}
-
-
-def word(value):
-    return ",".join(repr(float(v)) for v in value) if isinstance(value, (tuple, list)) else str(value).lower()
-
-
 print(f"# Where open_clip {version} finds the weights of its tags; made by _gen/tags.py.")
-print("# model tag repository[/file] url tokenizer's-repository [what differs from CLIP's own preprocessing]")
+print("# model tag repository[/file] url tokenizer's-repository [quickgelu]")
 for model, tags in pretrained._PRETRAINED.items():
     with open(os.path.join(folder, "model_configs", model + ".json")) as f:
         text = json.load(f)["text_cfg"]
@@ -36,5 +28,4 @@ for model, tags in pretrained._PRETRAINED.items():
         row = [model, tag, cfg["hf_hub"].rstrip("/"), cfg["url"] or "-", text.get("hf_tokenizer_name") or "-"]
         if cfg["hf_hub"].count("/") != 2:
             sys.exit(f"{model} {tag}: {cfg['hf_hub']} is no repository with an optional file")
-        row += [f"{k}={word(cfg[k])}" for k in USUAL if k in cfg and cfg[k] != USUAL[k]]
-        print(*row)
+        print(*row, *["quickgelu"] * cfg.get("quick_gelu", False))
