@@ -143,6 +143,12 @@ func (c *Client) checkOpenCLIP(t Tag) error {
 
 // Load loads a model that was found.
 func (m *Model) Load(opts *encoder.Options) (*encoder.Model, error) {
+	return encoder.Load(m.Path, m.Options(opts))
+}
+
+// Options are opts with what [encoder.Load] must know to load the model from its Path: where the tokenizer is, and
+// which of open_clip's configurations the weights are of.
+func (m *Model) Options(opts *encoder.Options) *encoder.Options {
 	var o encoder.Options
 	if opts != nil {
 		o = *opts
@@ -153,7 +159,7 @@ func (m *Model) Load(opts *encoder.Options) (*encoder.Model, error) {
 	if m.tag != nil && o.Architecture == "" {
 		o.Architecture = m.tag.architecture()
 	}
-	return encoder.Load(m.Path, &o)
+	return &o
 }
 
 // List describes the models in the cache, each at each commit, by the order of their names, and the weights

@@ -23,11 +23,13 @@ type app struct {
 	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
 	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
 	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
+	Pull     pullCommand     `cmd:"" help:"Download models by name."`
+	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
 }
 
 const about = `goclip trains, measures and uses CLIP models, which embed images and text in one space.
 
-A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote. ` +
+A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote; or the name of one, as openai/clip-vit-base-patch32 or ViT-B-32/laion2b_s34b_b79k (see "goclip pull --help"). ` +
 	`A set of images is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
 
 Start with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
@@ -118,14 +120,7 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	code := failed
-	var c coded
-	switch {
-	case s.Err() != nil && errors.Is(err, s.Err()):
-		code = interrupted
-	case errors.As(err, &c):
-		code = c.code
-	}
+	code := s.code(err)
 	fmt.Fprintln(stderr, "goclip:", err)
 	if s.json {
 		document(s.out, struct {
@@ -134,6 +129,18 @@ func (s *session) fail(stderr io.Writer, err error) int {
 		}{err.Error(), code})
 	}
 	return code
+}
+
+// code is the exit code that an error means.
+func (s *session) code(err error) int {
+	var c coded
+	switch {
+	case s.Err() != nil && errors.Is(err, s.Err()):
+		return interrupted
+	case errors.As(err, &c):
+		return c.code
+	}
+	return failed
 }
 
 func isTerminal(w io.Writer) bool {

@@ -7,16 +7,17 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/hub"
 	"github.com/goclip/goclip/train/job"
 )
 
-// model is the one to fine-tune, or a new one.
-func (c *trainCommand) model(s *session, set dataset.Source) (*encoder.Model, error) {
-	if c.From == "" {
+// model is the one to fine-tune, or a new one where there is none.
+func (c *trainCommand) model(s *session, set dataset.Source, base *hub.Model) (*encoder.Model, error) {
+	if base == nil {
 		c.Arch = cmp.Or(c.Arch, "toy")
 		return c.fresh(s, set)
 	}
-	m, err := encoder.Load(c.From, &encoder.Options{Trainable: c.LoRARank == 0, Edited: c.Edited})
+	m, err := base.Load(&encoder.Options{Trainable: c.LoRARank == 0, Edited: c.Edited})
 	if err != nil || c.LoRARank == 0 {
 		return m, input(err)
 	}

@@ -64,7 +64,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err := c.plan(labels); err != nil {
 		return err
 	}
-	m, err := c.load()
+	m, err := c.load(s)
 	if err != nil {
 		return err
 	}

@@ -15,17 +15,16 @@ import (
 
 // modelFlags say which model.
 type modelFlags struct {
-	Model     string `required:"" placeholder:"PATH" help:"Model: a folder or a file of weights."`
+	Model     string `required:"" placeholder:"MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
-func (f *modelFlags) load() (*encoder.Model, error) {
+func (f *modelFlags) load(s *session) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	m, err := encoder.Load(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
-	return m, input(err)
+	return s.model(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
 }
 
 // dataFlags say which set, and how it is read.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/hub"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/job"
@@ -22,7 +23,7 @@ type trainCommand struct {
 	promptFlags
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
-	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new model, of --arch."`
+	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
 	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
 	Epochs         int          `default:"10" help:"Number of passes over the set."`
@@ -45,7 +46,7 @@ type trainCommand struct {
 	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train LoRA adapters of this rank on the model of --from. They are saved in lora.safetensors, and merged into the model."`
 	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
-	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation."`
+	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
 	Distill        float64      `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
 	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
 	CropScale      float64      `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
@@ -109,27 +110,37 @@ func (c *trainCommand) Run(s *session) (err error) {
 		defer closing(&err, test.Close)
 		exam = job.Exam{Set: test, Classes: test.Classes(), Templates: templates, Every: c.TestEvery}
 	}
-	model, err := c.model(s, set)
+	var base *hub.Model
+	if c.From != "" {
+		if base, err = s.obtain(c.From); err != nil {
+			return err
+		}
+	}
+	model, err := c.model(s, set, base)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, model.Close)
 	settings := c.settings(steps)
 	if c.Teacher != "" {
-		if settings.Teacher, err = encoder.Load(c.Teacher, nil); err != nil {
-			return input(err)
+		if settings.Teacher, err = s.model(c.Teacher, nil); err != nil {
+			return err
 		}
 		defer closing(&err, settings.Teacher.Close)
 	}
-	training, err := job.New(job.Job{
-		Out: c.Out, Overwrite: c.Overwrite, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
+	run := job.Job{
+		Out: c.Out, Overwrite: c.Overwrite, Model: model, Set: set, Config: settings, Steps: steps, Exam: exam,
 		Batches: dataset.BatchOptions{
 			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Ledger: &dataset.Ledger{Limit: c.MaxBad},
 			Augment: job.Augment(c.Augment, model.Config().Vision.Dims().ImageSize, c.CropScale),
 		},
 		CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
 		Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
-	})
+	}
+	if base != nil {
+		run.Base, run.BaseOptions = base.Path, *base.Options(&encoder.Options{Edited: c.Edited})
+	}
+	training, err := job.New(run)
 	if err != nil {
 		return coded{err, misuse}
 	}
