@@ -2,7 +2,9 @@ package hub_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,15 +23,28 @@ func python(t *testing.T, c *hub.Client, script string, env ...string) string {
 	if interpreter == "" {
 		t.Skip("GOCLIP_PYTHON names no Python with huggingface_hub")
 	}
-	cmd := exec.CommandContext(t.Context(), interpreter, "-c", script)
-	cmd.Env = append(os.Environ(), "HF_HUB_CACHE="+c.Cache, "HF_ENDPOINT="+c.Endpoint, "HF_HUB_DISABLE_TELEMETRY=1", "HF_HUB_DISABLE_PROGRESS_BARS=1", "REPO="+clipName, "COMMIT="+commit)
+	out, err := runPython(t.Context(), interpreter, c, script, env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func runPython(ctx context.Context, interpreter string, c *hub.Client, script string, env ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, interpreter, "-c", script)
+	for _, v := range os.Environ() {
+		if !strings.HasSuffix(v, "=") { // what is empty is set for Python
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "HF_HUB_CACHE="+c.Cache, "HF_ENDPOINT="+c.Endpoint, "HF_HUB_DISABLE_TELEMETRY=1", "HF_HUB_DISABLE_PROGRESS_BARS=1", "REPO="+clipName, "COMMIT="+commit)
 	cmd.Env = append(cmd.Env, env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
+		return "", fmt.Errorf("%w\n%s", err, errs.String())
 	}
-	return out.String()
+	return out.String(), nil
 }
 
 // TestPythonReadsOurs: huggingface_hub finds what goclip downloaded, without the network.
@@ -147,13 +162,16 @@ except Timeout:
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		python(t, c, `
+		_, err := runPython(t.Context(), os.Getenv("GOCLIP_PYTHON"), c, `
 import os, time
 from huggingface_hub.utils import WeakFileLock
 with WeakFileLock(os.environ["LOCK"]):
     open(os.environ["HELD"], "w").close()
     while not os.path.exists(os.environ["DONE"]):
         time.sleep(0.01)`, "LOCK="+lock, "HELD="+held, "DONE="+done)
+		if err != nil {
+			t.Error(err)
+		}
 	}()
 	defer func() { <-finished }()
 	for range 3000 {

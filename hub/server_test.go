@@ -140,32 +140,33 @@ func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.cdn.URL+"/"+sha256Of(b), http.StatusFound)
 }
 
+// serveList answers two calls: what a repository is at a revision, and its tree, which Python
+// asks for too.
 func (h *fakeHub) serveList(w http.ResponseWriter, rest string) {
-	repo, _, _ := strings.Cut(rest, "/revision/")
+	repo, _, whole := strings.Cut(rest, "/revision/")
+	if !whole {
+		repo, _, _ = strings.Cut(rest, "/tree/")
+	}
 	files, ok := h.repos[repo]
 	if !ok {
 		w.Header().Set("X-Error-Code", "RepoNotFound")
 		http.Error(w, "", http.StatusNotFound)
 		return
 	}
-	type lfs struct {
-		SHA256 string `json:"sha256"`
-		Size   int    `json:"size"`
-	}
-	type sibling struct {
-		Name string `json:"rfilename"`
-		Size int    `json:"size"`
-		Blob string `json:"blobId"`
-		LFS  *lfs   `json:"lfs,omitempty"`
-	}
-	var siblings []sibling
+	siblings, tree := []any{}, []any{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		b := files[name]
-		s := sibling{name, len(b), gitSHA1(b), nil}
+		s := map[string]any{"rfilename": name, "size": len(b), "blobId": gitSHA1(b)}
+		t := map[string]any{"type": "file", "path": name, "size": len(b), "oid": gitSHA1(b)}
 		if len(b) >= large {
-			s.LFS = &lfs{sha256Of(b), len(b)}
+			s["lfs"] = map[string]any{"sha256": sha256Of(b), "size": len(b), "pointerSize": 134}
+			t["lfs"] = map[string]any{"oid": sha256Of(b), "size": len(b), "pointerSize": 134}
 		}
-		siblings = append(siblings, s)
+		siblings, tree = append(siblings, s), append(tree, t)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": repo, "sha": commit, "siblings": siblings})
+	var answer any = tree
+	if whole {
+		answer = map[string]any{"id": repo, "sha": commit, "siblings": siblings}
+	}
+	_ = json.NewEncoder(w).Encode(answer)
 }
