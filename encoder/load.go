@@ -43,7 +43,7 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families})
+	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families, Architecture: o.Architecture})
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -71,7 +71,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: clean})
+		files := o.Vocabulary
+		if files == nil {
+			files = c.TokenizerFS()
+		}
+		bpe, err := tokenizer.Load(files, tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe
