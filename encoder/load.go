@@ -66,7 +66,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
 		return nil, errors.New("the model was saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer")
 	}
-	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
+	if tok == nil && spec.CLIPTokenizer() {
 		clean, err := cleanOf(spec.TextClean)
 		if err != nil {
 			return nil, err
@@ -94,7 +94,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 }
 
 func fromSpec(s checkpoint.Spec) Config {
-	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale}
+	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale, Captioner: s.Captioner}
 	if s.LogitBias {
 		cfg.LogitBias = &s.InitLogitBias
 	}
@@ -158,7 +158,7 @@ type saver interface{ Save(dir string) error }
 func (m *Model) toSpec() (checkpoint.Spec, error) {
 	spec := m.spec
 	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
-	spec.InitLogitScale = m.cfg.LogitScale
+	spec.InitLogitScale, spec.Captioner = m.cfg.LogitScale, m.cfg.Captioner
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
@@ -206,19 +206,19 @@ func ConfigByName(name string) (Config, bool) {
 func ConfigFor(name string, tok tokenizer.Tokenizer) (cfg Config, known bool, err error) {
 	spec, known := checkpoint.ConfigByName(name)
 	if known {
-		size, end, err := vocabulary(tok)
+		v, err := vocabularyOf(tok)
 		if err != nil {
 			return Config{}, true, fmt.Errorf("encoder: configuration: %w", err)
 		}
-		spec.SetVocabulary(size, end)
+		spec.SetVocabulary(v)
 	}
 	return fromSpec(spec), known, nil
 }
 
-// vocabulary is the number of a tokenizer's tokens, and the id that it ends captions with.
-func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
+// vocabularyOf is what a text tower must know of a tokenizer.
+func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) {
 	if tok == nil {
-		return 0, 0, errors.New("the tokenizer is nil")
+		return v, errors.New("the tokenizer is nil")
 	}
 	err = guarded("tokenizer", func() error {
 		ids := make([]int32, 16)
@@ -226,13 +226,16 @@ func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
 		if n < 1 || n > len(ids) {
 			return fmt.Errorf("the tokenizer gave %d tokens of an empty caption, want 1 to %d", n, len(ids))
 		}
-		size, end = tok.VocabSize(), ids[n-1]
-		if end < 0 || int64(end) >= int64(size) {
-			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", end, size)
+		v = checkpoint.Vocabulary{Size: tok.VocabSize(), End: ids[n-1]}
+		if v.End < 0 || int64(v.End) >= int64(v.Size) {
+			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
+		}
+		if n < len(ids) {
+			v.Pad = ids[n]
 		}
 		return nil
 	})
-	return size, end, err
+	return v, err
 }
 
 // ConfigNames lists the names that [ConfigByName] knows.
@@ -247,11 +250,11 @@ func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
 	if r == nil {
 		return Config{}, errors.New("encoder: configuration: the reader is nil")
 	}
-	size, end, err := vocabulary(tok)
+	v, err := vocabularyOf(tok)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}
-	spec, err := checkpoint.Read(r, size, int(end))
+	spec, err := checkpoint.Read(r, v)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

@@ -40,6 +40,10 @@ type Config struct {
 	// LogitBias, where not nil, gives the model SigLIP's logit_bias with this
 	// initial value.
 	LogitBias *float64
+
+	// Captioner, where it is not zero, is the half of CoCa that writes captions: its
+	// weights are kept and saved with the model, and nothing computes them.
+	Captioner text.Captioner
 }
 
 // Validate reports the first field that is missing or does not fit.
@@ -51,8 +55,8 @@ func (c Config) Validate() error {
 		if err := c.validateVision(); err != nil {
 			return err
 		}
-		if c.Text == nil {
-			return nil
+		if err := c.Captioner.Validate(); err != nil || c.Text == nil {
+			return err
 		}
 		if err := c.Text.Validate(); err != nil {
 			return err
@@ -120,6 +124,7 @@ type Model struct {
 	text       text.Tower   // nil without
 	logitScale *nn.Param
 	logitBias  *nn.Param // nil without
+	captioner  []*nn.Param
 	tok        tokenizer.Tokenizer
 	options    Options
 	images     pool[imageShape]
@@ -233,6 +238,7 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if cfg.LogitBias != nil {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
+	m.captioner = cfg.Captioner.Params()
 	return m, guarded("encoder: parameters", m.checkParams)
 }
 
@@ -365,7 +371,7 @@ func (m *Model) Close() error {
 	m.changed()
 	if m.mapped {
 		// Whoever reads them all the same meets a nil slice, not memory that is gone.
-		for _, p := range slices.Concat(m.textParams(), m.imageParams()) {
+		for _, p := range slices.Concat(m.textParams(), m.imageParams(), m.captioner) {
 			p.Data = nil
 		}
 	}
