@@ -45,7 +45,11 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families})
+	options := checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families}
+	if o.Preprocess != nil {
+		options.Prepared = o.Preprocess.Size
+	}
+	c, err := checkpoint.Open(path, &options)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}

@@ -117,12 +117,12 @@ func TestDefaults(t *testing.T) {
 	oc := Spec{InitLogitScale: clipLogitScale, Vision: vit, Text: clip, Preprocess: vision.CLIPPreprocess(224)}
 	spellOut(&oc)
 
-	got, _, err := parseHuggingFace([]byte(`{}`))
+	got, _, err := parseHuggingFace([]byte(`{}`), &files{})
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
 	// The old form of a tower's configuration overrides the new one.
-	got, _, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`))
+	got, _, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`), &files{})
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json with text_config_dict:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}

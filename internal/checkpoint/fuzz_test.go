@@ -73,7 +73,7 @@ func FuzzRead(f *testing.F) {
 
 func FuzzHuggingFace(f *testing.F) {
 	parse := func(config []byte) (Spec, error) {
-		s, _, err := parseHuggingFace(config)
+		s, _, err := parseHuggingFace(config, &files{})
 		return s, err
 	}
 	format := func(s *Spec) ([]byte, error) {

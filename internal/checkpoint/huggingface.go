@@ -23,7 +23,7 @@ func huggingFace() layout {
 		name:    HuggingFace,
 		config:  hfConfigFile,
 		weights: []string{hfWeightsFile, hfIndexFile, "pytorch_model.bin"},
-		match:   func(f *files) bool { return f.has("vision_model.") },
+		match:   func(f *files) bool { return f.has("vision_model.") || f.has("text_model.") },
 		read:    readHuggingFace,
 		write:   writeHuggingFace,
 		// open_clip antialiases here, transformers does not.
@@ -37,16 +37,25 @@ type hfClass struct {
 	family    string // of its image tower
 	names     string // table
 	processor processor
-	read      func(root *object) Spec
-	write     func(s *Spec) ([]byte, error) // refuses what the class does not compute
+	// match chooses between classes of one modelType, of which the first that matches
+	// counts; nil takes any file.
+	match func(f *files) bool
+	// unused are prefixes of tensors that come with the class and that its features do
+	// not depend on.
+	unused []string
+	read   func(root *object) Spec
+	write  func(s *Spec) ([]byte, error) // refuses what the class does not compute; nil for one that is only read
 }
 
-func hfClasses() []hfClass { return []hfClass{hfCLIP(), hfSigLIP()} }
+func hfClasses() []hfClass {
+	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfCLIPSeg()}
+	return slices.Concat(all, hfTextTowers(), hfImageTowers())
+}
 
 func readHuggingFace(f *files) (Spec, naming, error) {
 	var class hfClass
 	s, err := parse(f, hfConfigFile, func(config []byte) (s Spec, err error) {
-		s, class, err = parseHuggingFace(config)
+		s, class, err = parseHuggingFace(config, f)
 		return s, err
 	})
 	if err != nil {
@@ -61,15 +70,29 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 		}
 	}
 	names, err := readTable(class.names)
-	return s, names, err
+	if err != nil {
+		return s, nil, err
+	}
+	return s, without{names, class.unused}, nil
+}
+
+// without is a naming of a file that holds tensors which are not the model's.
+type without struct {
+	naming
+	prefixes []string
+}
+
+// unused reports whether a tensor is left out on purpose.
+func (w without) unused(stored string) bool {
+	return slices.ContainsFunc(w.prefixes, func(p string) bool { return strings.HasPrefix(stored, p) })
 }
 
 // parseHuggingFace reads a config.json. Absent fields have the defaults of the
 // class's configurations (transformers 5.24, which are those of 4.30); those classes
 // accept fields they do not know, and so does this.
-func parseHuggingFace(config []byte) (Spec, hfClass, error) {
+func parseHuggingFace(config []byte, f *files) (Spec, hfClass, error) {
 	root := parseObject(config)
-	class, err := hfClassOf(root)
+	class, err := hfClassOf(root, f)
 	if err != nil {
 		return Spec{}, class, err
 	}
@@ -77,20 +100,22 @@ func parseHuggingFace(config []byte) (Spec, hfClass, error) {
 	return s, class, root.err()
 }
 
-// hfClassOf returns the class that a config.json names.
-func hfClassOf(root *object) (hfClass, error) {
+// hfClassOf returns the class that a config.json and the tensors beside it are of.
+func hfClassOf(root *object, f *files) (hfClass, error) {
 	for _, a := range list[string](root, "architectures") {
-		if strings.HasSuffix(a, "ForImageClassification") { // it has the tensors of an image tower
-			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel", a)
+		if strings.HasSuffix(a, "ForImageClassification") && a != "CLIPForImageClassification" { // it has the tensors of an image tower
+			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel, CLIPForImageClassification", a)
 		}
 	}
 	kind := value(root, "model_type", "clip")
 	var known []string
 	for _, class := range hfClasses() {
-		if class.modelType == kind {
+		if class.modelType == kind && (class.match == nil || class.match(f)) {
 			return class, root.err()
 		}
-		known = append(known, class.modelType)
+		if !slices.Contains(known, class.modelType) {
+			known = append(known, class.modelType)
+		}
 	}
 	root.fail("model_type is %q, which is not supported; known are %s", kind, strings.Join(known, ", "))
 	return hfClass{}, root.err()
@@ -100,7 +125,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if s.Vision == nil || s.Text == nil {
 		return nil, nil, unwritable(HuggingFace, "a model of one tower")
 	}
-	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.family == s.Vision.Family() })
+	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.write != nil && c.family == s.Vision.Family() })
 	if at < 0 {
 		return nil, nil, unwritable(HuggingFace, "an image tower of family %s", s.Vision.Family())
 	}
@@ -279,6 +304,8 @@ func formatHuggingFace(s *Spec) ([]byte, error) {
 		return no("an image tower without class token, its pooling or ln_pre")
 	case v.LayerScale != 0:
 		return no("an image tower with layer scale")
+	case v.Proj != vision.ProjMatrix || v.NoLnPost:
+		return no("an image tower with projection " + v.Proj.String() + " or without ln_post")
 	case v.ImageSize[0] != v.ImageSize[1]:
 		return no("an image tower that is not square")
 	case t.Mask != text.MaskCausal:

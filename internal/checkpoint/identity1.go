@@ -62,7 +62,7 @@ func visionFacts1(c vision.Config) (string, bool) {
 	case vision.ResNet:
 		return fmt.Sprint("resnet ", c.ImageSize, c.Width, cmp.Or(c.Heads, c.Width/2), c.EmbedDim, c.Stages[:]), true
 	case vision.ViT:
-		if c.LayerScale != 0 {
+		if c.LayerScale != 0 || c.Proj != vision.ProjMatrix || c.NoLnPost {
 			return "", false
 		}
 		return fmt.Sprintf("vit %+v %d", vision1{

@@ -41,7 +41,7 @@ type files struct {
 
 // has reports whether a tensor's name begins with prefix.
 func (f *files) has(prefix string) bool {
-	return slices.ContainsFunc(f.weights.Names(), func(n string) bool { return strings.HasPrefix(n, prefix) })
+	return f.weights != nil && slices.ContainsFunc(f.weights.Names(), func(n string) bool { return strings.HasPrefix(n, prefix) })
 }
 
 func (f *files) exists(name string) bool { return f.view.Exists(name) }
@@ -74,7 +74,7 @@ func identify(f *files) (layout, error) {
 	base := filepath.Base(f.path)
 	if !f.has("visual.") {
 		if f.exists(hfConfigFile) {
-			_, err := parse(f, hfConfigFile, func(b []byte) (hfClass, error) { return hfClassOf(parseObject(b)) })
+			_, err := parse(f, hfConfigFile, func(b []byte) (hfClass, error) { return hfClassOf(parseObject(b), f) })
 			if err != nil {
 				return layout{}, fmt.Errorf("%s holds no model of a known layout: %w", base, err)
 			}

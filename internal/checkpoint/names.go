@@ -213,9 +213,8 @@ func cutNumber(name string) (pattern, number string) {
 // and BatchNorm's count of training steps.
 func ignored(stored string) bool {
 	switch stored {
-	case "text_model.embeddings.position_ids", "vision_model.embeddings.position_ids",
-		"input_resolution", "context_length", "vocab_size":
+	case "input_resolution", "context_length", "vocab_size":
 		return true
 	}
-	return strings.HasSuffix(stored, ".num_batches_tracked")
+	return strings.HasSuffix(stored, ".num_batches_tracked") || strings.HasSuffix(stored, ".position_ids")
 }

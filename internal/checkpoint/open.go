@@ -26,6 +26,10 @@ type Options struct {
 	ImageSize     [2]int
 	ContextLength int
 
+	// Prepared is the size at which the caller prepares pictures by other rules than the
+	// checkpoint's; zero where it has none. See [Spec].Adapts.
+	Prepared [2]int
+
 	// Own gives every parameter memory of its own. Otherwise Fill may hand out
 	// views of the mapped file, which must not be written to and end at Close.
 	Own bool
@@ -69,6 +73,10 @@ type weights interface {
 // epoch_latest.pt. OpenAI's files need no configuration: theirs follows from the
 // shapes.
 //
+// A model within another, as training programs save it, is found by its tensors' names.
+// Where there are several, or others beside it, path ends in # and the prefix of the
+// model's names: last.ckpt#student.
+//
 // Where a writer replaces the files meanwhile it reads again.
 func Open(path string, opts *Options) (*Checkpoint, error) {
 	var c *Checkpoint
@@ -103,6 +111,7 @@ func Open(path string, opts *Options) (*Checkpoint, error) {
 }
 
 func (c *Checkpoint) open(path string) error {
+	path, part := splitPart(path)
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	stat, err := os.Stat(path)
 	isDir := err == nil && stat.IsDir()
@@ -124,7 +133,11 @@ func (c *Checkpoint) open(path string) error {
 	if c.weights, err = openWeights(c.path); err != nil {
 		return err
 	}
-	c.weights = unwrap(c.weights)
+	stored := c.weights
+	if c.weights, err = unwrap(stored, part); err != nil {
+		c.weights = stored // for Close
+		return err
+	}
 	if c.layout, err = identify(&c.files); err != nil {
 		return err
 	}
@@ -132,13 +145,28 @@ func (c *Checkpoint) open(path string) error {
 		return err
 	}
 	c.stored.Layout = c.layout.name
-	if err := c.stored.Validate(); err != nil {
-		return err
+	if !c.stored.Adapts {
+		if err := c.stored.Validate(); err != nil {
+			return err
+		}
 	}
 	if err := c.resize(); err != nil {
 		return err
 	}
 	return compare(&c.files) // last: what is wrong with a file says more than that it is another
+}
+
+// splitPart takes PREFIX off FILE#PREFIX, which reads the tensors alone whose names begin
+// with it; a file of the whole name goes before.
+func splitPart(path string) (file, part string) {
+	at := strings.LastIndexByte(path, '#')
+	if at < 0 {
+		return path, ""
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, ""
+	}
+	return path[:at], path[at+1:]
 }
 
 // Spec returns what the checkpoint says about the model.
@@ -221,7 +249,13 @@ func opened[F weights](f F, err error) (weights, error) {
 // resize applies the options to the spec.
 func (c *Checkpoint) resize() error {
 	c.spec = c.stored
-	if size := c.opts.ImageSize; size != [2]int{} && c.spec.Vision != nil && size != c.spec.Vision.Dims().ImageSize {
+	size := c.opts.ImageSize
+	if size == [2]int{} && c.stored.Adapts {
+		if size = c.opts.Prepared; size == [2]int{} && c.stored.Preprocess != nil {
+			size = c.stored.Preprocess.Size
+		}
+	}
+	if size != [2]int{} && c.spec.Vision != nil && size != c.spec.Vision.Dims().ImageSize {
 		r, ok := c.spec.Vision.(vision.Resizer)
 		if !ok {
 			return fmt.Errorf("image size %v: an image tower of family %s has no position embeddings that can be resized", size, c.spec.Vision.Family())

@@ -134,7 +134,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
 		{oc, `"model_cfg": {`, `"model_cfg": {}, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
 		{oc, `"vision_cfg": {`, `"vision_cfg": null, "x": {`, "open_clip_config.json: model_cfg.vision_cfg is missing"},
-		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["CLIPForImageClassification"]`, "architectures names CLIPForImageClassification, which is not supported"},
+		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["SiglipForImageClassification"]`, "architectures names SiglipForImageClassification, which is not supported"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
 		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
@@ -207,8 +207,8 @@ func TestOpenRefusesFiles(t *testing.T) {
 	})
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip"}`)
 	wantError(t, open(weights), "holds no model of a known layout: no tensor is named vision_model.… or visual.…")
-	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip_text_model"}`)
-	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "clip_text_model", which is not supported; known are clip, siglip`)
+	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "layoutlm"}`)
+	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "layoutlm", which is not supported; known are clip, siglip`)
 
 	other := t.TempDir()
 	for _, name := range []string{"config.json", "model.fp16.safetensors", "pytorch_model.bin.index.json", "checkpoint.pt"} {

@@ -31,7 +31,11 @@ func parsePreprocessor(config []byte, class hfClass) (*vision.Preprocess, error)
 	if !value(o, "do_normalize", true) {
 		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
 	}
-	switch r := value(o, "resample", 3); r {
+	resample := 3
+	if p.Interpolation == vision.Bilinear {
+		resample = 2
+	}
+	switch r := value(o, "resample", resample); r {
 	case 2:
 		p.Interpolation = vision.Bilinear
 	case 3:
@@ -83,12 +87,19 @@ type processor struct {
 	crops    bool
 }
 
+// viTProcessor is ViTImageProcessor, which CLIPSeg has.
+func viTProcessor() processor {
+	p := sigPreprocess(224)
+	p.Interpolation = vision.Bilinear
+	return processor{"ViTImageProcessor", p, false}
+}
+
 func processorNamed(kind string) (processor, bool) {
 	if kind == "ChineseCLIPImageProcessor" {
 		kind = "CLIPImageProcessor" // in all but the name
 	}
 	for _, class := range hfClasses() {
-		if class.processor.name == kind {
+		if class.processor.name == kind && kind != "" {
 			return class.processor, true
 		}
 	}

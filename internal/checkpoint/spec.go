@@ -29,6 +29,11 @@ type Spec struct {
 	LogitBias      bool    // there is a parameter logit_bias, as SigLIP has
 	InitLogitScale float64 // before training; the natural logarithm of the scale
 	InitLogitBias  float64 // before training; read where LogitBias is set
+	NoLogitScale   bool    // the files hold no logit_scale, as those of one tower: it is InitLogitScale
+
+	// Adapts says that the image tower works at the size at which pictures are prepared,
+	// whatever its configuration says: its positions are resized, as Options ask for it.
+	Adapts bool
 
 	Layout string // that it was read from; empty for a model from elsewhere
 
