@@ -66,7 +66,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {

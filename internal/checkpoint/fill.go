@@ -33,7 +33,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	if err := c.unchanged(); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	if err := c.view.Close(); err != nil {
+	if err := c.closeViews(); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	plans, err := c.plan(params)

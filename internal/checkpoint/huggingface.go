@@ -14,6 +14,8 @@ const (
 	hfConfigFile     = "config.json"
 	hfWeightsFile    = "model.safetensors"
 	hfIndexFile      = "model.safetensors.index.json"
+	hfTorchFile      = "pytorch_model.bin"
+	hfTorchIndexFile = "pytorch_model.bin.index.json"
 	hfPreprocessFile = "preprocessor_config.json"
 )
 
@@ -22,7 +24,7 @@ func huggingFace() layout {
 	return layout{
 		name:    HuggingFace,
 		config:  hfConfigFile,
-		weights: []string{hfWeightsFile, hfIndexFile, "pytorch_model.bin"},
+		weights: []string{hfWeightsFile, hfIndexFile, hfTorchFile, hfTorchIndexFile},
 		match:   func(f *files) bool { return f.has("vision_model.") || f.has("text_model.") },
 		read:    readHuggingFace,
 		write:   writeHuggingFace,

@@ -6,13 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/goclip/goclip/internal/journal"
-	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
-	"github.com/goclip/goclip/internal/torchfile"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -47,11 +44,13 @@ type Checkpoint struct {
 	files
 	layout layout
 	file   fs.FileInfo // of the weights
-	mixed  error       // that a file beside the weights is another
-	names  naming
-	spec   Spec
-	stored Spec // as the files say, before Options
-	opts   Options
+	// adapter is the folder of an adapter to the model, often the model's own; nil without.
+	adapter *journal.View
+	mixed   error // that a file beside the weights is another
+	names   naming
+	spec    Spec
+	stored  Spec // as the files say, before Options
+	opts    Options
 }
 
 // weights is what files of tensors have in common.
@@ -67,6 +66,10 @@ type weights interface {
 // Open opens a folder, or a file of weights with its configuration beside it.
 // It reads the configuration and the names and shapes of all tensors, and checks
 // that the towers can compute what the model computes; it reads no weights.
+//
+// An adapter of PEFT in the folder is merged in; in a folder of its own it is merged in
+// its base, a folder of that name beside it. In a folder of sentence-transformers its
+// CLIPModel is opened.
 //
 // In a folder with weights of several layouts open_clip's come first. Of several
 // training checkpoints epoch_N.pt the last counts, and without any of them
@@ -116,13 +119,18 @@ func (c *Checkpoint) open(path string) error {
 	stat, err := os.Stat(path)
 	isDir := err == nil && stat.IsDir()
 	if isDir {
-		dir = path
-	}
-	c.view, c.families = journal.Open(dir), c.opts.Families
-	if isDir {
-		if name, err = find(c.view); err != nil {
+		if dir, err = clipModule(path); err != nil {
 			return err
 		}
+	}
+	c.families = c.opts.Families
+	if isDir {
+		name, err = c.search(dir)
+	} else {
+		c.view = journal.Open(dir)
+	}
+	if err != nil {
+		return err
 	}
 	if c.path, err = c.view.Path(name); err != nil {
 		return err
@@ -130,14 +138,16 @@ func (c *Checkpoint) open(path string) error {
 	if c.file, err = os.Stat(c.path); err != nil {
 		return err
 	}
-	if c.weights, err = openWeights(c.path); err != nil {
+	stored, err := openWeights(c.path)
+	if err != nil {
 		return err
 	}
-	stored := c.weights
-	if c.weights, err = unwrap(stored, part); err != nil {
-		c.weights = stored // for Close
-		return err
+	c.weights = stored // for Close
+	own, err := unwrap(stored, part)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(c.path), err)
 	}
+	c.weights = own
 	if c.layout, err = identify(&c.files); err != nil {
 		return err
 	}
@@ -153,7 +163,61 @@ func (c *Checkpoint) open(path string) error {
 	if err := c.resize(); err != nil {
 		return err
 	}
-	return compare(&c.files) // last: what is wrong with a file says more than that it is another
+	if err := compare(&c.files); err != nil { // last: what is wrong with a file says more than that it is another
+		return err
+	}
+	return c.adapt()
+}
+
+// search opens the view of a folder, and finds its file of weights. Where the folder
+// holds an adapter alone both are of the model that the adapter is for.
+func (c *Checkpoint) search(dir string) (name string, err error) {
+	c.view = journal.Open(dir)
+	if c.view.Exists(adapterConfigFile) {
+		c.adapter = c.view
+	}
+	if name, err = find(c.view); err == nil || c.adapter == nil {
+		return name, err
+	}
+	config, err := parse(&files{view: c.adapter}, adapterConfigFile, parsePEFT)
+	if err != nil {
+		return "", err
+	}
+	base, err := config.baseFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	c.view = journal.Open(base)
+	if c.view.Exists(adapterConfigFile) {
+		return "", fmt.Errorf("the base of the adapter, %s, has an adapter itself, which is not supported", base)
+	}
+	return find(c.view)
+}
+
+// adapt merges the adapter of PEFT, where there is one. PEFT calls tensors what
+// transformers does.
+func (c *Checkpoint) adapt() error {
+	if c.adapter == nil {
+		return nil
+	}
+	if c.layout.name != HuggingFace {
+		return fmt.Errorf("%s beside %s is of an adapter to a model of transformers, which that file is not: take it away, or name the file of weights",
+			adapterConfigFile, filepath.Base(c.path))
+	}
+	config, err := parse(&files{view: c.adapter}, adapterConfigFile, parsePEFT)
+	if err != nil {
+		return err
+	}
+	adapter, err := openAdapter(c.adapter)
+	if err != nil {
+		return err
+	}
+	merged, err := adapt(c.weights, adapter, &config)
+	if err != nil {
+		return errors.Join(err, adapter.Close())
+	}
+	c.weights = merged
+	return nil
 }
 
 // splitPart takes PREFIX off FILE#PREFIX, which reads the tensors alone whose names begin
@@ -192,7 +256,11 @@ func (c *Checkpoint) unchanged() error {
 	if c.view == nil {
 		return nil
 	}
-	return c.view.Check()
+	err := c.view.Check()
+	if c.adapter != nil && c.adapter != c.view {
+		err = errors.Join(err, c.adapter.Check())
+	}
+	return err
 }
 
 // Close closes the file. Parameters that Fill gave views of it must not be used
@@ -201,41 +269,17 @@ func (c *Checkpoint) Close() (err error) {
 	if c.weights != nil {
 		err = c.weights.Close()
 	}
+	return errors.Join(err, c.closeViews())
+}
+
+func (c *Checkpoint) closeViews() (err error) {
 	if c.view != nil {
-		err = errors.Join(err, c.view.Close())
+		err = c.view.Close()
+	}
+	if c.adapter != nil && c.adapter != c.view {
+		err = errors.Join(err, c.adapter.Close())
 	}
 	return err
-}
-
-// anyEpoch stands for the latest checkpoint of open_clip's training.
-const anyEpoch = "epoch_N.pt"
-
-// lastEpoch returns the name of the latest checkpoint of open_clip's training.
-func lastEpoch(dir string) string {
-	last, name := -1, anyEpoch
-	entries, _ := os.ReadDir(dir) // a folder that cannot be read has none
-	for _, e := range entries {
-		stem, pt := strings.CutSuffix(e.Name(), ".pt")
-		number, epoch := strings.CutPrefix(stem, "epoch_")
-		if n, err := strconv.Atoi(number); pt && epoch && err == nil && n > last {
-			last, name = n, e.Name()
-		}
-	}
-	return name
-}
-
-func openWeights(path string) (weights, error) {
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".safetensors":
-		return opened(safetensors.Open(path))
-	case ".json":
-		if strings.HasSuffix(path, ".index.json") {
-			return opened(safetensors.OpenSharded(path))
-		}
-	case ".pt", ".pth", ".bin":
-		return opened(torchfile.Open(path))
-	}
-	return nil, fmt.Errorf("%s: the name of a file of weights ends in .safetensors, .index.json, .pt, .pth or .bin", filepath.Base(path))
 }
 
 // opened keeps a nil *File from becoming weights that are not nil.
