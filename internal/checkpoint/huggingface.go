@@ -1,6 +1,9 @@
 package checkpoint
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -17,6 +20,7 @@ const (
 	hfTorchFile      = "pytorch_model.bin"
 	hfTorchIndexFile = "pytorch_model.bin.index.json"
 	hfPreprocessFile = "preprocessor_config.json"
+	hfProcessorFile  = "processor_config.json"
 )
 
 // huggingFace is the layout of transformers.
@@ -38,7 +42,7 @@ type hfClass struct {
 	modelType string // of config.json
 	family    string // of its image tower
 	names     string // table
-	processor processor
+	processor string // the class of its image processor, as it is written
 	// match chooses between classes of one modelType, of which the first that matches
 	// counts; nil takes any file.
 	match func(f *files) bool
@@ -63,11 +67,8 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	if f.exists(hfPreprocessFile) {
-		s.Preprocess, err = parse(f, hfPreprocessFile, func(config []byte) (*vision.Preprocess, error) {
-			return parsePreprocessor(config, class)
-		})
-		if err != nil {
+	if s.Vision != nil {
+		if s.Preprocess, err = readProcessor(f, class); err != nil {
 			return s, nil, err
 		}
 	}
@@ -76,6 +77,28 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 		return s, nil, err
 	}
 	return s, without{names, class.unused}, nil
+}
+
+// readProcessor reads how pictures are prepared; nil where the folder does not say it.
+func readProcessor(f *files, class hfClass) (*vision.Preprocess, error) {
+	o, name, err := processorObject(func(name string) ([]byte, error) {
+		path, err := f.view.Path(name)
+		if err != nil {
+			return nil, err
+		}
+		return readConfig(path)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePreprocessor(o, class.modelType)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, nil
 }
 
 // without is a naming of a file that holds tensors which are not the model's.
@@ -141,7 +164,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {
-		preprocess, err := formatPreprocessor(s.Preprocess, class)
+		preprocess, err := formatPreprocessor(s.Preprocess, class.processor)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -154,7 +177,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 func hfCLIP() hfClass {
 	return hfClass{
 		modelType: "clip", family: "vit", names: "clip_transformers",
-		processor: processor{"CLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		processor: "CLIPImageProcessor",
 		read: func(root *object) Spec {
 			dim := value(root, "projection_dim", 512)
 			return Spec{

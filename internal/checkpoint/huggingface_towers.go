@@ -32,22 +32,21 @@ func hfTextTowers() []hfClass {
 
 // hfImageTowers are CLIPVisionModelWithProjection, CLIPVisionModel and SiglipVisionModel.
 func hfImageTowers() []hfClass {
-	clip := hfCLIP().processor
-	tower := func(modelType, names string, p processor, match func(f *files) bool, read func(o *object) vision.Config) hfClass {
-		return hfClass{modelType: modelType, names: names, processor: p, match: match, read: func(root *object) Spec {
+	tower := func(modelType, names string, match func(f *files) bool, read func(o *object) vision.Config) hfClass {
+		return hfClass{modelType: modelType, names: names, match: match, read: func(root *object) Spec {
 			return Spec{Vision: read(root), NoLogitScale: true}
 		}}
 	}
 	return []hfClass{
-		tower("clip_vision_model", "clip_transformers", clip, func(f *files) bool { return f.has("visual_projection.") }, func(o *object) vision.Config {
+		tower("clip_vision_model", "clip_transformers", func(f *files) bool { return f.has("visual_projection.") }, func(o *object) vision.Config {
 			return hfVision(o, value(o, "projection_dim", 512))
 		}),
-		tower("clip_vision_model", "clip_transformers", clip, nil, func(o *object) vision.Config {
+		tower("clip_vision_model", "clip_transformers", nil, func(o *object) vision.Config {
 			c := hfVision(o, 0).(vision.ViT)
 			c.EmbedDim, c.Proj = c.Width, vision.ProjNone
 			return c
 		}),
-		tower("siglip_vision_model", "siglip_transformers", hfSigLIP().processor, nil, hfSigLIPVision),
+		tower("siglip_vision_model", "siglip_transformers", nil, hfSigLIPVision),
 	}
 }
 
@@ -55,7 +54,7 @@ func hfImageTowers() []hfClass {
 // the classifier reads the mean of the patch tokens, before post_layernorm.
 func hfClassifier() hfClass {
 	return hfClass{
-		modelType: "clip", names: "clip_transformers", processor: hfCLIP().processor,
+		modelType: "clip", names: "clip_transformers",
 		match:  func(f *files) bool { return f.has("classifier.") && !f.has("text_model.") },
 		unused: []string{"vision_model.post_layernorm."},
 		read: func(root *object) Spec {
@@ -77,7 +76,6 @@ func hfCLIPSeg() hfClass {
 	read := c.read
 	return hfClass{
 		modelType: "clipseg", names: c.names,
-		processor: viTProcessor(),
 		read: func(root *object) Spec {
 			s := read(root)
 			s.Adapts = true

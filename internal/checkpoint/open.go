@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -306,9 +307,7 @@ func (c *Checkpoint) resize() error {
 		}
 		c.spec.Vision = r.Resized(size)
 		if p := c.stored.Preprocess; p != nil {
-			q := *p
-			q.Size = size
-			c.spec.Preprocess = &q
+			c.spec.Preprocess = resized(p, size)
 		}
 	}
 	if n := c.opts.ContextLength; n != 0 && c.spec.Text != nil && n != c.spec.Text.Dims().ContextLength {
@@ -319,4 +318,17 @@ func (c *Checkpoint) resize() error {
 		c.spec.Text = r.Resized(n)
 	}
 	return c.spec.Validate()
+}
+
+// resized is preprocessing for pictures of another size; what they are scaled to before
+// they are cut changes with it.
+func resized(p *vision.Preprocess, size [2]int) *vision.Preprocess {
+	q := *p
+	for i := range size {
+		if p.Size[i] > 0 {
+			q.Scale[i] = int(math.Round(float64(p.Scale[i]) * float64(size[i]) / float64(p.Size[i])))
+		}
+	}
+	q.Size = size
+	return &q
 }

@@ -146,7 +146,7 @@ func nearestTimm(s vision.SigLIP) (name string, base vision.SigLIP) {
 func hfSigLIP() hfClass {
 	return hfClass{
 		modelType: "siglip", family: "siglip", names: "siglip_transformers",
-		processor: processor{"SiglipImageProcessor", sigPreprocess(224), false},
+		processor: "SiglipImageProcessor",
 		read: func(root *object) Spec {
 			return Spec{
 				Vision: hfSigLIPVision(root.object("vision_config")), Text: hfSigLIPText(root.object("text_config")),
