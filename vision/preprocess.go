@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -80,6 +81,9 @@ func CLIPPreprocess(size int) *Preprocess {
 
 // Validate reports the first field that cannot be used.
 func (p *Preprocess) Validate() error {
+	if p == nil {
+		return errors.New("vision: preprocess: the Preprocess is nil")
+	}
 	if err := p.validateSize(); err != nil {
 		return err
 	}

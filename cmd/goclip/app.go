@@ -120,13 +120,19 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	}
 	code := failed
 	var c coded
-	switch {
-	case s.Err() != nil && errors.Is(err, s.Err()):
+	switch cause := s.Err(); {
+	case errors.As(err, &c) && c.code == interrupted:
 		code = interrupted
-	case errors.As(err, &c):
+	case cause != nil && errors.Is(err, cause) && besides(err, cause) == nil:
+		err, code = errors.New("interrupted"), interrupted
+	case c.error != nil:
 		code = c.code
 	}
-	fmt.Fprintln(stderr, "goclip:", err)
+	rest := ""
+	if s.terminal {
+		rest = "\x1b[K" // of a line of progress
+	}
+	fmt.Fprintf(stderr, "goclip: %v%s\n", err, rest)
 	if s.json {
 		document(s.out, struct {
 			Error string `json:"error"`
@@ -134,6 +140,29 @@ func (s *session) fail(stderr io.Writer, err error) int {
 		}{err.Error(), code})
 	}
 	return code
+}
+
+// besides returns what an error holds that is not due to another one; nil for nothing.
+func besides(err, cause error) error {
+	switch joined := err.(type) {
+	case interface{ Unwrap() []error }:
+		var rest []error
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, besides(e, cause))
+		}
+		return errors.Join(rest...)
+	case interface{ Unwrap() error }:
+		if e := joined.Unwrap(); e != nil {
+			if besides(e, cause) == nil {
+				return nil
+			}
+			return err
+		}
+	}
+	if errors.Is(err, cause) {
+		return nil
+	}
+	return err
 }
 
 func isTerminal(w io.Writer) bool {

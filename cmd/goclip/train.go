@@ -109,41 +109,60 @@ func (c *trainCommand) Run(s *session) (err error) {
 		defer closing(&err, test.Close)
 		exam = job.Exam{Set: test, Classes: test.Classes(), Templates: templates, Every: c.TestEvery}
 	}
-	model, err := c.model(s, set)
-	if err != nil {
-		return err
+	var schedule job.Schedule
+	if err := schedule.UnmarshalText([]byte(c.Schedule)); err != nil {
+		return wrong("--schedule %w", err)
 	}
-	defer closing(&err, model.Close)
-	settings := c.settings(steps)
-	if c.Teacher != "" {
-		if settings.Teacher, err = encoder.Load(c.Teacher, nil); err != nil {
-			return input(err)
-		}
-		defer closing(&err, settings.Teacher.Close)
-	}
-	training, err := job.New(job.Job{
-		Out: c.Out, Overwrite: c.Overwrite, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
-		Batches: dataset.BatchOptions{
-			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Ledger: &dataset.Ledger{Limit: c.MaxBad},
-			Augment: job.Augment(c.Augment, model.Config().Vision.Dims().ImageSize, c.CropScale),
+	plan := job.Plan{
+		Job: job.Job{
+			Out: c.Out, Overwrite: c.Overwrite, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
+			Batches:         dataset.BatchOptions{Size: c.BatchSize, Ledger: &dataset.Ledger{Limit: c.MaxBad}},
+			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
+			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
 		},
-		CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
-		Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
-	})
-	if err != nil {
-		return coded{err, misuse}
+		From: c.From, Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Teacher: c.Teacher, Seed: c.Seed,
+		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
+		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
 	}
+	training, err := plan.Open(s)
+	if err != nil {
+		return c.refused(err)
+	}
+	defer closing(&err, training.Close)
 	result, err := training.Run(s)
-	if errors.Is(err, job.ErrOccupied) {
+	switch {
+	case errors.Is(err, job.ErrOccupied):
 		return wrong("--out %s holds a model but no checkpoints to resume from: --overwrite replaces it", c.Out)
-	}
-	if err != nil {
-		if s.Err() != nil {
-			s.say("interrupted after step %d; the same command resumes from there", training.Steps())
-		}
+	case err != nil && s.Err() != nil && besides(err, s.Err()) == nil:
+		return coded{fmt.Errorf("interrupted after step %d; the same command resumes from there", training.Steps()), interrupted}
+	case err != nil:
 		return err
 	}
 	return c.tell(s, result)
+}
+
+// refused says what is wrong with a plan in words of the flags.
+func (c *trainCommand) refused(err error) error {
+	var field *job.FieldError
+	if !errors.As(err, &field) {
+		return coded{err, misuse}
+	}
+	said := field.Err
+	switch field.Field {
+	case "Arch":
+		if _, found, _ := job.FindArchitecture(c.Arch); !found {
+			names := job.ArchitectureNames()
+			said = fmt.Errorf("no --arch %s%s; there are %v, and .json files in the form of open_clip's model_configs", c.Arch, nearest(c.Arch, names), names)
+		}
+	case "Vocab":
+		said = fmt.Errorf("--vocab %w", said)
+	case "LoRA":
+		said = fmt.Errorf("--lora-rank: %w", said)
+	}
+	if field.Unusable {
+		return input(said)
+	}
+	return coded{said, misuse}
 }
 
 // check refuses, before anything is read, numbers that the packages cannot judge or
@@ -193,21 +212,11 @@ func (c *trainCommand) steps(samples int) (int, error) {
 	return job.Steps(c.Epochs, samples, c.BatchSize), nil
 }
 
-func (c *trainCommand) settings(steps int) train.Config {
-	warmup := job.Warmup(steps)
-	if c.Warmup != nil {
-		warmup = *c.Warmup
-	}
+func (c *trainCommand) settings() train.Config {
 	cfg := train.Config{
-		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
+		WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
-		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
-	}
-	switch c.Schedule {
-	case "linear":
-		cfg.LR = train.Linear(c.LR, warmup, steps)
-	case "constant":
-		cfg.LR = train.Constant(c.LR, warmup)
+		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze,
 	}
 	for _, tower := range c.Lock {
 		cfg.LockImage = cfg.LockImage || tower == "image"

@@ -79,7 +79,7 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 	return s, without{names, class.unused}, nil
 }
 
-// readProcessor reads how pictures are prepared; nil where the folder does not say it.
+// readProcessor reads how images are prepared; nil where the folder does not say it.
 func readProcessor(f *files, class hfClass) (*vision.Preprocess, error) {
 	o, name, err := processorObject(func(name string) ([]byte, error) {
 		path, err := f.view.Path(name)

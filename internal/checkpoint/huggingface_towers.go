@@ -70,7 +70,7 @@ func hfClassifier() hfClass {
 }
 
 // hfCLIPSeg is CLIPSegModel, and the CLIP in CLIPSegForImageSegmentation. It computes
-// what CLIPModel does, but at the size of the pictures that it is given.
+// what CLIPModel does, but at the size of the images that it is given.
 func hfCLIPSeg() hfClass {
 	c := hfCLIP()
 	read := c.read

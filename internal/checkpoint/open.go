@@ -24,7 +24,7 @@ type Options struct {
 	ImageSize     [2]int
 	ContextLength int
 
-	// Prepared is the size at which the caller prepares pictures by other rules than the
+	// Prepared is the size at which the caller prepares images by other rules than the
 	// checkpoint's; zero where it has none. See [Spec].Adapts.
 	Prepared [2]int
 
@@ -320,7 +320,7 @@ func (c *Checkpoint) resize() error {
 	return c.spec.Validate()
 }
 
-// resized is preprocessing for pictures of another size; what they are scaled to before
+// resized is preprocessing for images of another size; what they are scaled to before
 // they are cut changes with it.
 func resized(p *vision.Preprocess, size [2]int) *vision.Preprocess {
 	q := *p

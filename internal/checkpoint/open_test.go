@@ -142,11 +142,11 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a"}, // token's id, or an integer where int has 32 bits
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
 		{hf, `"hidden_size": 8`, `"hidden_size": 8.5`, "text_config.hidden_size is 8.5, want an integer"},
-		{hf, `"image_size": 16`, `"image_size": 24`, "pictures are prepared at 16×16 pixels, but the image tower reads 24×24"},
+		{hf, `"image_size": 16`, `"image_size": 24`, "images are prepared at 16×16 pixels, but the image tower reads 24×24"},
 		{pre, `"do_resize": true`, `"do_pad": true`, "preprocessor_config.json: do_pad is true, which is not supported"},
-		{pre, `"do_center_crop": true`, `"do_center_crop": false`, "pictures keep their shape, since nothing is cut to a crop_size, but the image tower reads 16×16 pixels: give do_center_crop and crop_size"},
+		{pre, `"do_center_crop": true`, `"do_center_crop": false`, "images keep their shape, since nothing is cut to a crop_size, but the image tower reads 16×16 pixels: give do_center_crop and crop_size"},
 		{pre, `"steps": "open_clip"`, `"steps": "pillow"`, `steps is "pillow", want open_clip or transformers`},
-		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "steps is open_clip, beside a size that pictures are not cut to"},
+		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "steps is open_clip, beside a size that images are not cut to"},
 		{pre, `"shortest_edge": 16`, `"shortest_edge": 16, "max_height": 3`, "not supported: size.max_height"},
 		{pre, `"shortest_edge": 16`, `"height": 16`, "size.width is 0, want 1 or more"},
 		{pre, `"crop_size": {`, `"crop_size": null, "x": {`, "crop_size is missing, but do_center_crop needs it"},
@@ -164,7 +164,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 			layout = checkpoint.OpenCLIP
 		}
 		s := tinySpec()
-		if strings.Contains(c.want, "pictures keep their shape") {
+		if strings.Contains(c.want, "images keep their shape") {
 			s.Preprocess.Steps = vision.StepsTransformers
 		}
 		dir := saved(t, layout, s)

@@ -175,11 +175,11 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	}
 	switch {
 	case p.Scale != [2]int{} || p.Resize == vision.ResizeNone || p.Steps == vision.StepsTransformers && p.Size == [2]int{}:
-		return nil, false, unwritable(OpenCLIP, "preprocessing that scales pictures to another size than they are cut to")
+		return nil, false, unwritable(OpenCLIP, "preprocessing that scales images to another size than they are cut to")
 	case p.Interpolation > vision.Bilinear:
 		return nil, false, unwritable(OpenCLIP, "the interpolation %s", p.Interpolation)
 	case p.Steps == vision.StepsTransformers && p.Resize == vision.ResizeShortest && p.Size[0] != p.Size[1]:
-		return nil, false, unwritable(OpenCLIP, "preprocessing of transformers that cuts pictures to %d×%d", p.Size[1], p.Size[0])
+		return nil, false, unwritable(OpenCLIP, "preprocessing of transformers that cuts images to %d×%d", p.Size[1], p.Size[0])
 	}
 	c.Preprocess = map[string]any{
 		"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),

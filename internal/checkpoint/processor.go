@@ -116,7 +116,7 @@ func (o *object) resample(def processor) vision.Interpolation {
 	return resamples()[code]
 }
 
-// scaling reads to what size pictures are scaled, and what is cut out of them.
+// scaling reads to what size images are scaled, and what is cut out of them.
 func (o *object) scaling(p *vision.Preprocess, def *processor) {
 	size, shortest := o.edges("size", def.size, def.shortest, !def.square)
 	p.Scale, p.Resize = size, vision.ResizeSquash
@@ -186,7 +186,7 @@ func (o *object) normalisation(p *vision.Preprocess, def *processor) {
 	}
 }
 
-// openCLIPSteps reads that pictures are prepared by open_clip's steps, which only goclip
+// openCLIPSteps reads that images are prepared by open_clip's steps, which only goclip
 // writes.
 func (o *object) openCLIPSteps(p *vision.Preprocess) {
 	switch steps := value(o, "steps", vision.StepsTransformers.String()); {
@@ -194,7 +194,7 @@ func (o *object) openCLIPSteps(p *vision.Preprocess) {
 	case steps != vision.StepsOpenCLIP.String():
 		o.fail("steps is %q, want open_clip or transformers", steps)
 	case p.Size == [2]int{} || p.Scale != [2]int{}:
-		o.fail("steps is open_clip, beside a size that pictures are not cut to")
+		o.fail("steps is open_clip, beside a size that images are not cut to")
 	default:
 		p.Steps = vision.StepsOpenCLIP
 	}

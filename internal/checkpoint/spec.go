@@ -22,7 +22,7 @@ type Spec struct {
 	Vision vision.Config // nil for a model without an image tower
 	Text   text.Config   // nil for a model without a text tower
 
-	// Preprocess is nil where the checkpoint does not say how pictures are
+	// Preprocess is nil where the checkpoint does not say how images are
 	// prepared: a Hugging Face folder without preprocessor_config.json.
 	Preprocess *vision.Preprocess
 
@@ -31,7 +31,7 @@ type Spec struct {
 	InitLogitBias  float64 // before training; read where LogitBias is set
 	NoLogitScale   bool    // the files hold no logit_scale, as those of one tower: it is InitLogitScale
 
-	// Adapts says that the image tower works at the size at which pictures are prepared,
+	// Adapts says that the image tower works at the size at which images are prepared,
 	// whatever its configuration says: its positions are resized, as Options ask for it.
 	Adapts bool
 
@@ -79,11 +79,11 @@ func (s *Spec) Validate() error {
 	if p := s.Preprocess; p != nil && s.Vision != nil {
 		size := s.Vision.Dims().ImageSize
 		if p.Size == [2]int{} && p.Resize != vision.ResizeSquash {
-			return fmt.Errorf("checkpoint: pictures keep their shape, since nothing is cut to a crop_size, but the image tower reads %d×%d pixels: "+
+			return fmt.Errorf("checkpoint: images keep their shape, since nothing is cut to a crop_size, but the image tower reads %d×%d pixels: "+
 				"give do_center_crop and crop_size, or in Go Options.Preprocess", size[1], size[0])
 		}
 		if p.Size != size {
-			return fmt.Errorf("checkpoint: pictures are prepared at %d×%d pixels, but the image tower reads %d×%d",
+			return fmt.Errorf("checkpoint: images are prepared at %d×%d pixels, but the image tower reads %d×%d",
 				p.Size[1], p.Size[0], size[1], size[0])
 		}
 		if err := p.Validate(); err != nil {

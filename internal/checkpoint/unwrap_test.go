@@ -8,17 +8,17 @@ import (
 	"github.com/goclip/goclip/internal/tensorfile"
 )
 
-// named is weights of names alone.
-type named []string
+// nameOnly is weights of names alone.
+type nameOnly []string
 
-func (n named) Names() []string { return n }
-func (n named) Info(name string) (info tensorfile.Info, ok bool) {
+func (n nameOnly) Names() []string { return n }
+func (n nameOnly) Info(name string) (info tensorfile.Info, ok bool) {
 	return tensorfile.Info{Name: name, DType: tensorfile.F32}, slices.Contains(n, name)
 }
-func (named) Float32(string, []float32) error { return nil }
-func (named) View(string) ([]float32, bool)   { return nil, false }
-func (named) Release(string)                  {}
-func (named) Close() error                    { return nil }
+func (nameOnly) Float32(string, []float32) error { return nil }
+func (nameOnly) View(string) ([]float32, bool)   { return nil, false }
+func (nameOnly) Release(string)                  {}
+func (nameOnly) Close() error                    { return nil }
 
 // TestUnwrap: whatever stands before the names of a model, alone or among others, is
 // taken off, and what two readings have is not guessed.
@@ -45,7 +45,7 @@ func TestUnwrap(t *testing.T) {
 		{"an image tower in a field", "m.embeddings.patch_embedding.weight m.head.probe", "m", "vision_model.embeddings.patch_embedding.weight vision_model.head.probe", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			file := named(strings.Fields(c.file))
+			file := nameOnly(strings.Fields(c.file))
 			got, err := unwrap(file, c.part)
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {

@@ -45,7 +45,7 @@ func formatPreprocessor(p *vision.Preprocess, kind string) ([]byte, error) {
 	scale := p.Scale
 	switch {
 	case p.Resize == vision.ResizeLongest:
-		return nil, unwritable(HuggingFace, "preprocessing that pads pictures")
+		return nil, unwritable(HuggingFace, "preprocessing that pads images")
 	case p.Resize == vision.ResizeSquash:
 		if scale == [2]int{} {
 			scale = p.Size
