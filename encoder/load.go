@@ -43,7 +43,14 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families, Architecture: o.Architecture})
+	options := checkpoint.Options{
+		ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited,
+		Families: o.Families, Architecture: o.Architecture,
+	}
+	if o.Preprocess != nil {
+		options.Prepared = o.Preprocess.Size
+	}
+	c, err := checkpoint.Open(path, &options)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -60,7 +67,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {

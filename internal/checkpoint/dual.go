@@ -1,20 +1,14 @@
 package checkpoint
 
-import (
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
-)
+import "github.com/goclip/goclip/text"
 
 // hfDual is transformers' VisionTextDualEncoderModel, which joins an image and a text model
 // of other classes: here CLIP's image tower, and BERT, RoBERTa or XLM-R.
 func hfDual() hfClass {
 	const names = "clip_image_transformers dual_bert_transformers"
-	half := [3]float32{0.5, 0.5, 0.5}
 	return hfClass{
 		modelType: "vision-text-dual-encoder", family: "vit", names: names,
-		processor: processor{"ViTImageProcessor", vision.Preprocess{
-			Size: [2]int{224, 224}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear, Mean: half, Std: half,
-		}, false},
+		processor: "ViTImageProcessor",
 		tables: func(f *files) (string, []string) {
 			if f.has("vision_model.vision_model.") { // as transformers 4 writes it
 				return names, []string{"vision_model.", "vision_model.vision_model."}

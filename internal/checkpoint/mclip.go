@@ -39,7 +39,7 @@ func mCLIP() layout {
 				tables = "mclip_distilbert"
 			}
 			names, err := readTable(tables)
-			return withoutScale(f, Spec{Text: c, HFTokenizer: base}), names, err
+			return withoutScale(Spec{Text: c, HFTokenizer: base}), names, err
 		},
 		positions: resizeGridSharp,
 	}
