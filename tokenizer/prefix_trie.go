@@ -36,6 +36,17 @@ func (t *prefixTrie) find(key string) int32 {
 	return t.nodes[n].value
 }
 
+// findBytes is find.
+func (t *prefixTrie) findBytes(key []byte) int32 {
+	n := int32(0)
+	for _, c := range key {
+		if n = t.step(n, c); n < 0 {
+			return -1
+		}
+	}
+	return t.nodes[n].value
+}
+
 // longest returns the length of the longest key that b begins with, and its value: 0 and
 // -1 where there is none.
 func (t *prefixTrie) longest(b []byte) (length int, value int32) {

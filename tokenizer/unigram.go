@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"unicode/utf8"
+	"slices"
 )
 
 // scored is a piece of a Unigram model, with the logarithm of its probability.
@@ -17,16 +17,13 @@ type scored struct {
 const unknownPenalty = 10
 
 // A unigram is the Unigram model (Kudo, arXiv:1804.10959) as the tokenizers library has
-// it: of all ways to write a text as pieces the likeliest, sums being formed in float64
-// from left to right and replaced by greater ones only. A character that is no piece is
+// it: of all ways to write a text as pieces the likeliest. A character that is no piece is
 // unknown; a run of them is one token, or their bytes' tokens.
 type unigram struct {
-	pieces  []scored
-	trie    *prefixTrie
-	unk     int32 // -1 where there is none
-	bytes   *[256]int32
-	empty   int32 // the id of the empty piece, or -1
-	unknown float64
+	lattice[float64]
+	pieces []scored
+	bytes  *[256]int32 // the ids of the bytes' pieces, -1 where there is none; nil without fallback
+	empty  int32       // the id of the empty piece, or -1
 }
 
 // newUnigram returns the model of pieces, whose ids are their indices; of equal ones the
@@ -35,16 +32,16 @@ func newUnigram(pieces []scored, unk int, byteFallback bool) (*unigram, error) {
 	if unk < -1 || unk >= len(pieces) {
 		return nil, fmt.Errorf("tokenizer: Unigram's unk_id is %d, want one of its %d pieces", unk, len(pieces))
 	}
-	u := &unigram{pieces: pieces, unk: int32(unk), empty: -1}
-	keys := make([]string, len(pieces))
-	worst := math.Inf(1)
+	u := &unigram{pieces: pieces, empty: -1}
+	keys, worst := make([]string, len(pieces)), math.Inf(1)
+	u.scores = make([]float64, len(pieces))
 	for i, p := range pieces {
-		keys[i], worst = p.piece, min(worst, p.score)
+		keys[i], u.scores[i], worst = p.piece, p.score, min(worst, p.score)
 		if p.piece == "" {
 			u.empty = int32(i)
 		}
 	}
-	u.trie, u.unknown = newPrefixTrie(keys), worst-unknownPenalty
+	u.trie, u.unk, u.unknown = newPrefixTrie(keys), int32(unk), worst-unknownPenalty
 	if byteFallback {
 		u.bytes = new([256]int32)
 		for b := range u.bytes {
@@ -76,94 +73,42 @@ func (u *unigram) size() int { return len(u.pieces) }
 
 func (u *unigram) top() int { return len(u.pieces) }
 
-func (u *unigram) start() tokenizing { return &viterbi{unigram: u} }
+func (u *unigram) start() tokenizing { return &unigramTokenizing{unigram: u} }
 
-// viterbi finds the best path through a text: best[i] is the best one that ends before
-// byte i.
-type viterbi struct {
+type unigramTokenizing struct {
 	*unigram
-	best []pathEnd
-}
-
-type pathEnd struct {
-	score float64
-	from  int32 // where the path's last piece begins; -1 where there is no path
-	id    int32
+	ends []pathEnd[float64]
 }
 
 var errNoUnknown = errors.New("tokenizer: a character is not in the vocabulary of Unigram, which has no unk_id")
 
-func (v *viterbi) tokenize(dst []token, piece []byte) ([]token, error) {
-	if err := v.search(piece); err != nil {
-		return dst, err
+func (u *unigramTokenizing) tokenize(dst []token, piece []byte) ([]token, error) {
+	ok := false
+	if u.ends, ok = u.search(u.ends[:0], piece); !ok {
+		return dst, errNoUnknown
 	}
-	return v.tokens(dst, piece), nil
-}
-
-func (v *viterbi) search(b []byte) error {
-	v.best = append(v.best[:0], pathEnd{})
-	for range b {
-		v.best = append(v.best, pathEnd{from: -1})
-	}
-	nodes := v.trie.nodes
-	for at := 0; at < len(b); {
-		before, size := v.best[at].score, runeSize(b[at:])
-		single := false
-		for n, i := int32(0), at; i < len(b); {
-			next := nodes[n].base ^ uint32(b[i])
-			if nodes[next].parent != n {
-				break
-			}
-			n = int32(next)
-			i++
-			if id := nodes[n].value; id >= 0 {
-				v.reach(i, at, id, before+v.pieces[id].score)
-				single = single || i-at == size
-			}
-		}
-		if !single && v.reach(at+size, at, v.unk, before+v.unknown) && v.unk < 0 {
-			return errNoUnknown
-		}
-		at += size
-	}
-	return nil
-}
-
-// reach tells whether a piece makes the best path to where it ends, so far.
-func (v *viterbi) reach(end, from int, id int32, score float64) bool {
-	if e := &v.best[end]; e.from < 0 || score > e.score {
-		*e = pathEnd{score, int32(from), id}
-		return true
-	}
-	return false
-}
-
-// tokens appends the best path, which is found from its end.
-func (v *viterbi) tokens(dst []token, b []byte) []token {
 	first := len(dst)
-	for to := int32(len(b)); to > 0; {
-		from, id := v.best[to].from, v.best[to].id
-		if id != v.unk {
+	for to := int32(len(piece)); to > 0; {
+		from, id := u.ends[to].from, u.ends[to].id
+		if id != u.unk {
 			dst = append(dst, token{id, span{from, to}})
 			to = from
 			continue
 		}
-		for from > 0 && v.best[from].id == v.unk {
-			from = v.best[from].from
+		for from > 0 && u.ends[from].id == u.unk {
+			from = u.ends[from].from
 		}
-		dst = v.unknownTokens(dst, b, span{from, to})
+		dst = u.unknownTokens(dst, piece, span{from, to})
 		to = from
 	}
-	for i, j := first, len(dst)-1; i < j; i, j = i+1, j-1 {
-		dst[i], dst[j] = dst[j], dst[i]
-	}
-	return dst
+	slices.Reverse(dst[first:])
+	return dst, nil
 }
 
 // unknownTokens appends, from last to first, what stands for a run of unknown characters.
 func (u *unigram) unknownTokens(dst []token, b []byte, s span) []token {
 	run := b[s.from:s.to]
-	if id := u.trie.find(string(run)); id >= 0 {
+	if id := u.trie.findBytes(run); id >= 0 {
 		return append(dst, token{id, s})
 	}
 	if u.bytes == nil {
@@ -178,13 +123,4 @@ func (u *unigram) unknownTokens(dst []token, b []byte, s span) []token {
 		dst = append(dst, token{u.bytes[run[i]], s})
 	}
 	return dst
-}
-
-// runeSize is the number of bytes of the first character; b is not empty.
-func runeSize(b []byte) int {
-	if b[0] < utf8.RuneSelf {
-		return 1
-	}
-	_, n := utf8.DecodeRune(b)
-	return n
 }
