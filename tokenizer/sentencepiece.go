@@ -74,7 +74,7 @@ func (n *spmNormalizer) compiled() (*charsmap, error) {
 	if len(n.charsmap) == 0 {
 		return nil, nil
 	}
-	c, err := readCharsmap(n.charsmap)
+	c, err := parseCharsmap(n.charsmap)
 	if err == nil && (len(c.units) == 0 || len(c.units)%256 != 0) {
 		err = fmt.Errorf("its trie has %d units, want a multiple of 256", len(c.units))
 	}
