@@ -35,26 +35,40 @@ type Framed struct {
 	scratch sync.Pool // of *[]int32
 }
 
-// An Engine turns texts into ids, all of them and nothing around them: a [Pipeline], a
-// [SentencePiece]. It is safe for concurrent use.
+// An Engine turns texts into ids, all of them and nothing around them. A [SentencePiece]
+// is one, and so is what [Pipeline.Engine] returns.
 type Engine interface {
-	// AppendIDs appends the ids of a text to dst. An engine of a Framed never fails,
-	// whatever the text.
-	AppendIDs(dst []int32, text string) []int32
+	// AppendIDs appends the ids of a text to dst. It is safe for concurrent use.
+	AppendIDs(dst []int32, text string) ([]int32, error)
 	// VocabSize is one more than the largest id.
 	VocabSize() int
 }
 
-var _ Tokenizer = (*Framed)(nil)
+var (
+	_ Tokenizer = (*Framed)(nil)
+	_ Engine    = (*SentencePiece)(nil)
+)
+
+// Engine returns the tokenizer as an engine. Where plain is set, special tokens that are
+// written in a text are text.
+func (p *Pipeline) Engine(plain bool) Engine { return pipelineEngine{p, plain} }
+
+type pipelineEngine struct {
+	*Pipeline
+	plain bool
+}
+
+func (e pipelineEngine) AppendIDs(dst []int32, text string) ([]int32, error) {
+	return e.ids(dst, text, false, e.plain)
+}
 
 // NewFramed returns the tokenizer of an engine in a frame.
 func NewFramed(engine Engine, frame Frame) (*Framed, error) {
 	if err := enum.Valid(frame.Clean, cleanNames()); err != nil {
 		return nil, fmt.Errorf("tokenizer: Clean %w", err)
 	}
-	f := &Framed{engine: engine, frame: frame, vocab: engine.VocabSize()}
-	f.frame.Before, f.frame.After, f.frame.Blank = slices.Clone(frame.Before), slices.Clone(frame.After), slices.Clone(frame.Blank)
-	for _, id := range append(append([]int32{frame.Pad}, frame.Before...), frame.After...) {
+	f := &Framed{engine: engine, frame: frame.clone(), vocab: engine.VocabSize()}
+	for _, id := range slices.Concat([]int32{frame.Pad}, frame.Before, frame.After) {
 		if id < 0 {
 			return nil, fmt.Errorf("tokenizer: id %d around captions, want none below 0", id)
 		}
@@ -63,12 +77,13 @@ func NewFramed(engine Engine, frame Frame) (*Framed, error) {
 	return f, nil
 }
 
-// Frame returns the frame, which is a copy.
-func (f *Framed) Frame() Frame {
-	frame := f.frame
-	frame.Before, frame.After, frame.Blank = slices.Clone(frame.Before), slices.Clone(frame.After), slices.Clone(frame.Blank)
-	return frame
+func (f Frame) clone() Frame {
+	f.Before, f.After, f.Blank = slices.Clone(f.Before), slices.Clone(f.After), slices.Clone(f.Blank)
+	return f
 }
+
+// Frame returns the frame, which is a copy.
+func (f *Framed) Frame() Frame { return f.frame.clone() }
 
 // Engine returns the engine.
 func (f *Framed) Engine() Engine { return f.engine }
@@ -76,21 +91,32 @@ func (f *Framed) Engine() Engine { return f.engine }
 // VocabSize implements [Tokenizer].
 func (f *Framed) VocabSize() int { return f.vocab }
 
-// Encode implements [Tokenizer], with the frame's padding for zeros. A context that the
-// frame alone does not fit into holds its end.
+// Encode implements [Tokenizer]. A caption that the engine refuses has no ids: n is 0, and
+// dst all padding. [Framed.TryEncode] says why.
 func (f *Framed) Encode(dst []int32, s string) (n int, truncated bool) {
+	n, truncated, err := f.TryEncode(dst, s)
+	if err != nil {
+		f.pad(dst)
+		return 0, true
+	}
+	return n, truncated
+}
+
+// TryEncode is [Framed.Encode] with the engine's error. Where not even the frame fits into
+// dst, its end is kept.
+func (f *Framed) TryEncode(dst []int32, s string) (n int, truncated bool, err error) {
 	w, _ := f.scratch.Get().(*[]int32)
 	if w == nil {
 		w = new([]int32)
 	}
 	defer f.scratch.Put(w)
-	ids := f.engine.AppendIDs((*w)[:0], f.frame.Clean.Text(s))
-	*w = ids
-	before, after := f.frame.Before, f.frame.After
-	if over := len(before) + len(after) - len(dst); over > 0 {
-		before = before[min(over, len(before)):]
-		after = after[max(len(after)-len(dst), 0):]
+	*w, err = f.engine.AppendIDs((*w)[:0], f.frame.Clean.Text(s))
+	if err != nil {
+		return 0, false, err
 	}
+	ids, before, after := *w, f.frame.Before, f.frame.After
+	before = before[:min(len(before), max(len(dst)-len(after), 0))]
+	after = after[max(len(after)-len(dst), 0):]
 	if room := len(dst) - len(before) - len(after); len(ids) > room {
 		ids, truncated = ids[:room], true
 	}
@@ -105,8 +131,12 @@ func (f *Framed) Encode(dst []int32, s string) (n int, truncated bool) {
 			dst[i] = f.frame.Pad
 		}
 	}
-	for i := range dst[n:] {
-		dst[n+i] = f.frame.Pad
+	f.pad(dst[n:])
+	return n, truncated, nil
+}
+
+func (f *Framed) pad(dst []int32) {
+	for i := range dst {
+		dst[i] = f.frame.Pad
 	}
-	return n, truncated
 }

@@ -36,12 +36,12 @@ func NewSiglip(model []byte) (*Framed, error) {
 		return nil, fmt.Errorf("tokenizer: SentencePiece model: a piece %s and one that is unknown are wanted for SigLIP", siglipEnd)
 	}
 	engine := &siglipText{SentencePiece: s, end: end}
-	engine.unknown = len(s.AppendIDs(nil, siglipUnknown))
+	engine.unknown = len(s.appendIDs(nil, siglipUnknown))
 	return NewFramed(engine, Frame{Clean: CleanNone, After: []int32{end}, Pad: end, OneEnd: true})
 }
 
 // AppendIDs implements [Engine].
-func (s *siglipText) AppendIDs(dst []int32, text string) []int32 {
+func (s *siglipText) AppendIDs(dst []int32, text string) ([]int32, error) {
 	text = textclean.Valid(spmSpace + strings.ReplaceAll(text, spmSpace, " "))
 	text = textclean.LowerEach(text)
 	for afterToken := false; text != ""; {
@@ -61,7 +61,7 @@ func (s *siglipText) AppendIDs(dst []int32, text string) []int32 {
 			dst = append(dst, s.unk)
 		}
 	}
-	return dst
+	return dst, nil
 }
 
 // cutSiglip returns what a text begins with up to its first special token, and that.
@@ -92,7 +92,7 @@ func (s *siglipText) appendPart(dst []int32, part string) []int32 {
 	}, part)
 	part = textclean.CollapseSpace(part)
 	first := len(dst)
-	dst = s.SentencePiece.AppendIDs(dst, siglipUnknown+part)
+	dst = s.appendIDs(dst, siglipUnknown+part)
 	if n := len(dst) - first; n >= s.unknown {
 		dst = append(dst[:first], dst[first+s.unknown:]...)
 	}

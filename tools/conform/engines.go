@@ -21,11 +21,6 @@ func openEngine(dir string) (*engine, error) {
 	return &engine{bpe}, nil
 }
 
-// openSentencePiece loads the .model of a folder, to do what sentencepiece does.
-func openSentencePiece(string) (*engine, error) {
-	return nil, notSupported("SentencePiece's own files")
-}
-
 // ids returns the ids of a text, all of them, with the special tokens that stand around
 // it. With specials those that are written in the text are special too, where that is a
 // question (tiktoken's allowed_special).
@@ -44,12 +39,6 @@ func (e *engine) tokens([]int32) ([]string, error) {
 // decode returns the text of ids, the special ones left out unless all are asked for.
 func (e *engine) decode([]int32, bool) (string, error) {
 	return "", notSupported("texts of ids")
-}
-
-// encode returns what a model gets of a text in one of the reference's settings, which
-// name a program, how it cleans and the length: see the tokenizers' README.
-func (e *engine) encode(setting, _ string) (ids, mask []int32, err error) {
-	return nil, nil, notSupported("the setting %q", setting)
 }
 
 // normalizer returns one of the tokenizers library's normalizers from its configuration.

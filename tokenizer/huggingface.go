@@ -1,0 +1,335 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/goclip/goclip/internal/enum"
+)
+
+// Class is a tokenizer class of transformers: what it does beside its files, such as the
+// tokens that it puts around a text.
+type Class uint8
+
+// The classes that do something beside their files, by the names that
+// tokenizer_config.json gives them, without "Fast". Zero is the one that it names; any
+// other there is [ClassPlain].
+const (
+	// ClassPlain does what tokenizer.json says and no more.
+	ClassPlain Class = 1 + iota
+	// ClassBERT takes from tokenizer_config.json whether letters become small.
+	ClassBERT
+	// ClassCLIP fills up with its end token.
+	ClassCLIP
+	// ClassRoBERTa has its pieces from a byte-level BPE.
+	ClassRoBERTa
+	// ClassT5 ends texts with </s>.
+	ClassT5
+	// ClassXLMRoberta numbers SentencePiece's pieces as fairseq does.
+	ClassXLMRoberta
+	// ClassNLLB begins texts with their language.
+	ClassNLLB
+	// ClassGemma takes from tokenizer_config.json whether <bos> and <eos> are put
+	// around texts.
+	ClassGemma
+	// ClassSiglip is SigLIP's, over SentencePiece itself.
+	ClassSiglip
+	// ClassSiglip2 is Gemma's with small letters and <eos>.
+	ClassSiglip2
+)
+
+func classNames() map[Class]string {
+	return map[Class]string{
+		ClassPlain: "PreTrainedTokenizer", ClassBERT: "BertTokenizer", ClassCLIP: "CLIPTokenizer",
+		ClassRoBERTa: "RobertaTokenizer", ClassT5: "T5Tokenizer", ClassXLMRoberta: "XLMRobertaTokenizer",
+		ClassNLLB: "NllbTokenizer", ClassGemma: "GemmaTokenizer", ClassSiglip: "SiglipTokenizer", ClassSiglip2: "Siglip2Tokenizer",
+	}
+}
+
+// String returns the name of c.
+func (c Class) String() string { return enum.String(c, classNames()) }
+
+// MarshalText returns the name of c.
+func (c Class) MarshalText() ([]byte, error) { return enum.Marshal(c, classNames()) }
+
+// UnmarshalText reads a name.
+func (c *Class) UnmarshalText(text []byte) error { return enum.Unmarshal(c, text, classNames()) }
+
+// HuggingFaceOptions are what a folder does not tell.
+type HuggingFaceOptions struct {
+	// Clean is what is done to captions first; zero means [CleanNone], as in
+	// transformers. open_clip's HFTokenizer has [CleanWhitespace] where its
+	// configuration has none.
+	Clean Clean
+	// Class overrides the one of tokenizer_config.json.
+	Class Class
+	// StripSeparator makes separators padding (open_clip's strip_sep_token).
+	StripSeparator bool
+	// Language is a token of NLLB's, such as fra_Latn; empty means the file's src_lang,
+	// or eng_Latn.
+	Language string
+	// LanguageLast puts the language behind a text (transformers' legacy_behaviour).
+	LanguageLast bool
+}
+
+// LoadHuggingFace reads a tokenizer as transformers' AutoTokenizer does from a folder with
+// tokenizer.json, or, where that is missing, a SentencePiece model or vocab.txt; with
+// tokenizer_config.json and special_tokens_map.json, if they are there. What the class
+// changes in the file's pipeline is changed. Where no file is a tokenizer's, the error is
+// [fs.ErrNotExist].
+func LoadHuggingFace(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
+	c, err := readClass(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if o.Class != 0 {
+		c.class = o.Class
+	}
+	if o.Clean == 0 {
+		o.Clean = CleanNone
+	}
+	for _, v := range []error{enum.Valid(o.Clean, cleanNames()), enum.Valid(c.class, classNames())} {
+		if v != nil {
+			return nil, fmt.Errorf("tokenizer: %w", v)
+		}
+	}
+	if c.class == ClassSiglip {
+		data, err := fs.ReadFile(fsys, "spiece.model")
+		if err != nil {
+			return nil, err
+		}
+		return NewSiglip(data)
+	}
+	p, err := loadFast(fsys, c)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = c.change(p); err != nil {
+		return nil, err
+	}
+	frame := Frame{Clean: o.Clean}
+	if frame.Before, frame.After, err = c.around(p, o); err != nil {
+		return nil, err
+	}
+	if frame.Pad, err = c.pad(p); err != nil {
+		return nil, err
+	}
+	if o.StripSeparator {
+		sep, ok := p.ID(c.names["sep_token"])
+		if !ok {
+			return nil, fmt.Errorf("tokenizer: there is no separator %q to make padding", c.names["sep_token"])
+		}
+		frame.Blank = []int32{sep}
+	}
+	return NewFramed(p.Engine(false), frame)
+}
+
+// loadFast reads the pipeline of the folder's files.
+func loadFast(fsys fs.FS, c *classConfig) (*Pipeline, error) {
+	data, err := fs.ReadFile(fsys, "tokenizer.json")
+	if err == nil {
+		return ReadTokenizer(data)
+	}
+	return nil, err
+}
+
+// classConfig is what a folder's smaller files say.
+type classConfig struct {
+	class    Class
+	names    map[string]string // of special tokens, "pad_token" and so on
+	language string
+	lower    bool
+	accents  *bool
+	han      bool
+	begin    bool // add_bos_token
+	end      bool // add_eos_token
+	last     bool // legacy_behaviour
+}
+
+// tokenName is a token in these files: a string, or an object with its content.
+type tokenName string
+
+func (n *tokenName) UnmarshalJSON(data []byte) error {
+	var object struct{ Content string }
+	if json.Unmarshal(data, (*string)(n)) == nil {
+		return nil
+	}
+	err := json.Unmarshal(data, &object)
+	*n = tokenName(object.Content)
+	return err
+}
+
+var specialNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
+
+func readClass(fsys fs.FS) (*classConfig, error) {
+	all := map[string]json.RawMessage{}
+	if err := readOptional(fsys, "tokenizer_config.json", &all); err != nil {
+		return nil, err
+	}
+	c := &classConfig{class: ClassPlain, names: map[string]string{}, lower: true, han: true, language: "eng_Latn"}
+	name := ""
+	value := func(key string, to any) (err error) {
+		if raw, ok := all[key]; ok && string(raw) != "null" {
+			if err = json.Unmarshal(raw, to); err != nil {
+				err = fmt.Errorf("tokenizer: tokenizer_config.json: %s: %w", key, err)
+			}
+		}
+		return err
+	}
+	err := errors.Join(value("tokenizer_class", &name), value("src_lang", &c.language), value("do_lower_case", &c.lower),
+		value("strip_accents", &c.accents), value("tokenize_chinese_chars", &c.han), value("legacy_behaviour", &c.last))
+	if err != nil {
+		return nil, err
+	}
+	_ = c.class.UnmarshalText([]byte(strings.TrimSuffix(name, "Fast")))
+	c.begin = c.class == ClassGemma // of the class by itself
+	if err := errors.Join(value("add_bos_token", &c.begin), value("add_eos_token", &c.end)); err != nil {
+		return nil, err
+	}
+	for _, key := range specialNames {
+		var n tokenName
+		if err := value(key, &n); err != nil {
+			return nil, err
+		}
+		c.names[key] = string(n)
+	}
+	if _, modern := all["added_tokens_decoder"]; !modern {
+		older := map[string]json.RawMessage{}
+		if err := readOptional(fsys, "special_tokens_map.json", &older); err != nil {
+			return nil, err
+		}
+		for _, key := range specialNames {
+			var n tokenName
+			if json.Unmarshal(older[key], &n) == nil && n != "" {
+				c.names[key] = string(n)
+			}
+		}
+	}
+	return c, nil
+}
+
+// readOptional reads a JSON file that need not be there.
+func readOptional(fsys fs.FS, name string, to any) error {
+	data, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		if err = json.Unmarshal(data, to); err != nil {
+			err = fmt.Errorf("tokenizer: %s: %w", name, err)
+		}
+	}
+	return err
+}
+
+// change is what the class does to the file's pipeline.
+func (c *classConfig) change(p *Pipeline) (*Pipeline, error) {
+	switch n, isBERT := p.normalizer.(bertNormalizer); {
+	case c.class == ClassSiglip2 && p.normalizer == nil:
+		return p.withNormalizer(lowercase{})
+	case c.class == ClassSiglip2:
+		return p.withNormalizer(normalizers{lowercase{}, p.normalizer})
+	case c.class == ClassBERT && isBERT:
+		n.lower, n.ideographs, n.accents = c.lower, c.han, c.lower
+		if c.accents != nil {
+			n.accents = *c.accents
+		}
+		return p.withNormalizer(n)
+	}
+	return p, nil
+}
+
+func (p *Pipeline) withNormalizer(n normalizer) (*Pipeline, error) {
+	q, err := newPipeline(p.model, n, p.added.list)
+	if err != nil {
+		return nil, err
+	}
+	q.pre, q.post, q.decoder, q.truncation, q.padding = p.pre, p.post, p.decoder, p.truncation, p.padding
+	return q, nil
+}
+
+// around returns the ids that stand around a text.
+func (c *classConfig) around(p *Pipeline, o HuggingFaceOptions) (before, after []int32, err error) {
+	var ids func(names ...string) []int32
+	ids = func(names ...string) (ids []int32) {
+		for _, name := range names {
+			id, ok := p.ID(name)
+			if !ok && err == nil {
+				err = fmt.Errorf("tokenizer: there is no token %q, which is to stand around texts", name)
+			}
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	name := func(key, usual string) string {
+		if c.names[key] != "" {
+			return c.names[key]
+		}
+		return usual
+	}
+	switch c.class {
+	case ClassNLLB:
+		language := o.Language
+		if language == "" {
+			language = c.language
+		}
+		if o.LanguageLast || c.last {
+			return nil, ids(name("eos_token", "</s>"), language), err
+		}
+		return ids(language), ids(name("eos_token", "</s>")), err
+	case ClassGemma:
+		if c.begin {
+			before = ids(name("bos_token", "<bos>"))
+		}
+		if c.end {
+			after = ids(name("eos_token", "<eos>"))
+		}
+		return before, after, err
+	case ClassSiglip2:
+		return nil, ids(name("eos_token", "<eos>")), err
+	}
+	if o.Language != "" {
+		return nil, nil, fmt.Errorf("tokenizer: the language %q is asked for, but %v has none", o.Language, c.class)
+	}
+	before, after = p.around()
+	return before, after, nil
+}
+
+// around returns the ids that the post-processor puts around a text.
+func (p *Pipeline) around() (before, after []int32) {
+	if p.post == nil {
+		return nil, nil
+	}
+	const text = -1
+	for _, e := range p.post.process([]Encoding{{Tokens: []Token{{ID: text}}}}, true) {
+		for _, t := range e.Tokens {
+			before = append(before, t.ID)
+		}
+	}
+	if at := slices.Index(before, text); at >= 0 {
+		return before[:at], before[at+1:]
+	}
+	return before, nil
+}
+
+// pad returns the id of padding: the one of the folder's files, the class's, or of the
+// usual names the first that is there.
+func (c *classConfig) pad(p *Pipeline) (int32, error) {
+	names := []string{"<pad>", "[PAD]"}
+	if c.class == ClassCLIP {
+		names = []string{"<|endoftext|>"}
+	}
+	if name := c.names["pad_token"]; name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		if id, ok := p.ID(name); ok {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("tokenizer: there is no token %q, which is to fill texts up", names)
+}
