@@ -73,7 +73,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: clean})
+		bpe, err := tokenizer.LoadCLIP(c.TokenizerFS(), tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe

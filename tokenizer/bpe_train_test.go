@@ -107,7 +107,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if err := b.Save(dir); err != nil {
 			t.Fatal(err)
 		}
-		loaded, err := Load(os.DirFS(dir), BPEOptions{Clean: opts.Clean})
+		loaded, err := LoadCLIP(os.DirFS(dir), BPEOptions{Clean: opts.Clean})
 		if err != nil {
 			t.Fatal(err)
 		}

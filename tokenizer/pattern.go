@@ -60,8 +60,12 @@ type choice struct {
 // stepsPerByte bounds the work of a search. The published expressions take about ten.
 const stepsPerByte, stepsBesides = 300, 100_000
 
-// each calls f with the matches in b, from left to right.
+// each calls f with the matches in b, from left to right. In nothing there is none, not
+// even an empty one.
 func (p *pattern) each(b []byte, f func(from, to int)) error {
+	if len(b) == 0 {
+		return nil
+	}
 	if len(p.literal) > 0 {
 		for at := 0; ; {
 			n := bytes.Index(b[at:], p.literal)

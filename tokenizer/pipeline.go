@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"fmt"
 	"math"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -157,43 +156,16 @@ func needsStart(pre preTokenizer) bool {
 	return false
 }
 
-// tokenize runs the model over the pieces: from the first or, on the left, the last one on
-// until there are limit tokens. A limit of 0 is none.
-func (p *Pipeline) tokenize(w *working, limit int, side Side) error {
+// tokenize runs the model over the pieces.
+func (p *Pipeline) tokenize(w *working) error {
 	w.tokens, w.at = w.tokens[:0], w.at[:0]
-	list := w.pieces.list
-	if side == Left && limit > 0 {
-		return p.tokenizeFromEnd(w, limit)
-	}
-	for i, q := range list {
+	for _, q := range w.pieces.list {
 		w.at = append(w.at, int32(len(w.tokens)))
 		if err := p.piece(w, q); err != nil {
 			return err
 		}
-		if limit > 0 && q.id == open && len(w.tokens) >= limit {
-			w.pieces.list = list[:i+1]
-			break
-		}
 	}
 	return nil
-}
-
-// tokenizeFromEnd is the reference's way to cut on the left: it counts from the end, and
-// then all that the counted pieces hold stays.
-func (p *Pipeline) tokenizeFromEnd(w *working, limit int) error {
-	list, first, total := w.pieces.list, 0, 0
-	for i := len(list) - 1; i >= 0; i-- {
-		w.tokens = w.tokens[:0]
-		if err := p.piece(w, list[i]); err != nil {
-			return err
-		}
-		if total += len(w.tokens); list[i].id == open && total >= limit {
-			first = i
-			break
-		}
-	}
-	w.pieces.list = list[first:]
-	return p.tokenize(w, 0, Right)
 }
 
 // piece appends the tokens of a piece.
@@ -223,7 +195,7 @@ func (p *Pipeline) ids(dst []int32, s string, special, plain bool) ([]int32, err
 	defer p.release(w)
 	err := p.prepare(w, s, false, plain)
 	if err == nil {
-		err = p.tokenize(w, 0, Right)
+		err = p.tokenize(w)
 	}
 	if err != nil {
 		return dst, err
@@ -267,7 +239,7 @@ func (p *Pipeline) Count(s string) (int, error) {
 	defer p.release(w)
 	err := p.prepare(w, s, false, false)
 	if err == nil {
-		err = p.tokenize(w, 0, Right)
+		err = p.tokenize(w)
 	}
 	return len(w.tokens), err
 }
@@ -304,8 +276,5 @@ func (p *Pipeline) Decode(ids []int32, special bool) string {
 			tokens = append(tokens, t)
 		}
 	}
-	if p.decoder == nil {
-		return strings.Join(tokens, " ")
-	}
-	return strings.Join(p.decoder.decode(tokens), "")
+	return p.join(tokens)
 }

@@ -111,12 +111,7 @@ func (p *Pipeline) single(s string, number int) (Encoding, error) {
 	if err := p.prepare(w, s, true, false); err != nil {
 		return Encoding{}, err
 	}
-	limit, side := 0, Right
-	if t := p.truncation; t != nil && (t.Strategy != OnlySecond || number > 0) {
-		// The reference stops at the length, whatever is cut later.
-		limit, side = t.Length, t.Side
-	}
-	if err := p.tokenize(w, limit, side); err != nil {
+	if err := p.tokenize(w); err != nil {
 		return Encoding{}, err
 	}
 	e := Encoding{Tokens: make([]Token, 0, len(w.tokens))}
@@ -143,6 +138,8 @@ func (p *Pipeline) token(w *working, q piece, t token, kind int32) Token {
 	}
 	if q.id != open {
 		out.Text = string(w.pieces.b[q.from:q.to])
+	} else if u, ok := p.model.(*unigram); ok && t.id == u.unk {
+		out.Text = string(w.pieces.b[q.from+t.from : q.from+t.to]) // Unigram's unknown tokens are what they stand for
 	} else {
 		out.Text, _ = p.model.token(t.id)
 	}

@@ -238,7 +238,7 @@ func getEnum[E ~uint8](m settings, field string, names map[E]string, defaults ..
 	return value, notSupported(fmt.Sprintf("%s %.40q", field, name))
 }
 
-func readCharsmap(m settings) (normalizer, error) {
+func readPrecompiled(m settings) (normalizer, error) {
 	coded, err := get(m, "precompiled_charsmap", aString)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func readNormalizer(m settings, depth int) (normalizer, error) {
 	case "BertNormalizer":
 		return readBERT(m)
 	case "Precompiled":
-		return readCharsmap(m)
+		return readPrecompiled(m)
 	}
 	return nil, notSupported(fmt.Sprintf("type %.40q", kind))
 }

@@ -162,14 +162,14 @@ func compareLine(r *report, open func() (*engine, error), line []byte) error {
 	return nil
 }
 
-// compareDecoding compares the strings of ids, and the text that they stand for.
+// compareDecoding compares the strings of tokens, and the text that their ids stand for.
 func compareDecoding(r *report, open func() (*engine, error), line []byte) error {
 	c, e, err := readLine(open, line)
 	if err != nil {
 		return err
 	}
 	if c.Tokens != nil {
-		tokens, err := e.tokens(c.IDs)
+		tokens, err := e.tokens(c.Text)
 		if err != nil {
 			return err
 		}
