@@ -104,7 +104,7 @@ func LoadHuggingFace(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
 		}
 		return NewSiglip(data)
 	}
-	p, err := loadFast(fsys, c)
+	p, err := c.load(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +126,6 @@ func LoadHuggingFace(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
 		frame.Blank = []int32{sep}
 	}
 	return NewFramed(p.Engine(false), frame)
-}
-
-// loadFast reads the pipeline of the folder's files.
-func loadFast(fsys fs.FS, c *classConfig) (*Pipeline, error) {
-	data, err := fs.ReadFile(fsys, "tokenizer.json")
-	if err == nil {
-		return ReadTokenizer(data)
-	}
-	return nil, err
 }
 
 // classConfig is what a folder's smaller files say.
@@ -224,6 +215,15 @@ func readOptional(fsys fs.FS, name string, to any) error {
 		}
 	}
 	return err
+}
+
+// load reads the pipeline of the folder's files: a SentencePiece model counts where there is
+// no tokenizer.json.
+func (c *classConfig) load(fsys fs.FS) (*Pipeline, error) {
+	if _, err := fs.Stat(fsys, tokenizerFile); err == nil {
+		return Load(fsys)
+	}
+	return Load(fsys)
 }
 
 // change is what the class does to the file's pipeline.

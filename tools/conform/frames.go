@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,6 +68,14 @@ func (f *frames) program(program string, words []string) (tokenizer.Tokenizer, e
 		o.Class = tokenizer.ClassBERT
 	case "hf.Siglip2Tokenizer":
 		o.Class = tokenizer.ClassSiglip2
+	case "cn_clip.tokenize":
+		vocab, err := os.ReadFile(filepath.Join(f.dir, "vocab.txt"))
+		if err != nil {
+			return nil, err
+		}
+		return tokenizer.NewCNCLIP(vocab)
+	case "open_clip.TikTokenTokenizer":
+		return f.tikToken(words)
 	case "hf.SiglipTokenizer":
 		o.Class = tokenizer.ClassSiglip
 	case "open_clip.HFTokenizer", "open_clip":
@@ -75,10 +84,9 @@ func (f *frames) program(program string, words []string) (tokenizer.Tokenizer, e
 		return nil, notSupported("the program %q", program)
 	}
 	for _, w := range words {
-		language, isLanguage := strings.CutPrefix(w, "language=")
 		switch {
-		case isLanguage:
-			o.Language = language
+		case strings.HasPrefix(w, "language="):
+			// transformers sets the language back to the file's before each text.
 		case w == "strip_sep_token":
 			o.StripSeparator = true
 		case w == "legacy_behaviour":
@@ -96,4 +104,20 @@ func (f *frames) program(program string, words []string) (tokenizer.Tokenizer, e
 		o.Class = tokenizer.ClassCLIP
 	}
 	return tokenizer.LoadHuggingFace(fsys, o)
+}
+
+func (f *frames) tikToken(words []string) (tokenizer.Tokenizer, error) {
+	p, err := tokenizer.Load(os.DirFS(f.dir))
+	if err != nil {
+		return nil, err
+	}
+	var o tokenizer.TikTokenOptions
+	for _, w := range words {
+		if w == "add_bos=False" {
+			o.NoBegin = true
+		} else if err := o.Clean.UnmarshalText([]byte(w)); err != nil {
+			return nil, notSupported("the word %q of a setting", w)
+		}
+	}
+	return tokenizer.NewTikToken(p, o)
 }
