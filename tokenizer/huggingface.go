@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -139,6 +140,8 @@ type classConfig struct {
 	begin    bool // add_bos_token
 	end      bool // add_eos_token
 	last     bool // legacy_behaviour
+	extra    int  // extra_ids
+	added    []addedToken
 }
 
 // tokenName is a token in these files: a string, or an object with its content.
@@ -161,7 +164,7 @@ func readClass(fsys fs.FS) (*classConfig, error) {
 	if err := readOptional(fsys, "tokenizer_config.json", &all); err != nil {
 		return nil, err
 	}
-	c := &classConfig{class: ClassPlain, names: map[string]string{}, lower: true, han: true, language: "eng_Latn"}
+	c := &classConfig{class: ClassPlain, names: map[string]string{}, lower: true, han: true, language: "eng_Latn", extra: 100}
 	name := ""
 	value := func(key string, to any) (err error) {
 		if raw, ok := all[key]; ok && string(raw) != "null" {
@@ -172,7 +175,7 @@ func readClass(fsys fs.FS) (*classConfig, error) {
 		return err
 	}
 	err := errors.Join(value("tokenizer_class", &name), value("src_lang", &c.language), value("do_lower_case", &c.lower),
-		value("strip_accents", &c.accents), value("tokenize_chinese_chars", &c.han), value("legacy_behaviour", &c.last))
+		value("strip_accents", &c.accents), value("tokenize_chinese_chars", &c.han), value("legacy_behaviour", &c.last), value("extra_ids", &c.extra))
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +191,13 @@ func readClass(fsys fs.FS) (*classConfig, error) {
 		}
 		c.names[key] = string(n)
 	}
-	if _, modern := all["added_tokens_decoder"]; !modern {
+	if err := c.readAdded(all["added_tokens_decoder"]); err != nil {
+		return nil, fmt.Errorf("tokenizer: tokenizer_config.json: added_tokens_decoder: %w", err)
+	}
+	if c.extra < 0 || c.extra > maxExtra {
+		return nil, fmt.Errorf("tokenizer: tokenizer_config.json: extra_ids is %d, want 0 to %d", c.extra, maxExtra)
+	}
+	if c.added == nil {
 		older := map[string]json.RawMessage{}
 		if err := readOptional(fsys, "special_tokens_map.json", &older); err != nil {
 			return nil, err
@@ -201,6 +210,31 @@ func readClass(fsys fs.FS) (*classConfig, error) {
 		}
 	}
 	return c, nil
+}
+
+// maxExtra is the most extra_ids; T5 has 100.
+const maxExtra = 1 << 16
+
+// readAdded reads the added tokens by their ids.
+func (c *classConfig) readAdded(data json.RawMessage) error {
+	if data == nil {
+		return nil
+	}
+	var byID map[int32]struct {
+		Content                             string
+		LStrip, RStrip, Normalized, Special bool
+		SingleWord                          bool `json:"single_word"`
+	}
+	if err := json.Unmarshal(data, &byID); err != nil {
+		return err
+	}
+	c.added = []addedToken{}
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		t := byID[id]
+		c.added = append(c.added, addedToken{content: t.Content, left: t.LStrip, right: t.RStrip, normalized: t.Normalized,
+			special: t.Special, word: t.SingleWord})
+	}
+	return nil
 }
 
 // readOptional reads a JSON file that need not be there.
@@ -220,8 +254,10 @@ func readOptional(fsys fs.FS, name string, to any) error {
 // load reads the pipeline of the folder's files: a SentencePiece model counts where there is
 // no tokenizer.json.
 func (c *classConfig) load(fsys fs.FS) (*Pipeline, error) {
-	if _, err := fs.Stat(fsys, tokenizerFile); err == nil {
-		return Load(fsys)
+	if _, err := fs.Stat(fsys, tokenizerFile); err != nil {
+		if p, err := c.loadSentencePiece(fsys); p != nil || err != nil {
+			return p, err
+		}
 	}
 	return Load(fsys)
 }
@@ -254,8 +290,7 @@ func (p *Pipeline) withNormalizer(n normalizer) (*Pipeline, error) {
 
 // around returns the ids that stand around a text.
 func (c *classConfig) around(p *Pipeline, o HuggingFaceOptions) (before, after []int32, err error) {
-	var ids func(names ...string) []int32
-	ids = func(names ...string) (ids []int32) {
+	ids := func(names ...string) (ids []int32) {
 		for _, name := range names {
 			id, ok := p.ID(name)
 			if !ok && err == nil {

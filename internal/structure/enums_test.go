@@ -11,6 +11,7 @@ import (
 // paths, names, patterns.
 var freeText = []string{
 	"dataset.Options.CaptionKey", "dataset.Options.ImageKey", "dataset.Options.LabelKey",
+	"tokenizer.HuggingFaceOptions.Language", // any token of the vocabulary
 }
 
 // TestChoicesAreTypes: what a setting may be is a type of its own with a constant
