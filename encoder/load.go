@@ -82,7 +82,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		if files == nil {
 			files = c.TokenizerFS()
 		}
-		bpe, err := tokenizer.Load(files, tokenizer.BPEOptions{Clean: clean})
+		bpe, err := tokenizer.LoadCLIP(files, tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe

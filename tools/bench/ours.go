@@ -179,7 +179,7 @@ func tokens(n int, tower text.Config) []int32 {
 }
 
 func (o *options) captions(ctx context.Context) error {
-	tok, err := tokenizer.Load(os.DirFS(o.vocab), tokenizer.BPEOptions{})
+	tok, err := tokenizer.LoadCLIP(os.DirFS(o.vocab), tokenizer.BPEOptions{})
 	if err != nil {
 		return err
 	}
