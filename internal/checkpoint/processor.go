@@ -31,7 +31,11 @@ func parsePreprocessor(config []byte, class hfClass) (*vision.Preprocess, error)
 	if !value(o, "do_normalize", true) {
 		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
 	}
-	switch r := value(o, "resample", 3); r {
+	resample := 3
+	if p.Interpolation == vision.Bilinear {
+		resample = 2
+	}
+	switch r := value(o, "resample", resample); r {
 	case 2:
 		p.Interpolation = vision.Bilinear
 	case 3:
