@@ -27,7 +27,7 @@ func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
 	for _, family := range []map[string]func() Spec{
 		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
-		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(),
+		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedTexts(),
 	} {
 		maps.Copy(all, family)
 	}

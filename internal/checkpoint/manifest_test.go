@@ -44,7 +44,7 @@ func sameShapes(t *testing.T, m manifest, s checkpoint.Spec) {
 	want := m.Tensors
 	for _, p := range blank(t, s).params() {
 		name := p.Name
-		if s.CustomText && !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") {
+		if s.CustomText && !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") && !strings.HasPrefix(name, "text_decoder.") {
 			name = "text." + name
 		}
 		shape, ok := want[name]
