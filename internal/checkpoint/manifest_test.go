@@ -17,6 +17,7 @@ import (
 // manifest is what open_clip has of one configuration.
 type manifest struct {
 	Name              string           `json:"name"`
+	Config            json.RawMessage  `json:"config"`
 	Class             string           `json:"class"`
 	TextClass         string           `json:"text_class"`
 	TrunkHeads        int              `json:"trunk_heads"`
@@ -28,6 +29,7 @@ type manifest struct {
 	VisionActivations map[string]int   `json:"vision_activations"`
 	VisionNorms       map[string]int   `json:"vision_norms"`
 	TextActivations   map[string]int   `json:"text_activations"`
+	TextNorms         map[string]int   `json:"text_norms"`
 }
 
 // prep is how a manifest says that pictures are prepared.
