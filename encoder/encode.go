@@ -164,7 +164,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 			return nil, err
 		}
 	}
-	e, err := m.textFeatures(ctx, ids)
+	e, err := m.textFeatures(ctx, Tokens{IDs: ids})
 	if err != nil {
 		return nil, err
 	}
@@ -175,29 +175,67 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 // TextFeatures returns the text tower's output, before normalisation, for token
 // ids padded to the context length: N × ContextLength.
 func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
+	return m.TokenFeatures(ctx, Tokens{IDs: ids})
+}
+
+// Tokens are token ids with what tokenizers of transformers may say beside them: N ×
+// ContextLength numbers each.
+type Tokens struct {
+	IDs   []int32 // padded
+	Mask  []int32 // 0 for tokens that count for nothing; nil where the tower finds its padding by itself
+	Types []int32 // BERT's token types, which tell two sentences apart; nil for 0
+}
+
+// TokenFeatures is [Model.TextFeatures] with what is told beside the ids. A tower that
+// does not read it is an error.
+func (m *Model) TokenFeatures(ctx context.Context, t Tokens) (*Embeddings, error) {
 	end, err := m.beginTexts()
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	return m.textFeatures(ctx, ids)
+	return m.textFeatures(ctx, t)
 }
 
-func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
-	cfg := m.cfg.Text
-	length, dim := cfg.Dims().ContextLength, cfg.Dims().EmbedDim
-	if len(ids)%length != 0 {
-		return nil, fmt.Errorf("encoder: %d token ids are not a multiple of the context length %d", len(ids), length)
+// textRows asks what the tower reads of each caption.
+func (m *Model) textRows(t Tokens, length int) ([]text.Row, error) {
+	if len(t.IDs)%length != 0 {
+		return nil, fmt.Errorf("encoder: %d token ids are not a multiple of the context length %d", len(t.IDs), length)
 	}
-	n := len(ids) / length
-	row := func(i int) []int32 { return ids[i*length:][:length] }
-	rows, order := make([]text.Row, n), make([]int, n)
-	for i := range n {
-		r, err := m.textRow(row(i))
+	for _, told := range [][]int32{t.Mask, t.Types} {
+		if told != nil && len(told) != len(t.IDs) {
+			return nil, fmt.Errorf("encoder: %d token ids, but a mask or token types for %d", len(t.IDs), len(told))
+		}
+	}
+	rows := make([]text.Row, len(t.IDs)/length)
+	for i := range rows {
+		r, err := m.textRow(t.IDs[i*length:][:length])
 		if err != nil {
 			return nil, fmt.Errorf("encoder: text %d: %w", i, err)
 		}
-		rows[i], order[i] = r, i
+		if t.Mask != nil {
+			for j, seen := range t.Mask[i*length:][:length] {
+				if seen != 0 {
+					r.Length = max(r.Length, j+1)
+				}
+			}
+		}
+		rows[i] = r
+	}
+	return rows, nil
+}
+
+func (m *Model) textFeatures(ctx context.Context, t Tokens) (*Embeddings, error) {
+	cfg := m.cfg.Text
+	length, dim := cfg.Dims().ContextLength, cfg.Dims().EmbedDim
+	rows, err := m.textRows(t, length)
+	if err != nil {
+		return nil, err
+	}
+	n := len(rows)
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
 	}
 	// Captions of one length share a pass: no padding is computed.
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rows[a].Length, rows[b].Length) })
@@ -207,7 +245,7 @@ func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		shape := textShape{1, tokens(order[from])}
+		shape := textShape{1, tokens(order[from]), t.Mask != nil, t.Types != nil}
 		most := m.options.perPass(shape.tokens)
 		for from+shape.batch < n && shape.batch < most && tokens(order[from+shape.batch]) == shape.tokens {
 			shape.batch++
@@ -218,7 +256,13 @@ func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 			return nil, err
 		}
 		for j, i := range batch {
-			copy(s.tokens[j*shape.tokens:][:shape.tokens], row(i))
+			copy(s.tokens[j*shape.tokens:][:shape.tokens], t.IDs[i*length:])
+			if shape.mask {
+				copy(s.mask[j*shape.tokens:][:shape.tokens], t.Mask[i*length:])
+			}
+			if shape.types {
+				copy(s.types[j*shape.tokens:][:shape.tokens], t.Types[i*length:])
+			}
 			s.pooled[j] = int32(rows[i].Pooled)
 		}
 		features, err := s.run()

@@ -68,7 +68,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
 		return nil, errors.New("the model was saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer")
 	}
-	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
+	if tok == nil && spec.CLIPTokenizer() {
 		clean, err := cleanOf(spec.TextClean)
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 }
 
 func fromSpec(s checkpoint.Spec) Config {
-	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale}
+	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale, Captioner: s.Captioner}
 	if s.LogitBias {
 		cfg.LogitBias = &s.InitLogitBias
 	}
@@ -156,7 +156,7 @@ type saver interface{ Save(dir string) error }
 func (m *Model) toSpec() (checkpoint.Spec, error) {
 	spec := m.spec
 	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
-	spec.InitLogitScale = m.cfg.LogitScale
+	spec.InitLogitScale, spec.Captioner = m.cfg.LogitScale, m.cfg.Captioner
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
@@ -230,16 +230,20 @@ func ConfigByName(name string) (Config, bool) {
 func ConfigFor(name string, tok tokenizer.Tokenizer) (Config, bool) {
 	spec, ok := checkpoint.ConfigByName(name)
 	if ok {
-		spec.SetVocabulary(tok.VocabSize(), endToken(tok))
+		spec.SetVocabulary(vocabularyOf(tok))
 	}
 	return fromSpec(spec), ok
 }
 
-// endToken is the id that a tokenizer ends captions with.
-func endToken(tok tokenizer.Tokenizer) int32 {
+// vocabularyOf is what a text tower must know of a tokenizer.
+func vocabularyOf(tok tokenizer.Tokenizer) checkpoint.Vocabulary {
 	ids := make([]int32, 16)
 	n, _ := tok.Encode(ids, "")
-	return ids[max(n-1, 0)]
+	v := checkpoint.Vocabulary{Size: tok.VocabSize(), End: ids[max(n-1, 0)]}
+	if n < len(ids) {
+		v.Pad = ids[max(n, 0)]
+	}
+	return v
 }
 
 // ConfigNames lists the names that [ConfigByName] knows.
@@ -251,7 +255,7 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
-	spec, err := checkpoint.Read(r, tok.VocabSize(), int(endToken(tok)))
+	spec, err := checkpoint.Read(r, vocabularyOf(tok))
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

@@ -39,6 +39,10 @@ type Config struct {
 	// LogitBias, where not nil, gives the model SigLIP's logit_bias with this
 	// initial value.
 	LogitBias *float64
+
+	// Captioner, where it is not zero, is the half of CoCa that writes captions: its
+	// weights are kept and saved with the model, and nothing computes them.
+	Captioner text.Captioner
 }
 
 // Validate reports the first field that is missing or does not fit.
@@ -50,8 +54,8 @@ func (c Config) Validate() error {
 		if err := c.validateVision(); err != nil {
 			return err
 		}
-		if c.Text == nil {
-			return nil
+		if err := c.Captioner.Validate(); err != nil || c.Text == nil {
+			return err
 		}
 		if err := c.Text.Validate(); err != nil {
 			return err
@@ -119,6 +123,7 @@ type Model struct {
 	text       text.Tower   // nil without
 	logitScale *nn.Param
 	logitBias  *nn.Param // nil without
+	captioner  []*nn.Param
 	tok        tokenizer.Tokenizer
 	options    Options
 	images     pool[imageShape]
@@ -226,6 +231,7 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if cfg.LogitBias != nil {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
+	m.captioner = cfg.Captioner.Params()
 	return m, guarded("encoder: parameters", m.checkParams)
 }
 
@@ -335,7 +341,7 @@ func (m *Model) Params() []*nn.Param {
 	if m.logitBias != nil {
 		ps = append(ps, m.logitBias)
 	}
-	return slices.Concat(ps, m.textParams(), m.imageParams())
+	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captioner)
 }
 
 func (m *Model) imageParams() []*nn.Param {
@@ -409,7 +415,7 @@ func (m *Model) Close() error {
 	m.changed()
 	if m.mapped {
 		// Whoever reads them all the same meets a nil slice, not memory that is gone.
-		for _, p := range slices.Concat(m.textParams(), m.imageParams()) {
+		for _, p := range slices.Concat(m.textParams(), m.imageParams(), m.captioner) {
 			p.Data = nil
 		}
 	}

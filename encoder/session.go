@@ -14,7 +14,10 @@ import (
 
 // imageShape and textShape are what the shape of a compiled pass depends on.
 type imageShape struct{ batch int }
-type textShape struct{ batch, tokens int }
+type textShape struct {
+	batch, tokens int
+	mask, types   bool // are told beside the tokens
+}
 
 // session is one compiled forward pass with its inputs and its memory. It serves
 // one goroutine at a time.
@@ -23,6 +26,8 @@ type session struct {
 	pixels   []float32
 	tokens   []int32
 	pooled   []int32
+	mask     []int32 // nil where they are not told
+	types    []int32
 	features *G.Node
 }
 
@@ -96,13 +101,37 @@ func (m *Model) textSession(shape textShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
 		s.tokens, s.pooled = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
 		in := text.Input{Tokens: nn.Leaf(g, "tokens", s.tokens, shape.batch, shape.tokens), Pooled: nn.Leaf(g, "pooled", s.pooled, shape.batch)}
+		if shape.mask {
+			s.mask = make([]int32, len(s.tokens))
+			in.Mask = nn.Leaf(g, "mask", s.mask, shape.batch, shape.tokens)
+		}
+		if shape.types {
+			s.types = make([]int32, len(s.tokens))
+			in.Types = nn.Leaf(g, "types", s.types, shape.batch, shape.tokens)
+		}
 		return guarded("encoder: text tower", func() error {
 			if s.features, err = m.text.Forward(in); err != nil {
+				return err
+			}
+			if err := unread(g, in); err != nil {
 				return err
 			}
 			return checkFeatures("text", s.features, g, shape.batch, m.cfg.Text.Dims().EmbedDim)
 		})
 	})
+}
+
+// unread reports what is told beside the tokens and the tower has not looked at.
+func unread(g *G.ExprGraph, in text.Input) error {
+	for _, told := range []struct {
+		what string
+		leaf *G.Node
+	}{{"a mask", in.Mask}, {"token types", in.Types}} {
+		if told.leaf != nil && !g.To(told.leaf.ID()).Next() {
+			return fmt.Errorf("encoder: %s: the text tower reads none", told.what)
+		}
+	}
+	return nil
 }
 
 // checkFeatures reports what a tower returns other than features, float32 (B, D), in

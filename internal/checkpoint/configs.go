@@ -45,20 +45,6 @@ func publishedCLIP() map[string]func() Spec {
 	return all
 }
 
-// SetVocabulary changes the size of the vocabulary and, where it is read, the end
-// token, for a model that is to be trained with another tokenizer.
-func (s *Spec) SetVocabulary(size int, end int32) {
-	t, ok := s.Text.(text.Transformer)
-	if !ok {
-		return
-	}
-	t.VocabSize = size
-	if t.EOSTokenID != 0 {
-		t.EOSTokenID = end
-	}
-	s.Text = t
-}
-
 // ConfigNames lists the names that [ConfigByName] knows, sorted.
 func ConfigNames() []string { return slices.Sorted(maps.Keys(allPublished())) }
 

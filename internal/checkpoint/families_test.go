@@ -181,7 +181,7 @@ func TestFamilyRefusals(t *testing.T) {
 		`"vit_medium_patch16_gap_256", "timm_proj": null, "timm_pool": ""}`:                                                          "vision_cfg.timm_proj is null, which is not supported",
 		`"eva02_tiny_patch14_224"}`: `vision_cfg.timm_model_name is "eva02_tiny_patch14_224", which is not supported`,
 	} {
-		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), 10, 9)
+		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), checkpoint.Vocabulary{Size: 10, End: 9})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\n got error %v,\nwant %s", config, err, want)
 		}

@@ -64,7 +64,9 @@ func FuzzOpenCLIP(f *testing.F) {
 
 // FuzzRead: a configuration for a tokenizer of 999 tokens.
 func FuzzRead(f *testing.F) {
-	parse := func(config []byte) (Spec, error) { return Read(bytes.NewReader(config), 999, 998) }
+	parse := func(config []byte) (Spec, error) {
+		return Read(bytes.NewReader(config), Vocabulary{Size: 999, End: 998})
+	}
 	fuzzConfig(f, parse, openCLIPConfigOf,
 		`{"embed_dim": 128, "quick_gelu": true, "vision_cfg": {"image_size": 32, "patch_size": 4, "width": 192, "layers": 6}, "text_cfg": {"width": 128, "heads": 2, "layers": 2}}`,
 		`{"embed_dim": 64, "preprocess_cfg": {"mean": 0.5}, "text_cfg": {"pool_type": "mean", "no_causal_mask": true, "pad_mask": true, "layers": 1}}`,

@@ -55,7 +55,7 @@ func (p prefixed) canonical(stored string) []piece {
 
 // isText reports whether a canonical name is the text tower's.
 func isText(canonical string) bool {
-	return !strings.HasPrefix(canonical, "visual.") && canonical != "logit_scale" && canonical != "logit_bias"
+	return !strings.HasPrefix(canonical, "visual.") && !strings.HasPrefix(canonical, "text_decoder.") && canonical != "logit_scale" && canonical != "logit_bias"
 }
 
 // table is a naming written as text, a line a tensor: our name, two spaces or more,

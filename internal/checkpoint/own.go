@@ -29,7 +29,7 @@ func builtIn() Families {
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
 			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{},
 		},
-		Text: []text.Config{text.Transformer{}},
+		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}},
 	}
 }
 
@@ -64,14 +64,15 @@ func own() layout {
 
 // ownConfig is a goclip_config.json.
 type ownConfig struct {
-	Format         string         `json:"format"`
-	Vision         *ownTower      `json:"vision,omitempty"`
-	Text           *ownTower      `json:"text,omitempty"`
-	Preprocess     *ownPreprocess `json:"preprocess,omitempty"`
-	InitLogitScale float64        `json:"init_logit_scale"`
-	InitLogitBias  *float64       `json:"init_logit_bias,omitempty"`
-	Tokenizer      Tokenizer      `json:"tokenizer,omitempty"`
-	TextClean      string         `json:"text_clean,omitempty"`
+	Format         string          `json:"format"`
+	Vision         *ownTower       `json:"vision,omitempty"`
+	Text           *ownTower       `json:"text,omitempty"`
+	Preprocess     *ownPreprocess  `json:"preprocess,omitempty"`
+	InitLogitScale float64         `json:"init_logit_scale"`
+	InitLogitBias  *float64        `json:"init_logit_bias,omitempty"`
+	Captioner      *text.Captioner `json:"captioner,omitempty"`
+	Tokenizer      Tokenizer       `json:"tokenizer,omitempty"`
+	TextClean      string          `json:"text_clean,omitempty"`
 }
 
 type ownTower struct {
@@ -100,6 +101,9 @@ func formatOwn(s *Spec) ([]byte, error) {
 	}
 	if s.LogitBias {
 		c.InitLogitBias = &s.InitLogitBias
+	}
+	if s.Captioner != (text.Captioner{}) {
+		c.Captioner = &s.Captioner
 	}
 	if p := s.Preprocess; p != nil {
 		c.Preprocess = &ownPreprocess{Preprocess: *p}
@@ -150,6 +154,9 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 	}
 	if c.InitLogitBias != nil {
 		s.LogitBias, s.InitLogitBias = true, *c.InitLogitBias
+	}
+	if c.Captioner != nil {
+		s.Captioner = *c.Captioner
 	}
 	if p := c.Preprocess; p != nil {
 		s.Preprocess = &p.Preprocess

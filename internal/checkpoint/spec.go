@@ -30,6 +30,8 @@ type Spec struct {
 	InitLogitScale float64 // before training; the natural logarithm of the scale
 	InitLogitBias  float64 // before training; read where LogitBias is set
 
+	Captioner text.Captioner // that is kept beside the towers, of CoCa
+
 	Layout string // that it was read from; empty for a model from elsewhere
 
 	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
@@ -41,6 +43,17 @@ type Spec struct {
 	HFTokenizer    string // the tokenizer's name where it is not CLIP's own
 	TextClean      string // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
 	StripSeparator bool   // HFTokenizer's separator becomes padding
+	Tiktoken       string // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
+	BOSTokenID     int    // the token that Tiktoken begins captions with; -1 for none
+}
+
+// CLIPTokenizer reports whether captions are tokenized as CLIP's are.
+func (s *Spec) CLIPTokenizer() bool {
+	switch s.Text.(type) {
+	case nil, text.BERT, text.M2M100, text.T5, text.ModernBERT, text.Modern:
+		return false
+	}
+	return s.HFTokenizer == ""
 }
 
 // Tokenizer is which tokenizer a model of goclip's own layout came with.
@@ -65,6 +78,9 @@ func (s *Spec) Validate() error {
 		if err := s.Text.Validate(); err != nil {
 			return err
 		}
+	}
+	if err := s.Captioner.Validate(); err != nil {
+		return err
 	}
 	if s.Vision != nil && s.Text != nil {
 		if v, t := s.Vision.Dims().EmbedDim, s.Text.Dims().EmbedDim; v != t {

@@ -51,13 +51,30 @@ var stageNames = []struct {
 	{stageName(`vision\.head\.mlp`), []string{"visual.trunk.attn_pool.mlp.fc2.weight"}},
 
 	{stageName(`text\.embeddings`), []string{"positional_embedding"}},
-	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection"}},
+	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection", "= text"}},
 	{stageName(`text\.block(\d+)`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1"}},
 	{stageName(`text\.block(\d+\.ln_[12])`), []string{"transformer.resblocks.$1.weight"}},
 	{stageName(`text\.block(\d+\.attn)`), []string{"transformer.resblocks.$1.out_proj.weight"}},
 	{stageName(`text\.block(\d+\.mlp)`), []string{"transformer.resblocks.$1.c_proj.weight"}},
 	{stageName(`text\.block(\d+\.mlp\.c_(?:fc|proj))`), []string{"transformer.resblocks.$1.weight"}},
 	{stageName(`text\.block(\d+\.mlp)\.gelu`), []string{"transformer.resblocks.$1.c_fc.weight +1"}},
+
+	{stageName(`text\.pooler`), []string{"proj.weight <", "proj.0.weight <"}},
+	{stageName(`text\.pool`), []string{"text_projection.weight <"}},
+	{stageName(`text\.transformer\.embeddings`), []string{"transformer.embeddings.LayerNorm.weight", "transformer.embeddings.norm.weight"}},
+	{stageName(`(transformer\.encoder\.layer\.\d+)(?:\.output)?`), []string{"$1.output.LayerNorm.weight"}},
+	{stageName(`(transformer\.encoder\.layer\.\d+)\.attention`), []string{"$1.attention.output.LayerNorm.weight"}},
+	{stageName(`(transformer\.encoder\.layer\.\d+)\.intermediate`), []string{"$1.intermediate.dense.weight +1"}},
+	{stageName(`(transformer\.layers\.\d+)`), []string{"$1.fc2.weight +1", "$1.mlp.Wo.weight +1"}},
+	{stageName(`(transformer\.layers\.\d+):input`), []string{"$1.self_attn_layer_norm.weight <", "$1.attn_norm.weight <", "$1.attn.Wqkv.weight <"}},
+	{stageName(`(transformer\.layers\.\d+)\.self_attn`), []string{"$1.self_attn.out_proj.weight"}},
+	{stageName(`(transformer\.layers\.\d+\.(?:attn|mlp))`), []string{"$1.Wo.weight"}},
+	{stageName(`(transformer\.block\.\d+)(?:\.layer\.1)?`), []string{"$1.layer.1.DenseReluDense.wo.weight +1"}},
+	{stageName(`(transformer\.block\.\d+\.layer\.0)`), []string{"$1.SelfAttention.o.weight +1"}},
+	{stageName(`(blocks\.\d+)`), []string{"$1.mlp.w3.weight +1"}},
+	{stageName(`(blocks\.\d+):input`), []string{"$1.norm1.weight <"}},
+	{stageName(`(blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
+	{stageName(`(blocks\.\d+)\.mlp`), []string{"$1.mlp.w3.weight"}},
 
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)`), []string{"$1.ls_2.gamma +1", "$1.mlp.c_proj.weight +1"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
@@ -78,6 +95,7 @@ var stageNames = []struct {
 	{stageName(`(visual\.trunk\.layers\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.weight"}},
 	{stageName(`(visual\.trunk\.layers\.\d+)\.downsample`), []string{"$1.downsample.reduction.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`visual\.attn_pool`), []string{"visual.attn_pool.attn.out_proj.weight"}}, // of the first query
 	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight", "visual.trunk.stem.2.conv_kxk.0.conv.weight +2"}},
 	{stageName(`(visual\.trunk\.stem\.0)`), []string{"$1.conv_kxk.0.conv.weight +3", "$1.bias"}},  // the convolution, its bias, GELU
 	{stageName(`(visual\.trunk\.stem\.\d)`), []string{"$1.conv_kxk.0.conv.weight +2", "$1.bias"}}, // the convolution, GELU

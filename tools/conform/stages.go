@@ -146,7 +146,7 @@ func (m *model) compareStage(r *report, f *stageFile, name string, got []float32
 		case len(s) == 4 && len(shape) != 4 && len(got) == len(want):
 			want = channelsLast(want, s)
 		case len(s) == 3 && len(got) == s[0]*s[2] && len(got) != len(want):
-			want = pooledTokens(want, s, m.pooled(name, f))
+			want = pooledTokens(want, s, m.pooled(name, f, s[1]))
 		}
 		r.near(name, got, want, relative*largest(want))
 	}
@@ -295,14 +295,17 @@ func (m *model) everyToken(f *stageFile, names []string) (map[string][]float32, 
 	return all, nil
 }
 
-// pooled returns the position of the pooled token in each sample, the class token of a
-// picture: behind the attention of its last block a tower computes no other, and where
+// pooled returns the position of the pooled token in each sample of so many, the class
+// token of a picture, and CoCa's behind the caption: behind the attention of its last block a tower computes no other, and where
 // [model.everyToken] cannot help no other is compared.
-func (m *model) pooled(name string, f *stageFile) func(sample int) int {
+func (m *model) pooled(name string, f *stageFile, tokens int) func(sample int) int {
 	if strings.HasPrefix(name, "vis") || !f.input.has("input_ids") {
 		return func(int) int { return 0 }
 	}
 	cfg, ids, length := m.encoder.Config().Text, f.input.ids("input_ids"), f.input.shape("input_ids")[1]
+	if tokens > length {
+		return func(int) int { return tokens - 1 }
+	}
 	return func(i int) int { return cfg.Row(ids[i*length:][:length]).Pooled }
 }
 
