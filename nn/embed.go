@@ -64,36 +64,38 @@ func AddPositions(x, pos *G.Node) *G.Node {
 	}, x, pos)
 }
 
-// Prepend puts the vector cls, (W), before each sample's tokens: (B, P, W) →
-// (B, 1+P, W). The vector may have dimensions of 1 in front, as timm's has.
+// Prepend puts the vector cls, (W), before each sample's tokens, or several, (1, R, W):
+// (B, P, W) → (B, R+P, W).
 func Prepend(cls, x *G.Node) *G.Node {
 	WantShape("class token", "input", x, -1, -1, -1)
 	b, p, w := x.Shape()[0], x.Shape()[1], x.Shape()[2]
 	if len(cls.Shape()) == 3 {
-		WantShape("class token", "class embedding", cls, 1, 1, w)
+		WantShape("class token", "class embedding", cls, 1, -1, w)
 	} else {
 		WantShape("class token", "class embedding", cls, w)
 	}
+	front := size(cls.Shape())
+	each := front + p*w
 	return Apply(Op{
 		Name:  "class token",
-		Shape: tensor.Shape{b, 1 + p, w}, // (B, 1+P, W)
+		Shape: tensor.Shape{b, each / w, w}, // (B, R+P, W)
 		Forward: func(y []float32, x Inputs) {
 			for i := range b {
-				row := y[i*(1+p)*w:]
-				copy(row[:w], x.F32(0))
-				copy(row[w:][:p*w], x.F32(1)[i*p*w:])
+				row := y[i*each:]
+				copy(row[:front], x.F32(0))
+				copy(row[front:][:p*w], x.F32(1)[i*p*w:])
 			}
 		},
 		Backward: []Pullback{
 			Back(func(dcls []float32, _ Inputs, _, dy []float32) {
 				clear(dcls)
 				for i := range b {
-					kernel.Axpy(dcls, 1, dy[i*(1+p)*w:][:w])
+					kernel.Axpy(dcls, 1, dy[i*each:][:front])
 				}
 			}),
 			Back(func(dx []float32, _ Inputs, _, dy []float32) {
 				for i := range b {
-					copy(dx[i*p*w:][:p*w], dy[(i*(1+p)+1)*w:])
+					copy(dx[i*p*w:][:p*w], dy[i*each+front:])
 				}
 			}),
 		},

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -29,7 +30,8 @@ import (
 // the others the zero value means what the comment says. A Preprocess is safe for
 // concurrent use as long as its fields do not change.
 type Preprocess struct {
-	// Size is the height and width of the result. Required.
+	// Size is the height and width of the result. Required, but for images that become
+	// patches.
 	Size [2]int
 
 	// Resize is how an image of another shape is fitted: covering Size, padded
@@ -53,6 +55,11 @@ type Preprocess struct {
 	// else. Nil means that transparency is treated as the reference treats it:
 	// in effect the colours under it show, near its border mixed with black.
 	Ground color.Color
+
+	// PatchSize and MaxPatches, where not zero, are of towers that take images of any shape:
+	// an image is stretched to whole patches, as many as fit into MaxPatches at about its
+	// shape, with ResizeSquash. See [Preprocess.Patches].
+	PatchSize, MaxPatches int `json:",omitempty"`
 }
 
 // CLIPPreprocess returns the preprocessing of OpenAI's models, and of most
@@ -68,7 +75,11 @@ func CLIPPreprocess(size int) *Preprocess {
 // Validate reports the first field that cannot be used.
 func (p *Preprocess) Validate() error {
 	h, w := p.Size[0], p.Size[1]
-	if h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w {
+	if p.MaxPatches != 0 || p.PatchSize != 0 {
+		if err := p.validatePatches(); err != nil {
+			return err
+		}
+	} else if h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w {
 		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, pillow.DefaultMaxPixels)
 	}
 	if p.Resize > ResizeSquash {
@@ -94,11 +105,14 @@ func (p *Preprocess) Validate() error {
 }
 
 // Image writes the normalised pixels of img to dst, (3, H, W). It is an error if
-// dst has another length, if img has no pixels or more than about 179 million,
+// images become patches, if dst has another length, if img has no pixels or more than about 179 million,
 // or if [ResizeLongest] would leave a side shorter than half a pixel.
 func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	if err := p.Validate(); err != nil {
 		return err
+	}
+	if p.MaxPatches > 0 {
+		return errors.New("vision: preprocess: images become patches, which Patches makes")
 	}
 	n := p.Size[0] * p.Size[1]
 	if len(dst) != 3*n {
@@ -120,9 +134,10 @@ func (p *Preprocess) Image(dst []float32, img image.Image) error {
 // rgbaPool holds memory for the images between [Preprocess.Image]'s two steps.
 var rgbaPool = sync.Pool{New: func() any { return new([]uint8) }}
 
-// RGB returns the image of Size that [Preprocess.Image] normalises, opaque.
+// RGB returns the image that [Preprocess.Image] or [Preprocess.Patches] normalises, opaque.
 func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
-	if err := p.Validate(); err != nil {
+	p, err := p.sized(img)
+	if err != nil {
 		return nil, err
 	}
 	out := image.NewRGBA(image.Rect(0, 0, p.Size[1], p.Size[0]))

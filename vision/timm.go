@@ -115,5 +115,5 @@ func paramsOf(layers ...interface{ Params() []*nn.Param }) []*nn.Param {
 // trunkDepth is what [nn.Layered] asks for.
 func trunkDepth(param string, layers int) int {
 	return nn.Depth(param, "visual.trunk.blocks.", layers,
-		"visual.trunk.patch_embed.", "visual.trunk.cls_token", "visual.trunk.pos_embed", "visual.trunk.norm_pre.")
+		"visual.trunk.patch_embed.", "visual.trunk.cls_token", "visual.trunk.pos_embed", "visual.trunk.norm_pre.", "visual.trunk.embeds.")
 }

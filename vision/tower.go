@@ -54,7 +54,13 @@ type Tower interface {
 
 // Input are the leaves that a tower reads.
 type Input struct {
-	Pixels *G.Node // (B, 3, H, W)
+	Pixels *G.Node // (B, 3, H, W); nil where there are Patches
+
+	// Patches, (B, N, P·P·3), where not nil, are images of several grids: the patches of
+	// each in row-major order, then padding, each patch as its pixels' values in the order
+	// of row, column and channel. Grid, (B, 2) int32, holds the rows and columns of each.
+	// Only a [PatchReader]'s tower takes them. No padding changes a feature's bits.
+	Patches, Grid *G.Node
 
 	// Keep, (B, K) int32, where not nil, selects the patches of each image that the
 	// tower sees, by their row-major index; each keeps its position embedding, and
@@ -67,6 +73,11 @@ type Input struct {
 // [Input].Keep.
 type PatchDropper interface {
 	Patches() int // number of patches of an image
+}
+
+// PatchReader is a configuration whose tower takes patches: see [Input].Patches.
+type PatchReader interface {
+	Patch() int // side of a square patch
 }
 
 // Resizer is a configuration whose tower can take images of another size, with its
@@ -94,6 +105,9 @@ func New(cfg Config, seed uint64) (Tower, error) {
 
 // check begins a forward pass: it fails where the pixels are not those of size.
 func (in Input) check(size [2]int) {
+	if in.Patches != nil {
+		nn.Fail("image tower", "patches instead of pixels are not supported")
+	}
 	nn.WantShape("image tower", "pixels", in.Pixels, -1, 3, size[0], size[1])
 }
 

@@ -33,6 +33,7 @@ func timmTowers() []Config {
 		ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
 		ViTamin{ImageSize: [2]int{40, 48}, ConvWidths: [2]int{8, 8}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, NoPositions: true},
 		Swin{ImageSize: [2]int{36, 68}, Window: 4, Width: 8, Depths: [4]int{2, 2, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 8},
+		naFlexes()[0], naFlexes()[1], naFlexes()[2],
 		ViT{
 			ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5,
 			Pool: PoolClass, LayerScale: 1,
@@ -169,6 +170,9 @@ func TestTowersValidate(t *testing.T) {
 		{"ConvWidths[1] is 0", ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8}},
 		{"Heads[1] is 3, which does not divide the stage's width 16", Swin{ImageSize: size, Window: 4, Width: 8, Depths: [4]int{1, 1, 1, 1}, Heads: [4]int{1, 3, 1, 1}, EmbedDim: 8}},
 		{"Window is 0", Swin{ImageSize: size, Width: 8, Depths: [4]int{1, 1, 1, 1}, Heads: [4]int{1, 1, 1, 1}, EmbedDim: 8}},
+		{"PositionGrid[1] is 0", NaFlex{ImageSize: size, PatchSize: 4, PositionGrid: [2]int{2}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-6, Pool: PoolMap}},
+		{"Pool is tok", NaFlex{ImageSize: size, PatchSize: 4, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-6, Pool: PoolClass}},
+		{"EmbedDim is 8, but without projection", NaFlex{ImageSize: size, PatchSize: 4, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-6, Pool: PoolMap, NoProjection: true}},
 		{"Width is 18, want a multiple of 4", ConvStemViT{ImageSize: [2]int{16, 16}, Width: 18, Layers: 1, Heads: 2, EmbedDim: 8}},
 	} {
 		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), "vision: "+c.want) {

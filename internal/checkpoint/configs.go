@@ -27,7 +27,7 @@ func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
 	for _, family := range []map[string]func() Spec{
 		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
-		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedFastViT(), publishedViTamin(), publishedSwin(),
+		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedFastViT(), publishedViTamin(), publishedSwin(), publishedNaFlex(),
 	} {
 		maps.Copy(all, family)
 	}

@@ -88,7 +88,7 @@ func (s *Spec) Validate() error {
 		}
 	}
 	if p := s.Preprocess; p != nil && s.Vision != nil {
-		if size := s.Vision.Dims().ImageSize; p.Size != size {
+		if size := s.Vision.Dims().ImageSize; p.Size != size && p.MaxPatches == 0 {
 			return fmt.Errorf("checkpoint: pictures are prepared at %d×%d pixels, but the image tower reads %d×%d",
 				p.Size[1], p.Size[0], size[1], size[0])
 		}

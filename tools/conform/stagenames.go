@@ -80,6 +80,7 @@ var stageNames = []struct {
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
+	{stageName(`visual\.trunk\.embeds`), []string{"visual.trunk.embeds.reg_token", "visual.trunk.embeds.pos_embed"}},
 	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.norm.weight +1", "visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <", "visual.trunk.blocks.0.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.patch_embed\.backbone\.\d)`), []string{"$1.bn.weight +1", "$1.conv.bias"}}, // GELU
 	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.stem`), []string{"$1.stem.conv2.bias"}},
