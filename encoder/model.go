@@ -287,7 +287,8 @@ func (m *Model) checkParams() error {
 
 // Join returns a model of the image tower of one model and the text tower of another,
 // with the logit_scale and the tokenizer of the latter, for checkpoints that store
-// each tower separately. It shares the weights of both: closing it closes both, and once
+// each tower separately. Where the text tower came without a logit_scale, as M-CLIP's do,
+// which are trained towards the features of a CLIP, it is the image model's. It shares the weights of both: closing it closes both, and once
 // either is closed its methods return [ErrClosed].
 func Join(image, text *Model) (*Model, error) {
 	if image == nil || text == nil || image.image == nil || text.text == nil {
@@ -299,6 +300,11 @@ func Join(image, text *Model) (*Model, error) {
 		logitScale: text.logitScale, logitBias: text.logitBias,
 		options: image.options, mapped: image.mapped || text.mapped,
 		close: func() error { return errors.Join(image.Close(), text.Close()) },
+	}
+	if text.spec.NoLogitScale {
+		m.cfg.LogitScale, m.cfg.LogitBias = image.cfg.LogitScale, image.cfg.LogitBias
+		m.logitScale, m.logitBias = image.logitScale, image.logitBias
+		m.spec.NoLogitScale = image.spec.NoLogitScale
 	}
 	if image.lora != nil || text.lora != nil {
 		return nil, errors.New("encoder: join: a model has adapters: call MergeLoRA or RemoveLoRA first")

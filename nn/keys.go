@@ -47,6 +47,27 @@ func KeysExcept(ids *G.Node, pad int32) *G.Node {
 	}, ids)
 }
 
+// OnlyKeys has zeros in the place of tokens that are not marked: (B, L, W), (B, L) → (B, L,
+// W).
+func OnlyKeys(x, keys *G.Node) *G.Node {
+	b, l, w := tokens("padding", x)
+	WantShape("padding", "keys", keys, b, l)
+	only := func(dst, src, keys []float32) {
+		clear(dst)
+		for t, k := range keys {
+			if k != 0 {
+				copy(dst[t*w:][:w], src[t*w:])
+			}
+		}
+	}
+	return Apply(Op{
+		Name:     "padding",
+		Shape:    x.Shape(),
+		Forward:  func(y []float32, x Inputs) { only(y, x.F32(0), x.F32(1)) },
+		Backward: []Pullback{Back(func(dx []float32, x Inputs, _, dy []float32) { only(dx, dy, x.F32(1)) }).Reads(1), {}},
+	}, x, keys)
+}
+
 // MeanOf averages the tokens that are marked: (B, L, W), (B, L) → (B, W); zeros where
 // there are none.
 func MeanOf(x, keys *G.Node) *G.Node {

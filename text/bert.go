@@ -18,7 +18,10 @@ type BERT struct {
 	Positions  int           // rows of the position embedding; required
 	// Counted says that the first position is row PadID + 1, and that padding takes no
 	// part in the count, as in RoBERTa and XLM-R.
-	Counted    bool
+	Counted bool
+	// ZeroPad says that PadID's embedding counts as zeros, whatever its row holds, as
+	// transformers has it for ChineseCLIP.
+	ZeroPad    bool
 	TokenTypes int // rows of the token type embedding; 0 for none, as in DistilBERT
 
 	// Transform is the width of AltCLIP's transformation, a LayerNorm and a linear layer
@@ -135,6 +138,9 @@ func (t *bert) Forward(in Input) (features *G.Node, err error) {
 func (t *bert) embed(in Input) *G.Node {
 	g := in.Tokens.Graph()
 	x := nn.Embedding(in.Tokens, t.word.Node(g))
+	if t.cfg.ZeroPad {
+		x = nn.OnlyKeys(x, nn.KeysExcept(in.Tokens, t.cfg.PadID))
+	}
 	if t.kind != nil {
 		x = nn.AddKinds(x, in.Types, t.kind.Node(g))
 	}

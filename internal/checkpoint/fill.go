@@ -115,7 +115,7 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 		}
 	}
 	for _, name := range c.weights.Names() {
-		if !used[name] && !ignored(name) {
+		if !used[name] && !ignored(name) && !c.names.unread(name) {
 			wrong.unexpected = append(wrong.unexpected, both(name, ourName(c.names.canonical(name))))
 		}
 	}

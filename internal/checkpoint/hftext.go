@@ -100,7 +100,7 @@ func hfBERT(modelType string, counted bool, vocab int) hfEncoder {
 		read: func(o *object, e text.Encoder) text.Config { return readBERT(o, e, counted, vocab, pad, 1e-12) },
 		write: func(c text.Config) (map[string]any, bool) {
 			b, ok := c.(text.BERT)
-			if !ok || b.Counted != counted || b.TokenTypes == 0 || b.Transform != 0 {
+			if !ok || b.Counted != counted || b.ZeroPad || b.TokenTypes == 0 || b.Transform != 0 {
 				return nil, false
 			}
 			return writeBERT(b), true
@@ -150,7 +150,7 @@ func hfDistilBERT() hfEncoder {
 		},
 		write: func(c text.Config) (map[string]any, bool) {
 			b, ok := c.(text.BERT)
-			if !ok || b.Counted || b.TokenTypes != 0 || b.Transform != 0 || b.NormEps != 1e-12 {
+			if !ok || b.Counted || b.ZeroPad || b.TokenTypes != 0 || b.Transform != 0 || b.NormEps != 1e-12 {
 				return nil, false
 			}
 			return map[string]any{

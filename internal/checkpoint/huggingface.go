@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -35,13 +34,34 @@ func huggingFace() layout {
 type hfClass struct {
 	modelType string // of config.json
 	family    string // of its image tower
-	names     string // table
+	names     string // tables
 	processor processor
-	read      func(root *object) Spec
-	write     func(s *Spec) ([]byte, error) // refuses what the class does not compute
+	// tables, where not nil, are the tables of a checkpoint in the place of names, and pairs
+	// of what its names have in the place of theirs.
+	tables func(f *files) (names string, replace []string)
+	// fits, where not nil, reports whether a model with such an image tower is of the
+	// class; otherwise its text tower must be CLIP's.
+	fits  func(s *Spec) bool
+	read  func(root *object) Spec
+	write func(s *Spec) ([]byte, error) // refuses what the class does not compute
 }
 
-func hfClasses() []hfClass { return []hfClass{hfCLIP(), hfSigLIP()} }
+// hfClasses lists them. Of several that hold a model it is written as the first.
+func hfClasses() []hfClass {
+	return []hfClass{hfCLIP(), hfSigLIP(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual()}
+}
+
+// holds reports whether a model's towers are those of the class.
+func (c hfClass) holds(s *Spec) bool {
+	if c.family != s.Vision.Family() {
+		return false
+	}
+	if c.fits != nil {
+		return c.fits(s)
+	}
+	_, plain := s.Text.(text.Transformer)
+	return plain
+}
 
 func readHuggingFace(f *files) (Spec, naming, error) {
 	var class hfClass
@@ -60,8 +80,12 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 			return s, nil, err
 		}
 	}
-	names, err := readTable(class.names)
-	return s, names, err
+	names, replace := class.names, []string(nil)
+	if class.tables != nil {
+		names, replace = class.tables(f)
+	}
+	table, err := readTable(names, replace...)
+	return s, table, err
 }
 
 // parseHuggingFace reads a config.json. Absent fields have the defaults of the
@@ -100,9 +124,9 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if s.Vision == nil || s.Text == nil {
 		return nil, nil, unwritable(HuggingFace, "a model of one tower")
 	}
-	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.family == s.Vision.Family() })
+	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.holds(s) })
 	if at < 0 {
-		return nil, nil, unwritable(HuggingFace, "an image tower of family %s", s.Vision.Family())
+		return nil, nil, unwritable(HuggingFace, "an image tower of family %s beside a text tower of family %s", s.Vision.Family(), s.Text.Family())
 	}
 	class := hfClasses()[at]
 	config, err := class.write(s)
@@ -128,6 +152,7 @@ func hfCLIP() hfClass {
 	return hfClass{
 		modelType: "clip", family: "vit", names: "clip_transformers",
 		processor: processor{"CLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		fits:      func(s *Spec) bool { return !hfMetaCLIP2().fits(s) && s.Text.Family() == "transformer" },
 		read: func(root *object) Spec {
 			dim := value(root, "projection_dim", 512)
 			return Spec{
@@ -168,7 +193,18 @@ func hfVision(o *object, dim int) vision.Config {
 	return c
 }
 
+// hfText is hfTransformer with CLIPTextModel's pooling.
 func hfText(o *object, dim int) text.Config {
+	c := hfTransformer(o, dim)
+	// Configurations written before the true id was known say 2, and CLIPTextModel
+	// then takes the highest id instead.
+	if c.EOSTokenID == 2 {
+		c.Pool, c.EOSTokenID = text.PoolArgmax, 0
+	}
+	return c
+}
+
+func hfTransformer(o *object, dim int) text.Transformer {
 	c := text.Transformer{
 		ContextLength: value(o, "max_position_embeddings", 77),
 		VocabSize:     value(o, "vocab_size", 49408),
@@ -180,18 +216,9 @@ func hfText(o *object, dim int) text.Config {
 		NormEps:       value(o, "layer_norm_eps", 1e-5),
 		Mask:          text.MaskCausal,
 		Pool:          text.PoolEOS,
+		EOSTokenID:    hfID(o, "eos_token_id", 49407),
 	}
 	c.MLPRatio = hfRatio(o, c.Width, 2048)
-	// Configurations written before the true id was known say 2, and CLIPTextModel
-	// then takes the highest id instead.
-	id := value(o, "eos_token_id", 49407)
-	if id == 2 {
-		c.Pool, id = text.PoolArgmax, 0
-	}
-	if id < 0 || id > math.MaxInt32 {
-		o.fail("%s is %d, want a token's id", o.name("eos_token_id"), id)
-	}
-	c.EOSTokenID = int32(id)
 	return c
 }
 
@@ -245,7 +272,7 @@ type hfConfig struct {
 	ProjectionDim  int      `json:"projection_dim"`
 	LogitScaleInit float64  `json:"logit_scale_init_value"`
 	Dtype          string   `json:"torch_dtype"`
-	Text           hfTower  `json:"text_config"`
+	Text           any      `json:"text_config"`
 	Vision         hfTower  `json:"vision_config"`
 }
 
@@ -268,19 +295,38 @@ type hfTower struct {
 	Channels  int `json:"num_channels,omitempty"`
 }
 
-func formatHuggingFace(s *Spec) ([]byte, error) {
-	no := func(what string) ([]byte, error) { return nil, unwritable(HuggingFace, "%s", what) }
+// hfConfigOf is the config.json of a class with CLIP's image tower, whose model_type is
+// that of the class with an ending.
+func hfConfigOf(s *Spec, class, modelType string, text any) (hfConfig, error) {
 	v := s.Vision.(vision.ViT)
-	t, plain := s.Text.(text.Transformer)
+	no := func(what string) (hfConfig, error) { return hfConfig{}, unwritable(HuggingFace, "%s", what) }
 	switch {
-	case !plain:
-		return no("a text tower of family " + s.Text.Family())
 	case v.Pool != vision.PoolClass || v.NoClassToken || v.NoLnPre:
 		return no("an image tower without class token, its pooling or ln_pre")
 	case v.LayerScale != 0:
 		return no("an image tower with layer scale")
 	case v.ImageSize[0] != v.ImageSize[1]:
 		return no("an image tower that is not square")
+	case s.LogitBias:
+		return no("a logit bias")
+	case s.Captioner.Layers > 0:
+		return no("a captioner")
+	}
+	return hfConfig{
+		Architectures: []string{class}, ModelType: modelType, ProjectionDim: v.EmbedDim,
+		LogitScaleInit: s.InitLogitScale, Dtype: "float32", Text: text,
+		Vision: hfTower{
+			ModelType: modelType + "_vision_model", Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio),
+			Layers: v.Layers, Heads: v.Heads, Activation: hfActivationName(v.Activation), NormEps: v.NormEps,
+			Projection: v.EmbedDim, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
+		},
+	}, nil
+}
+
+// hfTextOf is the text_config of CLIP's text tower.
+func hfTextOf(t text.Transformer, modelType string, eos int32) (hfTower, error) {
+	no := func(what string) (hfTower, error) { return hfTower{}, unwritable(HuggingFace, "%s", what) }
+	switch {
 	case t.Mask != text.MaskCausal:
 		return no("the text tower's mask " + t.Mask.String())
 	case t.Pool != text.PoolArgmax && t.Pool != text.PoolEOS:
@@ -289,30 +335,33 @@ func formatHuggingFace(s *Spec) ([]byte, error) {
 		return no("a text projection with bias")
 	case t.Proj != text.ProjMatrix:
 		return no("a text tower without projection")
-	case s.LogitBias:
-		return no("a logit bias")
-	case t.Pool == text.PoolEOS && t.EOSTokenID == 2:
-		return no("the end token's id 2, which stands for the highest id there,")
-	case s.HFTokenizer != "" || s.TextClean != "":
-		return no("another tokenizer than CLIP's")
 	}
+	return hfTower{
+		ModelType: modelType, Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
+		Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,
+		Projection: t.EmbedDim, MaxPositions: t.ContextLength, VocabSize: t.VocabSize, EOS: &eos,
+	}, nil
+}
+
+func formatHuggingFace(s *Spec) ([]byte, error) {
+	t := s.Text.(text.Transformer)
 	eos := t.EOSTokenID
-	if t.Pool == text.PoolArgmax {
+	switch {
+	case t.Pool == text.PoolArgmax:
 		eos = 2
+	case t.Pool == text.PoolEOS && eos == 2:
+		return nil, unwritable(HuggingFace, "the end token's id 2, which stands for the highest id there,")
 	}
-	c := hfConfig{
-		Architectures: []string{"CLIPModel"}, ModelType: "clip", ProjectionDim: v.EmbedDim,
-		LogitScaleInit: s.InitLogitScale, Dtype: "float32",
-		Text: hfTower{
-			ModelType: "clip_text_model", Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
-			Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,
-			Projection: t.EmbedDim, MaxPositions: t.ContextLength, VocabSize: t.VocabSize, EOS: &eos,
-		},
-		Vision: hfTower{
-			ModelType: "clip_vision_model", Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio),
-			Layers: v.Layers, Heads: v.Heads, Activation: hfActivationName(v.Activation), NormEps: v.NormEps,
-			Projection: v.EmbedDim, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
-		},
+	caption, err := hfTextOf(t, "clip_text_model", eos)
+	if err != nil {
+		return nil, err
+	}
+	c, err := hfConfigOf(s, "CLIPModel", "clip", caption)
+	if err != nil {
+		return nil, err
+	}
+	if s.HFTokenizer != "" || s.TextClean != "" {
+		return nil, unwritable(HuggingFace, "another tokenizer than CLIP's")
 	}
 	return marshal(c)
 }

@@ -28,7 +28,7 @@ type layout struct {
 
 // layouts are all of them; where a folder holds several, the first counts.
 func layouts() []layout {
-	return []layout{own(), openCLIP(), huggingFace(), openAI()}
+	return []layout{own(), openCLIP(), huggingFace(), mCLIP(), sentenceTransformers(), openAI()}
 }
 
 // files is what a checkpoint consists of: a folder, and the open weights in it.
@@ -106,7 +106,9 @@ func find(v *journal.View) (string, error) {
 	for _, l := range layouts() {
 		known = append(known, l.weights...)
 		if l.config != "" && !v.Exists(l.config) {
-			looked = append(looked, l.config)
+			if !slices.Contains(looked, l.config) {
+				looked = append(looked, l.config)
+			}
 			continue
 		}
 		for _, name := range l.weights {

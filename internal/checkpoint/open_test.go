@@ -121,9 +121,9 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"pool_type": "eos"`, `"pool_type": "none"`, `model_cfg.text_cfg.pool_type is "none", which is not supported; known are argmax, eos, first, last, mean`},
 		{oc, `"eos_id": 19,`, ``, "model_cfg.text_cfg.eos_id is missing"},
 		{oc, `"eos_id": 19`, `"eos_id": -1`, "model_cfg.text_cfg.eos_id is -1, want a token's id"},
-		{oc, `"context_length": 6`, `"context_length": 6, "embed_cls": true`, "model_cfg.text_cfg.embed_cls is true"},
+		{oc, `"context_length": 6`, `"context_length": 6, "embed_cls": true, "no_causal_mask": true`, "model_cfg.text_cfg.no_causal_mask is true"},
 		{oc, `"context_length": 6`, `"context_length": 6, "tokenizer_kwargs": {"reduction_mask": "random"}`, "not supported: model_cfg.text_cfg.tokenizer_kwargs.reduction_mask"},
-		{oc, `"text_cfg": {`, `"multimodal_cfg": {}, "text_cfg": {`, "not supported: model_cfg.multimodal_cfg"},
+		{oc, `"text_cfg": {`, `"multimodal_cfg": {"layers": -1}, "text_cfg": {`, "text: Layers is -1, want 1 to 1000"},
 		{oc, `"text_cfg": {`, `"text_cfg": 5, "old": {`, "model_cfg.text_cfg is 5, want an object"},
 		{oc, `"mode": "RGB"`, `"mode": "L"`, `preprocess_cfg.mode is "L", which is not supported`},
 		{oc, `"resize_mode": "shortest"`, `"resize_mode": "stretch"`, `preprocess_cfg.resize_mode is "stretch", which is not supported; known are shortest, longest, squash`},
@@ -136,7 +136,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"vision_cfg": {`, `"vision_cfg": null, "x": {`, "open_clip_config.json: model_cfg.vision_cfg is missing"},
 		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["CLIPForImageClassification"]`, "architectures names CLIPForImageClassification, which is not supported"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
-		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
+		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
 		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a"}, // token's id, or an integer where int has 32 bits
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
@@ -178,7 +178,7 @@ func TestOpenRefusesFiles(t *testing.T) {
 		return err
 	}
 	empty := t.TempDir()
-	wantError(t, open(empty), "no checkpoint is here; looked for goclip_config.json, open_clip_config.json, config.json, model.pt, state_dict.pt")
+	wantError(t, open(empty), "no checkpoint is here; looked for goclip_config.json, open_clip_config.json, config.json, modules.json, model.pt, state_dict.pt")
 	if err := open(filepath.Join(empty, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing path: got %v, want one that is fs.ErrNotExist", err)
 	}
@@ -208,7 +208,7 @@ func TestOpenRefusesFiles(t *testing.T) {
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip"}`)
 	wantError(t, open(weights), "holds no model of a known layout: no tensor is named vision_model.… or visual.…")
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip_text_model"}`)
-	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "clip_text_model", which is not supported; known are clip, siglip`)
+	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "clip_text_model", which is not supported; known are clip, siglip, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder`)
 
 	other := t.TempDir()
 	for _, name := range []string{"config.json", "model.fp16.safetensors", "pytorch_model.bin.index.json", "checkpoint.pt"} {

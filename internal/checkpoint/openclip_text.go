@@ -30,7 +30,6 @@ func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
 			break
 		}
 	}
-	s.BOSTokenID = -1
 	s.HFTokenizer = value(o, "hf_tokenizer_name", "")
 	if o.oneOf("tokenizer_type", "", "", "", "tiktoken", "tiktoken") == "tiktoken" {
 		s.Tiktoken, s.BOSTokenID = value(o, "tiktoken_name", "cl100k_base"), value(o, "bos_id", -1)

@@ -69,6 +69,7 @@ type ownConfig struct {
 	Text           *ownTower       `json:"text,omitempty"`
 	Preprocess     *ownPreprocess  `json:"preprocess,omitempty"`
 	InitLogitScale float64         `json:"init_logit_scale"`
+	NoLogitScale   bool            `json:"no_logit_scale,omitempty"`
 	InitLogitBias  *float64        `json:"init_logit_bias,omitempty"`
 	Captioner      *text.Captioner `json:"captioner,omitempty"`
 	Tokenizer      Tokenizer       `json:"tokenizer,omitempty"`
@@ -87,7 +88,7 @@ type ownPreprocess struct {
 }
 
 func formatOwn(s *Spec) ([]byte, error) {
-	c := ownConfig{Format: ownFormat, InitLogitScale: s.InitLogitScale, Tokenizer: s.Tokenizer, TextClean: s.TextClean}
+	c := ownConfig{Format: ownFormat, InitLogitScale: s.InitLogitScale, NoLogitScale: s.NoLogitScale, Tokenizer: s.Tokenizer, TextClean: s.TextClean}
 	var err error
 	if s.Vision != nil {
 		if c.Vision, err = ownTowerOf(s.Vision.Family(), s.Vision); err != nil {
@@ -140,7 +141,7 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 	if c.Format != ownFormat {
 		return Spec{}, fmt.Errorf("format is %q, want %q", c.Format, ownFormat)
 	}
-	s := Spec{InitLogitScale: c.InitLogitScale, Tokenizer: c.Tokenizer, TextClean: c.TextClean}
+	s := Spec{InitLogitScale: c.InitLogitScale, NoLogitScale: c.NoLogitScale, Tokenizer: c.Tokenizer, TextClean: c.TextClean}
 	var err error
 	if c.Vision != nil {
 		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, builtIn().Vision)); err != nil {

@@ -15,6 +15,9 @@ const (
 	HuggingFace = "huggingface" // config.json, model.safetensors, preprocessor_config.json
 	OpenCLIP    = "open_clip"   // open_clip_config.json, open_clip_model.safetensors
 	OpenAI      = "openai"      // one .pt file; read only
+	MCLIP       = "m-clip"      // config.json, pytorch_model.bin of a text tower; read only
+
+	SentenceTransformers = "sentence-transformers" // modules.json and the folders of its steps; read only
 )
 
 // Spec is what a checkpoint says about a model, weights aside.
@@ -27,6 +30,7 @@ type Spec struct {
 	Preprocess *vision.Preprocess
 
 	LogitBias      bool    // there is a parameter logit_bias, as SigLIP has
+	NoLogitScale   bool    // the checkpoint has none: that of a tower which was trained towards another model's features
 	InitLogitScale float64 // before training; the natural logarithm of the scale
 	InitLogitBias  float64 // before training; read where LogitBias is set
 
@@ -44,7 +48,7 @@ type Spec struct {
 	TextClean      string // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
 	StripSeparator bool   // HFTokenizer's separator becomes padding
 	Tiktoken       string // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
-	BOSTokenID     int    // the token that Tiktoken begins captions with; -1 for none
+	BOSTokenID     int    // the token that Tiktoken, where it is set, begins captions with; -1 for none
 }
 
 // CLIPTokenizer reports whether captions are tokenized as CLIP's are.

@@ -103,27 +103,25 @@ func (m *model) texts(ctx context.Context, want *tensors, ids []int32, shape []i
 	if len(shape) != 2 || shape[1] != length && !padded || shape[1] > length {
 		return nil, wrongInput(want, "input_ids", "(B, %d)", length)
 	}
-	if want.has("token_type_ids") {
-		for _, kind := range want.ids("token_type_ids") {
-			if kind != 0 {
-				return nil, notSupported("token_type_ids other than 0")
-			}
-		}
-	}
 	mask, pad := want.mask(shape), int32(0)
 	for i, keep := range mask {
 		if keep == 0 {
 			pad = ids[i]
 		}
 	}
-	rows := make([]int32, shape[0]*length)
-	for i := range rows {
-		rows[i] = pad
+	// wide pads the rows of a tensor.
+	wide := func(x []int32, pad int32) []int32 {
+		rows := slices.Repeat([]int32{pad}, shape[0]*length)
+		for i := range shape[0] {
+			copy(rows[i*length:], x[i*shape[1]:][:shape[1]])
+		}
+		return rows
 	}
-	for i := range shape[0] {
-		copy(rows[i*length:], ids[i*shape[1]:][:shape[1]])
+	t := encoder.Tokens{IDs: wide(ids, pad)}
+	if want.has("token_type_ids") {
+		t.Types = wide(want.ids("token_type_ids"), 0)
 	}
-	return m.encoder.TextFeatures(ctx, rows)
+	return m.encoder.TokenFeatures(ctx, t)
 }
 
 // tokens returns the ids of a text, cut to n.

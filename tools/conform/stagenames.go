@@ -50,14 +50,15 @@ var stageNames = []struct {
 	{stageName(`vision\.head\.layernorm`), []string{"visual.trunk.attn_pool.norm.weight"}},
 	{stageName(`vision\.head\.mlp`), []string{"visual.trunk.attn_pool.mlp.fc2.weight"}},
 
-	{stageName(`text\.embeddings`), []string{"positional_embedding"}},
+	{stageName(`text\.(?:roberta\.)?embeddings`), []string{"positional_embedding", "transformer.embeddings.LayerNorm.weight"}},
 	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection", "= text"}},
-	{stageName(`text\.block(\d+)`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1"}},
+	{stageName(`text\.block(\d+)(?:\.mlp_residual_ln)?`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1", "transformer.encoder.layer.$1.output.LayerNorm.weight"}},
 	{stageName(`text\.block(\d+\.ln_[12])`), []string{"transformer.resblocks.$1.weight"}},
-	{stageName(`text\.block(\d+\.attn)`), []string{"transformer.resblocks.$1.out_proj.weight"}},
+	{stageName(`text\.block(\d+)\.attn`), []string{"transformer.resblocks.$1.attn.out_proj.weight", "transformer.encoder.layer.$1.attention.output.LayerNorm.weight"}},
+	{stageName(`text\.block(\d+)\.attn\.context`), []string{"transformer.encoder.layer.$1.attention.output.dense.weight <"}},
 	{stageName(`text\.block(\d+\.mlp)`), []string{"transformer.resblocks.$1.c_proj.weight"}},
 	{stageName(`text\.block(\d+\.mlp\.c_(?:fc|proj))`), []string{"transformer.resblocks.$1.weight"}},
-	{stageName(`text\.block(\d+\.mlp)\.gelu`), []string{"transformer.resblocks.$1.c_fc.weight +1"}},
+	{stageName(`text\.block(\d+)\.mlp\.gelu`), []string{"transformer.resblocks.$1.mlp.c_fc.weight +1", "transformer.encoder.layer.$1.intermediate.dense.weight +1"}},
 
 	{stageName(`text\.pooler`), []string{"proj.weight <", "proj.0.weight <"}},
 	{stageName(`text\.pool`), []string{"text_projection.weight <"}},
@@ -124,6 +125,11 @@ func (t *towers) find(name string) (*G.Node, error) {
 		return t.at("ln_final.weight")
 	case "text.ln_final", "ln_final":
 		return t.lnFinal()
+	case "text.last_hidden_state":
+		if t.params["ln_final.weight"] != nil {
+			return t.lnFinal()
+		}
+		name = fmt.Sprintf("text.block%d", t.last("transformer.encoder.layer.%d.output.LayerNorm.weight"))
 	}
 	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
 		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))

@@ -58,9 +58,6 @@ func (m *model) compareStages(r *report, f *stageFile, relative float64) error {
 	if f.has("attention_mask") {
 		f.ids("attention_mask") // which the tower must find for itself
 	}
-	if f.has("token_type_ids") {
-		f.ids("token_type_ids")
-	}
 	shapes := make([][]int, len(names))
 	values, err := compute(func(g *G.ExprGraph) ([]*G.Node, error) {
 		t, err := newTowers(g, m, f, false)
@@ -154,7 +151,7 @@ func (m *model) compareStage(r *report, f *stageFile, name string, got []float32
 
 // hidden compares last_hidden_state, the tokens that a tower of its own returns.
 func (m *model) hidden(r *report, want *tensors) error {
-	name := "text.ln_final"
+	name := "text.last_hidden_state"
 	if !want.has("input_ids") {
 		name = lastVisionStage(m.encoder.Vision().Params())
 	}
@@ -220,7 +217,11 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 		if tower == nil {
 			return nil, notSupported("input_ids: the model was loaded without a text tower")
 		}
-		var rows, last []int32
+		var rows, kinds, last []int32
+		types := make([]int32, len(ids))
+		if in.has("token_type_ids") {
+			types, _ = firstRows(in.ids("token_type_ids"), in.shape("token_type_ids"), f.texts)
+		}
 		for row := range slices.Chunk(ids, shape[1]) {
 			at := []int32{int32(tower.Config().Row(row).Pooled)}
 			if every {
@@ -230,9 +231,14 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 				}
 			}
 			last = append(last, at...)
-			rows = append(rows, slices.Repeat(row, len(at))...)
+			kinds = append(kinds, slices.Repeat(types[:shape[1]], len(at))...)
+			rows, types = append(rows, slices.Repeat(row, len(at))...), types[shape[1]:]
 		}
-		out, err := tower.Forward(text.Input{Tokens: nn.Leaf(g, "tokens", rows, len(last), shape[1]), Pooled: nn.Leaf(g, "pooled", last, len(last))})
+		leaves := text.Input{Tokens: nn.Leaf(g, "tokens", rows, len(last), shape[1]), Pooled: nn.Leaf(g, "pooled", last, len(last))}
+		if in.has("token_type_ids") {
+			leaves.Types = nn.Leaf(g, "types", kinds, len(last), shape[1])
+		}
+		out, err := tower.Forward(leaves)
 		if err != nil {
 			return nil, err
 		}
