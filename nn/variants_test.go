@@ -130,6 +130,11 @@ func variantLayers() []layer {
 				}
 				return y
 			}},
+		{"registers behind the class token", [][]int{{1, 2, w}, {b, 3, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Insert(x[0], x[1], 1) },
+			func(x [][]float64) []float64 {
+				return slices.Concat(x[1][:w], x[0], x[1][w:4*w], x[0], x[1][4*w:])
+			}},
 		{"registers", [][]int{{1, 2, w}, {b, 3, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Prepend(x[0], x[1]) },
 			func(x [][]float64) []float64 { return slices.Concat(x[0], x[1][:3*w], x[0], x[1][3*w:]) }},

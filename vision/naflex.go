@@ -117,17 +117,10 @@ type naFlex struct {
 	embed     *nn.Linear // (W, P·P·3)
 	positions *nn.Param  // (1, h, w, W)
 	registers *nn.Param  // (1, R, W); nil for none
-	blocks    naFlexBlocks
+	blocks    blockStack
 	norm      *nn.LayerNorm
 	pool      *latentPool // nil for the mean
 	proj      *nn.Linear  // nil for none
-}
-
-// naFlexBlocks are a stack of blocks, with an attention that maps packed queries, keys and
-// values, (B, L, 3W), to (B, L, W).
-type naFlexBlocks interface {
-	ForwardWith(x *G.Node, attend func(i int, qkv *G.Node) *G.Node, pick func(*G.Node) *G.Node) *G.Node
-	Params() []*nn.Param
 }
 
 // New implements [Config].
@@ -145,7 +138,10 @@ func (c NaFlex) New() (Tower, error) {
 		norm:      nn.NewLayerNorm("visual.trunk.norm", c.Width, c.NormEps),
 	}
 	if c.SwiGLU {
-		v.blocks = newSwiGLUBlocks(c)
+		v.blocks = newSwiGLUBlocks(swiGLUConfig{
+			width: c.Width, layers: c.Layers, hidden: nn.MLPWidth(c.Width, c.MLPRatio), eps: c.NormEps, scale: c.LayerScale,
+			names: swiGLUNames{"mlp.fc1", "mlp.fc2", "gamma_1", "gamma_2"}, noQKVBias: c.NoQKVBias, noKeyBias: true,
+		})
 	}
 	if c.Registers > 0 {
 		v.registers = nn.NewParam(embeds+"reg_token", 1, c.Registers, c.Width).Normal(std)
@@ -235,81 +231,3 @@ func (v *naFlex) Params() []*nn.Param {
 }
 
 func (v *naFlex) Depth(param string) int { return trunkDepth(param, v.cfg.Layers) }
-
-// swiGLUBlocks are timm's EvaBlocks with a packed SwiGLU.
-type swiGLUBlocks []*swiGLUBlock
-
-func newSwiGLUBlocks(c NaFlex) swiGLUBlocks {
-	var blocks swiGLUBlocks
-	for i := range c.Layers {
-		blocks = append(blocks, newSwiGLUBlock(i, c))
-	}
-	return blocks
-}
-
-func (s swiGLUBlocks) ForwardWith(x *G.Node, attend func(i int, qkv *G.Node) *G.Node, _ func(*G.Node) *G.Node) *G.Node {
-	for i, b := range s {
-		x = b.forward(x, func(qkv *G.Node) *G.Node { return attend(i, qkv) })
-	}
-	return x
-}
-
-func (s swiGLUBlocks) Params() []*nn.Param {
-	var ps []*nn.Param
-	for _, b := range s {
-		if b.qBias != nil {
-			ps = append(ps, b.qBias, b.vBias)
-		}
-		ps = append(ps, paramsOf(b.norm1, b.qkv, b.proj, b.scale1, b.norm2, b.fc1, b.fc2, b.scale2)...)
-	}
-	return ps
-}
-
-type swiGLUBlock struct {
-	norm1          *nn.LayerNorm
-	qkv            *nn.Linear // without bias
-	qBias, vBias   *nn.Param  // (W); nil for none
-	proj           *nn.Linear
-	norm2          *nn.LayerNorm
-	fc1            *nn.Linear // (2·M, W): what gates, then what is gated
-	fc2            *nn.Linear
-	scale1, scale2 *nn.LayerScale // nil for none
-}
-
-func newSwiGLUBlock(i int, c NaFlex) *swiGLUBlock {
-	name, hidden := fmt.Sprintf("blocks.%d.", i), nn.MLPWidth(c.Width, c.MLPRatio)
-	b := &swiGLUBlock{
-		norm1: nn.NewLayerNorm("visual.trunk."+name+"norm1", c.Width, c.NormEps),
-		qkv:   newTrunkLinear(name+"attn.qkv", c.Width, 3*c.Width),
-		proj:  newResidualLinear(name+"attn.proj", c.Width, c.Width, c.Layers),
-		norm2: nn.NewLayerNorm("visual.trunk."+name+"norm2", c.Width, c.NormEps),
-		fc1:   newTrunkLinear(name+"mlp.fc1", c.Width, 2*hidden),
-		fc2:   newResidualLinear(name+"mlp.fc2", hidden, c.Width, c.Layers),
-	}
-	b.qkv.Bias = nil
-	if !c.NoQKVBias {
-		b.qBias = nn.NewParam("visual.trunk."+name+"attn.q_bias", c.Width)
-		b.vBias = nn.NewParam("visual.trunk."+name+"attn.v_bias", c.Width)
-	}
-	if c.LayerScale != 0 {
-		b.scale1 = nn.NewNamedLayerScale("visual.trunk."+name+"gamma_1", c.Width, c.LayerScale)
-		b.scale2 = nn.NewNamedLayerScale("visual.trunk."+name+"gamma_2", c.Width, c.LayerScale)
-	}
-	return b
-}
-
-// forward maps (B, L, W) to (B, L, W).
-func (b *swiGLUBlock) forward(x *G.Node, attend func(qkv *G.Node) *G.Node) *G.Node {
-	g := x.Graph()
-	y := b.norm1.Forward(x)
-	if b.qBias != nil {
-		y = b.qkv.ForwardWith(y, nn.QVBias(b.qBias.Node(g), b.vBias.Node(g))) // (B, L, 3W)
-	} else {
-		y = b.qkv.Forward(y) // (B, L, 3W)
-	}
-	x = nn.Add(x, b.scale1.Forward(b.proj.Forward(attend(y))))
-	y = b.fc1.Forward(b.norm2.Forward(x)) // (B, L, 2·M)
-	half := y.Shape()[2] / 2
-	y = nn.SwiGLU(nn.Columns(y, 0, half), nn.Columns(y, half, half))
-	return nn.Add(x, b.scale2.Forward(b.fc2.Forward(y)))
-}

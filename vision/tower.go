@@ -91,6 +91,12 @@ type Resizer interface {
 	Positions() (param string, grid [2]int, prefix int)
 }
 
+// PositionResizer is a [Resizer] whose position embedding is interpolated in a way of its
+// own, with antialiasing. That of others is interpolated as their checkpoint's program does.
+type PositionResizer interface {
+	PositionsBy() nn.Interpolation
+}
+
 // New returns a tower with random weights drawn from seed.
 func New(cfg Config, seed uint64) (Tower, error) {
 	t, err := cfg.New()
