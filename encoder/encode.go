@@ -11,6 +11,7 @@ import (
 	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // Embeddings are N vectors of Dim numbers, row-major.
@@ -50,17 +51,27 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 		return nil, err
 	}
 	defer end()
-	l := loader{n: n, size: m.pixelsPerImage(), batch: m.imagesPerPass(), load: func(dst []float32, i int) error {
+	p := m.cfg.Preprocess
+	grids := make([][2]int, n) // where images become patches
+	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
 		return guard.Call(func() error {
 			img, err := open(i)
 			if err != nil {
 				return err
 			}
-			return m.cfg.Preprocess.Image(dst, img)
+			if p.MaxPatches > 0 {
+				grids[i], err = p.Patches(dst, img)
+				return err
+			}
+			return p.Image(dst, img)
 		})
 	}}
 	defer l.stop()
-	e, err := m.forward(ctx, n, l.fill)
+	e, err := m.forward(ctx, n, p.MaxPatches, func(s *session, from int) error {
+		err := l.fill(s.pixels, from)
+		s.setGrids(grids[from:])
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +86,56 @@ func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embedding
 		return nil, err
 	}
 	defer end()
-	n := m.pixelsPerImage()
+	size := m.cfg.Vision.Dims().ImageSize
+	n := 3 * size[0] * size[1]
 	if len(pixels)%n != 0 {
-		size := m.cfg.Vision.Dims().ImageSize
 		return nil, fmt.Errorf("encoder: %d pixel values are not a multiple of 3 × %d × %d", len(pixels), size[0], size[1])
 	}
-	return m.forward(ctx, len(pixels)/n, func(dst []float32, from int) error {
-		copy(dst, pixels[from*n:])
+	return m.forward(ctx, len(pixels)/n, 0, func(s *session, from int) error {
+		copy(s.pixels, pixels[from*n:])
 		return nil
 	})
+}
+
+// PatchFeatures is [Model.ImageFeatures] for images of several grids, with a tower that is
+// a [vision.PatchReader]: len(grids) × (N, P·P·3), as [vision.Preprocess.Patches] makes
+// them, and the rows and columns of each. What is behind an image's patches has no part in
+// its features, whatever it is.
+func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2]int) (*Embeddings, error) {
+	end, err := m.beginImages()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	each, ok := m.patchLen()
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("encoder: an image tower of family %s takes no patches", m.cfg.Vision.Family())
+	case len(grids) == 0 && len(patches) == 0:
+		return &Embeddings{Dim: m.cfg.EmbedDim()}, nil
+	case len(grids) == 0 || len(patches)%(len(grids)*each) != 0:
+		return nil, fmt.Errorf("encoder: %d values of patches for %d images, want a multiple of 3 × P × P = %d for each", len(patches), len(grids), each)
+	}
+	n := len(patches) / len(grids) / each
+	for i, g := range grids {
+		if g[0] < 1 || g[1] < 1 || g[0] > n/g[1] {
+			return nil, fmt.Errorf("encoder: image %d has a grid of %d × %d, want 1 to %d patches", i, g[0], g[1], n)
+		}
+	}
+	return m.forward(ctx, len(grids), n, func(s *session, from int) error {
+		copy(s.pixels, patches[from*n*each:])
+		s.setGrids(grids[from:])
+		return nil
+	})
+}
+
+// patchLen is how many numbers a patch has, if the image tower takes patches.
+func (m *Model) patchLen() (int, bool) {
+	p, ok := m.cfg.Vision.(vision.PatchReader)
+	if !ok {
+		return 0, false
+	}
+	return 3 * p.Patch() * p.Patch(), true
 }
 
 // beginImages is begin for what needs the image tower.
@@ -104,29 +156,27 @@ func (m *Model) beginTexts() (end func(), err error) {
 	return end, err
 }
 
-func (m *Model) pixelsPerImage() int {
-	size := m.cfg.Vision.Dims().ImageSize
-	return 3 * size[0] * size[1]
+// imagesPerPass is the size of a batch of images of so many patches, 0 for pixels.
+func (m *Model) imagesPerPass(patches int) int {
+	return m.options.perPass(cmp.Or(patches, m.cfg.Vision.Dims().Tokens))
 }
 
-func (m *Model) imagesPerPass() int { return m.options.perPass(m.cfg.Vision.Dims().Tokens) }
-
-// forward runs the image tower on n images, a batch at a time. The function
-// fill writes the pixels of a batch from the given image on.
-func (m *Model) forward(ctx context.Context, n int, fill func(dst []float32, from int) error) (*Embeddings, error) {
-	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass()
+// forward runs the image tower on n images, a batch at a time, of so many patches each, 0
+// for pixels. The function fill writes the input of a batch from the given image on.
+func (m *Model) forward(ctx context.Context, n, patches int, fill func(s *session, from int) error) (*Embeddings, error) {
+	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass(patches)
 	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
 	for from := 0; from < n; from += each {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		b := min(each, n-from)
-		shape := imageShape{b}
+		shape := imageShape{b, patches}
 		s, err := m.images.take(shape, func() (*session, error) { return m.imageSession(shape) })
 		if err != nil {
 			return nil, err
 		}
-		if err := fill(s.pixels, from); err != nil {
+		if err := fill(s, from); err != nil {
 			return nil, err
 		}
 		features, err := s.run()

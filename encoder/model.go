@@ -88,6 +88,12 @@ func (c Config) validateVision() error {
 	if err := c.Preprocess.Validate(); err != nil {
 		return err
 	}
+	if n := c.Preprocess.PatchSize; n > 0 {
+		if p, ok := c.Vision.(vision.PatchReader); !ok || p.Patch() != n {
+			return fmt.Errorf("encoder: images become patches of %d × %d pixels, which the image tower of family %s does not take", n, n, c.Vision.Family())
+		}
+		return nil
+	}
 	if c.Preprocess.Size != d.ImageSize {
 		return fmt.Errorf("encoder: Preprocess.Size is %v, but Vision.ImageSize is %v", c.Preprocess.Size, d.ImageSize)
 	}

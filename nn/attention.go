@@ -98,9 +98,9 @@ type attention struct {
 	b, l, w, heads int
 	causal         bool
 	window         int
+	masks          [][]float32 // see Attending
 	scale          float32
 	biasAt, keysAt int // which input; 0 for none
-	masks          [][]float32
 	scratch        scratch
 }
 
@@ -167,7 +167,7 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 
 // biases are what is added to the scores of a head of a sample, nil for nothing.
 func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
-	if a.biasAt != 0 {
+	if a.biasAt > 0 {
 		all[0] = x.F32(a.biasAt)[head*a.l*a.l:][:a.l*a.l]
 	}
 	if len(a.masks) > 0 {

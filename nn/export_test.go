@@ -37,7 +37,7 @@ func BranchedConvOf(x *G.Node, shape []int, groups, stride int, residual bool, s
 		}
 		f.branches = append(f.branches, n)
 	}
-	return f.convolve(x, groups, stride)
+	return f.convolve(x, groups, stride, shape[2]/2)
 }
 
 // LowRankOf is the update of LoRA on any nodes.

@@ -422,6 +422,12 @@ func TestShapeErrors(t *testing.T) {
 		{"windows: 3 windows, of which an image has 2 × 2", func() {
 			nn.Windows{Image: [2]int{4, 4}, Window: [2]int{2, 2}}.Merge(m("wi2", 3, 4, 2))
 		}},
+		{"grid positions: table has shape (1, 2, 2, 3), want (1, any, any, 4)", func() {
+			nn.GridPositions(m("gp", 1, 5, 4), ints(g, "gp2", []int32{1, 1}, 1, 2), m("gp3", 1, 2, 2, 3), nn.Bicubic)
+		}},
+		{"tokens: no tokens from 3 of 3 on", func() { nn.TokensFrom(m("tf", 1, 3, 2), 3) }},
+		{"patches: no patch of 5 × 5 in pixels (1, 3, 4, 4)", func() { nn.Patchify(m("pa", 1, 3, 4, 4), 5) }},
+		{"class token: position 4 of 3", func() { nn.Insert(m("in", 2), m("in2", 1, 3, 2), 4) }},
 		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},

@@ -94,6 +94,33 @@ func families() map[string]family {
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
 		"eva": timm(eva, packed...),
+		"efficientnet": timm(vision.EfficientNet{
+			ImageSize: [2]int{24, 24}, StemWidth: 8, NormEps: 1e-3, Stages: [8]vision.EfficientNetStage{
+				{Blocks: 1, Width: 8, Kernel: 3, Stride: 1, Expand: 1}, {Blocks: 2, Width: 12, Kernel: 5, Stride: 2, Expand: 4},
+				{Blocks: 1, Width: 16, Kernel: 3, Stride: 2, Expand: 2},
+			},
+		}),
+		"plain vit": timm(vision.PlainViT{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5, NormTwice: true,
+		}, noHead...),
+		"plain vit with a pooler": timm(vision.PlainViT{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-12,
+			Pooler: true, ProjBias: true,
+		}, append([]string{"pooler.dense.weight"}, noHead...)...),
+		"tips": timm(vision.TIPS{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, Registers: 1, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1,
+		}, noHead...),
+		"tips with swiglu": timm(vision.TIPS{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, Registers: 1, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1, SwiGLU: true,
+		}, "blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.w12.weight", "blocks.*.mlp.w3.weight"),
+		"naflex": timm(vision.NaFlex{
+			ImageSize: [2]int{16, 24}, PatchSize: 8, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+			Activation: nn.GELU, NormEps: 1e-6, Pool: vision.PoolMean, Registers: 2, LayerScale: 0.1,
+		}, noHead...),
+		"naflex with swiglu": timm(vision.NaFlex{
+			ImageSize: [2]int{16, 24}, PatchSize: 8, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+			Activation: nn.GELU, NormEps: 1e-6, Pool: vision.PoolMap, Registers: 1, LayerScale: 0.1, SwiGLU: true,
+		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), noHead...)...),
 		"swin": timm(vision.Swin{
 			ImageSize: [2]int{64, 64}, Window: 4, Width: 8, Depths: [4]int{2, 1, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 16,
 		}, "layers.*.blocks.*.attn.qkv.weight", "layers.*.blocks.*.attn.proj.weight", "layers.*.blocks.*.mlp.fc1.weight", "layers.*.blocks.*.mlp.fc2.weight",

@@ -32,9 +32,9 @@ import (
 // the others the zero value means what the comment says. A Preprocess is safe for
 // concurrent use as long as its fields do not change.
 type Preprocess struct {
-	// Size is the height and width of the result. Required; but with StepsTransformers
-	// zero leaves a scaled image uncut, so that results differ in size: see
-	// [Preprocess.Shape].
+	// Size is the height and width of the result. Required, but for images that become
+	// patches; with StepsTransformers zero leaves a scaled image uncut, so that results
+	// differ in size: see [Preprocess.Shape].
 	Size [2]int
 
 	// Resize is how an image of another shape is fitted: covering Size, padded
@@ -67,6 +67,11 @@ type Preprocess struct {
 	// to Size; zero means Size. For ResizeShortest it is the shorter side, and the most
 	// that the longer one may have, zero for no limit. For StepsTransformers only.
 	Scale [2]int `json:",omitzero"`
+
+	// PatchSize and MaxPatches, where not zero, are of towers that take images of any shape:
+	// an image is stretched to whole patches, as many as fit into MaxPatches at about its
+	// shape, with ResizeSquash. See [Preprocess.Patches].
+	PatchSize, MaxPatches int `json:",omitempty"`
 }
 
 // CLIPPreprocess returns the preprocessing of OpenAI's models, and of most
@@ -113,6 +118,9 @@ func (p *Preprocess) Validate() error {
 }
 
 func (p *Preprocess) validateSize() error {
+	if p.MaxPatches != 0 || p.PatchSize != 0 {
+		return p.validatePatches()
+	}
 	size, open := p.Size, p.Size == [2]int{} && p.Steps == StepsTransformers
 	if open && p.Resize == ResizeSquash {
 		size, open = p.Scale, false
@@ -143,6 +151,10 @@ func (p *Preprocess) Shape(img image.Image) ([2]int, error) {
 	if err := p.Validate(); err != nil {
 		return [2]int{}, err
 	}
+	p, err := p.sized(img)
+	if err != nil {
+		return [2]int{}, err
+	}
 	h, w, err := p.fit().Shape(img)
 	if err != nil {
 		return [2]int{}, fmt.Errorf("vision: %w", err)
@@ -151,12 +163,15 @@ func (p *Preprocess) Shape(img image.Image) ([2]int, error) {
 }
 
 // Image writes the normalised pixels of img to dst, (3, H, W). It is an error if
-// dst has another length, if img has no pixels or more than about 179 million,
-// or if it would be scaled to a side shorter than half a pixel.
+// dst has another length, if images become patches, if img has no pixels or more than
+// about 179 million, or if it would be scaled to a side shorter than half a pixel.
 func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	size, err := p.Shape(img)
 	if err != nil {
 		return err
+	}
+	if p.MaxPatches > 0 {
+		return errors.New("vision: preprocess: images become patches, which Patches makes")
 	}
 	n := size[0] * size[1]
 	if len(dst) != 3*n {
@@ -178,8 +193,12 @@ func (p *Preprocess) Image(dst []float32, img image.Image) error {
 // rgbaPool holds memory for the images between [Preprocess.Image]'s two steps.
 var rgbaPool = sync.Pool{New: func() any { return new([]uint8) }}
 
-// RGB returns the image that [Preprocess.Image] normalises, opaque.
+// RGB returns the image that [Preprocess.Image] or [Preprocess.Patches] normalises, opaque.
 func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
+	p, err := p.sized(img)
+	if err != nil {
+		return nil, err
+	}
 	size, err := p.Shape(img)
 	if err != nil {
 		return nil, err

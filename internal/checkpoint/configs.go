@@ -28,7 +28,7 @@ func allPublished() map[string]func() Spec {
 	for _, family := range []map[string]func() Spec{
 		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
 		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedFastViT(), publishedViTamin(), publishedSwin(),
-		publishedTexts(),
+		publishedNaFlex(), publishedTexts(),
 	} {
 		maps.Copy(all, family)
 	}

@@ -18,6 +18,7 @@ import (
 // CLIP's and SigLIP's, and the small models of the same family.
 func familyCases() []familyCase {
 	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
+	const tanh = "trunk.blocks.N.mlp.act: gelu_tanh"
 	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
 	const quick = "transformer.resblocks.N.mlp.gelu: quick_gelu"
 	const conv, batch = "trunk.stages.N.blocks.N.mlp.act: gelu_erf", "BatchNormAct2d eps=1e-05"
@@ -73,6 +74,10 @@ func familyCases() []familyCase {
 		{"ViTamin-XL-336", gelu, tenth, nil},
 		{"ViTamin-XL-384", gelu, tenth, nil},
 		{"swin_base_patch4_window7_224", "trunk.layers.N.blocks.N.mlp.act: gelu_erf", one, []string{"swin_f16"}},
+		{"naflex_ViT-B-16", gelu, tenth, []string{"naflex_b16_f32"}},
+		{"naflex_ViT-B-32", gelu, tenth, nil},
+		{"ViT-B-16-SigLIP2-naflex", tanh, tenth, []string{"siglip2_naflex_up_f16"}},
+		{"ViT-SO400M-16-SigLIP2-naflex", tanh, tenth, []string{"siglip2_naflex_down_f16"}},
 		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
 		{"ViT-L-14-CLIPA-336", clip, one, nil},
 		{"ViT-H-14-CLIPA", clip, one, nil},

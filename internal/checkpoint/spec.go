@@ -99,11 +99,11 @@ func (s *Spec) Validate() error {
 	}
 	if p := s.Preprocess; p != nil && s.Vision != nil {
 		size := s.Vision.Dims().ImageSize
-		if p.Size == [2]int{} && p.Resize != vision.ResizeSquash {
+		if p.MaxPatches == 0 && p.Size == [2]int{} && p.Resize != vision.ResizeSquash {
 			return fmt.Errorf("checkpoint: images keep their shape, since nothing is cut to a crop_size, but the image tower reads %d×%d pixels: "+
 				"give do_center_crop and crop_size, or in Go Options.Preprocess", size[1], size[0])
 		}
-		if p.Size != size {
+		if p.MaxPatches == 0 && p.Size != size {
 			return fmt.Errorf("checkpoint: images are prepared at %d×%d pixels, but the image tower reads %d×%d",
 				p.Size[1], p.Size[0], size[1], size[0])
 		}

@@ -45,7 +45,7 @@ func (m *model) close() error { return m.encoder.Close() }
 // images returns the features of pixel_values.
 func (m *model) images(ctx context.Context, want *tensors) (*encoder.Embeddings, error) {
 	if want.has("spatial_shapes") || want.has("pixel_attention_mask") {
-		return nil, notSupported("pictures as patches of several grids")
+		return m.patches(ctx, want)
 	}
 	cfg := m.encoder.Config().Vision
 	if cfg == nil {
@@ -60,6 +60,32 @@ func (m *model) images(ctx context.Context, want *tensors) (*encoder.Embeddings,
 		return nil, wrongInput(want, "pixel_values", "(B, 3, %d, %d)", size[0], size[1])
 	}
 	return m.encoder.ImageFeatures(ctx, pixels)
+}
+
+// patches returns the features of pictures of several grids.
+func (m *model) patches(ctx context.Context, want *tensors) (*encoder.Embeddings, error) {
+	patches, shape, grids := want.floats("pixel_values"), want.shape("pixel_values"), spatialShapes(want)
+	mask := want.ids("pixel_attention_mask")
+	if want.err != nil {
+		return nil, want.err
+	}
+	for i, g := range grids {
+		for j, kept := range mask[i*shape[1]:][:shape[1]] {
+			if (kept != 0) != (j < g[0]*g[1]) {
+				return nil, notSupported("the mask of picture %d, which has a grid of %v", i, g)
+			}
+		}
+	}
+	return m.encoder.PatchFeatures(ctx, patches, grids)
+}
+
+// spatialShapes are the grids of pictures as patches.
+func spatialShapes(want *tensors) [][2]int {
+	var grids [][2]int
+	for pair := range slices.Chunk(want.ids("spatial_shapes"), 2) {
+		grids = append(grids, [2]int{int(pair[0]), int(pair[1])})
+	}
+	return grids
 }
 
 // texts returns the features of token ids. Rows that are shorter than the context are

@@ -264,7 +264,7 @@ func comparePixelValues(r *report, path, expected, root string, pictures []strin
 }
 
 // compareGrids compares a model's features of pictures of several grids at once.
-func compareGrids(_ context.Context, _ *report, path, expected string) (err error) {
+func compareGrids(ctx context.Context, r *report, path, expected string) (err error) {
 	want, err := openTensors(expected)
 	if err != nil {
 		return err
@@ -274,7 +274,34 @@ func compareGrids(_ context.Context, _ *report, path, expected string) (err erro
 	if err != nil {
 		return err
 	}
-	return errors.Join(notSupported("pictures of several grids at once"), m.close())
+	defer func() { err = errors.Join(err, m.close()) }()
+	patches, shape := want.floats("patches"), want.shape("patches")
+	coords, valid := want.ids("patch_coord"), want.bytes("patch_valid")
+	if want.err != nil {
+		return want.err
+	}
+	// A grid is one more than the largest coordinates, and its patches are row-major.
+	grids := make([][2]int, shape[0])
+	for i := range grids {
+		g, n := &grids[i], 0
+		for j := range shape[1] {
+			if at := i*shape[1] + j; valid[at] != 0 {
+				*g, n = [2]int{max(g[0], int(coords[2*at])+1), max(g[1], int(coords[2*at+1])+1)}, n+1
+			}
+		}
+		for j := range n {
+			at := i*shape[1] + j
+			if n != g[0]*g[1] || valid[at] == 0 || int(coords[2*at]) != j/g[1] || int(coords[2*at+1]) != j%g[1] {
+				return notSupported("picture %d: %d patches in another order than rows of a grid of %v", i, n, *g)
+			}
+		}
+	}
+	e, err := m.encoder.PatchFeatures(ctx, patches, grids)
+	if err != nil {
+		return err
+	}
+	features(r, want, e, relFeatures, "image_features")
+	return want.finish()
 }
 
 // logits is scale·a·bᵀ + bias.

@@ -83,6 +83,7 @@ var stageNames = []struct {
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
+	{stageName(`visual\.trunk\.embeds`), []string{"visual.trunk.embeds.reg_token", "visual.trunk.embeds.pos_embed"}},
 	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.norm.weight +1", "visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <", "visual.trunk.blocks.0.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.patch_embed\.backbone\.\d)`), []string{"$1.bn.weight +1", "$1.conv.bias"}}, // GELU
 	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.stem`), []string{"$1.stem.conv2.bias"}},
@@ -98,12 +99,12 @@ var stageNames = []struct {
 	{stageName(`(visual\.trunk\.layers\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.weight"}},
 	{stageName(`(visual\.trunk\.layers\.\d+)\.downsample`), []string{"$1.downsample.reduction.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`visual\.attn_pool`), []string{"visual.attn_pool.attn.out_proj.weight"}}, // of the first query
 	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight", "visual.trunk.stem.2.conv_kxk.0.conv.weight +2"}},
 	{stageName(`(visual\.trunk\.stem\.0)`), []string{"$1.conv_kxk.0.conv.weight +3", "$1.bias"}},  // the convolution, its bias, GELU
 	{stageName(`(visual\.trunk\.stem\.\d)`), []string{"$1.conv_kxk.0.conv.weight +2", "$1.bias"}}, // the convolution, GELU
 	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1", "$1.layer_scale_2.gamma +1", "$1.layer_scale.gamma +1"}},
 	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+\.token_mixer)`), []string{"$1.mixer.conv_kxk.0.conv.weight +1"}},
-	{stageName(`visual\.attn_pool`), []string{"visual.attn_pool.attn.out_proj.weight"}}, // of the first query
 	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.bias"}},
 	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias", "$1.downsample.proj.1.conv_kxk.0.conv.weight +2"}},
 	{stageName(`(visual\.trunk\.stages\.\d+\.pos_emb)`), []string{"$1.pos_enc.weight +1"}},

@@ -192,14 +192,17 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 	in := f.input
 	if in.has("pixel_values") && !every {
 		pixels, shape := firstRows(in.floats("pixel_values"), in.shape("pixel_values"), f.images)
+		input := vision.Input{Pixels: nn.Leaf(g, "pixels", pixels, shape...)}
 		if in.has("spatial_shapes") {
-			return nil, notSupported("pictures as patches of several grids")
+			grids, rows := firstRows(in.ids("spatial_shapes"), in.shape("spatial_shapes"), f.images)
+			in.ids("pixel_attention_mask") // which follows from them
+			input = vision.Input{Patches: input.Pixels, Grid: nn.Leaf(g, "grids", grids, rows...)}
 		}
 		tower := m.encoder.Vision()
 		if tower == nil {
 			return nil, notSupported("pixel_values: the model was loaded without an image tower")
 		}
-		out, err := tower.Forward(vision.Input{Pixels: nn.Leaf(g, "pixels", pixels, shape...)})
+		out, err := tower.Forward(input)
 		if err != nil {
 			return nil, err
 		}
