@@ -70,6 +70,10 @@ func Orient(img image.Image, orientation int) image.Image {
 	switch img := img.(type) {
 	case *Keyed:
 		return &Keyed{Image: Orient(img.Image, orientation), Opaque: Orient(img.Opaque, orientation)}
+	case *Deep[int32]:
+		return img.turned(o)
+	case *Deep[float32]:
+		return img.turned(o)
 	case *image.Gray:
 		return &image.Gray{Pix: o.pixels(img.Pix, img.Stride, 1), Stride: o.width, Rect: turned}
 	case *image.Paletted:

@@ -8,6 +8,7 @@
 //	*image.Paletted  palette and 1-bit images, which Pillow resizes by nearest neighbour
 //	*image.Gray      8-bit grey
 //	*image.Gray16    16-bit grey, Pillow's mode I
+//	*Deep            grey of larger values, Pillow's modes I and F
 //	*image.RGBA      opaque colour (every alpha is 255)
 //	*image.NRGBA     colour or grey with alpha
 //	*image.CMYK      four inks, 255 is full ink
@@ -80,7 +81,13 @@ func formats() []format {
 		{name: "jpeg", magic: []string{"\xff\xd8\xff"}, read: readJPEG, meta: jpegMetadata},
 		{name: "gif", magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
 		{name: "bmp", magic: []string{"BM"}, read: readBMP},
+		{name: "pnm", match: isPNM, read: readPNM},
+		{name: "ico", magic: []string{"\x00\x00\x01\x00"}, read: readICO},
+		{name: "qoi", magic: []string{"qoif"}, read: readQOI},
+		{name: "sgi", magic: []string{"\x01\xda"}, read: readSGI},
+		{name: "pcx", match: isPCX, read: readPCX},
 		{name: "dib", match: isDIB, read: readDIB},
+		{name: "tga", match: isTGA, read: readTGA}, // says least about itself, so it is last
 		{name: "tiff", magic: []string{"II*\x00", "MM\x00*"}, read: readTIFF},
 		{name: "webp", magic: []string{"RIFF????WEBP"}, read: readWebP, meta: webpMetadata},
 	}
