@@ -95,7 +95,7 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 	switch {
 	case pic.mode == modeIndexed, f.Filter == Nearest:
 		pic.nearest(s, part, rows, cols)
-	case pic.mode == modeWide:
+	case pic.mode == modeWide, pic.mode == modeDeep:
 		pic.resampleWide(s, part, rows, cols, f.Filter)
 	default:
 		pic.resample(s, part, rows, cols, f.Filter)
@@ -120,7 +120,8 @@ type scratch struct {
 	row, mixed []uint8
 	taps       [][]uint8
 	ring       []uint8
-	wide       []int32 // ring of 16-bit grey
+	wide       []float64 // a row of grey of more than bytes
+	wideRing   []float64
 	xs         []int
 }
 
