@@ -83,7 +83,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 // readWords makes BERT's tokenizer of its list of tokens, one a line: lower-cased, as all
 // of the published models are that ship nothing but the list.
 func readWords(data []byte) (*Pipeline, error) {
-	var b lexiconBuilder
+	b := newLexiconBuilder(2 * len(data))
 	n := int32(0)
 	for line := range bytes.Lines(data) {
 		b.add(bytes.TrimRightFunc(line, isSpace), n)
@@ -143,7 +143,7 @@ func readVocabAndMerges(fsys fs.FS, data []byte) (*Pipeline, error) {
 		ends[name] = Token{ID: id, Text: name, Special: true}
 		added = append(added, addedToken{content: name, special: true, normalized: name != "<mask>", left: name == "<mask>"})
 	}
-	p, err := newPipeline(newBytePairs(l, newMergeTable(merges), pairOptions{}), nil, added)
+	p, err := newPipeline(newBytePairs(l, merges, pairOptions{}), nil, added)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +250,7 @@ func readRanks(fsys fs.FS, name string) (*bytePairs, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b lexiconBuilder
+	b := newLexiconBuilder(len(data))
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
