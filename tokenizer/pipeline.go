@@ -54,6 +54,10 @@ func (p *Pipeline) working() *working {
 	w, ok := p.scratch.Get().(*working)
 	if !ok {
 		w = &working{run: p.model.start()}
+		switch p.model.(type) {
+		case *wordPiece, *unigram: // byte pairs have a cache of their own
+			w.run = &remembering{tokenizing: w.run}
+		}
 	}
 	return w
 }
@@ -203,7 +207,8 @@ func (p *Pipeline) ids(dst []int32, s string, special, plain bool) ([]int32, err
 	if !special || p.post == nil || p.post.added(false) == 0 {
 		return appendIDs(dst, w.tokens), nil
 	}
-	if t, ok := p.post.(template); ok {
+	switch t := p.post.(type) {
+	case template:
 		for _, part := range t.single {
 			if part.tokens == nil {
 				dst = appendIDs(dst, w.tokens)
@@ -213,6 +218,10 @@ func (p *Pipeline) ids(dst []int32, s string, special, plain bool) ([]int32, err
 			}
 		}
 		return dst, nil
+	case bertProcessor:
+		return append(appendIDs(append(dst, t.cls.ID), w.tokens), t.sep.ID), nil
+	case robertaProcessor:
+		return append(appendIDs(append(dst, t.cls.ID), w.tokens), t.sep.ID), nil
 	}
 	all := make([]Token, len(w.tokens))
 	for i, t := range w.tokens {
