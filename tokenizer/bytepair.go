@@ -152,6 +152,7 @@ func (p *pairing) tokenize(dst []token, piece []byte) ([]token, error) {
 	}
 	// Nothing is merged over the start of a word, so that words are done one by one.
 	mark := []byte(wordMark)
+	base := int32(0) // where the tokens so far end: what is left out does not count
 	for from := 0; from < len(piece); {
 		to := from
 		for bytes.HasPrefix(piece[to:], mark) {
@@ -167,9 +168,12 @@ func (p *pairing) tokenize(dst []token, piece []byte) ([]token, error) {
 		if dst, err = p.word(dst, piece[from:to]); err != nil {
 			return dst, err
 		}
-		for i := range dst[start:] {
-			dst[start+i].from += int32(from)
-			dst[start+i].to += int32(from)
+		for i := start; i < len(dst); i++ {
+			dst[i].from += base
+			dst[i].to += base
+		}
+		if len(dst) > start {
+			base = dst[len(dst)-1].to
 		}
 		from = to
 	}

@@ -86,6 +86,7 @@ func (p *Pipeline) prepare(w *working, s string, offsets, plain bool) error {
 		align = w.align
 	}
 	all := &w.pieces
+	all.most = mostBytes(len(s))
 	w.raw = p.added.raw.find(w.raw[:0], w.b, 0, plain)
 	all.next, all.nextB, all.nextAlign = all.next[:0], all.nextB[:0], all.nextAlign[:0]
 	for _, q := range w.raw {
