@@ -124,7 +124,9 @@ func (a *addedTokens) finder(normalized bool) (*finder, error) {
 func (f *finder) find(list []piece, b []byte, base int, plain bool) []piece {
 	rest := 0
 	push := func(from, to int, id int32) {
-		list = append(list, piece{span: span{int32(base + from), int32(base + to)}, id: id})
+		if from < to {
+			list = append(list, piece{span: span{int32(base + from), int32(base + to)}, id: id})
+		}
 	}
 	for at := 0; f != nil && at < len(b); {
 		if !f.starts.has(b[at]) {
@@ -148,15 +150,11 @@ func (f *finder) find(list []piece, b []byte, base int, plain bool) []piece {
 		if t.right {
 			to = len(b) - len(bytes.TrimLeftFunc(b[to:], isSpace))
 		}
-		if rest < from {
-			push(rest, from, open)
-		}
+		push(rest, from, open)
 		push(from, to, t.id)
 		rest = to
 	}
-	if rest < len(b) {
-		push(rest, len(b), open)
-	}
+	push(rest, len(b), open)
 	return list
 }
 

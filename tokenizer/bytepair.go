@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,8 +35,8 @@ type pairOptions struct {
 }
 
 // newBytePairs makes a model of a vocabulary and its merges.
-func newBytePairs(l *lexicon, merges *mergeTable, o pairOptions) *bytePairs {
-	m := &bytePairs{lexicon: l, merges: merges, options: o, unknown: -1}
+func newBytePairs(l *lexicon, merges []mergeSlot, o pairOptions) *bytePairs {
+	m := &bytePairs{lexicon: l, merges: newMergeTable(merges), options: o, unknown: -1}
 	if id, ok := l.id(o.unknown); ok && o.unknown != "" {
 		m.unknown = id
 	}
@@ -45,7 +46,7 @@ func newBytePairs(l *lexicon, merges *mergeTable, o pairOptions) *bytePairs {
 	for c := range m.chars {
 		m.chars[c] = m.known(string(rune(c)))
 	}
-	m.atMarks = !o.ignoreMerges && o.prefix == "" && o.suffix == "" && m.known(wordMark) >= 0 && !merges.cross(l)
+	m.atMarks = !o.ignoreMerges && o.prefix == "" && o.suffix == "" && m.known(wordMark) >= 0 && l.top() == l.size() && !crossWords(merges, l)
 	return m
 }
 
@@ -113,20 +114,15 @@ func (t *mergeTable) slot(pair uint64) *mergeSlot {
 	}
 }
 
-// cross reports whether a merge makes a token in which a word begins behind something else.
-func (t *mergeTable) cross(l *lexicon) bool {
-	for _, m := range t.slots {
-		if m.pair == noPair {
-			continue
-		}
-		token, _ := l.token(m.joined)
-		for at := strings.LastIndex(token, wordMark); at > 0; at = strings.LastIndex(token[:at], wordMark) {
-			if !strings.HasSuffix(token[:at], wordMark) {
-				return true
-			}
-		}
+// crossWords reports whether a merge makes a token in which a word begins behind something
+// else. The ids have no gaps.
+func crossWords(merges []mergeSlot, l *lexicon) bool {
+	cross := make([]bool, l.size())
+	for _, e := range l.entries {
+		rest := strings.TrimLeft(l.text[e.from:e.to], wordMark)
+		cross[e.id] = strings.Contains(rest, wordMark)
 	}
-	return false
+	return slices.ContainsFunc(merges, func(m mergeSlot) bool { return cross[m.joined] })
 }
 
 // pairing is the memory of a model of byte pairs.
@@ -156,6 +152,7 @@ func (p *pairing) tokenize(dst []token, piece []byte) ([]token, error) {
 	}
 	// Nothing is merged over the start of a word, so that words are done one by one.
 	mark := []byte(wordMark)
+	base := int32(0) // where the tokens so far end: what is left out does not count
 	for from := 0; from < len(piece); {
 		to := from
 		for bytes.HasPrefix(piece[to:], mark) {
@@ -171,9 +168,12 @@ func (p *pairing) tokenize(dst []token, piece []byte) ([]token, error) {
 		if dst, err = p.word(dst, piece[from:to]); err != nil {
 			return dst, err
 		}
-		for i := range dst[start:] {
-			dst[start+i].from += int32(from)
-			dst[start+i].to += int32(from)
+		for i := start; i < len(dst); i++ {
+			dst[i].from += base
+			dst[i].to += base
+		}
+		if len(dst) > start {
+			base = dst[len(dst)-1].to
 		}
 		from = to
 	}

@@ -163,17 +163,24 @@ func (d decodeStrip) decode(tokens []string) []string {
 // decodeReplace puts content in the place of each match.
 type decodeReplace struct{ replace }
 
+// maxDecoded bounds what replacing makes of tokens: beyond it they stay as they are.
+const maxDecoded = 1 << 26
+
 func (d decodeReplace) decode(tokens []string) []string {
+	total := 0
 	for i, t := range tokens {
 		var out []byte
 		end := 0
 		err := d.pattern.each([]byte(t), func(from, to int) {
-			out = append(append(out, t[end:from]...), d.content...)
+			if total+len(out) <= maxDecoded {
+				out = append(append(out, t[end:from]...), d.content...)
+			}
 			end = to
 		})
-		if err == nil && end+len(out) > 0 {
+		if err == nil && end+len(out) > 0 && total+len(out) <= maxDecoded {
 			tokens[i] = string(append(out, t[end:]...))
 		}
+		total += len(tokens[i])
 	}
 	return tokens
 }

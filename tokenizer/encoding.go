@@ -207,7 +207,7 @@ type Padding struct {
 }
 
 // maxPadding bounds lengths that files ask for.
-const maxPadding = 1 << 20
+const maxPadding = 1 << 17
 
 func (p *Padding) pad(all []Encoding) {
 	length := p.Length

@@ -248,12 +248,15 @@ func (s *scanner) float() (float64, error) {
 	text := s.digits()
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q at byte %d is no number", text, s.at-len(text))
+		return 0, fmt.Errorf("%.40q at byte %d is no number", text, s.at-len(text))
 	}
 	return f, nil
 }
 
-// natural reads a whole number from 0 to 2³¹−1, which ids and lengths are.
+// maxNatural is the largest id: one more is the size of its vocabulary, and an int, too.
+const maxNatural = 1<<31 - 2
+
+// natural reads a whole number that may be an id or a length.
 func (s *scanner) natural() (int32, error) {
 	text := s.digits()
 	n := int64(0)
@@ -262,8 +265,8 @@ func (s *scanner) natural() (int32, error) {
 		ok = ok && '0' <= c && c <= '9'
 		n = n*10 + int64(c-'0')
 	}
-	if !ok || n > 1<<31-1 {
-		return 0, fmt.Errorf("%q at byte %d is no whole number from 0 to %d", text, s.at-len(text), 1<<31-1)
+	if !ok || n > maxNatural {
+		return 0, fmt.Errorf("%.20q at byte %d is no whole number from 0 to %d", text, s.at-len(text), maxNatural)
 	}
 	return int32(n), nil
 }
@@ -367,7 +370,7 @@ func aRune(s *scanner) (rune, error) {
 
 var errMany = errors.New("too many")
 
-// maxParts bounds lists of parts, and how deep they lie in each other.
+// maxParts bounds the parts of a tokenizer, and what their lists hold.
 const maxParts = 64
 
 // rawList reads the elements of an array, each as it is written.

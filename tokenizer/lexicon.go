@@ -24,13 +24,24 @@ type entry struct {
 	id       int32
 }
 
-// A slot is the top of a token's hash above the number of its entry, from 1; 0 is free.
-type slot uint64
+// A slot holds a token where its hash says, or behind that. It repeats the token's entry, so
+// that a search touches no more memory than it must.
+type slot struct {
+	hash     uint32
+	from, to uint32 // 0 and 0: free
+	id       int32
+}
 
 // A lexiconBuilder gathers the tokens of a lexicon.
 type lexiconBuilder struct {
-	text    []byte
+	text    []byte // one byte comes before the first token, so that no end is 0
 	entries []entry
+}
+
+// newLexiconBuilder expects so many bytes of a file's vocabulary.
+func newLexiconBuilder(bytes int) *lexiconBuilder {
+	b := &lexiconBuilder{text: make([]byte, 1, bytes/2+16), entries: make([]entry, 0, bytes/20)}
+	return b
 }
 
 // add notes a token. Whether it is there already shows at the end.
@@ -57,12 +68,12 @@ func (b *lexiconBuilder) build() (*lexicon, error) {
 		}
 		hash := maphash.String(l.seed, token)
 		at := int(hash >> l.shift)
-		for ; l.slots[at] != 0; at = (at + 1) & (len(l.slots) - 1) {
-			if other := l.entries[uint32(l.slots[at])-1]; l.text[other.from:other.to] == token {
+		for ; l.slots[at].to != 0; at = (at + 1) & (len(l.slots) - 1) {
+			if other := l.slots[at]; other.hash == uint32(hash) && l.text[other.from:other.to] == token {
 				return nil, fmt.Errorf("token %q has two ids, %d and %d", token, other.id, e.id)
 			}
 		}
-		l.slots[at] = slot(hash&^(1<<32-1)) | slot(i+1)
+		l.slots[at] = slot{uint32(hash), e.from, e.to, e.id}
 	}
 	return l, nil
 }
@@ -71,14 +82,12 @@ func (b *lexiconBuilder) build() (*lexicon, error) {
 func (l *lexicon) find(token []byte) (id int32, ok bool) {
 	hash := maphash.Bytes(l.seed, token)
 	for at := int(hash >> l.shift); ; at = (at + 1) & (len(l.slots) - 1) {
-		s := l.slots[at]
-		if s == 0 {
+		s := &l.slots[at]
+		if s.to == 0 {
 			return 0, false
 		}
-		if uint32(s>>32) == uint32(hash>>32) {
-			if e := l.entries[uint32(s)-1]; l.text[e.from:e.to] == string(token) {
-				return e.id, true
-			}
+		if s.hash == uint32(hash) && l.text[s.from:s.to] == string(token) {
+			return s.id, true
 		}
 	}
 }

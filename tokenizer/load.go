@@ -115,7 +115,7 @@ func readWords(data []byte) (*Pipeline, error) {
 
 // readLines reads tokens, one a line, whose ids are the lines' numbers from 0.
 func readLines(data []byte) (*lexicon, error) {
-	var b lexiconBuilder
+	b := newLexiconBuilder(2 * len(data))
 	n := int32(0)
 	for line := range bytes.Lines(data) {
 		b.add(bytes.TrimRightFunc(line, isSpace), n)
@@ -148,7 +148,7 @@ func readVocabAndMerges(fsys fs.FS, data []byte) (*Pipeline, error) {
 		ends[name] = Token{ID: id, Text: name, Special: true}
 		added = append(added, addedToken{content: name, special: true, normalized: name != "<mask>", left: name == "<mask>"})
 	}
-	p, err := newPipeline(newBytePairs(l, newMergeTable(merges), pairOptions{}), nil, added)
+	p, err := newPipeline(newBytePairs(l, merges, pairOptions{}), nil, added)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func readRanks(fsys fs.FS, name string) (*bytePairs, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b lexiconBuilder
+	b := newLexiconBuilder(len(data))
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++

@@ -13,6 +13,9 @@ func (s normalizers) normalize(t *text) error {
 		if err := n.normalize(t); err != nil {
 			return err
 		}
+		if len(t.b) > t.most {
+			return errGrown
+		}
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"errors"
+	"unicode/utf8"
+)
 
 // A tokenizer's parts, as Hugging Face's tokenizers library names them, in the order in
 // which a text goes through them: added tokens are cut out, the rest is normalized and
@@ -61,6 +64,7 @@ type text struct {
 	b     []byte // not to be written to
 	align []span // of each byte of b, the same for all bytes of a character; nil where there are no offsets
 	start int32  // where the original of b begins
+	most  int    // bytes that it may grow to
 
 	aligned  bool // offsets are asked for
 	at       int  // in b: what is before has been edited
@@ -73,9 +77,15 @@ type text struct {
 
 // set makes t a piece of another text, which stays as it is.
 func (t *text) set(b []byte, align []span, start int32) {
-	t.b, t.align, t.start = b, align, start
+	t.b, t.align, t.start, t.most = b, align, start, mostBytes(len(b))
 	t.aligned = align != nil
 }
+
+// mostBytes is how much a text of n bytes may grow to. The longest decomposition is 18
+// times as long as its character, but a file may ask for more, again and again.
+func mostBytes(n int) int { return 64*n + 1<<16 }
+
+var errGrown = errors.New("tokenizer: the text grows without measure while it is normalized")
 
 func (t *text) edit() {
 	t.current ^= 1
@@ -151,6 +161,7 @@ type pieces struct {
 	align []span // as a text's
 	list  []piece
 
+	most      int // bytes that they may grow to
 	next      []piece
 	cuts      []span
 	piece     text
@@ -200,7 +211,9 @@ func (p *pieces) normalize(n normalizer) error {
 				return err
 			}
 		}
-		p.push(&p.piece, q)
+		if p.push(&p.piece, q); len(p.nextB) > p.most {
+			return errGrown
+		}
 	}
 	p.b, p.nextB = p.nextB, p.b
 	if p.align != nil {

@@ -11,16 +11,25 @@ import (
 
 // property returns a set by its name, nil where it is not known.
 func (p *regexParser) property(name string) *runeSet {
+	if p.brackets == 0 && (name == "word" || name == "Word") {
+		name = bareWord
+	}
 	if s, ok := p.properties[name]; ok {
 		return s
 	}
-	s, ok := propertySet(name)
+	s, ok := bareWordSet(), true
+	if name != bareWord {
+		s, ok = propertySet(name)
+	}
 	if !ok {
 		return nil
 	}
 	p.properties[name] = s
 	return s
 }
+
+// bareWord is the name of \w outside brackets.
+const bareWord = "word outside brackets"
 
 // setEscape reads what a backslash begins: a set, or where that is nil a character.
 func (p *regexParser) setEscape() (s *runeSet, c rune, err error) {
@@ -60,18 +69,19 @@ func (p *regexParser) negated(name string, not bool) *runeSet {
 	if !not {
 		return s
 	}
-	if n, ok := p.properties["^"+name]; ok {
-		return n
+	key := fmt.Sprintf("not %s, in %d brackets", name, min(p.brackets, 1))
+	n, ok := p.properties[key]
+	if !ok {
+		n = s.not()
+		p.properties[key] = n
 	}
-	n := s.not()
-	p.properties["^"+name] = n
 	return n
 }
 
 // number reads the digits of \x41, \x{1F600} and \u0041.
 func (p *regexParser) number(kind rune) (rune, error) {
-	digits := ""
-	if kind == 'x' && p.accept("{") {
+	digits, braced := "", kind == 'x' && p.accept("{")
+	if braced {
 		inside, after, ok := strings.Cut(p.rest, "}")
 		if !ok {
 			return 0, errors.New(`\x{ does not end`)
@@ -82,18 +92,23 @@ func (p *regexParser) number(kind rune) (rune, error) {
 		digits, p.rest = p.rest[:n], p.rest[n:]
 	}
 	n, err := strconv.ParseUint(digits, 16, 32)
-	if err != nil || n > unicode.MaxRune || kind == 'x' && n > 0x7f && len(digits) == 2 {
+	if err != nil || n > unicode.MaxRune || kind == 'x' && n > 0x7f && !braced {
 		return 0, fmt.Errorf(`\%c%.10s is no character`, kind, digits)
 	}
 	return rune(n), nil
 }
+
+// maxRanges bounds the ranges of all sets of an expression. GPT-4o's, the largest that is
+// published, has 7 thousand.
+const maxRanges = 1 << 15
 
 // class reads what stands between brackets, after the first one.
 func (p *regexParser) class() (*runeSet, error) {
 	if p.depth++; p.depth > 50 {
 		return nil, errors.New("brackets lie more than 50 deep in each other")
 	}
-	defer func() { p.depth-- }()
+	p.brackets++
+	defer func() { p.depth--; p.brackets-- }()
 	not := p.accept("^")
 	var all *runeSet // what stands before &&
 	var ranges []runeRange
@@ -129,10 +144,16 @@ func (p *regexParser) class() (*runeSet, error) {
 		ranges = append(ranges, runeRange{from, to})
 	}
 	s, err := p.cased(intersection(all, ranges))
-	if err == nil && not {
+	if err != nil {
+		return nil, err
+	}
+	if not {
 		s = s.not()
 	}
-	return s, err
+	if p.ranges += len(s.ranges); p.ranges > maxRanges {
+		return nil, errors.New("its sets are too large")
+	}
+	return s, nil
 }
 
 func intersection(all *runeSet, ranges []runeRange) *runeSet {

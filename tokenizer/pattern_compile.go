@@ -35,7 +35,7 @@ const (
 )
 
 // maxProgram bounds the instructions that counted groups are spelled out to.
-const maxProgram = 1 << 14
+const maxProgram = 1 << 12
 
 var errLong = errors.New("it is too long, its repetitions spelled out")
 

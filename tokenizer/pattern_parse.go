@@ -10,7 +10,7 @@ import (
 )
 
 // maxPattern bounds regular expressions: the longest that is published has 500 bytes.
-const maxPattern = 8 << 10
+const maxPattern = 4 << 10
 
 // A regex is a part of a regular expression. Which one it is, its kind says.
 type regex struct {
@@ -67,7 +67,10 @@ type regexParser struct {
 	dotAll     bool
 	groups     int
 	depth      int
-	folds      int                 // characters looked at for their case
+	brackets   int
+	folds      int // characters looked at for their case
+	ranges     int // of all sets
+	literals   map[rune]*runeSet
 	properties map[string]*runeSet // so that each is made once
 	// possessiveIntervals reads {1,3}+ as tiktoken's expressions mean it.
 	possessiveIntervals bool
@@ -77,7 +80,7 @@ func parseRegex(expr string, possessiveIntervals bool) (r *regex, groups int, er
 	if len(expr) > maxPattern {
 		return nil, 0, fmt.Errorf("it has %d bytes, want at most %d", len(expr), maxPattern)
 	}
-	p := &regexParser{rest: expr, properties: map[string]*runeSet{}, possessiveIntervals: possessiveIntervals}
+	p := &regexParser{rest: expr, properties: map[string]*runeSet{}, literals: map[rune]*runeSet{}, possessiveIntervals: possessiveIntervals}
 	r, err = p.either()
 	if err == nil && p.rest != "" {
 		err = errors.New("a parenthesis is closed that was not opened")
@@ -227,8 +230,19 @@ func (p *regexParser) atom() (*regex, error) {
 }
 
 func (p *regexParser) literal(c rune) (*regex, error) {
-	s, err := p.cased(newRuneSet([]runeRange{{c, c}}))
-	return &regex{kind: regexSet, set: s}, err
+	key := c
+	if p.fold {
+		key = ^c
+	}
+	s, ok := p.literals[key]
+	if !ok {
+		var err error
+		if s, err = p.cased(newRuneSet([]runeRange{{c, c}})); err != nil {
+			return nil, err
+		}
+		p.literals[key] = s
+	}
+	return &regex{kind: regexSet, set: s}, nil
 }
 
 // cased adds the other cases to a set where case does not matter.

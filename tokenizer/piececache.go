@@ -53,3 +53,21 @@ func (c *pieceCache) put(piece []byte, tokens []token) {
 	c.text = append(c.text, piece...)
 	c.tokens = append(c.tokens, tokens...)
 }
+
+// remembering is a model's tokenizing with a cache before it.
+type remembering struct {
+	tokenizing
+	cache pieceCache
+}
+
+func (r *remembering) tokenize(dst []token, piece []byte) ([]token, error) {
+	if tokens, ok := r.cache.get(piece); ok {
+		return append(dst, tokens...), nil
+	}
+	start := len(dst)
+	dst, err := r.tokenizing.tokenize(dst, piece)
+	if err == nil {
+		r.cache.put(piece, dst[start:])
+	}
+	return dst, err
+}

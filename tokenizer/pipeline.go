@@ -54,6 +54,10 @@ func (p *Pipeline) working() *working {
 	w, ok := p.scratch.Get().(*working)
 	if !ok {
 		w = &working{run: p.model.start()}
+		switch p.model.(type) {
+		case *wordPiece, *unigram: // byte pairs have a cache of their own
+			w.run = &remembering{tokenizing: w.run}
+		}
 	}
 	return w
 }
@@ -82,6 +86,7 @@ func (p *Pipeline) prepare(w *working, s string, offsets, plain bool) error {
 		align = w.align
 	}
 	all := &w.pieces
+	all.most = mostBytes(len(s))
 	w.raw = p.added.raw.find(w.raw[:0], w.b, 0, plain)
 	all.next, all.nextB, all.nextAlign = all.next[:0], all.nextB[:0], all.nextAlign[:0]
 	for _, q := range w.raw {
@@ -203,7 +208,8 @@ func (p *Pipeline) ids(dst []int32, s string, special, plain bool) ([]int32, err
 	if !special || p.post == nil || p.post.added(false) == 0 {
 		return appendIDs(dst, w.tokens), nil
 	}
-	if t, ok := p.post.(template); ok {
+	switch t := p.post.(type) {
+	case template:
 		for _, part := range t.single {
 			if part.tokens == nil {
 				dst = appendIDs(dst, w.tokens)
@@ -213,6 +219,10 @@ func (p *Pipeline) ids(dst []int32, s string, special, plain bool) ([]int32, err
 			}
 		}
 		return dst, nil
+	case bertProcessor:
+		return append(appendIDs(append(dst, t.cls.ID), w.tokens), t.sep.ID), nil
+	case robertaProcessor:
+		return append(appendIDs(append(dst, t.cls.ID), w.tokens), t.sep.ID), nil
 	}
 	all := make([]Token, len(w.tokens))
 	for i, t := range w.tokens {

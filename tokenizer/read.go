@@ -77,14 +77,21 @@ func assemble(parts settings, m model, added []addedToken) (*Pipeline, error) {
 	return p, err
 }
 
+// A partReader makes a part of its settings.
+type partReader[T any] func(m settings, l *limits) (T, error)
+
+// limits bound the parts of a file and how deep their sequences lie in each other: a real
+// tokenizer has a dozen.
+type limits struct{ parts, depth int }
+
 // read reads a part; where it is null or missing it is nil.
-func read[T any](parts settings, name string, f func(m settings, depth int) (T, error)) (part T, err error) {
+func read[T any](parts settings, name string, f partReader[T]) (part T, err error) {
 	if !parts.has(name) {
 		return part, nil
 	}
 	m, err := readSettings(parts[name])
 	if err == nil {
-		part, err = f(m, 0)
+		part, err = f(m, new(limits))
 	}
 	if err != nil {
 		var none T
@@ -97,19 +104,23 @@ func read[T any](parts settings, name string, f func(m settings, depth int) (T, 
 const maxNesting = 8
 
 // readSequence reads the parts of a sequence.
-func readSequence[T any](m settings, name string, depth int, f func(m settings, depth int) (T, error)) ([]T, error) {
-	if depth > maxNesting {
+func readSequence[T any](m settings, name string, l *limits, f partReader[T]) ([]T, error) {
+	if l.depth++; l.depth > maxNesting {
 		return nil, fmt.Errorf("sequences lie more than %d deep in each other", maxNesting)
 	}
+	defer func() { l.depth-- }()
 	list, err := get(m, name, rawList)
 	if err != nil {
 		return nil, err
+	}
+	if l.parts += len(list); l.parts > maxParts {
+		return nil, fmt.Errorf("more than %d parts", maxParts)
 	}
 	all := make([]T, len(list))
 	for i, data := range list {
 		part, err := readSettings(data)
 		if err == nil {
-			all[i], err = f(part, depth+1)
+			all[i], err = f(part, l)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s %d: %w", name, i, err)
@@ -168,7 +179,7 @@ func readAddedToken(s *scanner) (t addedToken, id int32, err error) {
 	return t, id, err
 }
 
-func readTruncation(m settings, _ int) (t *Truncation, err error) {
+func readTruncation(m settings, _ *limits) (t *Truncation, err error) {
 	t = new(Truncation)
 	var length, stride int32
 	if length, err = get(m, "max_length", aNumber); err != nil {
@@ -187,7 +198,7 @@ func readTruncation(m settings, _ int) (t *Truncation, err error) {
 	return t, t.validate()
 }
 
-func readPadding(m settings, _ int) (p *Padding, err error) {
+func readPadding(m settings, _ *limits) (p *Padding, err error) {
 	p = new(Padding)
 	multiple, err := get(m, "pad_to_multiple_of", aNumber, 0)
 	if err != nil {

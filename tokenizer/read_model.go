@@ -1,9 +1,9 @@
 package tokenizer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // readModel reads a model. Files of 2020 lack its type: then it is known by its fields.
@@ -11,20 +11,12 @@ func readModel(s *scanner) (model, error) {
 	m := settings{}
 	var words *lexicon
 	var pieces []scored
-	var merges []mergeSlot
 	err := s.object(func(key []byte) (err error) {
 		switch name := string(key); {
 		case name == "vocab" && s.peek() == '[':
 			pieces, err = readScored(s)
 		case name == "vocab":
 			words, err = readVocabulary(s)
-		case name == "merges" && words != nil && m["continuing_subword_prefix"] != nil:
-			prefix, err := get(m, "continuing_subword_prefix", aString, "")
-			if err != nil {
-				return err
-			}
-			merges, err = readMergeList(s, words, prefix)
-			return err
 		default:
 			m[name], err = s.raw()
 			if len(m) > maxFields {
@@ -36,13 +28,13 @@ func readModel(s *scanner) (model, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, err := get(m, "type", aString, kindByFields(m, words, pieces, merges))
+	kind, err := get(m, "type", aString, kindByFields(m, words, pieces))
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case kind == "BPE" && words != nil:
-		return readBytePairs(m, words, merges)
+		return readBytePairs(m, words)
 	case kind == "WordPiece" && words != nil:
 		return readWordPiece(m, words)
 	case kind == "WordLevel" && words != nil:
@@ -65,11 +57,11 @@ func readModel(s *scanner) (model, error) {
 }
 
 // kindByFields is the reference's guess: the first model that the fields are enough for.
-func kindByFields(m settings, words *lexicon, pieces []scored, merges []mergeSlot) string {
+func kindByFields(m settings, words *lexicon, pieces []scored) string {
 	switch {
 	case pieces != nil:
 		return "Unigram"
-	case merges != nil || m.has("merges"):
+	case m.has("merges"):
 		return "BPE"
 	case m.has("continuing_subword_prefix") && m.has("max_input_chars_per_word"):
 		return "WordPiece"
@@ -80,8 +72,12 @@ func kindByFields(m settings, words *lexicon, pieces []scored, merges []mergeSlo
 }
 
 func readVocabulary(s *scanner) (*lexicon, error) {
-	var b lexiconBuilder
-	err := s.object(func(key []byte) error {
+	data, err := s.raw()
+	if err != nil {
+		return nil, fmt.Errorf("vocab: %w", err)
+	}
+	s, b := &scanner{data: data}, newLexiconBuilder(len(data))
+	err = s.object(func(key []byte) error {
 		b.add(key, 0) // before the number is read, since the key is lost then
 		id, err := s.natural()
 		b.entries[len(b.entries)-1].id = id
@@ -130,9 +126,11 @@ func readScored(s *scanner) (all []scored, err error) {
 
 // readMergeList reads merges: an array of "left right" or, in newer files, of ["left",
 // "right"], where symbols may hold spaces.
-func readMergeList(s *scanner, l *lexicon, prefix string) (merges []mergeSlot, err error) {
-	merges = []mergeSlot{}
+func readMergeList(data []byte, l *lexicon, prefix string) (merges []mergeSlot, err error) {
+	s := &scanner{data: data}
+	merges = make([]mergeSlot, 0, len(data)/16)
 	var left, right, joined []byte
+	var buffer []byte // of the left symbol, while the right one is read
 	pairs := false
 	err = s.array(func() error {
 		if s.peek() == '[' {
@@ -142,9 +140,10 @@ func readMergeList(s *scanner, l *lexicon, prefix string) (merges []mergeSlot, e
 				b, err := s.bytes()
 				switch n++; n {
 				case 1:
-					left = append(left[:0], b...)
+					buffer = append(buffer[:0], b...)
+					left = buffer
 				case 2:
-					right = append(right[:0], b...)
+					right = b
 				default:
 					return errors.New("want two symbols")
 				}
@@ -164,14 +163,13 @@ func readMergeList(s *scanner, l *lexicon, prefix string) (merges []mergeSlot, e
 			if pairs {
 				return errors.New("want two symbols, as before")
 			}
-			if strings.HasPrefix(string(b), "#version") {
+			if bytes.HasPrefix(b, []byte("#version")) {
 				return nil
 			}
-			a, c, err := splitMerge(string(b))
-			if err != nil {
-				return err
+			var ok bool
+			if left, right, ok = bytes.Cut(b, []byte{' '}); !ok || bytes.IndexByte(right, ' ') >= 0 {
+				return fmt.Errorf("%.80q, want two symbols with a space between", b)
 			}
-			left, right = append(left[:0], a...), append(right[:0], c...)
 		}
 		m, err := newMerge(l, left, right, prefix, &joined)
 		m.rank = int32(len(merges))
@@ -201,7 +199,7 @@ func newMerge(l *lexicon, left, right []byte, prefix string, joined *[]byte) (m 
 	return mergeSlot{pair: pairOf(ids[0], ids[1]), joined: ids[2]}, nil
 }
 
-func readBytePairs(m settings, l *lexicon, merges []mergeSlot) (*bytePairs, error) {
+func readBytePairs(m settings, l *lexicon) (*bytePairs, error) {
 	var o pairOptions
 	var err error
 	text := func(name string, to *string) {
@@ -223,14 +221,12 @@ func readBytePairs(m settings, l *lexicon, merges []mergeSlot) (*bytePairs, erro
 	if err != nil {
 		return nil, err
 	}
-	if merges == nil {
-		if m["merges"] == nil {
-			return nil, errors.New("merges is missing")
-		}
-		s := &scanner{data: m["merges"]}
-		if merges, err = readMergeList(s, l, o.prefix); err != nil {
-			return nil, err
-		}
+	if !m.has("merges") {
+		return nil, errors.New("merges is missing")
+	}
+	merges, err := readMergeList(m["merges"], l, o.prefix)
+	if err != nil {
+		return nil, err
 	}
 	dropout, err := get(m, "dropout", (*scanner).float, 0)
 	if err != nil {
@@ -239,7 +235,7 @@ func readBytePairs(m settings, l *lexicon, merges []mergeSlot) (*bytePairs, erro
 	if dropout != 0 {
 		return nil, notSupported("dropout, which makes tokens random,")
 	}
-	return newBytePairs(l, newMergeTable(merges), o), nil
+	return newBytePairs(l, merges, o), nil
 }
 
 func readWordPiece(m settings, l *lexicon) (*wordPiece, error) {

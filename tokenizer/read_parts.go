@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-func readNormalizer(m settings, depth int) (normalizer, error) {
+func readNormalizer(m settings, l *limits) (normalizer, error) {
 	kind, err := typeOf(m)
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case "Sequence":
-		all, err := readSequence(m, "normalizers", depth, readNormalizer)
+		all, err := readSequence(m, "normalizers", l, readNormalizer)
 		return normalizers(all), err
 	case "NFC":
 		return normalForm{composed: true}, nil
@@ -32,6 +32,9 @@ func readNormalizer(m settings, depth int) (normalizer, error) {
 		return newByteAlphabet(), nil
 	case "Prepend":
 		s, err := get(m, "prepend", aString)
+		if len(s) > maxContent {
+			return nil, fmt.Errorf("prepend has %d bytes, want at most %d", len(s), maxContent)
+		}
 		return prepend(s), err
 	case "Strip":
 		return readStrip(m)
@@ -86,21 +89,27 @@ func readPattern(m settings) (*pattern, error) {
 	return newPattern(expr, false)
 }
 
+// maxContent bounds what is put into texts.
+const maxContent = 256
+
 func readReplace(m settings) (n replace, err error) {
 	if n.pattern, err = readPattern(m); err == nil {
 		n.content, err = get(m, "content", aString)
 	}
+	if len(n.content) > maxContent {
+		return n, fmt.Errorf("content has %d bytes, want at most %d", len(n.content), maxContent)
+	}
 	return n, err
 }
 
-func readPreTokenizer(m settings, depth int) (preTokenizer, error) {
+func readPreTokenizer(m settings, l *limits) (preTokenizer, error) {
 	kind, err := typeOf(m)
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case "Sequence":
-		all, err := readSequence(m, "pretokenizers", depth, readPreTokenizer)
+		all, err := readSequence(m, "pretokenizers", l, readPreTokenizer)
 		return preTokenizers(all), err
 	case "BertPreTokenizer":
 		return bertWords(), nil
@@ -186,14 +195,14 @@ func readMetaspace(m settings) (s metaspace, err error) {
 	return s, err
 }
 
-func readDecoder(m settings, depth int) (decoder, error) {
+func readDecoder(m settings, l *limits) (decoder, error) {
 	kind, err := typeOf(m)
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case "Sequence":
-		all, err := readSequence(m, "decoders", depth, readDecoder)
+		all, err := readSequence(m, "decoders", l, readDecoder)
 		return decoders(all), err
 	case "ByteLevel":
 		return decodeBytes{}, nil

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-func readPostProcessor(m settings, depth int) (postProcessor, error) {
+func readPostProcessor(m settings, l *limits) (postProcessor, error) {
 	kind, err := typeOf(m)
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case "Sequence":
-		all, err := readSequence(m, "processors", depth, readPostProcessor)
+		all, err := readSequence(m, "processors", l, readPostProcessor)
 		return postProcessors(all), err
 	case "BertProcessing":
 		cls, sep, err := readEnds(m)

@@ -104,7 +104,7 @@ func categorySet(in func(c category) bool) *runeSet {
 	return newRuneSet(out)
 }
 
-// spaceSet is \s, wordSet \w, where Oniguruma counts six characters of Latin-1 as well.
+// spaceSet is \s, wordSet \w.
 func spaceSet() *runeSet {
 	return newRuneSet([]runeRange{{'\t', '\r'}, {' ', ' '}, {0x85, 0x85}, {0xa0, 0xa0}, {0x1680, 0x1680}, {0x2000, 0x200a},
 		{0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}})
@@ -113,7 +113,13 @@ func spaceSet() *runeSet {
 func wordSet() *runeSet {
 	words := categorySet(func(c category) bool { return c.letter() || c.mark() || c == catNd || c == catNl || c == catPc })
 	return newRuneSet(append(words.ranges, runeRange{0x24b6, 0x24e9}, runeRange{0x1f130, 0x1f149}, runeRange{0x1f150, 0x1f169},
-		runeRange{0x1f170, 0x1f189}, runeRange{0xb2, 0xb3}, runeRange{0xb9, 0xb9}, runeRange{0xbc, 0xbe}))
+		runeRange{0x1f170, 0x1f189}))
+}
+
+// bareWordSet is \w outside brackets, where Oniguruma counts six characters of Latin-1 as
+// well: ² ³ ¹ ¼ ½ ¾.
+func bareWordSet() *runeSet {
+	return newRuneSet(append(wordSet().ranges, runeRange{0xb2, 0xb3}, runeRange{0xb9, 0xb9}, runeRange{0xbc, 0xbe}))
 }
 
 // propertySet is \p{name}; ok is false for a name that is not known.

@@ -164,7 +164,11 @@ func (m *fastModel) model() (model, error) {
 	if m.algorithm == spmUnigram {
 		return newUnigram(m.pieces, m.unk, false)
 	}
-	var b lexiconBuilder
+	size := 0
+	for _, p := range m.pieces {
+		size += len(p.piece)
+	}
+	b := newLexiconBuilder(size)
 	for i, p := range m.pieces {
 		b.add([]byte(p.piece), int32(i))
 	}
@@ -173,7 +177,7 @@ func (m *fastModel) model() (model, error) {
 		return nil, err
 	}
 	o := pairOptions{unknown: m.unkPiece, fuse: true, byteFallback: m.gemma()}
-	return newBytePairs(l, newMergeTable(m.merges(l)), o), nil
+	return newBytePairs(l, m.merges(l), o), nil
 }
 
 // merges are all ways to join two pieces to a third, those with the greatest score first:
