@@ -127,6 +127,9 @@ func (f *File) addShard(path, shard string, weights map[string]string) (wrong []
 
 // readIndex returns the weight_map of an index file.
 func readIndex(path string) (map[string]string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file") // a pipe would wait for a writer
+	}
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, err
