@@ -49,7 +49,10 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	options := checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families}
+	options := checkpoint.Options{
+		ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited,
+		Families: o.Families, Architecture: o.Architecture,
+	}
 	if o.Preprocess != nil {
 		options.Prepared = o.Preprocess.Size
 	}
@@ -81,7 +84,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: clean})
+		files := o.Vocabulary
+		if files == nil {
+			files = c.TokenizerFS()
+		}
+		bpe, err := tokenizer.Load(files, tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe

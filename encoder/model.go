@@ -10,6 +10,7 @@ package encoder
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -158,6 +159,12 @@ type Options struct {
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
+	// Vocabulary, where set, is the folder of the tokenizer's files instead of the
+	// checkpoint's own; how captions are cleaned and padded is as the checkpoint says.
+	Vocabulary fs.FS
+	// Architecture is a name of [ConfigByName], for weights in open_clip's layout that
+	// have no configuration beside them. Otherwise the checkpoint's own counts.
+	Architecture string
 	// ImageSize (height, width) and ContextLength, where not zero, replace the
 	// checkpoint's; position embeddings are resized as the layout's reference does.
 	ImageSize     [2]int

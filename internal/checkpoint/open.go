@@ -35,6 +35,10 @@ type Options struct {
 	// Edited reads files beside the weights that are not those they were saved with.
 	Edited bool
 
+	// Architecture is the name of a published configuration, for weights in open_clip's
+	// layout that have none beside them.
+	Architecture string
+
 	// Families are towers of the caller's own, for goclip's own layout.
 	Families Families
 }
@@ -124,7 +128,7 @@ func (c *Checkpoint) open(path string) error {
 			return err
 		}
 	}
-	c.families = c.opts.Families
+	c.families, c.architecture = c.opts.Families, c.opts.Architecture
 	if isDir {
 		name, err = c.search(dir)
 	} else {
