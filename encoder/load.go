@@ -14,13 +14,19 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel: config.json, model.safetensors or its shards,
-//     preprocessor_config.json;
+//   - Hugging Face's CLIPModel or SiglipModel, a tower of one of them, or CLIPSeg: config.json,
+//     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
+//     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
+//     beside it; or as the CLIPModel of sentence-transformers;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
-//   - OpenAI's .pt, a TorchScript archive or a state dict;
+//   - OpenAI's .pt, a TorchScript archive or a state dict, after fine-tuning too;
 //   - goclip's own, goclip_config.json with goclip_model.safetensors, which [Model.Save]
 //     writes for models that the other layouts cannot express.
+//
+// A file may hold the model within another, as training programs save it. Where it holds
+// several, or more than a model, FILE#PREFIX reads the tensors whose names begin with the
+// prefix. A file that is named itself is read without an adapter beside it.
 //
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
 // loading a damaged tensor is an error that names it. The tokenizer comes from the same

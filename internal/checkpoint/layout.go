@@ -82,7 +82,7 @@ func identify(f *files) (layout, error) {
 		}
 		return layout{}, fmt.Errorf("%s holds no model of a known layout: no tensor is named vision_model.… or visual.…", base)
 	}
-	return layout{}, fmt.Errorf("%s beside %s is missing: put the model's configuration there; "+
+	return layout{}, fmt.Errorf("%s beside %s is missing: put the model's configuration there, or in Go name it as Options.Architecture; "+
 		"or, if it is a model of OpenAI's after fine-tuning, whose shapes say all, call the file model.pt", openCLIPConfigFile, base)
 }
 

@@ -71,7 +71,7 @@ func adapt(base, adapter weights, c *peftConfig) (*adapted, error) {
 func (m *adapted) add(name string, c *peftConfig) error {
 	own, ok := strings.CutPrefix(name, "base_model.model.")
 	if !ok {
-		return errors.New("does not begin with base_model.model.")
+		return errors.New("has a name without base_model.model. before it")
 	}
 	own = strings.Replace(own, ".modules_to_save.", ".", 1)
 	own = strings.Replace(own, ".default.", ".", 1) // the adapter's name, in early files

@@ -92,7 +92,7 @@ func TestAdapters(t *testing.T) {
 		{"lengths without DoRA", `{}`, lora(held{"base_model.model." + fc + ".lora_magnitude_vector": {[]int{2}, nil}}), "", nil, "use_dora is false"},
 		{"DoRA without lengths", `{"use_dora": true}`, lora(nil), "", nil, "use_dora is true"},
 		{"a misshapen whole", `{}`, held{"base_model.model.visual_projection.weight": {[]int{2, 1}, nil}}, "", nil, "has shape [2 1], want [1 2]"},
-		{"no prefix", `{}`, held{fc + ".lora_A.weight": {[]int{2, 3}, nil}}, "", nil, "does not begin with base_model.model."},
+		{"no prefix", `{}`, held{fc + ".lora_A.weight": {[]int{2, 3}, nil}}, "", nil, "has a name without base_model.model. before it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config, err := parsePEFT([]byte(c.config))

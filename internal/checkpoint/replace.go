@@ -122,8 +122,12 @@ func stale(v *journal.View, l layout, files []string, o SaveOptions) ([]string, 
 	}), nil
 }
 
-// mine reports whether all that a folder holds is the model of o.Own, in the layout.
+// mine reports whether all that a folder holds is the model of o.Own, in the layout. With
+// an adapter beside it it is not: that would be merged in again.
 func (o *SaveOptions) mine(v *journal.View, l layout, found []string) bool {
+	if v.Exists(adapterConfigFile) {
+		return false
+	}
 	for _, name := range found {
 		if name != l.config && name != l.weights[0] {
 			return false

@@ -26,9 +26,12 @@ func habits() []string {
 }
 
 // strangers are what stands beside a model within another and has no part in it: of
-// averaged models, of losses and of CLIPSeg's segmentation.
+// averaged models, of losses, of the training and of CLIPSeg's segmentation.
 func strangers() []string {
-	return []string{"n_averaged", "loss.", "loss_fn.", "criterion.", "decoder."}
+	return []string{
+		"n_averaged", "loss.", "loss_fn.", "criterion.", "decoder.",
+		"optimizer.", "optimizers.", "optimizer_states.", "scheduler.", "lr_scheduler.", "lr_schedulers.", "scaler.", "rng_state", "callbacks.", "loops.",
+	}
 }
 
 // unwrap takes off the prefix of the model's names, whatever it is. Where part is not

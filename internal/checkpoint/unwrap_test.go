@@ -34,6 +34,7 @@ func TestUnwrap(t *testing.T) {
 		{"nothing", "", "", "", ""},
 		{"an average", "n_averaged module.visual.proj module.logit_scale", "", "visual.proj logit_scale", ""},
 		{"a loss beside", "model.clip.visual.proj model.clip.logit_scale loss.weight", "", "visual.proj logit_scale", ""},
+		{"a training", "net.visual.proj net.logit_scale optimizer.state.0.exp_avg scaler.scale", "", "visual.proj logit_scale", ""},
 		{"a segmentation", "clip.vision_model.a clip.logit_scale decoder.film.weight", "", "vision_model.a logit_scale", ""},
 		{"a head beside", "clip.visual.proj clip.logit_scale head.weight", "", "", "beside it head.weight, whose part in it is not known: FILE#clip reads the model alone"},
 		{"a head beside, alone", "clip.visual.proj clip.logit_scale head.weight", "clip", "visual.proj logit_scale", ""},
