@@ -265,5 +265,5 @@ func (m *fastModel) around(p *Pipeline) (postProcessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readPostProcessor(s, 0)
+	return readPostProcessor(s, new(limits))
 }
