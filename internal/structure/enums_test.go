@@ -12,7 +12,7 @@ import (
 var freeText = []string{
 	"dataset.Options.CaptionKey", "dataset.Options.ImageKey", "dataset.Options.LabelKey",
 	"tokenizer.HuggingFaceOptions.Language", // any token of the vocabulary
-	"encoder.Options.Architecture", // one of 150 names, as encoder.ConfigByName takes them
+	"encoder.Options.Architecture",          // one of 150 names, as encoder.ConfigByName takes them
 }
 
 // TestChoicesAreTypes: what a setting may be is a type of its own with a constant
