@@ -32,6 +32,7 @@ type Framed struct {
 	engine  Engine
 	frame   Frame
 	vocab   int
+	source  *source   // nil where it was not loaded from a folder
 	scratch sync.Pool // of *[]int32
 }
 

@@ -261,9 +261,5 @@ func (m *fastModel) around(p *Pipeline) (postProcessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := readSettings(data)
-	if err != nil {
-		return nil, err
-	}
-	return readPostProcessor(s, new(limits))
+	return read(settings{"post_processor": data}, "post_processor", readPostProcessor)
 }

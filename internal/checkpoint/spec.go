@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -46,6 +47,10 @@ type Spec struct {
 
 	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
 	Tokenizer Tokenizer
+	// Captions is how the tokenizer's files are used, as goclip's own layout says it, and
+	// as it is said of a model that is saved; nil for CLIP's own tokenizer, or where the
+	// layout tells it otherwise.
+	Captions *tokenizer.HuggingFaceOptions
 
 	// The rest is known to open_clip's layout only.
 
@@ -55,15 +60,6 @@ type Spec struct {
 	StripSeparator bool   // HFTokenizer's separator becomes padding
 	Tiktoken       string // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
 	BOSTokenID     int    // the token that Tiktoken, where it is set, begins captions with; -1 for none
-}
-
-// CLIPTokenizer reports whether captions are tokenized as CLIP's are.
-func (s *Spec) CLIPTokenizer() bool {
-	switch s.Text.(type) {
-	case nil, text.BERT, text.M2M100, text.T5, text.ModernBERT, text.Modern:
-		return false
-	}
-	return s.HFTokenizer == ""
 }
 
 // Tokenizer is which tokenizer a model of goclip's own layout came with.
