@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/journal"
@@ -196,32 +194,6 @@ func cleanOf(name string) (c tokenizer.Clean, err error) {
 	return c, nil
 }
 
-// tokenizerFiles returns what the tokenizer saves of itself, for it to be
-// written with the rest.
-func (m *Model) tokenizerFiles() (files []checkpoint.File, err error) {
-	tok, ok := m.tok.(saver)
-	if !ok {
-		return nil, nil
-	}
-	tmp, err := os.MkdirTemp("", "goclip")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	if err := guarded("tokenizer", func() error { return tok.Save(tmp) }); err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(tmp)
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(tmp, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, checkpoint.File{Name: e.Name(), Data: data})
-	}
-	return files, err
-}
-
 // ConfigByName returns the configuration of a published model, such as
 // "ViT-B-32-quickgelu", "ViT-L-14-336" or "RN50", and whether there is one.
 func ConfigByName(name string) (Config, bool) {
@@ -230,20 +202,37 @@ func ConfigByName(name string) (Config, bool) {
 }
 
 // ConfigFor is [ConfigByName] for a model that is to be trained with a tokenizer of
-// its own: the size of the vocabulary and the end token are tok's.
-func ConfigFor(name string, tok tokenizer.Tokenizer) (Config, bool) {
-	spec, ok := checkpoint.ConfigByName(name)
-	if ok {
-		spec.SetVocabulary(tok.VocabSize(), endToken(tok))
+// its own: the size of the vocabulary and the end token are tok's. An error is about tok.
+func ConfigFor(name string, tok tokenizer.Tokenizer) (cfg Config, known bool, err error) {
+	spec, known := checkpoint.ConfigByName(name)
+	if known {
+		size, end, err := vocabulary(tok)
+		if err != nil {
+			return Config{}, true, fmt.Errorf("encoder: configuration: %w", err)
+		}
+		spec.SetVocabulary(size, end)
 	}
-	return fromSpec(spec), ok
+	return fromSpec(spec), known, nil
 }
 
-// endToken is the id that a tokenizer ends captions with.
-func endToken(tok tokenizer.Tokenizer) int32 {
-	ids := make([]int32, 16)
-	n, _ := tok.Encode(ids, "")
-	return ids[max(n-1, 0)]
+// vocabulary is the number of a tokenizer's tokens, and the id that it ends captions with.
+func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
+	if tok == nil {
+		return 0, 0, errors.New("the tokenizer is nil")
+	}
+	err = guarded("tokenizer", func() error {
+		ids := make([]int32, 16)
+		n, _ := tok.Encode(ids, "")
+		if n < 1 || n > len(ids) {
+			return fmt.Errorf("the tokenizer gave %d tokens of an empty caption, want 1 to %d", n, len(ids))
+		}
+		size, end = tok.VocabSize(), ids[n-1]
+		if end < 0 || int64(end) >= int64(size) {
+			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", end, size)
+		}
+		return nil
+	})
+	return size, end, err
 }
 
 // ConfigNames lists the names that [ConfigByName] knows.
@@ -255,7 +244,14 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
-	spec, err := checkpoint.Read(r, tok.VocabSize(), int(endToken(tok)))
+	if r == nil {
+		return Config{}, errors.New("encoder: configuration: the reader is nil")
+	}
+	size, end, err := vocabulary(tok)
+	if err != nil {
+		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
+	}
+	spec, err := checkpoint.Read(r, size, int(end))
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

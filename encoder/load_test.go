@@ -53,11 +53,11 @@ func saved(t *testing.T, m *encoder.Model, layout string) string {
 	return dir
 }
 
-// embeddings are what a model makes of some pictures and captions.
+// embeddings are what a model makes of some images and captions.
 func embeddings(t *testing.T, m *encoder.Model) []float32 {
 	t.Helper()
 	ctx := context.Background()
-	images, err := m.EncodeImages(ctx, pictures(5)...)
+	images, err := m.EncodeImages(ctx, someImages(5)...)
 	check(t, err)
 	words, err := m.EncodeTexts(ctx, "a red cat", "Blue  DOG!", "", "a caption that is too long for this context")
 	check(t, err)
@@ -113,7 +113,7 @@ func TestTrainable(t *testing.T) {
 	check(t, err)
 	trainer, err := train.New(m, cfg)
 	check(t, err)
-	imgs := pictures(3)
+	imgs := someImages(3)
 	for range 2 {
 		_, err = trainer.Step(context.Background(), []dataset.Pair{
 			{Image: imgs[0], Caption: "a red cat"}, {Image: imgs[1], Caption: "a blue dog"}, {Image: imgs[2], Caption: "the red dog"},
@@ -244,7 +244,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestNoTokenizer: a folder without any gives a model for pictures and ids, and
+// TestNoTokenizer: a folder without any gives a model for images and ids, and
 // takes a tokenizer from the options if its ids fit.
 func TestNoTokenizer(t *testing.T) {
 	ctx := context.Background()

@@ -55,6 +55,12 @@ func Attention(qkv *G.Node, heads int, mask Mask, last *G.Node) *G.Node {
 // BiasedAttention is [Attention] whose scores have a bias added to them, (H, L, L), of
 // each query and key the same in all samples.
 func BiasedAttention(qkv, bias *G.Node, heads int) *G.Node {
+	return biasedAttention(qkv, bias, heads, nil)
+}
+
+// biasedAttention also adds constants, (L, L) each, to the scores of every sample i:
+// masks[i mod len(masks)], nil for none.
+func biasedAttention(qkv, bias *G.Node, heads int, masks [][]float32) *G.Node {
 	WantShape("attention", "qkv", qkv, -1, -1, -1)
 	s := qkv.Shape()
 	b, l, w := s[0], s[1], s[2]/3
@@ -62,7 +68,7 @@ func BiasedAttention(qkv, bias *G.Node, heads int) *G.Node {
 		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, heads)
 	}
 	WantShape("attention", "bias", bias, heads, l, l)
-	a := &attention{b: b, l: l, w: w, heads: heads, biased: true}
+	a := &attention{b: b, l: l, w: w, heads: heads, biased: true, masks: masks}
 	return Apply(Op{
 		Name:     "attention",
 		Shape:    tensor.Shape{b, l, w}, // (B, L, W)
@@ -75,6 +81,7 @@ type attention struct {
 	b, l, w, heads int
 	mask           Mask
 	biased         bool // the second input is a bias of the scores
+	masks          [][]float32
 	scratch        scratch
 }
 
@@ -84,7 +91,7 @@ func (a *attention) forward(y []float32, x Inputs) {
 		p := a.scratch.get(a.l * a.l)
 		defer a.scratch.put(p)
 		q, k, v := a.split(qkv, sample, head)
-		a.probabilities(*p, q, k, a.bias(x, head), keys)
+		a.probabilities(*p, q, k, a.biases(x, sample, head), keys)
 		kernel.GemmSerial(kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, 0, y[sample*a.l*a.w+head*d:], a.w)
 	})
 }
@@ -101,7 +108,7 @@ func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 		q, k, v := a.split(qkv, sample, head)
 		dq, dk, dv := a.split(dqkv, sample, head)
 		dy := dy[sample*l*a.w+head*d:]
-		a.probabilities(p, q, k, a.bias(x, head), keys)
+		a.probabilities(p, q, k, a.biases(x, sample, head), keys)
 		kernel.GemmSerial(kernel.TN, keys, d, l, 1, p, l, dy, a.w, 0, dv, ld)
 		kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy, a.w, v, ld, 0, ds, l)
 		for i := range l {
@@ -126,7 +133,7 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 		p, ds := (*buf)[:l*l], (*buf)[l*l:2*l*l]
 		for sample := range a.b {
 			q, k, v := a.split(qkv, sample, head)
-			a.probabilities(p, q, k, a.bias(x, head), l)
+			a.probabilities(p, q, k, a.biases(x, sample, head), l)
 			kernel.GemmSerial(kernel.NT, l, l, d, 1, dy[sample*l*a.w+head*d:], a.w, v, ld, 0, ds, l)
 			for i := range l {
 				kernel.SoftmaxBackward(ds[i*l:][:l], p[i*l:][:l], ds[i*l:][:l], 1)
@@ -136,20 +143,25 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 	})
 }
 
-// bias returns that of a head, nil for none.
-func (a *attention) bias(x Inputs, head int) []float32 {
-	if !a.biased {
-		return nil
+// biases are what is added to the scores of a head of a sample.
+func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
+	if a.biased {
+		all[0] = x.F32(1)[head*a.l*a.l:][:a.l*a.l]
 	}
-	return x.F32(1)[head*a.l*a.l:][:a.l*a.l]
+	if len(a.masks) > 0 {
+		all[1] = a.masks[sample%len(a.masks)]
+	}
+	return all
 }
 
-// probabilities writes softmax(q·kᵀ/√d + bias) over the first keys columns of p, (L, L).
-func (a *attention) probabilities(p, q, k, bias []float32, keys int) {
+// probabilities writes softmax(q·kᵀ/√d + biases) over the first keys columns of p, (L, L).
+func (a *attention) probabilities(p, q, k []float32, biases [2][]float32, keys int) {
 	l, d := a.l, a.w/a.heads
 	kernel.GemmSerial(kernel.NT, l, keys, d, a.scale(), q, 3*a.w, k, 3*a.w, 0, p, l)
-	if bias != nil {
-		kernel.Add(p[:l*l], p[:l*l], bias)
+	for _, bias := range biases {
+		if bias != nil {
+			kernel.Add(p[:l*l], p[:l*l], bias)
+		}
 	}
 	for i := range l {
 		row, seen := p[i*l:][:keys], keys

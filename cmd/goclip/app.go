@@ -120,8 +120,12 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	code := s.code(err)
-	fmt.Fprintln(stderr, "goclip:", err)
+	err, code := s.meaning(err)
+	rest := ""
+	if s.terminal {
+		rest = "\x1b[K" // of a line of progress
+	}
+	fmt.Fprintf(stderr, "goclip: %v%s\n", err, rest)
 	if s.json {
 		document(s.out, struct {
 			Error string `json:"error"`
@@ -131,16 +135,41 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	return code
 }
 
-// code is the exit code that an error means.
-func (s *session) code(err error) int {
+// meaning is what an error says to a user, and its exit code.
+func (s *session) meaning(err error) (error, int) {
 	var c coded
-	switch {
-	case s.Err() != nil && errors.Is(err, s.Err()):
-		return interrupted
-	case errors.As(err, &c):
-		return c.code
+	switch cause := s.Err(); {
+	case errors.As(err, &c) && c.code == interrupted:
+		return err, interrupted
+	case cause != nil && errors.Is(err, cause) && besides(err, cause) == nil:
+		return errors.New("interrupted"), interrupted
+	case c.error != nil:
+		return err, c.code
 	}
-	return failed
+	return err, failed
+}
+
+// besides returns what an error holds that is not due to another one; nil for nothing.
+func besides(err, cause error) error {
+	switch joined := err.(type) {
+	case interface{ Unwrap() []error }:
+		var rest []error
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, besides(e, cause))
+		}
+		return errors.Join(rest...)
+	case interface{ Unwrap() error }:
+		if e := joined.Unwrap(); e != nil {
+			if besides(e, cause) == nil {
+				return nil
+			}
+			return err
+		}
+	}
+	if errors.Is(err, cause) {
+		return nil
+	}
+	return err
 }
 
 func isTerminal(w io.Writer) bool {

@@ -195,7 +195,8 @@ func (c *pullCommand) Run(s *session) error {
 	}
 	s.json = false // a second document would spoil the first
 	failures := len(slices.DeleteFunc(all, func(p pulled) bool { return p.Error == "" }))
-	return coded{fmt.Errorf("%d of %d models could not be downloaded", failures, len(c.Names)), s.code(first)}
+	_, code := s.meaning(first)
+	return coded{fmt.Errorf("%d of %d models could not be downloaded", failures, len(c.Names)), code}
 }
 
 type listCommand struct{}

@@ -30,7 +30,7 @@ type manifest struct {
 	TextActivations   map[string]int   `json:"text_activations"`
 }
 
-// prep is how a manifest says that pictures are prepared.
+// prep is how a manifest says that images are prepared.
 type prep struct {
 	Mean          [3]float32           `json:"mean"`
 	Std           [3]float32           `json:"std"`
