@@ -23,6 +23,7 @@ type app struct {
 	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
 	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
 	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
+	Convert  convertCommand  `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
 	Pull     pullCommand     `cmd:"" help:"Download models by name."`
 	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
 }

@@ -302,7 +302,7 @@ func formatHuggingFace(s *Spec) ([]byte, error) {
 	}
 	c := hfConfig{
 		Architectures: []string{"CLIPModel"}, ModelType: "clip", ProjectionDim: v.EmbedDim,
-		LogitScaleInit: s.InitLogitScale, Dtype: "float32",
+		LogitScaleInit: s.InitLogitScale, Dtype: s.dtype,
 		Text: hfTower{
 			ModelType: "clip_text_model", Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
 			Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,

@@ -30,6 +30,8 @@ type Spec struct {
 	InitLogitScale float64 // before training; the natural logarithm of the scale
 	InitLogitBias  float64 // before training; read where LogitBias is set
 
+	dtype string // of the stored weights, as transformers calls it; Save alone sets it
+
 	Layout string // that it was read from; empty for a model from elsewhere
 
 	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
