@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
 )
 
@@ -169,4 +172,33 @@ func (h *fakeHub) serveList(w http.ResponseWriter, rest string) {
 		answer = map[string]any{"id": repo, "sha": commit, "siblings": siblings}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// exampleHub makes the environment one in which the hub has one small model, and returns what
+// ends that.
+func exampleHub(name string) (end func()) {
+	dir, err := os.MkdirTemp("", "hub")
+	if err != nil {
+		log.Fatal(err)
+	}
+	files, err := saveTiny(filepath.Join(dir, "model"), encoder.HuggingFace)
+	if err != nil {
+		log.Fatal(err)
+	}
+	files["README.md"] = []byte("---\nlicense: apache-2.0\n---\n")
+	h := &fakeHub{repos: map[string]map[string][]byte{name: files}}
+	h.Server, h.cdn = httptest.NewServer(http.HandlerFunc(h.serve)), httptest.NewServer(http.HandlerFunc(h.serve))
+	old := map[string]string{}
+	for variable, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HOME": dir, "HF_HUB_CACHE": "", "HF_TOKEN": "", "HF_HUB_OFFLINE": ""} {
+		old[variable] = os.Getenv(variable)
+		_ = os.Setenv(variable, value)
+	}
+	return func() {
+		for variable, value := range old {
+			_ = os.Setenv(variable, value)
+		}
+		h.Close()
+		h.cdn.Close()
+		_ = os.RemoveAll(dir)
+	}
 }

@@ -352,7 +352,7 @@ type hfTower struct {
 func hfConfigOf(s *Spec, class, modelType string, image, caption any) hfConfig {
 	return hfConfig{
 		Architectures: []string{class}, ModelType: modelType, ProjectionDim: s.Vision.Dims().EmbedDim,
-		LogitScaleInit: s.InitLogitScale, Dtype: "float32", Text: caption, Vision: image,
+		LogitScaleInit: s.InitLogitScale, Dtype: s.dtype, Text: caption, Vision: image,
 	}
 }
 
