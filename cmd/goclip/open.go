@@ -15,7 +15,7 @@ import (
 
 // modelFlags say which model.
 type modelFlags struct {
-	Model     string `required:"" placeholder:"PATH" help:"Model: a folder or a file of weights."`
+	Model     string `required:"" placeholder:"MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
@@ -23,13 +23,13 @@ type modelFlags struct {
 // need says what a command does with a model.
 type need struct{ images, words bool }
 
-func (f *modelFlags) load(n need) (*encoder.Model, error) {
+func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	m, err := encoder.Load(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
+	m, err := s.model(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
 	if err != nil {
-		return nil, input(err)
+		return nil, err
 	}
 	if err := n.of(m); err != nil {
 		return nil, input(errors.Join(fmt.Errorf("%s: %w", f.Model, err), m.Close()))

@@ -22,7 +22,7 @@ type trainCommand struct {
 	promptFlags
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
-	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new model, of --arch."`
+	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
 	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
 	Epochs         int          `default:"10" help:"Number of passes over the set."`
@@ -45,7 +45,7 @@ type trainCommand struct {
 	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train LoRA adapters of this rank on the model of --from. They are saved in lora.safetensors, and merged into the model."`
 	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
-	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation."`
+	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
 	Distill        float64      `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
 	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
 	CropScale      float64      `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
@@ -120,9 +120,12 @@ func (c *trainCommand) Run(s *session) (err error) {
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
 			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
 		},
-		From: c.From, Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Teacher: c.Teacher, Seed: c.Seed,
+		Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed,
 		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
 		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
+	}
+	if err := c.models(s, &plan); err != nil {
+		return err
 	}
 	training, err := plan.Open(s)
 	if err != nil {
@@ -255,4 +258,23 @@ func (c *trainCommand) tell(s *session, r job.Result) error {
 			fmt.Fprintf(w, "%d samples left out: %s\n", leftOut, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
+}
+
+// models finds, or downloads, those that the plan begins with and learns from.
+func (c *trainCommand) models(s *session, plan *job.Plan) error {
+	for _, m := range []struct {
+		name string
+		path *string
+		load *encoder.Options
+	}{{c.From, &plan.From, &plan.Load}, {c.Teacher, &plan.Teacher, &plan.LoadTeacher}} {
+		if m.name == "" {
+			continue
+		}
+		found, err := s.obtain(m.name)
+		if err != nil {
+			return err
+		}
+		*m.path, *m.load = found.Path, *found.Options(m.load)
+	}
+	return nil
 }

@@ -109,7 +109,7 @@ func TestFormula(t *testing.T) {
 // TestFormulaFeatures holds models whose weights are too many to be stored to their
 // references.
 func TestFormulaFeatures(t *testing.T) {
-	for _, name := range []string{"full_pe_core_t16_384", "mobileclip_b_formula"} {
+	for _, name := range []string{"full_pe_core_t16_384", "mobileclip_b_formula", "vitamin_s_formula", "vitamin_b_formula", "vitamin_l2_256_formula"} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() {
 				t.Skip("large models")
@@ -139,7 +139,7 @@ func formulaModel(t *testing.T, name string) (m *model, pixels []float32, shape 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := checkpoint.Read(bytes.NewReader(config), c.Config.Vocab, 0)
+	s, err := checkpoint.Read(bytes.NewReader(config), checkpoint.Vocabulary{Size: c.Config.Vocab})
 	if err != nil {
 		t.Fatal(err)
 	}

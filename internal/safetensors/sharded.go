@@ -85,6 +85,35 @@ func openSharded(indexPath string) (*File, error) {
 	return f, nil
 }
 
+// Shard is a file that an index names, with the tensors that it says are in it.
+type Shard struct {
+	Path    string
+	Tensors []string
+}
+
+// Shards reads an index file, of any format's shards, and returns them in the order of
+// their names. The same names are refused as by [OpenSharded]; no shard is opened.
+func Shards(indexPath string) ([]Shard, error) {
+	weights, err := readIndex(indexPath)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", indexPath, err)
+	}
+	tensors := map[string][]string{}
+	for name, shard := range weights {
+		tensors[shard] = append(tensors[shard], name)
+	}
+	var shards []Shard
+	for _, s := range slices.Sorted(maps.Keys(tensors)) {
+		path, err := shardPath(filepath.Dir(indexPath), s)
+		if err != nil {
+			return nil, fmt.Errorf("safetensors: %s: %w", indexPath, err)
+		}
+		slices.Sort(tensors[s])
+		shards = append(shards, Shard{path, tensors[s]})
+	}
+	return shards, nil
+}
+
 // addShard opens one shard and notes what is wrong with its tensors' names.
 func (f *File) addShard(path, shard string, weights map[string]string, wrong *faults) error {
 	src, size, err := openSource(path)

@@ -34,6 +34,8 @@ type Job struct {
 	// are saved as lora.safetensors, and merged into a copy of the model at Base.
 	// Required for a Model with adapters, otherwise not read.
 	Base string
+	// BaseOptions say how the model at Base is loaded, where that needs any.
+	BaseOptions encoder.Options
 	// Set is the training set, Batches how to iterate over it; its Start is
 	// overwritten. Set is required.
 	Set     dataset.Source
@@ -209,7 +211,9 @@ func (t *Training) save() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	merged, err := encoder.Load(t.job.Base, &encoder.Options{Trainable: true})
+	base := t.job.BaseOptions
+	base.Trainable = true
+	merged, err := encoder.Load(t.job.Base, &base)
 	if err != nil {
 		return err
 	}

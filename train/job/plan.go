@@ -17,7 +17,7 @@ import (
 type Plan struct {
 	// Job says what the run trains on and where its results go. Of it Set and Out are
 	// required; a Batches.Size of zero means 128, Steps of zero as many as Epochs have. Open
-	// sets Model, Base, Config.LR, Config.Teacher, Batches.Shuffle and Batches.Augment.
+	// sets Model, Base, BaseOptions, Config.LR, Config.Teacher, Batches.Shuffle and Batches.Augment.
 	Job
 	Epochs int // passes over the set; zero means 10
 
@@ -33,8 +33,9 @@ type Plan struct {
 	// trained in the place of its weights.
 	LoRA encoder.LoRA
 	// Teacher is the path of a teacher model for knowledge distillation; empty for none.
-	// See [train.Config].Teacher.
-	Teacher string
+	// See [train.Config].Teacher. LoadTeacher is how it is opened.
+	Teacher     string
+	LoadTeacher encoder.Options
 	// Seed is that of a new model's weights and of new adapters, and of the order of the
 	// data and what steps draw where Batches and Config have none.
 	Seed uint64
@@ -117,7 +118,7 @@ func (p Plan) Open(ctx context.Context) (t *Training, err error) {
 	}
 	opened = append(opened, p.Model)
 	if p.Teacher != "" {
-		if p.Config.Teacher, err = encoder.Load(p.Teacher, nil); err != nil {
+		if p.Config.Teacher, err = encoder.Load(p.Teacher, &p.LoadTeacher); err != nil {
 			return nil, unusable("Teacher", err)
 		}
 		opened = append(opened, p.Config.Teacher)
@@ -125,7 +126,7 @@ func (p Plan) Open(ctx context.Context) (t *Training, err error) {
 			return nil, unusable("Teacher", fmt.Errorf("%s: %w", p.Teacher, err))
 		}
 	}
-	p.Base = p.From
+	p.Base, p.BaseOptions = p.From, p.Load
 	p.Batches.Augment = Augment(p.Augment, p.Model.Config().Vision.Dims().ImageSize, p.CropScale)
 	t, err = New(p.Job)
 	if err != nil {
