@@ -146,7 +146,7 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 		return Spec{}, err
 	}
 	if c.Format != ownFormat {
-		return Spec{}, fmt.Errorf("format is %q, want %q", c.Format, ownFormat)
+		return Spec{}, fmt.Errorf("format is %.100q, want %q", c.Format, ownFormat)
 	}
 	s := Spec{
 		InitLogitScale: c.InitLogitScale, NoLogitScale: c.NoLogitScale,
@@ -193,7 +193,7 @@ func decodeTower[C interface{ Family() string }](t *ownTower, known []C) (C, err
 		}
 		return v.Elem().Interface().(C), nil
 	}
-	return none, fmt.Errorf("family %q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
+	return none, fmt.Errorf("family %.100q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
 		t.Family, strings.Join(names, ", "))
 }
 
