@@ -53,7 +53,7 @@ func (d *decoder) conditions(body []byte) error {
 
 func newArithmetic(d *decoder, s *scanHeader) *arithmetic {
 	a := &arithmetic{
-		scanHeader: s, input: bitReader{data: d.data, pos: d.pos},
+		scanHeader: s, input: bitReader{data: d.data[:d.own], pos: d.pos},
 		context: make(map[*component]int), condition: d.condition, sequential: d.kind == baseline, even: fixedState,
 	}
 	a.decode = (*arithmetic).firstAC
@@ -89,7 +89,7 @@ func (a *arithmetic) block(c *component, x, y int) {
 	var coefs [64]int16
 	a.whole(c, coefs[:])
 	block := quantised(coefs[:], c.quant)
-	c.put(x, y, &block, isFlat(coefs[:]))
+	c.put(x, y, &block, isZero(coefs[1:]))
 }
 
 func (a *arithmetic) starved() bool { return false }

@@ -27,6 +27,7 @@ type huffman struct {
 	delta   [17]int32
 	symbols []byte
 	largest byte // symbol
+	err     error
 }
 
 var errTableCut = errors.New("huffman table is cut off")
@@ -50,7 +51,7 @@ func (d *decoder) huffmanTables(body []byte) error {
 		}
 		t, err := newHuffman(body[1:17], body[17:17+n])
 		if err != nil {
-			return err
+			t = &huffman{err: err} // which matters where it is used
 		}
 		if class == 0 {
 			d.dc[id] = t

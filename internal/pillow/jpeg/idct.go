@@ -38,13 +38,14 @@ func inverseDCT(out []byte, stride int, block *[64]int16) {
 // inverseDCTGo is what inverseDCT computes.
 func inverseDCTGo(out []byte, stride int, block *[64]int16) {
 	var mid [64]int32
+	flat := isZero(block[8:])
 	for x := range 8 {
 		var v [8]int32
 		for i := range v {
 			v[i] = int32(block[8*i+x])
 		}
-		if v[1]|v[2]|v[3]|v[4]|v[5]|v[6]|v[7] == 0 {
-			dc := limit16(v[0] << passBits)
+		if flat {
+			dc := wrap16(v[0] << passBits)
 			for i := range v {
 				mid[8*i+x] = dc
 			}
@@ -65,6 +66,15 @@ func inverseDCTGo(out []byte, stride int, block *[64]int16) {
 			row[i] = sample((v[i] + 1<<(shift-1)) >> shift)
 		}
 	}
+}
+
+func isZero(coefs []int16) bool {
+	for _, v := range coefs {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // transform is the one-dimensional transform, without its descaling.

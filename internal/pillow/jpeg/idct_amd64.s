@@ -126,6 +126,12 @@ TEXT ·inverseDCTAVX2(SB), NOSPLIT, $0-24
 	VINSERTI128 $1, 80(SI), Y1, Y1
 	VINSERTI128 $1, 96(SI), Y2, Y2
 	VINSERTI128 $1, 112(SI), Y3, Y3
+	VEXTRACTI128 $1, Y0, X4
+	VPOR Y1, Y2, Y5
+	VPOR Y3, Y4, Y6
+	VPOR Y5, Y6, Y4
+	VPTEST Y4, Y4
+	JZ flat
 	PASS(round1, 11)
 
 	// Transpose, lane by lane: columns 0 to 3 are in the low lanes, 4 to 7 in
@@ -146,6 +152,8 @@ TEXT ·inverseDCTAVX2(SB), NOSPLIT, $0-24
 	VPUNPCKHWD Y6, Y4, Y1
 	VPUNPCKLWD Y7, Y5, Y2
 	VPUNPCKHWD Y7, Y5, Y3
+
+rows:
 	PASS(round2, 18)
 
 	VPACKSSDW Y9, Y8, Y8    // columns 0 1, rows 0–3 and 4–7
@@ -176,3 +184,15 @@ TEXT ·inverseDCTAVX2(SB), NOSPLIT, $0-24
 	VPEXTRQ $1, X5, (R8)(CX*1)
 	VZEROUPPER
 	RET
+
+	// Only the first row has coefficients: all elements of a column are alike.
+flat:
+	VPSLLW $2, X0, X0
+	VPUNPCKLWD X0, X0, X4
+	VPUNPCKHWD X0, X0, X5
+	VINSERTI128 $1, X5, Y4, Y4
+	VPSHUFD $0x00, Y4, Y0
+	VPSHUFD $0x55, Y4, Y1
+	VPSHUFD $0xaa, Y4, Y2
+	VPSHUFD $0xff, Y4, Y3
+	JMP rows

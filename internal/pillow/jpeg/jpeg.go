@@ -13,6 +13,7 @@
 package jpeg
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ const (
 type decoder struct {
 	Options
 	data    []byte
+	own     int // bytes of data that are the file's own
 	pos     int
 	pending byte // marker that was read with the data before it
 
@@ -70,6 +72,7 @@ type decoder struct {
 	hMax, vMax    int // largest sampling factors
 	mcusX, mcusY  int // minimum coded units of an interleaved scan
 	comps         []*component
+	layers        int            // how many components the header announces
 	quant         [4]*[64]uint16 // in zigzag order
 	dc, ac        [4]*huffman
 	condition     *conditioning
@@ -144,25 +147,24 @@ func (e *CutOffError) Error() string {
 // a pixel. The result is an *image.Gray, an *image.RGBA whose alpha is 255, or
 // an *image.CMYK in which 255 is full ink.
 func Decode(data []byte, o Options) (image.Image, error) {
-	if o.Truncated {
-		data = append(data[:len(data):len(data)], 0xff, markEOI)
-	}
 	d := &decoder{Options: o, condition: newConditioning()}
 	err := errors.New("no SOI marker")
-	for _, d.data = range [][]byte{o.Tables, data} {
-		if d.pos = 0; d.data != nil {
+	for i, stream := range [][]byte{o.Tables, data} {
+		d.data, d.own, d.pos = stream, len(stream), 0
+		if o.Truncated && i == 1 {
+			d.data = append(stream[:len(stream):len(stream)], 0xff, markEOI)
+		}
+		if stream != nil {
 			err = d.segments()
 		}
 	}
 	switch {
-	case d.comps == nil && err == nil:
+	case d.layers == 0 && err == nil:
 		return nil, errors.New("no frame header")
-	case err != nil && (d.scans == 0 || d.comps == nil || !o.Truncated):
+	case err != nil && (!o.Truncated || d.layers == 0 || d.scans == 0 && !bytes.Contains(d.data[d.pos:], []byte{0xff, markSOS})):
 		return nil, err
-	case err != nil && d.single:
-		return d.image(d.rowsOut()), nil
 	case err != nil:
-		return d.image(0), nil
+		return d.partial(), nil
 	case d.kind == progressive:
 		smooth := d.smooths()
 		for _, c := range d.comps {
@@ -203,17 +205,44 @@ func (d *decoder) segments() error {
 		case mark < markSOF0 || mark == markSOI || mark > markDRI && mark < markAPP0 || mark > markAPPF && mark != markCOM:
 			return fmt.Errorf("marker %#x between segments", mark)
 		}
-		body, err := d.segment()
+		body, err := d.segment(mark)
 		if err != nil {
 			return fmt.Errorf("segment %#x: %w", mark, err)
 		}
 		if err := d.read(mark, body); err != nil {
+			d.seekFrame(body, mark)
 			return err
 		}
 		if mark == markSOS && d.single {
 			return nil
 		}
 	}
+}
+
+// seekFrame looks behind a damaged segment for the size of the image, which
+// Pillow would know.
+func (d *decoder) seekFrame(body []byte, mark byte) {
+	for err := error(nil); d.Truncated && d.layers == 0 && err == nil && mark != markSOS; {
+		if mark >= markSOF0 && mark <= markSOF3 || mark == markSOF9 || mark == markSOFA {
+			_, err = d.size(body)
+		} else if mark, err = d.marker(); err == nil {
+			body, err = d.segment(mark)
+		}
+	}
+}
+
+// partial returns what is left of an image: with several scans nothing.
+func (d *decoder) partial() image.Image {
+	for i := len(d.comps); i < d.layers; i++ { // the header is damaged, too
+		c := &component{h: 1, v: 1, width: d.width, height: d.height, stride: d.width}
+		c.plane = make([]byte, d.width*d.height)
+		d.hMax, d.vMax = 1, 1
+		d.comps = append(d.comps, c)
+	}
+	if !d.single {
+		return d.image(0)
+	}
+	return d.image(d.rowsOut())
 }
 
 // rowsOut returns how many rows of pixels libjpeg gives before the file ends in
@@ -256,12 +285,15 @@ func (d *decoder) marker() (byte, error) {
 }
 
 // segment returns what follows a marker, without its length.
-func (d *decoder) segment() ([]byte, error) {
+func (d *decoder) segment(mark byte) ([]byte, error) {
 	rest := d.data[d.pos:]
 	if len(rest) < 2 {
 		return nil, d.ended()
 	}
 	n := int(binary.BigEndian.Uint16(rest))
+	if n < 2 && (mark >= markAPP0 || mark == markDNL) { // libjpeg finds nothing to skip
+		n = 2
+	}
 	if n < 2 {
 		return nil, fmt.Errorf("length %d", n)
 	}
@@ -328,19 +360,12 @@ func (d *decoder) frame(mark byte, body []byte) error {
 	if d.comps != nil {
 		return errors.New("a second frame header")
 	}
-	if len(body) < 6 || len(body) != 6+3*int(body[5]) {
-		return fmt.Errorf("frame header of %d bytes", len(body))
-	}
-	if body[0] != 8 {
-		return fmt.Errorf("%d bits a sample, want 8", body[0])
-	}
-	d.height, d.width = int(binary.BigEndian.Uint16(body[1:])), int(binary.BigEndian.Uint16(body[3:]))
-	if err := d.Check(d.width, d.height); err != nil {
+	n, err := d.size(body)
+	if err != nil {
 		return err
 	}
-	n := int(body[5])
-	if n != 1 && n != 3 && n != 4 {
-		return fmt.Errorf("%d components, want 1, 3 or 4", n)
+	if len(body) != 6+3*n {
+		return fmt.Errorf("frame header of %d bytes", len(body))
 	}
 	d.arithmetic = mark == markSOF9 || mark == markSOFA
 	switch mark {
@@ -363,6 +388,26 @@ func (d *decoder) frame(mark byte, body []byte) error {
 		comps = append(comps, c)
 	}
 	return d.allocate(comps)
+}
+
+// size reads the image's size and how many components it has.
+func (d *decoder) size(body []byte) (components int, err error) {
+	if len(body) < 6 {
+		return 0, fmt.Errorf("frame header of %d bytes", len(body))
+	}
+	if body[0] != 8 {
+		return 0, fmt.Errorf("%d bits a sample, want 8", body[0])
+	}
+	height, width := int(binary.BigEndian.Uint16(body[1:])), int(binary.BigEndian.Uint16(body[3:]))
+	if err := d.Check(width, height); err != nil {
+		return 0, err
+	}
+	n := int(body[5])
+	if n != 1 && n != 3 && n != 4 {
+		return 0, fmt.Errorf("%d components, want 1, 3 or 4", n)
+	}
+	d.width, d.height, d.layers = width, height, n
+	return n, nil
 }
 
 func (d *decoder) allocate(comps []*component) error {

@@ -240,13 +240,13 @@ func TestRefuses(t *testing.T) {
 		{"no quantisation table", edit(whole, markSOF0, 12, 3), "no quantisation table 3"},
 		{"huffman class", edit(whole, markDHT, 4, 0x20), "huffman table of class 2"},
 		{"huffman overflow", edit(whole, markDHT, 5, 9), "huffman table"},
-		{"too many codes", edit(whole, markDHT, 5, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), "more codes than fit"},
+		{"too many codes", edit(whole, markDHT, 5, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9), "more codes than fit"},
 		{"scan of another component", edit(whole, markSOS, 5, 9), "scan of component 9"},
 		{"component twice", edit(whole, markSOS, 7, 1), "component 1 twice"},
 		{"missing huffman table", edit(whole, markSOS, 6, 0x33), "no huffman table 3"},
 		{"bad band", edit(progressive, markSOS, 11, 5, 2), "scan of coefficients 5 to 2"},
 		{"marker between segments", insert(whole, markSOF0, 0xff, 0xf0), "marker 0xf0 between segments"},
-		{"segment of length 1", insert(whole, markSOF0, 0xff, markAPP0, 0, 1), "length 1"},
+		{"segment of length 1", insert(whole, markSOF0, 0xff, markDRI, 0, 1), "length 1"},
 	} {
 		img, err := Decode(c.data, Options{Check: anySize})
 		if err == nil || !strings.Contains(err.Error(), c.want) {

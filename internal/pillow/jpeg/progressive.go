@@ -163,7 +163,7 @@ func (c *component) reconstruct() {
 		for x := range c.across {
 			in := c.coefs[64*(y*c.across+x):][:64]
 			block := quantised(in, c.quant)
-			c.put(x, y, &block, isFlat(in))
+			c.put(x, y, &block, isZero(in[1:]))
 		}
 	}
 }

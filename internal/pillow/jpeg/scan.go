@@ -147,6 +147,12 @@ func (d *decoder) scanComponent(s *scanHeader, id, tables byte) (*component, err
 		if wantsDC && c.dc == nil || wantsAC && c.ac == nil {
 			return nil, fmt.Errorf("component %d: no huffman table %d or %d", id, c.dcTable, c.acTable)
 		}
+		if wantsDC && c.dc.err != nil {
+			return nil, c.dc.err
+		}
+		if wantsAC && c.ac.err != nil {
+			return nil, c.ac.err
+		}
 		if most := d.largestDC(); wantsDC && c.dc.largest > most {
 			return nil, fmt.Errorf("huffman table %d has symbol %d, want at most %d", c.dcTable, c.dc.largest, most)
 		}

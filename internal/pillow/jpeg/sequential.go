@@ -88,13 +88,3 @@ func quantised(in []int16, q *[64]uint16) (out [64]int16) {
 	}
 	return out
 }
-
-// isFlat reports whether a block has only a DC coefficient.
-func isFlat(block []int16) bool {
-	for _, v := range block[1:64] {
-		if v != 0 {
-			return false
-		}
-	}
-	return true
-}

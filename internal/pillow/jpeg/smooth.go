@@ -101,7 +101,7 @@ func (d *decoder) reconstructSmooth(c *component) {
 				}
 			}
 			c.estimate(&block, in, known, &dc, some)
-			c.put(x, y, &block, isFlat(block[:]))
+			c.put(x, y, &block, isZero(block[1:]))
 		}
 	}
 }
