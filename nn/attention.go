@@ -57,6 +57,9 @@ type Attending struct {
 	Keys     *G.Node // (B, L): keys of 0 are seen by no query; see [KeysThrough] and [KeysExcept]
 	Bias     *G.Node // (H, L, L), added to the scores of all samples
 	Unscaled bool    // scores are not divided by √d, as in T5
+
+	// masks, (L, L) each, are added to the scores of sample i: masks[i mod len(masks)].
+	masks [][]float32
 }
 
 // Attend is [Attention] with all that it can do. Keys that are hidden behind the last
@@ -71,7 +74,7 @@ func Attend(qkv *G.Node, c Attending) *G.Node {
 	if c.Window < 0 {
 		Fail("attention", "window %d, want 0 or more", c.Window)
 	}
-	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1}
+	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
 	if !c.Unscaled {
 		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
 	}
@@ -97,7 +100,8 @@ type attention struct {
 	causal         bool
 	window         int
 	scale          float32
-	biasAt, keysAt int // which input; 0 for none
+	biasAt, keysAt int         // which input; 0 for none
+	masks          [][]float32 // of Attending
 	scratch        scratch
 }
 
@@ -108,7 +112,7 @@ func (a *attention) forward(y []float32, x Inputs) {
 		p := a.scratch.get(a.l * a.l)
 		defer a.scratch.put(p)
 		q, k, v := a.split(qkv, sample, head)
-		a.probabilities(*p, q, k, a.bias(x, head), seen, keys)
+		a.probabilities(*p, q, k, a.biases(x, sample, head), seen, keys)
 		kernel.GemmSerial(kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, 0, y[sample*a.l*a.w+head*d:], a.w)
 	})
 }
@@ -126,7 +130,7 @@ func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 		q, k, v := a.split(qkv, sample, head)
 		dq, dk, dv := a.split(dqkv, sample, head)
 		dy := dy[sample*l*a.w+head*d:]
-		a.probabilities(p, q, k, a.bias(x, head), seen, keys)
+		a.probabilities(p, q, k, a.biases(x, sample, head), seen, keys)
 		kernel.GemmSerial(kernel.TN, keys, d, l, 1, p, l, dy, a.w, 0, dv, ld)
 		kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy, a.w, v, ld, 0, ds, l)
 		for i := range l {
@@ -152,7 +156,7 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 		for sample := range a.b {
 			q, k, v := a.split(qkv, sample, head)
 			seen, keys := a.keys(x, sample)
-			a.probabilities(p, q, k, a.bias(x, head), seen, keys)
+			a.probabilities(p, q, k, a.biases(x, sample, head), seen, keys)
 			kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy[sample*l*a.w+head*d:], a.w, v, ld, 0, ds, l)
 			for i := range l {
 				kernel.SoftmaxBackward(ds[i*l:][:keys], p[i*l:][:keys], ds[i*l:][:keys], 1)
@@ -162,12 +166,15 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 	})
 }
 
-// bias returns that of a head, nil for none.
-func (a *attention) bias(x Inputs, head int) []float32 {
-	if a.biasAt == 0 {
-		return nil
+// biases are what is added to the scores of a head of a sample.
+func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
+	if a.biasAt != 0 {
+		all[0] = x.F32(a.biasAt)[head*a.l*a.l:][:a.l*a.l]
 	}
-	return x.F32(a.biasAt)[head*a.l*a.l:][:a.l*a.l]
+	if len(a.masks) > 0 {
+		all[1] = a.masks[sample%len(a.masks)]
+	}
+	return all
 }
 
 // keys returns which keys of a sample are seen, those that are not 0, and how many there
@@ -182,14 +189,16 @@ func (a *attention) keys(x Inputs, sample int) (seen []float32, n int) {
 	return seen, n
 }
 
-// probabilities writes softmax(q·kᵀ/√d + bias) over the first keys columns of p, (L, L).
-func (a *attention) probabilities(p, q, k, bias, seen []float32, keys int) {
+// probabilities writes softmax(q·kᵀ/√d + biases) over the first keys columns of p, (L, L).
+func (a *attention) probabilities(p, q, k []float32, biases [2][]float32, seen []float32, keys int) {
 	l, d := a.l, a.w/a.heads
 	kernel.GemmSerial(kernel.NT, l, keys, d, a.scale, q, 3*a.w, k, 3*a.w, 0, p, l)
 	for i := range l {
 		row := p[i*l:][:keys]
-		if bias != nil {
-			kernel.Add(row, row, bias[i*l:][:keys])
+		for _, bias := range biases {
+			if bias != nil {
+				kernel.Add(row, row, bias[i*l:][:keys])
+			}
 		}
 		from, to := a.span(i, keys)
 		clear(row[:from])

@@ -32,3 +32,15 @@ func Tokens(x *G.Node) *G.Node {
 		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) { copy(dx, dy) }).Reads()},
 	}, x)
 }
+
+// Pixels is the inverse of [Tokens]: (B, H·W, C) → (B, H, W, C).
+func Pixels(x *G.Node, h, w int) *G.Node {
+	WantShape("pixels", "input", x, -1, h*w, -1)
+	s := x.Shape()
+	return Apply(Op{
+		Name:     "pixels",
+		Shape:    tensor.Shape{s[0], h, w, s[2]}, // (B, H, W, C)
+		Forward:  func(y []float32, x Inputs) { copy(y, x.F32(0)) },
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) { copy(dx, dy) }).Reads()},
+	}, x)
+}

@@ -84,3 +84,22 @@ func refBatchNorm(x, gamma, beta, mean, variance []float64, eps float64) []float
 	}
 	return y
 }
+
+// refAvgPoolWithin divides by how many pixels of a square are in the image.
+func refAvgPoolWithin(x []float64, b, h, w, c, size, stride, pad int) []float64 {
+	oh, ow := (h+2*pad-size)/stride+1, (w+2*pad-size)/stride+1
+	y := make([]float64, b*oh*ow*c)
+	for i := range y {
+		ch, col, row, sample := i%c, i/c%ow, i/(c*ow)%oh, i/(c*ow*oh)
+		n := 0.0
+		for t := range size * size {
+			r, q := row*stride-pad+t/size, col*stride-pad+t%size
+			if r >= 0 && r < h && q >= 0 && q < w {
+				y[i] += x[((sample*h+r)*w+q)*c+ch]
+				n++
+			}
+		}
+		y[i] /= n
+	}
+	return y
+}

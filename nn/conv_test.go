@@ -22,6 +22,11 @@ func convLayers() []layer {
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AvgPool2D(x[0], size) },
 			func(x [][]float64) []float64 { return refAvgPool2D(x[0], b, h, w, c, size) }}
 	}
+	within := func(size, stride, pad int) layer {
+		return layer{fmt.Sprintf("average pool %d stride %d padding %d", size, stride, pad), [][]int{{b, h, w, c}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AvgPool2DWithin(x[0], size, stride, pad) },
+			func(x [][]float64) []float64 { return refAvgPoolWithin(x[0], b, h, w, c, size, stride, pad) }}
+	}
 	attend := func(name string, queries int) layer {
 		return layer{name, [][]int{{queries, 6}, {3, 4, 6}, {3, 4, 6}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.AttentionPool(x[0], x[1], x[2], 2) },
@@ -30,7 +35,7 @@ func convLayers() []layer {
 	mean, variance := []float64{0.5, -1, 2}, []float64{0.25, 3, 1}
 	return []layer{
 		conv(1, 1, 0), conv(3, 1, 1), conv(3, 2, 1), conv(2, 2, 0), conv(5, 1, 3), conv(1, 2, 0), conv(3, 1, 4),
-		pool(1), pool(2), pool(3),
+		pool(1), pool(2), pool(3), within(3, 2, 1), within(2, 1, 0), within(4, 3, 2),
 		attend("attention pool", 3), attend("attention pool, shared query", 1),
 		{"rows", [][]int{{5, 3, 2}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Rows(x[0], 1, 3) },

@@ -71,6 +71,49 @@ func AvgPool2D(x *G.Node, size int) *G.Node {
 	}, x)
 }
 
+// AvgPool2DWithin averages squares of size×size pixels that overlap where the stride is
+// less, around an image with a border of pad pixels: (B, H, W, C) → (B,
+// (H+2·pad−size)/stride+1, …, C). Of each square only the pixels within the image count.
+func AvgPool2DWithin(x *G.Node, size, stride, pad int) *G.Node {
+	WantShape("average pool", "input", x, -1, -1, -1, -1)
+	s := x.Shape()
+	h, w, c := s[1], s[2], s[3]
+	if size < 1 || stride < 1 || pad < 0 || 2*pad > size || min(h, w)+2*pad < size {
+		Fail("average pool", "no square of %d×%d with stride %d and padding %d in input %v", size, size, stride, pad, s)
+	}
+	oh, ow := (h+2*pad-size)/stride+1, (w+2*pad-size)/stride+1
+	// each visits the pixels of every square of a sample, row by row of the output, with
+	// their share of it.
+	each := func(f func(pixel, square int, share float32)) {
+		parallel.For(s[0], func(b int) {
+			for o := range oh * ow {
+				top, left := o/ow*stride-pad, o%ow*stride-pad
+				bottom, right := min(h, top+size), min(w, left+size)
+				top, left = max(0, top), max(0, left)
+				share := 1 / float32((bottom-top)*(right-left))
+				for i := top; i < bottom; i++ {
+					for j := left; j < right; j++ {
+						f(((b*h+i)*w+j)*c, (b*oh*ow+o)*c, share)
+					}
+				}
+			}
+		})
+	}
+	return Apply(Op{
+		Name:  "average pool",
+		Shape: tensor.Shape{s[0], oh, ow, c}, // (B, H', W', C)
+		Forward: func(y []float32, x Inputs) {
+			in := x.F32(0)
+			clear(y)
+			each(func(pixel, square int, share float32) { kernel.Axpy(y[square:][:c], share, in[pixel:][:c]) })
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			clear(dx)
+			each(func(pixel, square int, share float32) { kernel.Axpy(dx[pixel:][:c], share, dy[square:][:c]) })
+		}).Reads()},
+	}, x)
+}
+
 // PrependMean makes tokens of pixels, with their mean before them: (B, H, W, C)
 // → (B, 1+H·W, C).
 func PrependMean(x *G.Node) *G.Node {

@@ -21,6 +21,25 @@ func LayerNormOf(x, gamma, beta *G.Node, eps float64) *G.Node { return layerNorm
 // LayerScaleOf is the layer's op on any nodes.
 func LayerScaleOf(x, gamma *G.Node) *G.Node { return layerScale(x, gamma) }
 
+// FoldedBranch is a branch of [BranchedConvOf].
+type FoldedBranch struct {
+	Weight, Gamma, Beta, Mean, Variance *G.Node
+	Minus                               bool
+}
+
+// BranchedConvOf is the layer's ops on any nodes, with ε = 1e-5.
+func BranchedConvOf(x *G.Node, shape []int, groups, stride int, residual bool, scale *G.Node, branches ...FoldedBranch) *G.Node {
+	f := &fold{shape: shape, residual: residual, scale: scale}
+	for _, b := range branches {
+		n := &foldBranch{b.Weight, b.Gamma, b.Beta, b.Mean, b.Variance, 1e-5, 1}
+		if b.Minus {
+			n.sign = -1
+		}
+		f.branches = append(f.branches, n)
+	}
+	return f.convolve(x, groups, stride)
+}
+
 // LowRankOf is the update of LoRA on any nodes.
 func LowRankOf(x, a, b *G.Node, scale float32) *G.Node { return lowRank(x, a, b, scale) }
 

@@ -8,7 +8,7 @@ import (
 
 // LayerScale multiplies each channel of a residual branch by a learned factor (Touvron
 // et al., 2021).
-type LayerScale struct{ Gamma *Param } // (W)
+type LayerScale struct{ Gamma *Param } // (W), or with ones behind
 
 // NewLayerScale returns a layer whose factors are init, small in deep towers,
 // named name.gamma.
@@ -19,6 +19,13 @@ func NewLayerScale(name string, width int, init float64) *LayerScale {
 // NewNamedLayerScale is [NewLayerScale] under the parameter's own name.
 func NewNamedLayerScale(param string, width int, init float64) *LayerScale {
 	return &LayerScale{NewParam(param, width).Fill(float32(init))}
+}
+
+// NewPointwiseLayerScale is [NewLayerScale] for images: the factors are (W, 1, 1).
+func NewPointwiseLayerScale(name string, width int, init float64) *LayerScale {
+	l := NewLayerScale(name, width, init)
+	l.Gamma.Shape = []int{width, 1, 1}
+	return l
 }
 
 // Params lists the layer's parameter; none of a nil layer.
@@ -39,7 +46,7 @@ func (l *LayerScale) Forward(x *G.Node) *G.Node {
 
 func layerScale(x, gamma *G.Node) *G.Node {
 	rows, w := rowsOf(x.Shape())
-	WantShape("layer scale", "gamma", gamma, w)
+	wantChannels("layer scale", "gamma", gamma, w)
 	times := func(dst, x, gamma []float32) {
 		spans(rows, w, func(from, to int) {
 			for i := from; i < to; i++ {
@@ -75,4 +82,11 @@ func layerScale(x, gamma *G.Node) *G.Node {
 			}).Reads(0),
 		},
 	}, x, gamma)
+}
+
+// wantChannels fails where v is not a vector of n, with ones behind or not.
+func wantChannels(layer, what string, v *G.Node, n int) {
+	if s := v.Shape(); len(s) != 3 || s[0] != n || s[1] != 1 || s[2] != 1 {
+		WantShape(layer, what, v, n)
+	}
 }

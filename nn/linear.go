@@ -9,7 +9,7 @@ import (
 
 // Linear is y = x·Wᵀ + b over the last dimension.
 type Linear struct {
-	Weight *Param // (out, in)
+	Weight *Param // (out, in), or with ones behind
 	Bias   *Param // (out); nil for none
 }
 
@@ -21,6 +21,14 @@ func NewLinear(name string, in, out int) *Linear { return namedLinear(name+".", 
 func namedLinear(prefix string, in, out int) *Linear {
 	l := &Linear{Weight: NewParam(prefix+"weight", out, in), Bias: NewParam(prefix+"bias", out)}
 	l.Weight.matrix = true
+	return l
+}
+
+// NewPointwise is [NewLinear] for what PyTorch has as a convolution of 1×1: the weight
+// is (out, in, 1, 1).
+func NewPointwise(name string, in, out int) *Linear {
+	l := NewLinear(name, in, out)
+	l.Weight.Shape = []int{out, in, 1, 1}
 	return l
 }
 
@@ -66,6 +74,9 @@ func MatMul(x, w *G.Node) *G.Node { return project("matmul", kernel.NN, nil, x, 
 func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G.Node {
 	x, w := in[0], in[1]
 	xs, ws := x.Shape(), w.Shape()
+	if len(ws) == 4 && ws[2] == 1 && ws[3] == 1 {
+		ws = ws[:2]
+	}
 	if len(xs) < 2 || len(ws) != 2 {
 		Fail(name, "input %v and weight %v, want (…, in) and a matrix", xs, ws)
 	}

@@ -161,7 +161,7 @@ func layers() []layer {
 		depthwise("depthwise convolution", 3, 1, 1, 1, 1),
 		depthwise("depthwise convolution with a stride", 3, 1, 2, 1, 1),
 		depthwise("depthwise convolution of two outputs a channel", 2, 2, 1, 0, 0),
-		depthwise("depthwise convolution larger than the picture", 5, 1, 2, 2, 1),
+		depthwise("depthwise convolution larger than the image", 5, 1, 2, 2, 1),
 		{"spatial mean", [][]int{{b, 2, 3, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SpatialMean(x[0]) },
 			func(x [][]float64) []float64 {
@@ -235,7 +235,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range slices.Concat(layers(), convLayers(), variantLayers(), textLayers()) {
+	for _, l := range slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers()) {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()
@@ -409,6 +409,19 @@ func TestShapeErrors(t *testing.T) {
 		{"join columns: shapes (2, 3) and (3, 3) differ in more than their columns", func() { nn.JoinColumns(m("j", 2, 3), m("j2", 3, 3)) }},
 		{"layer scale: gamma has shape (3), want (2)", func() { nn.LayerScaleOf(m("ls", 2, 2), m("ls2", 3)) }},
 		{"bias: bias has shape (3), want (2)", func() { nn.AddBias(m("ab", 2, 2), m("ab2", 3)) }},
+		{"pixels: input has shape (1, 5, 2), want (any, 6, any)", func() { nn.Pixels(m("px", 1, 5, 2), 2, 3) }},
+		{"scale channels: factors has shape (2, 4), want (1, 4)", func() { nn.ScaleChannels(m("sc", 1, 2, 2, 4), m("sc2", 2, 4)) }},
+		{"branched convolution: a kernel (2, 1, 5, 5) within one of [2 1 3 3]", func() {
+			n := m("bc", 2)
+			nn.BranchedConvOf(m("bx", 1, 4, 4, 2), []int{2, 1, 3, 3}, 2, 1, false, nil, nn.FoldedBranch{Weight: m("bk", 2, 1, 5, 5), Gamma: n, Beta: n, Mean: n, Variance: n})
+		}},
+		{"average pool: no square of 3×3 with stride 2 and padding 2 in input (1, 4, 4, 2)", func() { nn.AvgPool2DWithin(m("ap", 1, 4, 4, 2), 3, 2, 2) }},
+		{"windows: windows [2 2], shifted by [2 0], of images [4 4]", func() {
+			nn.Windows{Image: [2]int{4, 4}, Window: [2]int{2, 2}, Shift: [2]int{2, 0}}.Partition(m("wi", 1, 4, 4, 2))
+		}},
+		{"windows: 3 windows, of which an image has 2 × 2", func() {
+			nn.Windows{Image: [2]int{4, 4}, Window: [2]int{2, 2}}.Merge(m("wi2", 3, 4, 2))
+		}},
 		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},

@@ -58,6 +58,56 @@ func variantLayers() []layer {
 		{"tokens", [][]int{{b, 2, 3, 4}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Tokens(x[0]) },
 			func(x [][]float64) []float64 { return x[0] }},
+		{"pixels", [][]int{{b, 6, 4}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Pixels(x[0], 2, 3) },
+			func(x [][]float64) []float64 { return x[0] }},
+		{"scale channels", [][]int{{b, 2, 3, 4}, {b, 4}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.ScaleChannels(x[0], x[1]) },
+			func(x [][]float64) []float64 {
+				return times(x[0], slices.Concat(slices.Repeat(x[1][:4], 6), slices.Repeat(x[1][4:], 6)))
+			}},
+		{"sigmoid", [][]int{{3, 37}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Sigmoid(x[0]) },
+			func(x [][]float64) []float64 {
+				return each(x[0], func(v float64) float64 { return 1 / (1 + math.Exp(-v)) })
+			}},
+		{"linear with a weight of four dimensions", [][]int{{b, 2, 3, 4}, {5, 4, 1, 1}, {5}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LinearOf(x[0], x[1], x[2]) },
+			func(x [][]float64) []float64 { return refLinear(x[0], x[1], x[2], 4, 5) }},
+		{"layer scale of three dimensions", [][]int{{b, 3, w}, {w, 1, 1}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.LayerScaleOf(x[0], x[1]) },
+			func(x [][]float64) []float64 { return times(x[0], slices.Repeat(x[1], 3*b)) }},
+		{"windows", [][]int{{b, 5, 4, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return shiftedWindows().Partition(x[0]) },
+			func(x [][]float64) []float64 { return refWindows(x[0], shiftedWindows(), b, 3) }},
+		{"merged windows", [][]int{{b * 4, 6, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return shiftedWindows().Merge(x[0]) },
+			func(x [][]float64) []float64 { return refMergedWindows(x[0], shiftedWindows(), b, 3) }},
+		{"attention within shifted windows", [][]int{{b * 4, 6, 3 * 4}, {2, 6, 6}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return shiftedWindows().Attention(x[0], x[1], 2) },
+			func(x [][]float64) []float64 { return refWindowAttention(x[0], x[1], shiftedWindows(), b, 4, 2) }},
+		{"attention within windows", [][]int{{b * 2, 6, 3 * 4}, {2, 6, 6}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node {
+				return nn.Windows{Image: [2]int{3, 4}, Window: [2]int{3, 2}}.Attention(x[0], x[1], 2)
+			},
+			func(x [][]float64) []float64 {
+				return refWindowAttention(x[0], x[1], nn.Windows{Image: [2]int{3, 4}, Window: [2]int{3, 2}}, b, 4, 2)
+			}},
+		{"merged patches", [][]int{{b, 3, 4, 2}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.MergePatches(x[0]) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for i := range b * 2 * 2 * 8 {
+					ch, part, col, row, n := i%2, i/2%4, i/8%2, i/16%2, i/32
+					r, q := 2*row+part%2, 2*col+part/2
+					v := 0.0
+					if r < 3 {
+						v = x[0][((n*3+r)*4+q)*2+ch]
+					}
+					y = append(y, v)
+				}
+				return y
+			}},
 		{"silu", [][]int{{3, 37}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SiLU(x[0]) },
 			func(x [][]float64) []float64 { return each(x[0], refSiLU) }},
@@ -141,6 +191,81 @@ func refRelativePositions(table []float64, h, w, heads int) []float64 {
 				y = append(y, table[(dy*(2*w-1)+dx)*heads+head])
 			}
 		}
+	}
+	return y
+}
+
+// shiftedWindows reach beyond the image and join its sides.
+func shiftedWindows() nn.Windows {
+	return nn.Windows{Image: [2]int{5, 4}, Window: [2]int{3, 2}, Shift: [2]int{1, 1}}
+}
+
+// windowPlaces lists what pixel of b images is at each place of the windows, −1 for none,
+// and the number of the strips of the rolled image that it is in.
+func windowPlaces(w nn.Windows, b int) (places, strips []int) {
+	grid := [2]int{(w.Image[0] + w.Window[0] - 1) / w.Window[0], (w.Image[1] + w.Window[1] - 1) / w.Window[1]}
+	strip := func(axis, at int) int {
+		n := 0
+		for _, edge := range []int{w.Window[axis], w.Shift[axis]} {
+			if w.Shift[axis] > 0 && at >= grid[axis]*w.Window[axis]-edge {
+				n++
+			}
+		}
+		return n
+	}
+	for n := range b {
+		for wy := range grid[0] {
+			for wx := range grid[1] {
+				for i := range w.Window[0] {
+					for j := range w.Window[1] {
+						y, x := wy*w.Window[0]+i, wx*w.Window[1]+j
+						place := -1
+						if y < w.Image[0] && x < w.Image[1] {
+							place = (n*w.Image[0]+(y+w.Shift[0])%w.Image[0])*w.Image[1] + (x+w.Shift[1])%w.Image[1]
+						}
+						places, strips = append(places, place), append(strips, 3*strip(0, y)+strip(1, x))
+					}
+				}
+			}
+		}
+	}
+	return places, strips
+}
+
+func refWindows(x []float64, w nn.Windows, b, c int) []float64 {
+	places, _ := windowPlaces(w, b)
+	y := make([]float64, len(places)*c)
+	for i, p := range places {
+		if p >= 0 {
+			copy(y[i*c:][:c], x[p*c:])
+		}
+	}
+	return y
+}
+
+func refMergedWindows(x []float64, w nn.Windows, b, c int) []float64 {
+	places, _ := windowPlaces(w, b)
+	y := make([]float64, b*w.Image[0]*w.Image[1]*c)
+	for i, p := range places {
+		if p >= 0 {
+			copy(y[p*c:][:c], x[i*c:])
+		}
+	}
+	return y
+}
+
+func refWindowAttention(qkv, bias []float64, w nn.Windows, b, width, heads int) []float64 {
+	_, strips := windowPlaces(w, b)
+	l := w.Window[0] * w.Window[1]
+	var y []float64
+	for i := 0; i < len(strips); i += l {
+		masked := slices.Clone(bias)
+		for j := range masked {
+			if strips[i+j/l%l] != strips[i+j%l] {
+				masked[j] -= 100
+			}
+		}
+		y = append(y, refBiasedAttention(qkv[i*3*width:][:l*3*width], masked, 1, l, width, heads)...)
 	}
 	return y
 }

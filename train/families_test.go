@@ -88,7 +88,22 @@ func families() map[string]family {
 		"pe core": timm(vision.PECore{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
-		"eva":                 timm(eva, packed...),
+		"eva": timm(eva, packed...),
+		"swin": timm(vision.Swin{
+			ImageSize: [2]int{64, 64}, Window: 4, Width: 8, Depths: [4]int{2, 1, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 16,
+		}, "layers.*.blocks.*.attn.qkv.weight", "layers.*.blocks.*.attn.proj.weight", "layers.*.blocks.*.mlp.fc1.weight", "layers.*.blocks.*.mlp.fc2.weight",
+			"layers.*.downsample.reduction.weight"),
+		"vitamin": timm(vision.ViTamin{
+			ImageSize: [2]int{32, 32}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, MLPRatio: 2,
+		}, "blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.w0.weight", "blocks.*.mlp.w1.weight", "blocks.*.mlp.w2.weight",
+			"patch_embed.backbone.stages.*.*.conv1_1x1.weight"),
+		"fastvit": timm(vision.FastViT{
+			ImageSize: [2]int{32, 32}, Widths: [5]int{8, 8, 16, 32}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 16,
+		}, "stages.*.blocks.*.mlp.fc1.weight", "stages.*.blocks.*.mlp.fc2.weight", "stages.3.blocks.*.token_mixer.qkv.weight",
+			"stages.3.blocks.*.token_mixer.proj.weight", "stages.*.downsample.proj.0.se.fc1.weight", "final_conv.se.fc2.weight", "head.fc.weight"),
+		"fastvit of five stages": timm(vision.FastViT{
+			ImageSize: [2]int{32, 32}, Widths: [5]int{4, 8, 16, 32, 32}, Depths: [5]int{1, 1, 1, 1, 1}, EmbedDim: 16,
+		}, "stages.*.blocks.*.mlp.fc1.weight", "stages.*.blocks.*.mlp.fc2.weight", "stages.4.blocks.*.token_mixer.qkv.weight"),
 		"eva with norms last": timm(post, packed...),
 		"eva02": timm(vision.EVA02{
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, MLPRatio: 8.0 / 3, RotaryGrid: 16,

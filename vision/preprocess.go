@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -67,6 +68,9 @@ func CLIPPreprocess(size int) *Preprocess {
 
 // Validate reports the first field that cannot be used.
 func (p *Preprocess) Validate() error {
+	if p == nil {
+		return errors.New("vision: preprocess: the Preprocess is nil")
+	}
 	h, w := p.Size[0], p.Size[1]
 	if h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w {
 		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, pillow.DefaultMaxPixels)

@@ -14,7 +14,7 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// timmTowers are small towers of timm's families, for pictures of 2 × 3 patches.
+// timmTowers are small towers of timm's families, for images of 2 × 3 patches.
 func timmTowers() []Config {
 	size := [2]int{8, 12}
 	return []Config{
@@ -28,6 +28,11 @@ func timmTowers() []Config {
 		GapViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, LayerScale: 1},
 		RelPosViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, LayerScale: 1, RelPosWidth: 5},
 		ConvStemViT{ImageSize: [2]int{32, 48}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
+		FastViT{ImageSize: [2]int{32, 48}, Widths: [5]int{8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 2}, EmbedDim: 8, MLPRatios: [5]float64{2, 2, 2, 2}},
+		FastViT{ImageSize: [2]int{32, 48}, Widths: [5]int{4, 8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 1, 1}, EmbedDim: 8},
+		ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
+		ViTamin{ImageSize: [2]int{40, 48}, ConvWidths: [2]int{8, 8}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, NoPositions: true},
+		Swin{ImageSize: [2]int{36, 68}, Window: 4, Width: 8, Depths: [4]int{2, 2, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 8},
 		ViT{
 			ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5,
 			Pool: PoolClass, LayerScale: 1,
@@ -76,7 +81,7 @@ func towerFeatures(t *testing.T, tower Tower, pixels []float32) []float32 {
 	return slices.Clone(y.Value().Data().([]float32))
 }
 
-// TestTowersSameBits: a picture's features are the same alone and among others, on one
+// TestTowersSameBits: an image's features are the same alone and among others, on one
 // core and on several.
 func TestTowersSameBits(t *testing.T) {
 	for i, c := range timmTowers() {
@@ -99,7 +104,7 @@ func TestTowersSameBits(t *testing.T) {
 	}
 }
 
-// TestTowersPatches: all patches in any order give the features of the whole picture, and
+// TestTowersPatches: all patches in any order give the features of the whole image, and
 // patches that are left out have no part in them.
 func TestTowersPatches(t *testing.T) {
 	for i, c := range timmTowers() {
@@ -157,6 +162,13 @@ func TestTowersValidate(t *testing.T) {
 		{"LayerScale is NaN", RelPosViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, LayerScale: math.NaN()}},
 		{"RelPosWidth is 0", RelPosViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, LayerScale: 1}},
 		{"PatchSize is 16", ConvStemViT{ImageSize: size, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8}},
+		{"Widths[3] is 48, want a multiple of 32", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 16, 48}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 8}},
+		{"Widths[2] is 24, want a multiple of 16", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 24, 96}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 8}},
+		{"Widths[4] is 0 beside 1 blocks", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 1, 1}, EmbedDim: 8}},
+		{"MLPRatios[0] is NaN", FastViT{ImageSize: [2]int{32, 32}, Widths: [5]int{8, 16, 32, 64}, Depths: [5]int{1, 1, 1, 1}, EmbedDim: 8, MLPRatios: [5]float64{math.NaN()}}},
+		{"ConvWidths[1] is 0", ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8}},
+		{"Heads[1] is 3, which does not divide the stage's width 16", Swin{ImageSize: size, Window: 4, Width: 8, Depths: [4]int{1, 1, 1, 1}, Heads: [4]int{1, 3, 1, 1}, EmbedDim: 8}},
+		{"Window is 0", Swin{ImageSize: size, Width: 8, Depths: [4]int{1, 1, 1, 1}, Heads: [4]int{1, 1, 1, 1}, EmbedDim: 8}},
 		{"Width is 18, want a multiple of 4", ConvStemViT{ImageSize: [2]int{16, 16}, Width: 18, Layers: 1, Heads: 2, EmbedDim: 8}},
 	} {
 		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), "vision: "+c.want) {

@@ -61,8 +61,8 @@ func isStatistic(name string) bool {
 // being written and read in open_clip's form.
 func TestPublishedRoundTrip(t *testing.T) {
 	names := ConfigNames()
-	if len(names) != 124 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
-		t.Errorf("got %d names, want 124 different ones in order: %v", len(names), names)
+	if len(names) != 146 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("got %d names, want 146 different ones in order: %v", len(names), names)
 	}
 	for _, name := range names {
 		s, ok := ConfigByName(name)

@@ -7,20 +7,20 @@ import (
 )
 
 // timmConvNeXts are the ConvNeXts that open_clip names (timm 1.0.31, convnext.py).
-func timmConvNeXts() map[string]vision.ConvNeXt {
+func timmConvNeXts() []timmModel[vision.ConvNeXt] {
 	deep := [4]int{3, 3, 27, 3}
-	model := func(depths [4]int, width int, eps float64) vision.ConvNeXt {
-		return vision.ConvNeXt{
+	model := func(name string, depths [4]int, width int, eps float64) timmModel[vision.ConvNeXt] {
+		return timmModel[vision.ConvNeXt]{name, vision.ConvNeXt{
 			ImageSize: square(224), Depths: depths, Widths: [4]int{width, 2 * width, 4 * width, 8 * width}, NormEps: eps,
-		}
+		}}
 	}
-	return map[string]vision.ConvNeXt{
-		"convnext_tiny":    model([4]int{3, 3, 9, 3}, 96, 1e-6),
-		"convnext_small":   model(deep, 96, 1e-6),
-		"convnext_base":    model(deep, 128, 1e-6),
-		"convnext_large":   model(deep, 192, 1e-6),
-		"convnext_xlarge":  model(deep, 256, 1e-6),
-		"convnext_xxlarge": model([4]int{3, 4, 30, 3}, 384, 1e-5),
+	return []timmModel[vision.ConvNeXt]{
+		model("convnext_base", deep, 128, 1e-6),
+		model("convnext_tiny", [4]int{3, 3, 9, 3}, 96, 1e-6),
+		model("convnext_small", deep, 96, 1e-6),
+		model("convnext_large", deep, 192, 1e-6),
+		model("convnext_xlarge", deep, 256, 1e-6),
+		model("convnext_xxlarge", [4]int{3, 4, 30, 3}, 384, 1e-5),
 	}
 }
 
@@ -29,17 +29,17 @@ func timmConvNeXts() map[string]vision.ConvNeXt {
 func timmConvNeXt() openCLIPTower {
 	return openCLIPTower{
 		read: func(o *object, dim int, _ bool) (vision.Config, bool) {
-			c, ok := timmConvNeXts()[o.peek("timm_model_name")]
+			c, ok := model(o, timmConvNeXts())
 			if !ok {
 				return nil, false
 			}
-			o.take("timm_model_name")
 			c.EmbedDim, c.ImageSize = dim, o.pair("image_size", square(224))
 			o.only("timm_pool", `""`, `"avg"`)
 			enumValue(o, "timm_proj", &c.Head, vision.HeadLinear, vision.HeadLinear, vision.HeadMLP)
 			timmUnread(o)
 			kw := o.object("timm_model_kwargs")
-			c.Depths, c.Widths = four(kw, "depths", c.Depths), four(kw, "dims", c.Widths)
+			perStage(kw, "depths", c.Depths[:])
+			perStage(kw, "dims", c.Widths[:])
 			kw.none()
 			return c, true
 		},
@@ -48,20 +48,12 @@ func timmConvNeXt() openCLIPTower {
 			if !ok {
 				return nil, false, nil
 			}
-			var name string
-			kw := map[string]any{}
-			for _, known := range []string{"convnext_base", "convnext_tiny", "convnext_small", "convnext_large", "convnext_xlarge", "convnext_xxlarge"} {
-				m := timmConvNeXts()[known]
-				if m.NormEps != c.NormEps {
-					continue
-				}
-				changed := map[string]any{}
-				set(changed, "depths", c.Depths, c.Depths != m.Depths)
-				set(changed, "dims", c.Widths, c.Widths != m.Widths)
-				if name == "" || len(changed) < len(kw) {
-					name, kw = known, changed
-				}
-			}
+			name, kw := closest(timmConvNeXts(), func(m vision.ConvNeXt) (map[string]any, bool) {
+				kw := map[string]any{}
+				set(kw, "depths", c.Depths, c.Depths != m.Depths)
+				set(kw, "dims", c.Widths, c.Widths != m.Widths)
+				return kw, m.NormEps == c.NormEps
+			})
 			if name == "" {
 				return nil, true, unwritable(OpenCLIP, "a ConvNeXt of epsilon %s", strconv.FormatFloat(c.NormEps, 'g', -1, 64))
 			}
@@ -72,21 +64,6 @@ func timmConvNeXt() openCLIPTower {
 			return m, true, nil
 		},
 	}
-}
-
-// four reads four numbers, one for each stage.
-func four(o *object, key string, def [4]int) [4]int {
-	v := list[int](o, key)
-	switch {
-	case v == nil && !o.has(key):
-		o.take(key)
-		return def
-	case len(v) != 4:
-		o.take(key)
-		o.fail("%s is %v, want 4 numbers", o.name(key), v)
-		return def
-	}
-	return [4]int(v)
 }
 
 // publishedConvNeXt are open_clip's configurations with ConvNeXts.
@@ -111,7 +88,7 @@ func publishedConvNeXt() map[string]func() Spec {
 		{"convnext_xxlarge_320", "convnext_xxlarge", 320, 1024, vision.HeadLinear, 1024, 24},
 	} {
 		all[p.name] = func() Spec {
-			c := timmConvNeXts()[p.timm]
+			c := named(timmConvNeXts(), p.timm)
 			c.ImageSize, c.EmbedDim, c.Head = square(p.side), p.dim, p.head
 			s := withTimm(c, clipText(p.width, p.textDepth), vision.CLIPPreprocess(p.side))
 			s.CustomText = false

@@ -20,7 +20,7 @@ func familyCases() []familyCase {
 	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
 	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
 	const quick = "transformer.resblocks.N.mlp.gelu: quick_gelu"
-	const conv = "trunk.stages.N.blocks.N.mlp.act: gelu_erf"
+	const conv, batch = "trunk.stages.N.blocks.N.mlp.act: gelu_erf", "BatchNormAct2d eps=1e-05"
 	return []familyCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
 		{"PE-Core-T-16-384", gelu, one, nil},
@@ -51,6 +51,28 @@ func familyCases() []familyCase {
 		{"convnext_xlarge", conv, tenth, nil},
 		{"convnext_xxlarge", conv, one, []string{"convnext_xxlarge_odd_f16"}},
 		{"convnext_xxlarge_320", conv, one, nil},
+		{"MobileCLIP-S1", conv, batch, []string{"mobileclip_s1_odd_f16"}},
+		{"MobileCLIP-S2", conv, batch, nil},
+		{"MobileCLIP2-S0", conv, batch, []string{"mobileclip2_s0_f32"}},
+		{"MobileCLIP2-S2", conv, batch, nil},
+		{"MobileCLIP2-S3", conv, "LayerNorm2d eps=1e-05", []string{"mobileclip2_s3_f16"}},
+		{"MobileCLIP2-S4", conv, "LayerNorm2d eps=1e-05", nil},
+		{"ViTamin-S", gelu, tenth, nil},
+		{"ViTamin-S-LTT", gelu, tenth, nil},
+		{"ViTamin-B", gelu, tenth, nil},
+		{"ViTamin-B-LTT", gelu, tenth, nil},
+		{"ViTamin-L", gelu, tenth, nil},
+		{"ViTamin-L-256", gelu, tenth, nil},
+		{"ViTamin-L-336", gelu, tenth, nil},
+		{"ViTamin-L-384", gelu, tenth, nil},
+		{"ViTamin-L2", gelu, tenth, nil},
+		{"ViTamin-L2-256", gelu, tenth, nil},
+		{"ViTamin-L2-336", gelu, tenth, nil},
+		{"ViTamin-L2-384", gelu, tenth, nil},
+		{"ViTamin-XL-256", gelu, tenth, nil},
+		{"ViTamin-XL-336", gelu, tenth, nil},
+		{"ViTamin-XL-384", gelu, tenth, nil},
+		{"swin_base_patch4_window7_224", "trunk.layers.N.blocks.N.mlp.act: gelu_erf", one, []string{"swin_f16"}},
 		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
 		{"ViT-L-14-CLIPA-336", clip, one, nil},
 		{"ViT-H-14-CLIPA", clip, one, nil},
@@ -103,7 +125,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		size := s.Vision.Dims().ImageSize
 		if got := fmt.Sprintf("[%d,%d]", size[0], size[1]); got != string(m.ImageSize) {
-			t.Errorf("%s: pictures of %s, want %s", c.name, got, m.ImageSize)
+			t.Errorf("%s: images of %s, want %s", c.name, got, m.ImageSize)
 		}
 		if m.VisionActivations["visual."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
 			t.Errorf("%s: activation %s, norm %s, want %v, %v", c.name, c.activation, c.norm, m.VisionActivations, m.VisionNorms)
@@ -120,7 +142,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		for _, want := range want {
 			if got := (prep{got.Mean, got.Std, got.Interpolation, got.Resize}); got != want {
-				t.Errorf("%s: pictures are prepared by %+v, want %+v", c.name, got, want)
+				t.Errorf("%s: images are prepared by %+v, want %+v", c.name, got, want)
 			}
 		}
 	}

@@ -109,7 +109,7 @@ func TestFormula(t *testing.T) {
 // TestFormulaFeatures holds models whose weights are too many to be stored to their
 // references.
 func TestFormulaFeatures(t *testing.T) {
-	for _, name := range []string{"full_pe_core_t16_384", "mobileclip_b_formula"} {
+	for _, name := range []string{"full_pe_core_t16_384", "mobileclip_b_formula", "vitamin_s_formula", "vitamin_b_formula", "vitamin_l2_256_formula"} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() {
 				t.Skip("large models")
@@ -125,7 +125,7 @@ func TestFormulaFeatures(t *testing.T) {
 	}
 }
 
-// formulaModel makes the model of a case, and its pictures.
+// formulaModel makes the model of a case, and its images.
 func formulaModel(t *testing.T, name string) (m *model, pixels []float32, shape []int) {
 	t.Helper()
 	var all map[string]struct {

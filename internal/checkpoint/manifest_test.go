@@ -32,7 +32,7 @@ type manifest struct {
 	TextNorms         map[string]int   `json:"text_norms"`
 }
 
-// prep is how a manifest says that pictures are prepared.
+// prep is how a manifest says that images are prepared.
 type prep struct {
 	Mean          [3]float32           `json:"mean"`
 	Std           [3]float32           `json:"std"`

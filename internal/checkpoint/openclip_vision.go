@@ -22,7 +22,7 @@ type openCLIPTower struct {
 func openCLIPTowers() []openCLIPTower {
 	return []openCLIPTower{
 		timmSigLIP(), timmViT().tower(), timmPECore().tower(), timmEVA().tower(), timmEVA02().tower(),
-		timmGapViT().tower(), timmRelPosViT().tower(), timmConvStemViT().tower(), timmConvNeXt(),
+		timmGapViT().tower(), timmRelPosViT().tower(), timmConvStemViT().tower(), timmConvNeXt(), timmFastViT(), timmViTamin(), timmSwin(),
 		openCLIPResNet(), openCLIPViT(),
 	}
 }

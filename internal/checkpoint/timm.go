@@ -84,32 +84,34 @@ func (f timmFamily[C]) tower() openCLIPTower {
 }
 
 func (f timmFamily[C]) read(o *object, dim int, _ bool) (vision.Config, bool) {
-	for _, m := range f.models {
-		if m.name != o.peek("timm_model_name") {
-			continue
-		}
-		o.take("timm_model_name")
-		var pairs []string
-		for _, p := range f.pools {
-			pairs = append(pairs, p, p)
-		}
-		o.oneOf("timm_pool", "avg", pairs...) // open_clip's default
-		switch own := f.proj == "null"; {
-		case own && !o.isNull("timm_proj"):
-			o.fail("%s is not null, which is not supported: the head of %s is the projection", o.name("timm_proj"), m.name)
-		case !own && o.isNull("timm_proj"):
-			o.fail("%s is null, which is not supported for %s", o.name("timm_proj"), m.name)
-		case !own:
-			o.only("timm_proj", strconv.Quote(f.proj))
-		}
-		timmUnread(o)
-		c := m.config
-		s := f.settings(&c)
-		*s.dim = dim
-		s.read(o.object("timm_model_kwargs"))
-		return c, true
+	name := o.peek("timm_model_name")
+	c, ok := model(o, f.models)
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	var pairs []string
+	for _, p := range f.pools {
+		pairs = append(pairs, p, p)
+	}
+	o.oneOf("timm_pool", "avg", pairs...) // open_clip's default
+	timmProj(o, name, f.proj)
+	timmUnread(o)
+	s := f.settings(&c)
+	*s.dim = dim
+	s.read(o.object("timm_model_kwargs"))
+	return c, true
+}
+
+// timmProj wants timm_proj to be what a model has: "linear", "mlp", or null.
+func timmProj(o *object, model, want string) {
+	switch own := want == "null"; {
+	case own && !o.isNull("timm_proj"):
+		o.fail("%s is not null, which is not supported: the head of %s is the projection", o.name("timm_proj"), model)
+	case !own && o.isNull("timm_proj"):
+		o.fail("%s is null, which is not supported for %s", o.name("timm_proj"), model)
+	case !own:
+		o.only("timm_proj", strconv.Quote(want))
+	}
 }
 
 // timmUnread takes what preprocessing reads, what open_clip's own towers read, and
@@ -130,16 +132,11 @@ func (f timmFamily[C]) write(config vision.Config, _ bool) (map[string]any, bool
 	}
 	s := f.settings(&c)
 	*s.ratio = cmp.Or(*s.ratio, 4)
-	var name string
-	var kwargs map[string]any
-	for _, m := range f.models {
-		changed := m.config
+	name, kwargs := closest(f.models, func(m C) (map[string]any, bool) {
+		changed := m
 		f.settings(&changed).set(s)
-		kw := s.kwargs(f.settings(&m.config))
-		if changed == c && (name == "" || len(kw) < len(kwargs)) {
-			name, kwargs = m.name, kw
-		}
-	}
+		return s.kwargs(f.settings(&m)), changed == c
+	})
 	if name == "" {
 		return nil, true, unwritable(OpenCLIP, "an image tower of family %s that no model of timm is: %+v", c.Family(), c)
 	}
@@ -151,6 +148,41 @@ func (f timmFamily[C]) write(config vision.Config, _ bool) (map[string]any, bool
 	}
 	set(m, "timm_model_kwargs", kwargs, len(kwargs) > 0)
 	return m, true, nil
+}
+
+// closest names the model from which the fewest settings differ, and what kwargs has for
+// them; a model that they do not make the same has none.
+func closest[C any](models []timmModel[C], kwargs func(model C) (kw map[string]any, ok bool)) (name string, fewest map[string]any) {
+	for _, m := range models {
+		if kw, ok := kwargs(m.config); ok && (name == "" || len(kw) < len(fewest)) {
+			name, fewest = m.name, kw
+		}
+	}
+	return name, fewest
+}
+
+// model finds the one that a vision_cfg names.
+func model[C any](o *object, models []timmModel[C]) (c C, ok bool) {
+	for _, m := range models {
+		if m.name == o.peek("timm_model_name") {
+			o.take("timm_model_name")
+			return m.config, true
+		}
+	}
+	return c, false
+}
+
+// perStage reads a number for each stage; where the field is absent v stays as it is.
+func perStage[T int | float64](o *object, key string, v []T) {
+	switch got := list[T](o, key); {
+	case got == nil && !o.has(key):
+		o.take(key) // a null
+	case len(got) != len(v):
+		o.take(key)
+		o.fail("%s is %v, want %d numbers", o.name(key), got, len(v))
+	default:
+		copy(v, got)
+	}
 }
 
 // clipText is the text tower that most of open_clip's configurations have, with heads
@@ -170,10 +202,10 @@ func withTimm(image vision.Config, caption text.Transformer, preprocess *vision.
 	}
 }
 
-// square is a picture's size.
+// square is an image's size.
 func square(side int) [2]int { return [2]int{side, side} }
 
-// mobilePreprocess is how most of the MobileCLIPs prepare pictures: their values are 0
+// mobilePreprocess is how most of the MobileCLIPs prepare images: their values are 0
 // to 1.
 func mobilePreprocess(side int) *vision.Preprocess {
 	return &vision.Preprocess{Size: square(side), Interpolation: vision.Bilinear, Std: [3]float32{1, 1, 1}}
@@ -181,9 +213,14 @@ func mobilePreprocess(side int) *vision.Preprocess {
 
 // named finds a family's model.
 func (f timmFamily[C]) named(name string, dim int) C {
-	for _, m := range f.models {
+	c := named(f.models, name)
+	*f.settings(&c).dim = dim
+	return c
+}
+
+func named[C any](models []timmModel[C], name string) C {
+	for _, m := range models {
 		if m.name == name {
-			*f.settings(&m.config).dim = dim
 			return m.config
 		}
 	}

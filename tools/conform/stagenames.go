@@ -83,20 +83,34 @@ var stageNames = []struct {
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
-	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <"}},
+	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.norm.weight +1", "visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <", "visual.trunk.blocks.0.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.patch_embed\.backbone\.\d)`), []string{"$1.bn.weight +1", "$1.conv.bias"}}, // GELU
-	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"behind $1.norm2.weight +1", "$1.ls2.gamma +1", "$1.gamma_2 +1", "$1.mlp.fc2.weight +1"}},
+	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.stem`), []string{"$1.stem.conv2.bias"}},
+	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.stages\.0`), []string{"$1.stages.0.1.conv3_1x1.weight +1"}},
+	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.stages\.1`), []string{"$1.stages.1.3.conv3_1x1.weight +1"}},
+	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.pool`), []string{"$1.pool.proj.bias"}},
+	{stageName(`(visual\.trunk\.blocks\.\d+)`), []string{"behind $1.norm2.weight +1", "$1.ls2.gamma +1", "$1.gamma_2 +1", "$1.mlp.w2.weight +1", "$1.mlp.fc2.weight +1"}},
 	{stageName(`(visual\.trunk\.blocks\.\d+):input`), []string{"behind $1.attn.qkv.weight <", "$1.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
-	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.fc2.weight"}},
+	{stageName(`(visual\.trunk\.(?:blocks\.\d+|attn_pool))\.mlp`), []string{"$1.mlp.w2.weight", "$1.mlp.fc2.weight"}},
+	{stageName(`(visual\.trunk\.layers\.\d+\.blocks\.\d+)`), []string{"$1.mlp.fc2.weight +1"}},
+	{stageName(`(visual\.trunk\.layers\.\d+\.blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
+	{stageName(`(visual\.trunk\.layers\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.weight"}},
+	{stageName(`(visual\.trunk\.layers\.\d+)\.downsample`), []string{"$1.downsample.reduction.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
 	{stageName(`visual\.attn_pool`), []string{"visual.attn_pool.attn.out_proj.weight"}}, // of the first query
-	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight"}},
-	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1"}},
+	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight", "visual.trunk.stem.2.conv_kxk.0.conv.weight +2"}},
+	{stageName(`(visual\.trunk\.stem\.0)`), []string{"$1.conv_kxk.0.conv.weight +3", "$1.bias"}},  // the convolution, its bias, GELU
+	{stageName(`(visual\.trunk\.stem\.\d)`), []string{"$1.conv_kxk.0.conv.weight +2", "$1.bias"}}, // the convolution, GELU
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)`), []string{"$1.gamma +1", "$1.layer_scale_2.gamma +1", "$1.layer_scale.gamma +1"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+\.token_mixer)`), []string{"$1.mixer.conv_kxk.0.conv.weight +1"}},
 	{stageName(`(visual\.trunk\.stages\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.bias"}},
-	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias"}},
-	{stageName(`visual\.trunk\.head`), []string{"visual.trunk.head.weight", "visual.trunk.head.norm.weight"}},
-	{stageName(`visual\.trunk\.head\.global_pool`), []string{"visual.trunk.head.norm.weight <"}},
+	{stageName(`(visual\.trunk\.stages\.\d+)\.downsample`), []string{"$1.downsample.1.bias", "$1.downsample.proj.1.conv_kxk.0.conv.weight +2"}},
+	{stageName(`(visual\.trunk\.stages\.\d+\.pos_emb)`), []string{"$1.pos_enc.weight +1"}},
+	{stageName(`(visual\.trunk\.final_conv\.se)`), []string{"$1.fc2.weight +2"}}, // sigmoid, the product
+	{stageName(`visual\.trunk\.final_conv`), []string{"visual.trunk.final_conv.se.fc2.weight +3"}},
+	{stageName(`visual\.trunk\.head`), []string{"visual.trunk.head.weight", "visual.trunk.head.norm.weight", "visual.trunk.head.fc.weight", "visual.head.proj.weight <"}},
+	{stageName(`visual\.trunk\.head\.global_pool`), []string{"visual.trunk.head.norm.weight <", "visual.trunk.head.fc.weight <", "visual.head.proj.weight <"}},
 	{stageName(`visual\.head`), []string{"visual.head.weight", "visual.head.proj.weight", "= visual"}},
 }
 
@@ -270,10 +284,14 @@ func (t *towers) lnFinal() (n *G.Node, err error) {
 
 // shape is the shape of a stage's node as the reference sees it: pictures have four
 // dimensions there, channels in front, also where the towers have tokens already. Only
-// what ConvNeXt's norm and MLP see is stored as it is here, which nil stands for.
+// what ConvNeXt's norm and MLP see, and all of Swin's, is stored as it is here, which nil
+// stands for.
 func (t *towers) shape(name string, n *G.Node) []int {
 	s := n.Shape()
 	if m := inConvNeXt.FindStringSubmatch(name); m != nil && t.known(m[1]+".conv_dw.weight") {
+		return nil
+	}
+	if t.known("visual.trunk.layers.0.blocks.0.attn.qkv.weight") && strings.HasPrefix(name, "visual.") {
 		return nil
 	}
 	if len(s) == 3 && pictures4.MatchString(name) {
