@@ -249,7 +249,7 @@ func TestBatchesMemoryIsFlat(t *testing.T) {
 			peak = max(peak, m.HeapAlloc)
 		}
 	}
-	// Batch, line and workers hold at most 4+4+2+1 pictures of 256 KiB; the
+	// Batch, line and workers hold at most 4+4+2+1 images of 256 KiB; the
 	// whole set would be 150 MiB.
 	if limit := uint64(32 << 20); peak > limit {
 		t.Errorf("%d MiB of heap, want at most %d", peak>>20, limit>>20)

@@ -23,7 +23,7 @@ import (
 // member is a file to put into a folder or a tar.
 type member struct{ name, content string }
 
-func picture(n int) image.Image {
+func imageOf(n int) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, 16, 12))
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i*n) | 3
@@ -37,7 +37,7 @@ func picture(n int) image.Image {
 
 func pngOf(n int) string {
 	var b bytes.Buffer
-	if err := png.Encode(&b, picture(n)); err != nil {
+	if err := png.Encode(&b, imageOf(n)); err != nil {
 		panic(err)
 	}
 	return b.String()
@@ -45,7 +45,7 @@ func pngOf(n int) string {
 
 func jpegOf(n int) string {
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, picture(n), nil); err != nil {
+	if err := jpeg.Encode(&b, imageOf(n), nil); err != nil {
 		panic(err)
 	}
 	return b.String()

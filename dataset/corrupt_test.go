@@ -28,7 +28,7 @@ var corruptions = []struct {
 	{"empty file", "not an image: empty", func(int) []member {
 		return []member{{"jpg", ""}, {"txt", "empty"}}
 	}},
-	{"text as picture", `not an image: starts with "404 page not fou"`, func(int) []member {
+	{"text as image", `not an image: starts with "404 page not fou"`, func(int) []member {
 		return []member{{"jpg", "404 page not found"}, {"txt", "text"}}
 	}},
 	{"huge header", "60000×60000 is more than the limit", func(i int) []member {
@@ -155,7 +155,7 @@ func checkLedger(t *testing.T, ledger *Ledger, want map[string]string) {
 // TestStreamMemoryIsFlat goes through 60 MB of tar with a buffer of 1 MB.
 func TestStreamMemoryIsFlat(t *testing.T) {
 	if testing.Short() {
-		t.Skip("60 MB of pictures")
+		t.Skip("60 MB of images")
 	}
 	noise := strings.Repeat(pngOf(1)+"0123456789abcdef", 400)
 	var members []member

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestOpenPipeDoesNotHang puts a pipe where a picture and where a table should be.
+// TestOpenPipeDoesNotHang puts a pipe where an image and where a table should be.
 func TestOpenPipeDoesNotHang(t *testing.T) {
 	dir := writeFiles(t, map[string][]byte{"owl/1.png": []byte(pngOf(1))})
 	for _, name := range []string{"owl/2.png", "t.csv"} {
@@ -19,7 +19,7 @@ func TestOpenPipeDoesNotHang(t *testing.T) {
 	}
 	set, err := Open(filepath.Join(dir, "owl", "..", "owl"), nil)
 	if err == nil {
-		t.Fatalf("pictures in no class folder were opened: %d", set.Len())
+		t.Fatalf("images in no class folder were opened: %d", set.Len())
 	}
 	if _, err := Open(filepath.Join(dir, "t.csv"), nil); err == nil || !strings.Contains(err.Error(), "not a regular file but p") {
 		t.Errorf("a pipe as a table: %v", err)

@@ -110,7 +110,7 @@ func FuzzTar(f *testing.F) {
 					t.Fatal(err)
 				}
 				if p, err := s.Pair(0); (p.Image == nil) == (err == nil) {
-					t.Fatalf("picture %v with error %v", p.Image, err)
+					t.Fatalf("image %v with error %v", p.Image, err)
 				}
 				n++
 			}

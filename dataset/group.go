@@ -10,7 +10,7 @@ import (
 // group is the files of one sample that share a key, as in WebDataset.
 type group struct {
 	key      string
-	picture  *file
+	img      *file
 	text     []string // of .txt and .caption
 	class    string   // of .cls
 	metadata row      // of .json
@@ -41,7 +41,7 @@ func (g *group) add(ext string, text []byte, err error, o *Options) {
 
 // stray tells files that were never meant for a sample, such as a README.
 func (g *group) stray() bool {
-	return g.picture == nil && g.fault == nil && len(g.text) == 0 && g.class == "" && len(g.metadata.captions) == 0
+	return g.img == nil && g.fault == nil && len(g.text) == 0 && g.class == "" && len(g.metadata.captions) == 0
 }
 
 // finish checks what has been added. Text and class go before metadata.
@@ -49,9 +49,9 @@ func (g *group) finish(o *Options) (captions []string, label string, err error) 
 	switch {
 	case g.fault != nil:
 		return nil, "", g.fault
-	case g.picture == nil && len(g.others) == 0:
+	case g.img == nil && len(g.others) == 0:
 		return nil, "", errors.New("no image with this caption")
-	case g.picture == nil:
+	case g.img == nil:
 		return nil, "", fmt.Errorf("no image: %s is not the extension of one", listed(g.others))
 	}
 	captions, label = g.text, g.class

@@ -10,7 +10,7 @@ import (
 // TestTableHabits: tables as the common programs write them are read without a
 // word, and with the columns that one names.
 func TestTableHabits(t *testing.T) {
-	pictures := []member{{"images/a.png", pngOf(1)}, {"images/b.png", pngOf(2)}}
+	images := []member{{"images/a.png", pngOf(1)}, {"images/b.png", pngOf(2)}}
 	for _, c := range []struct {
 		name, file, table string
 		o                 Options
@@ -43,7 +43,7 @@ func TestTableHabits(t *testing.T) {
 			[]string{`images/a.png ["a owl" "the owl"] "owl"`, `images/b.png ["a red fox" "the red fox"] "red_fox"`},
 		},
 		{
-			"Flickr8k's rows, several for a picture", "captions.csv", "image,caption\nimages/a.png,one\nimages/b.png,two\nimages/a.png,\"three, \"\"four\"\"\"\n", Options{},
+			"Flickr8k's rows, several for an image", "captions.csv", "image,caption\nimages/a.png,one\nimages/b.png,two\nimages/a.png,\"three, \"\"four\"\"\"\n", Options{},
 			[]string{`images/a.png ["one" "three, \"four\""] ""`, `images/b.png ["two"] ""`},
 		},
 	} {
@@ -52,7 +52,7 @@ func TestTableHabits(t *testing.T) {
 			if !strings.Contains(c.file, "metadata") {
 				open = "d/" + c.file
 			}
-			set, err := OpenFS(folderFS("d", append(slices.Clip(pictures), member{c.file, c.table})), open, &c.o)
+			set, err := OpenFS(folderFS("d", append(slices.Clip(images), member{c.file, c.table})), open, &c.o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,15 +52,15 @@ func (r *row) parseJSON(text string, o *Options) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	picture, err := object.strings(o.imageKeys())
+	img, err := object.strings(o.imageKeys())
 	if err != nil {
 		return nil, err
 	}
-	if len(picture) != 1 || picture[0] == "" {
+	if len(img) != 1 || img[0] == "" {
 		names = slices.Sorted(maps.Keys(object))
 		return names, fmt.Errorf("no image is named; the fields are %s", listed(names))
 	}
-	r.image = picture[0]
+	r.image = img[0]
 	return nil, object.describe(o, r)
 }
 

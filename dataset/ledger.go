@@ -3,6 +3,7 @@ package dataset
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +19,7 @@ type Bad struct {
 }
 
 // Ledger records the bad samples of a run. The zero value is ready to use. Its
-// methods may be called from several goroutines.
+// methods may be called from several goroutines. A nil Ledger records nothing.
 type Ledger struct {
 	// Limit is the largest number of different bad samples: one more ends
 	// [Batches] with an error. 0 means any number.
@@ -31,6 +32,9 @@ type Ledger struct {
 
 // Add records a bad sample. It returns an error once there are more than Limit.
 func (l *Ledger) Add(file, key, reason string) error {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id := Bad{File: file, Key: key, Reason: strings.ToValidUTF8(reason, "�")}
@@ -60,6 +64,9 @@ func (b Bad) String() string {
 
 // Len returns the number of different bad samples.
 func (l *Ledger) Len() int {
+	if l == nil {
+		return 0
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.order)
@@ -67,6 +74,9 @@ func (l *Ledger) Len() int {
 
 // Bad returns the bad samples in the order in which they were first met.
 func (l *Ledger) Bad() []Bad {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := make([]Bad, len(l.order))
@@ -79,6 +89,9 @@ func (l *Ledger) Bad() []Bad {
 // Restore replaces the records by list, as [Ledger.Bad] returned it in an
 // earlier run.
 func (l *Ledger) Restore(list []Bad) {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.order, l.index = nil, make(map[Bad]*Bad, len(list))
@@ -91,6 +104,9 @@ func (l *Ledger) Restore(list []Bad) {
 
 // WriteJSONLines writes one JSON object per line, with the fields of [Bad].
 func (l *Ledger) WriteJSONLines(w io.Writer) error {
+	if w == nil {
+		return errors.New("dataset: ledger: the writer is nil")
+	}
 	out := bufio.NewWriter(w)
 	encode := json.NewEncoder(out)
 	encode.SetEscapeHTML(false)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/internal/nothing"
 )
 
 // TestNothing: a source that is missing or empty is an error that says so, and no panic.
@@ -35,5 +36,16 @@ func TestNothing(t *testing.T) {
 		if got := c.err; (got == nil) != (c.want == "") || got != nil && !strings.Contains(got.Error(), c.want) {
 			t.Errorf("%s: got error %v, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestNothingPanics: no exported function and no method of a nil or zero value panics of
+// itself when it is called with nothing.
+func TestNothingPanics(t *testing.T) {
+	for _, panicked := range nothing.Panics(
+		dataset.Batches, dataset.Captions, dataset.NewIndexed, dataset.Open, dataset.OpenFS, dataset.Bad{}, dataset.Sample{},
+		(*dataset.Ledger)(nil), &dataset.Ledger{}, (*dataset.Set)(nil), &dataset.Set{},
+	) {
+		t.Error(panicked)
 	}
 }

@@ -27,11 +27,16 @@ type Set struct {
 
 // Classes returns the labels that occur, sorted, or Options.Classes as given. Of
 // a stream they are those of its first shard.
-func (s *Set) Classes() []string { return slices.Clone(s.classes) }
+func (s *Set) Classes() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.classes)
+}
 
-// Len implements [Source]. An empty Set has no samples.
+// Len implements [Source]. A nil or empty Set has no samples.
 func (s *Set) Len() int {
-	if s.Source == nil {
+	if s == nil || s.Source == nil {
 		return 0
 	}
 	return s.Source.Len()
@@ -39,7 +44,7 @@ func (s *Set) Len() int {
 
 // Samples implements [Source].
 func (s *Set) Samples(ctx context.Context, order Order) iter.Seq2[Sample, error] {
-	if s.Source == nil {
+	if s == nil || s.Source == nil {
 		return func(func(Sample, error) bool) {}
 	}
 	return s.Source.Samples(ctx, order)
@@ -47,12 +52,18 @@ func (s *Set) Samples(ctx context.Context, order Order) iter.Seq2[Sample, error]
 
 // Indexed returns the samples by number, or false where the set is a stream.
 func (s *Set) Indexed() (*Indexed, bool) {
+	if s == nil {
+		return nil, false
+	}
 	x, ok := s.Source.(*Indexed)
 	return x, ok
 }
 
 // Close closes the archives. Samples cannot be decoded afterwards.
 func (s *Set) Close() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for _, c := range s.close {
 		errs = append(errs, c.Close())
@@ -84,6 +95,9 @@ func Open(name string, o *Options) (*Set, error) {
 
 // OpenFS is [Open] for a file or folder of fsys.
 func OpenFS(fsys fs.FS, name string, o *Options) (*Set, error) {
+	if fsys == nil {
+		return nil, errors.New("dataset: open: the file system is nil")
+	}
 	return open(fsys, path.Clean(name), o)
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/goclip/goclip/internal/golden"
 )
 
-// decodeSome checks that every stride-th sample gives a picture.
+// decodeSome checks that every stride-th sample gives an image.
 func decodeSome(t *testing.T, src *Indexed, stride int) {
 	t.Helper()
 	for i := 0; i < src.Len(); i += stride {
@@ -52,7 +52,7 @@ func TestOpenCIFARTar(t *testing.T) {
 	}
 	p, err := first.Pair(0)
 	if err != nil || p.Image.Bounds() != image.Rect(0, 0, 32, 32) {
-		t.Errorf("first picture: %v, %v", p.Image, err)
+		t.Errorf("first image: %v, %v", p.Image, err)
 	}
 	decodeSome(t, index, 97)
 }

@@ -68,8 +68,8 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 	return kept, label, nil
 }
 
-// pictures are the extensions of the formats that can be read.
-var pictures = []string{"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"}
+// images are the extensions of the formats that can be read.
+var images = []string{"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"}
 
 // splitKey cuts a path into what the files of one sample share and the rest. In
 // a tar the rest begins at the name's first dot, as WebDataset has it; in a
@@ -86,7 +86,7 @@ func splitKey(name string, inTar bool) (key, ext string) {
 	return name[:len(name)-len(base)+dot], strings.ToLower(base[dot+1:])
 }
 
-func isPicture(ext string) bool { return slices.Contains(pictures, ext) }
+func isImage(ext string) bool { return slices.Contains(images, ext) }
 
 func isSidecar(ext string) bool {
 	return slices.Contains([]string{"txt", "caption", "cls", "json"}, ext)
@@ -110,10 +110,10 @@ const (
 // has one.
 func layoutOf(files []file, inTar bool) (layout, []file, error) {
 	var metadata, top []file
-	withPicture := map[string]bool{}
+	withImage := map[string]bool{}
 	for _, f := range files {
-		if key, ext := splitKey(f.path, inTar); isPicture(ext) {
-			withPicture[key] = true
+		if key, ext := splitKey(f.path, inTar); isImage(ext) {
+			withImage[key] = true
 		}
 		if !isTable(f.path) {
 			continue
@@ -142,7 +142,7 @@ func layoutOf(files []file, inTar bool) (layout, []file, error) {
 		return 0, nil, fmt.Errorf("several tables, %s: name the one to open", listed(names))
 	}
 	for _, f := range files {
-		if key, ext := splitKey(f.path, inTar); isSidecar(ext) && withPicture[key] {
+		if key, ext := splitKey(f.path, inTar); isSidecar(ext) && withImage[key] {
 			return sidecars, nil, nil
 		}
 	}
@@ -183,12 +183,12 @@ func (t *tree) byFolder(o *Options) []record {
 	for _, f := range t.files {
 		dir := path.Dir(f.path)
 		_, ext := splitKey(f.path, false)
-		if dir == "." && !isPicture(ext) {
+		if dir == "." && !isImage(ext) {
 			continue
 		}
 		r := record{tree: t, file: f, key: f.path}
 		switch {
-		case !isPicture(ext):
+		case !isImage(ext):
 			r.fault = fmt.Errorf("extension %q is not that of an image", ext)
 		case dir == ".":
 			r.fault = errors.New("no label: the image lies in no class folder")
@@ -213,8 +213,8 @@ func (t *tree) bySidecar(o *Options) []record {
 			order = append(order, g)
 		}
 		switch {
-		case isPicture(ext) && g.picture == nil:
-			g.picture = &f
+		case isImage(ext) && g.img == nil:
+			g.img = &f
 		case isSidecar(ext):
 			text, err := t.text(f)
 			g.add(ext, text, err, o)
@@ -229,8 +229,8 @@ func (t *tree) bySidecar(o *Options) []record {
 		}
 		r := record{tree: t, key: g.key}
 		r.captions, r.label, r.fault = g.finish(o)
-		if g.picture != nil {
-			r.file = *g.picture
+		if g.img != nil {
+			r.file = *g.img
 		}
 		list = append(list, r)
 	}

@@ -126,6 +126,8 @@ type Indexed struct {
 	at func(i int) Sample
 }
 
+var errNoSamples = errors.New("dataset: indexed: at is nil")
+
 // NewIndexed makes a source of n samples. The function at gives sample i, for
 // 0 ≤ i < n, without decoding it; it is called from several goroutines.
 func NewIndexed(n int, at func(i int) Sample) *Indexed {
@@ -133,10 +135,22 @@ func NewIndexed(n int, at func(i int) Sample) *Indexed {
 }
 
 // Len returns the number of samples.
-func (x *Indexed) Len() int { return x.n }
+func (x *Indexed) Len() int {
+	if x == nil {
+		return 0
+	}
+	return x.n
+}
 
-// At returns sample i with its ID set to i.
+// At returns sample i with its ID set to i. As an index of a slice does, it panics where
+// i is not in [0, Len).
 func (x *Indexed) At(i int) Sample {
+	if n := x.Len(); i < 0 || i >= n {
+		panic(fmt.Sprintf("dataset: sample %d of %d", i, n))
+	}
+	if x.at == nil {
+		return Sample{ID: uint64(i), Fault: errNoSamples}
+	}
 	s := x.at(i)
 	s.ID = uint64(i)
 	return s
@@ -145,6 +159,9 @@ func (x *Indexed) At(i int) Sample {
 // Samples implements [Source].
 func (x *Indexed) Samples(ctx context.Context, order Order) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
+		if x == nil {
+			return
+		}
 		var perm []uint32
 		if order.Shuffle {
 			perm = order.permutation(x.n)
@@ -155,7 +172,7 @@ func (x *Indexed) Samples(ctx context.Context, order Order) iter.Seq2[Sample, er
 				return
 			}
 			if x.at == nil {
-				yield(Sample{}, errors.New("dataset: indexed: at is nil"))
+				yield(Sample{}, errNoSamples)
 				return
 			}
 			j := i

@@ -57,8 +57,8 @@ func (p *keySplitter) add(e entry) (done []Sample) {
 	}
 	p.group.key = key
 	switch {
-	case isPicture(ext) && p.group.picture == nil:
-		p.group.picture = &e.file
+	case isImage(ext) && p.group.img == nil:
+		p.group.img = &e.file
 		var err error
 		if p.data, err = e.read(p.o.MaxBytes); err != nil && p.group.fault == nil {
 			p.group.fault = err

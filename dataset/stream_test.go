@@ -218,7 +218,7 @@ func TestTarDamage(t *testing.T) {
 		for _, o := range []*Options{nil, {Stream: true}} {
 			set, err := OpenFS(mapFS(map[string][]byte{"x.tar": whole[:cut]}), "x.tar", o)
 			if err != nil {
-				continue // cut within the first picture
+				continue // cut within the first image
 			}
 			lines := contents(t, set, Order{})
 			good, all := 0, strings.Join(lines, "\n")

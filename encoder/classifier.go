@@ -67,20 +67,36 @@ func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ..
 }
 
 // Labels returns the labels in the order given.
-func (c *Classifier) Labels() []string { return slices.Clone(c.labels) }
+func (c *Classifier) Labels() []string {
+	if c == nil {
+		return nil
+	}
+	return slices.Clone(c.labels)
+}
 
 // Embeddings returns those of the labels, (C, D), normalised: the weights of the
-// classifier.
+// classifier. A classifier that is not one of [Model.NewClassifier] has none: N is 0.
 func (c *Classifier) Embeddings() *Embeddings {
+	if c == nil || c.rows == nil {
+		return &Embeddings{}
+	}
 	return &Embeddings{N: c.rows.N, Dim: c.rows.Dim, Data: slices.Clone(c.rows.Data)}
 }
 
 // Scale returns exp(logit_scale), the factor that turns cosines into logits, as
-// the model has it now.
-func (c *Classifier) Scale() float64 { return math.Exp(float64(c.model.logitScale.Data[0])) }
+// the model has it now; 0 for a classifier that is not one of [Model.NewClassifier].
+func (c *Classifier) Scale() float64 {
+	if c == nil || c.model == nil {
+		return 0
+	}
+	return math.Exp(float64(c.model.logitScale.Data[0]))
+}
 
 // Classify returns all labels for an image, the most probable first.
 func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Prediction, error) {
+	if c == nil || c.model == nil {
+		return nil, errors.New("encoder: the Classifier is empty, want one of NewClassifier")
+	}
 	e, err := c.model.EncodeImages(ctx, img)
 	if err != nil {
 		return nil, err
@@ -89,8 +105,15 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Predictio
 }
 
 // Predict returns all labels for every image embedding, the most probable first:
-// the softmax of the scaled cosines.
+// the softmax of the scaled cosines. It is nil for no embeddings. It panics if they
+// are not of the model's size, (N, D).
 func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
+	if images == nil || images.N == 0 {
+		return nil
+	}
+	if dim := c.Embeddings().Dim; images.Dim != dim || images.Validate() != nil {
+		panic(fmt.Sprintf("encoder: Predict: %d numbers for %d embeddings of size %d, want size %d", len(images.Data), images.N, images.Dim, dim))
+	}
 	scale := c.Scale()
 	out := make([][]Prediction, images.N)
 	for i := range out {

@@ -228,19 +228,17 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 	}
 	defer end()
 	if m.tok == nil {
-		return nil, errors.New("encoder: the model has no tokenizer")
+		return nil, fmt.Errorf("encoder: %w", errNoTokenizer)
 	}
 	length := m.cfg.Text.Dims().ContextLength
 	ids, cut := make([]int32, len(texts)*length), 0
 	for i, s := range texts {
-		err := guarded(fmt.Sprintf("encoder: text %d: tokenizer", i), func() error {
-			if _, truncated := m.tok.Encode(ids[i*length:(i+1)*length], s); truncated {
-				cut++
-			}
-			return nil
-		})
+		truncated, err := m.tokenize(ids[i*length:][:length], s)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("encoder: text %d: %w", i, err)
+		}
+		if truncated {
+			cut++
 		}
 	}
 	e, err := m.textFeatures(ctx, Tokens{IDs: ids})
@@ -249,6 +247,57 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 	}
 	e.Truncated = cut
 	return e.normalize(), nil
+}
+
+// Tokenize writes the token ids of a caption to dst, which has the context length, padded,
+// and reports whether the caption was cut to fit. A tokenizer that panics, or whose count
+// or ids are out of range, is an error that names the caption.
+func (m *Model) Tokenize(dst []int32, caption string) (truncated bool, err error) {
+	end, err := m.beginTexts()
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	if truncated, err = m.tokenize(dst, caption); err != nil {
+		return false, fmt.Errorf("encoder: %w", err)
+	}
+	return truncated, nil
+}
+
+func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error) {
+	dims, n := m.cfg.Text.Dims(), 0
+	switch {
+	case m.tok == nil:
+		return false, errNoTokenizer
+	case len(dst) != dims.ContextLength:
+		return false, fmt.Errorf("room for %d token ids, want the context length, %d", len(dst), dims.ContextLength)
+	}
+	err = guard.Call(func() error {
+		n, truncated = m.tok.Encode(dst, caption)
+		return nil
+	})
+	if err == nil && (n < 0 || n > len(dst)) {
+		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
+	}
+	if err == nil {
+		err = checkIDs(dst, dims.VocabSize)
+	}
+	if err != nil {
+		return false, fmt.Errorf("tokenizer: caption %.80q: %w", caption, err)
+	}
+	return truncated, nil
+}
+
+var errNoTokenizer = errors.New("the model has no tokenizer")
+
+// checkIDs refuses ids that the text tower does not have.
+func checkIDs(ids []int32, vocab int) error {
+	for i, id := range ids {
+		if id < 0 || int64(id) >= int64(vocab) {
+			return fmt.Errorf("id %d at position %d is outside the vocabulary of %d", id, i, vocab)
+		}
+	}
+	return nil
 }
 
 // TextFeatures returns the text tower's output, before normalisation, for token
@@ -359,6 +408,9 @@ func (m *Model) textFeatures(ctx context.Context, t Tokens) (*Embeddings, error)
 
 // textRow asks the tower's configuration what it reads of a caption, and checks it.
 func (m *Model) textRow(ids []int32) (r text.Row, err error) {
+	if err := checkIDs(ids, m.cfg.Text.Dims().VocabSize); err != nil {
+		return r, err
+	}
 	err = guarded("tower", func() error {
 		r = m.cfg.Text.Row(ids)
 		return nil
@@ -371,13 +423,16 @@ func (m *Model) textRow(ids []int32) (r text.Row, err error) {
 
 // Validate reports a length of Data other than N × Dim, or several vectors a row.
 func (e *Embeddings) Validate() error {
-	if e.Vectors > 1 {
+	if e != nil && e.Vectors > 1 {
 		return fmt.Errorf("encoder: embeddings have %d vectors for each image, want one", e.Vectors)
 	}
 	return e.validate()
 }
 
 func (e *Embeddings) validate() error {
+	if e == nil {
+		return errors.New("encoder: the Embeddings are nil")
+	}
 	if e.N < 0 || e.Dim < 1 || e.Vectors < 0 || len(e.Data)/e.Dim != e.N*max(1, e.Vectors) || len(e.Data)%e.Dim != 0 {
 		return fmt.Errorf("encoder: embeddings hold %d numbers, want N × Dim = %d × %d", len(e.Data), e.N, e.Dim)
 	}

@@ -59,7 +59,7 @@ func model(t *testing.T, cfg encoder.Config) *encoder.Model {
 	return m
 }
 
-func pictures(n int) []image.Image {
+func someImages(n int) []image.Image {
 	rng := rand.New(rand.NewPCG(1, 2))
 	imgs := make([]image.Image, n)
 	for i := range imgs {
@@ -89,7 +89,7 @@ func same(t *testing.T, what string, got, want []float32) {
 	}
 }
 
-// TestBatchInvariance encodes each picture and caption alone and among 64, on
+// TestBatchInvariance encodes each image and caption alone and among 64, on
 // one core and on all.
 func TestBatchInvariance(t *testing.T) {
 	ctx := context.Background()
@@ -101,7 +101,7 @@ func TestBatchInvariance(t *testing.T) {
 				transformer(&cfg, func(c *text.Transformer) { c.Pool, c.EOSTokenID = text.PoolMean, 129 })
 			}
 			m := model(t, cfg)
-			imgs, texts := pictures(64), captions(64)
+			imgs, texts := someImages(64), captions(64)
 			all, err := m.EncodeImages(ctx, imgs...)
 			check(t, err)
 			words, err := m.EncodeTexts(ctx, texts...)
@@ -146,7 +146,7 @@ func TestShortTexts(t *testing.T) {
 func TestConcurrentEncoding(t *testing.T) {
 	ctx := context.Background()
 	m := model(t, config())
-	imgs, texts := pictures(9), captions(9)
+	imgs, texts := someImages(9), captions(9)
 	want, err := m.EncodeImages(ctx, imgs...)
 	check(t, err)
 	wantText, err := m.EncodeTexts(ctx, texts...)
@@ -184,7 +184,7 @@ func TestClassifier(t *testing.T) {
 	m := model(t, config())
 	c, err := m.NewClassifier(ctx, []string{"cat", "dog", "bird"}, "a {}", "one {} here")
 	check(t, err)
-	ps, err := c.Classify(ctx, pictures(1)[0])
+	ps, err := c.Classify(ctx, someImages(1)[0])
 	check(t, err)
 	var sum float64
 	for i, p := range ps {
@@ -202,7 +202,7 @@ func TestClassifier(t *testing.T) {
 	// The label's embedding is the normalised mean of its prompts' embeddings.
 	e, err := m.EncodeTexts(ctx, "a dog", "one dog here")
 	check(t, err)
-	img, err := m.EncodeImages(ctx, pictures(1)[0])
+	img, err := m.EncodeImages(ctx, someImages(1)[0])
 	check(t, err)
 	var dot, norm float64
 	for j := range e.Dim {
@@ -241,7 +241,7 @@ func TestBadInput(t *testing.T) {
 	check(t, err)
 	_, err = silent.EncodeTexts(ctx, "x")
 	fails(t, "the model has no tokenizer", err)
-	_, err = m.EncodeImages(ctx, pictures(1)[0], image.NewGray(image.Rect(0, 0, 0, 4)))
+	_, err = m.EncodeImages(ctx, someImages(1)[0], image.NewGray(image.Rect(0, 0, 0, 4)))
 	fails(t, "image 1: ", err)
 	_, err = m.EncodeImages(ctx, nil...)
 	check(t, err)
@@ -252,11 +252,11 @@ func TestBadInput(t *testing.T) {
 	ids := make([]int32, 12)
 	ids[3] = 130
 	_, err = m.TextFeatures(ctx, ids)
-	fails(t, "id 130 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	fails(t, "text 0: id 130 at position 3 is outside the vocabulary of 130", err)
 	ids[3] = -1
 	ids[5] = 129
 	_, err = m.TextFeatures(ctx, ids)
-	fails(t, "id -1 of sample 0 at position 3 is outside the vocabulary of 130", err)
+	fails(t, "text 0: id -1 at position 3 is outside the vocabulary of 130", err)
 	_, err = m.NewClassifier(ctx, nil)
 	fails(t, "at least one label", err)
 	_, err = m.NewClassifier(ctx, []string{"a"}, "a photo")
@@ -275,12 +275,12 @@ func TestBadInput(t *testing.T) {
 	fails(t, "vision: Activation is 7", err)
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err = m.EncodeImages(canceled, pictures(1)...); !errors.Is(err, context.Canceled) {
+	if _, err = m.EncodeImages(canceled, someImages(1)...); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 
-// TestInputsStay: encoding writes to no picture.
+// TestInputsStay: encoding writes to no image.
 func TestInputsStay(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 5, 5))
 	img.Set(2, 2, color.NRGBA{1, 2, 3, 4})
@@ -289,7 +289,7 @@ func TestInputsStay(t *testing.T) {
 	check(t, err)
 	for i := range before {
 		if img.Pix[i] != before[i] {
-			t.Fatalf("byte %d of the picture changed", i)
+			t.Fatalf("byte %d of the image changed", i)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func Example() {
-	ctx, dir, picture := context.Background(), trained(), drawing()
+	ctx, dir, img := context.Background(), trained(), drawing()
 	defer os.RemoveAll(dir)
 
 	model, err := encoder.Load(dir, nil) // a folder from Hugging Face, open_clip, OpenAI, or your own
@@ -31,7 +31,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	best, err := classifier.Classify(ctx, picture) // any image.Image
+	best, err := classifier.Classify(ctx, img) // any image.Image
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/journal"
@@ -45,7 +43,7 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families})
+	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families, Architecture: o.Architecture})
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -73,7 +71,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		bpe, err := tokenizer.Load(c.TokenizerFS(), tokenizer.BPEOptions{Clean: clean})
+		files := o.Vocabulary
+		if files == nil {
+			files = c.TokenizerFS()
+		}
+		bpe, err := tokenizer.Load(files, tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe
@@ -192,32 +194,6 @@ func cleanOf(name string) (c tokenizer.Clean, err error) {
 	return c, nil
 }
 
-// tokenizerFiles returns what the tokenizer saves of itself, for it to be
-// written with the rest.
-func (m *Model) tokenizerFiles() (files []checkpoint.File, err error) {
-	tok, ok := m.tok.(saver)
-	if !ok {
-		return nil, nil
-	}
-	tmp, err := os.MkdirTemp("", "goclip")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	if err := guarded("tokenizer", func() error { return tok.Save(tmp) }); err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(tmp)
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(tmp, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, checkpoint.File{Name: e.Name(), Data: data})
-	}
-	return files, err
-}
-
 // ConfigByName returns the configuration of a published model, such as
 // "ViT-B-32-quickgelu", "ViT-L-14-336" or "RN50", and whether there is one.
 func ConfigByName(name string) (Config, bool) {
@@ -226,24 +202,40 @@ func ConfigByName(name string) (Config, bool) {
 }
 
 // ConfigFor is [ConfigByName] for a model that is to be trained with a tokenizer of
-// its own: the size of the vocabulary and the end token are tok's.
-func ConfigFor(name string, tok tokenizer.Tokenizer) (Config, bool) {
-	spec, ok := checkpoint.ConfigByName(name)
-	if ok {
-		spec.SetVocabulary(vocabularyOf(tok))
+// its own: the size of the vocabulary and the end token are tok's. An error is about tok.
+func ConfigFor(name string, tok tokenizer.Tokenizer) (cfg Config, known bool, err error) {
+	spec, known := checkpoint.ConfigByName(name)
+	if known {
+		v, err := vocabularyOf(tok)
+		if err != nil {
+			return Config{}, true, fmt.Errorf("encoder: configuration: %w", err)
+		}
+		spec.SetVocabulary(v)
 	}
-	return fromSpec(spec), ok
+	return fromSpec(spec), known, nil
 }
 
 // vocabularyOf is what a text tower must know of a tokenizer.
-func vocabularyOf(tok tokenizer.Tokenizer) checkpoint.Vocabulary {
-	ids := make([]int32, 16)
-	n, _ := tok.Encode(ids, "")
-	v := checkpoint.Vocabulary{Size: tok.VocabSize(), End: ids[max(n-1, 0)]}
-	if n < len(ids) {
-		v.Pad = ids[max(n, 0)]
+func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) {
+	if tok == nil {
+		return v, errors.New("the tokenizer is nil")
 	}
-	return v
+	err = guarded("tokenizer", func() error {
+		ids := make([]int32, 16)
+		n, _ := tok.Encode(ids, "")
+		if n < 1 || n > len(ids) {
+			return fmt.Errorf("the tokenizer gave %d tokens of an empty caption, want 1 to %d", n, len(ids))
+		}
+		v = checkpoint.Vocabulary{Size: tok.VocabSize(), End: ids[n-1]}
+		if v.End < 0 || int64(v.End) >= int64(v.Size) {
+			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
+		}
+		if n < len(ids) && ids[n] >= 0 {
+			v.Pad = ids[n]
+		}
+		return nil
+	})
+	return v, err
 }
 
 // ConfigNames lists the names that [ConfigByName] knows.
@@ -255,7 +247,14 @@ func ConfigNames() []string { return checkpoint.ConfigNames() }
 // fields have open_clip's defaults, except that the size of the vocabulary and
 // the end token are those of tok, whatever the file says.
 func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
-	spec, err := checkpoint.Read(r, vocabularyOf(tok))
+	if r == nil {
+		return Config{}, errors.New("encoder: configuration: the reader is nil")
+	}
+	v, err := vocabularyOf(tok)
+	if err != nil {
+		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
+	}
+	spec, err := checkpoint.Read(r, v)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

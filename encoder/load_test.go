@@ -53,11 +53,11 @@ func saved(t *testing.T, m *encoder.Model, layout string) string {
 	return dir
 }
 
-// embeddings are what a model makes of some pictures and captions.
+// embeddings are what a model makes of some images and captions.
 func embeddings(t *testing.T, m *encoder.Model) []float32 {
 	t.Helper()
 	ctx := context.Background()
-	images, err := m.EncodeImages(ctx, pictures(5)...)
+	images, err := m.EncodeImages(ctx, someImages(5)...)
 	check(t, err)
 	words, err := m.EncodeTexts(ctx, "a red cat", "Blue  DOG!", "", "a caption that is too long for this context")
 	check(t, err)
@@ -113,7 +113,7 @@ func TestTrainable(t *testing.T) {
 	check(t, err)
 	trainer, err := train.New(m, cfg)
 	check(t, err)
-	imgs := pictures(3)
+	imgs := someImages(3)
 	for range 2 {
 		_, err = trainer.Step(context.Background(), []dataset.Pair{
 			{Image: imgs[0], Caption: "a red cat"}, {Image: imgs[1], Caption: "a blue dog"}, {Image: imgs[2], Caption: "the red dog"},
@@ -244,7 +244,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestNoTokenizer: a folder without any gives a model for pictures and ids, and
+// TestNoTokenizer: a folder without any gives a model for images and ids, and
 // takes a tokenizer from the options if its ids fit.
 func TestNoTokenizer(t *testing.T) {
 	ctx := context.Background()
@@ -348,11 +348,11 @@ func TestReadConfig(t *testing.T) {
 		``:                   "unexpected end of JSON",
 		`null`:               "is null, want an object",
 		`{"embed_dims": 16}`: "not supported: embed_dims",
-		`{"embed_dim": 16, "vision_cfg": {"widht": 24}}`:                        "not supported: vision_cfg.widht",
-		`{"embed_dim": 16, "vision_cfg": {"layers": 0}}`:                        "Layers is 0",
-		`{"embed_dim": 16, "text_cfg": 3}`:                                      "text_cfg is 3, want an object",
-		`{"embed_dim": 16, "text_cfg": {"hf_model_name": "bert-base-uncased"}}`: "text_cfg.hf_model_name",
-		strings.Repeat(" ", 2<<20):                                              "more than 1048576 bytes",
+		`{"embed_dim": 16, "vision_cfg": {"widht": 24}}`:           "not supported: vision_cfg.widht",
+		`{"embed_dim": 16, "vision_cfg": {"layers": 0}}`:           "Layers is 0",
+		`{"embed_dim": 16, "text_cfg": 3}`:                         "text_cfg is 3, want an object",
+		`{"embed_dim": 16, "text_cfg": {"hf_model_name": "gpt2"}}`: "text_cfg.hf_model_name",
+		strings.Repeat(" ", 2<<20):                                 "more than 1048576 bytes",
 	} {
 		if _, err := encoder.ReadConfig(strings.NewReader(text), letters.Tokenizer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.50q: got error %v, want %q", text, err, want)

@@ -12,7 +12,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 )
 
-// TestEncodeImagesFunc gives what EncodeImages gives, opens each picture once
+// TestEncodeImagesFunc gives what EncodeImages gives, opens each image once
 // and at most one batch too early.
 func TestEncodeImagesFunc(t *testing.T) {
 	ctx := context.Background()
@@ -20,14 +20,14 @@ func TestEncodeImagesFunc(t *testing.T) {
 	m, err := encoder.Load(saved(t, storable(t), encoder.OpenCLIP), &encoder.Options{BatchSize: batch})
 	check(t, err)
 	for _, n := range []int{0, 1, batch, batch + 1, 3*batch + 7} {
-		imgs := pictures(n)
+		imgs := someImages(n)
 		want, err := m.EncodeImages(ctx, imgs...)
 		check(t, err)
 		opened := make([]atomic.Int32, n)
 		var most atomic.Int64
 		got, err := m.EncodeImagesFunc(ctx, n, func(i int) (image.Image, error) {
 			if opened[i].Add(1) > 1 {
-				t.Errorf("%d pictures: number %d was opened again", n, i)
+				t.Errorf("%d images: number %d was opened again", n, i)
 			}
 			for seen := most.Load(); int64(i) > seen && !most.CompareAndSwap(seen, int64(i)); seen = most.Load() {
 			}
@@ -43,16 +43,16 @@ func TestEncodeImagesFunc(t *testing.T) {
 		check(t, err)
 		same(t, fmt.Sprint(n, " embeddings"), got.Data, want.Data)
 		if int(most.Load()) != max(n-1, 0) {
-			t.Errorf("the last picture opened was %d of %d", most.Load(), n)
+			t.Errorf("the last image opened was %d of %d", most.Load(), n)
 		}
 	}
 }
 
-// TestEncodeImagesFuncFails with every bad picture of the batch by its number,
+// TestEncodeImagesFuncFails with every bad image of the batch by its number,
 // and leaves nothing running.
 func TestEncodeImagesFuncFails(t *testing.T) {
 	m := model(t, config())
-	imgs := pictures(100)
+	imgs := someImages(100)
 	broken := errors.New("broken")
 	for _, bad := range []int{3, 40, 99} {
 		var running atomic.Int32
@@ -68,7 +68,7 @@ func TestEncodeImagesFuncFails(t *testing.T) {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 		if r := running.Load(); r != 0 {
-			t.Errorf("%d pictures are still being opened", r)
+			t.Errorf("%d images are still being opened", r)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())

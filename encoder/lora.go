@@ -79,7 +79,7 @@ func (m *Model) adapt(cfg LoRA) error {
 
 // LoRA returns what the model's adapters were made with, and whether it has any.
 func (m *Model) LoRA() (cfg LoRA, ok bool) {
-	if m.lora == nil {
+	if m == nil || m.lora == nil {
 		return LoRA{}, false
 	}
 	return *m.lora, true
@@ -122,8 +122,11 @@ var errNoAdapters = errors.New("encoder: LoRA: the model has no adapters")
 
 // RemoveLoRA removes the adapters: the model is what it was without them. No
 // other method may run at the same time, and an existing trainer of the model
-// must not be used any more.
+// must not be used any more. Without adapters it does nothing.
 func (m *Model) RemoveLoRA() {
+	if m == nil {
+		return
+	}
 	for _, p := range m.adaptable() {
 		p.RemoveAdapter()
 	}

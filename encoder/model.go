@@ -10,6 +10,7 @@ package encoder
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -169,6 +170,12 @@ type Options struct {
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
+	// Vocabulary, where set, is the folder of the tokenizer's files instead of the
+	// checkpoint's own; how captions are cleaned and padded is as the checkpoint says.
+	Vocabulary fs.FS
+	// Architecture is a name of [ConfigByName], for weights in open_clip's layout that
+	// have no configuration beside them. Otherwise the checkpoint's own counts.
+	Architecture string
 	// ImageSize (height, width) and ContextLength, where not zero, replace the
 	// checkpoint's; position embeddings are resized as the layout's reference does.
 	ImageSize     [2]int
@@ -322,57 +329,6 @@ func Join(image, text *Model) (*Model, error) {
 	}
 	return m, m.checkParams()
 }
-
-// Config returns the model's configuration.
-func (m *Model) Config() Config {
-	if m == nil {
-		return Config{}
-	}
-	return m.cfg
-}
-
-// Vision returns the image tower, or nil.
-func (m *Model) Vision() vision.Tower { return m.image }
-
-// Text returns the text tower, or nil.
-func (m *Model) Text() text.Tower { return m.text }
-
-// Tokenizer returns the model's tokenizer, or nil.
-func (m *Model) Tokenizer() tokenizer.Tokenizer { return m.tok }
-
-// LogitScale returns the learnable logit_scale, the logarithm of the inverse
-// temperature: logits are exp(logit_scale) times cosines.
-func (m *Model) LogitScale() *nn.Param { return m.logitScale }
-
-// LogitBias returns SigLIP's learnable logit_bias, or nil.
-func (m *Model) LogitBias() *nn.Param { return m.logitBias }
-
-// Params lists all parameters under open_clip's names, in a fixed order.
-func (m *Model) Params() []*nn.Param {
-	ps := []*nn.Param{m.logitScale}
-	if m.logitBias != nil {
-		ps = append(ps, m.logitBias)
-	}
-	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captioner)
-}
-
-func (m *Model) imageParams() []*nn.Param {
-	if m.image == nil {
-		return nil
-	}
-	return m.image.Params()
-}
-
-func (m *Model) textParams() []*nn.Param {
-	if m.text == nil {
-		return nil
-	}
-	return m.text.Params()
-}
-
-// Trainable reports whether the parameters may be written to; false for a model
-// loaded without Options.Trainable.
-func (m *Model) Trainable() bool { return !m.mapped }
 
 // ErrClosed is what the methods of a closed model return.
 var ErrClosed = errors.New("encoder: the model is closed")

@@ -110,11 +110,11 @@ func Example_ownTower() {
 	ctx := context.Background()
 	const steps, size = 400, 32
 	drawn := shapes.Set{Seed: 1}
-	pictures, err := drawn.Train(steps * size)
+	images, err := drawn.Train(steps * size)
 	if err != nil {
 		log.Fatal(err)
 	}
-	captions, err := dataset.Captions(ctx, pictures, 0)
+	captions, err := dataset.Captions(ctx, images, 0)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func Example_ownTower() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for batch, err := range dataset.Batches(ctx, pictures, dataset.BatchOptions{Size: size, Epochs: 1, Shuffle: true}) {
+	for batch, err := range dataset.Batches(ctx, images, dataset.BatchOptions{Size: size, Epochs: 1, Shuffle: true}) {
 		if err != nil {
 			log.Fatal(err)
 		}

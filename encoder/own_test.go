@@ -94,7 +94,7 @@ func TestWrongTowers(t *testing.T) {
 		cfg.Vision = CNN{Side: 16, Width: 4, EmbedDim: 16, Returns: returns}
 		m, err := encoder.New(cfg, nil, 1)
 		if err == nil {
-			_, err = m.EncodeImages(context.Background(), pictures(2)...)
+			_, err = m.EncodeImages(context.Background(), someImages(2)...)
 		}
 		fails(t, want, err)
 	}
@@ -113,10 +113,10 @@ func TestClosedPart(t *testing.T) {
 	}
 	joined, err := encoder.Join(parts[0], parts[1])
 	check(t, err)
-	_, err = joined.EncodeImages(ctx, pictures(1)...)
+	_, err = joined.EncodeImages(ctx, someImages(1)...)
 	check(t, err)
 	check(t, parts[0].Close())
-	_, err = joined.EncodeImages(ctx, pictures(1)...)
+	_, err = joined.EncodeImages(ctx, someImages(1)...)
 	if !errors.Is(err, encoder.ErrClosed) {
 		t.Errorf("got error %v, want ErrClosed", err)
 	}
@@ -128,7 +128,7 @@ func TestClosedPart(t *testing.T) {
 	check(t, err)
 	joined, err = encoder.Join(twice, twice)
 	check(t, err)
-	_, err = joined.EncodeImages(ctx, pictures(1)...)
+	_, err = joined.EncodeImages(ctx, someImages(1)...)
 	check(t, err)
 	check(t, joined.Close())
 }
@@ -159,9 +159,9 @@ func TestOwnTower(t *testing.T) {
 	if got, want := again.Config().Vision, m.Config().Vision; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	want, err := m.EncodeImages(ctx, pictures(5)...)
+	want, err := m.EncodeImages(ctx, someImages(5)...)
 	check(t, err)
-	got, err := again.EncodeImages(ctx, pictures(5)...)
+	got, err := again.EncodeImages(ctx, someImages(5)...)
 	check(t, err)
 	same(t, "images", got.Data, want.Data)
 	if got, want := again.Fingerprint(), m.Fingerprint(); got != want {
@@ -196,16 +196,16 @@ func TestOneTower(t *testing.T) {
 	}
 	_, err := halves[0].EncodeTexts(ctx, "a")
 	fails(t, "the model has no text tower", err)
-	_, err = halves[1].EncodeImages(ctx, pictures(1)...)
+	_, err = halves[1].EncodeImages(ctx, someImages(1)...)
 	fails(t, "the model has no image tower", err)
 	_, err = encoder.Join(halves[1], halves[0])
 	fails(t, "want a model with an image tower", err)
 	joined, err := encoder.Join(halves[0], halves[1])
 	check(t, err)
 	whole := model(t, both)
-	want, err := whole.EncodeImages(ctx, pictures(3)...)
+	want, err := whole.EncodeImages(ctx, someImages(3)...)
 	check(t, err)
-	got, err := joined.EncodeImages(ctx, pictures(3)...)
+	got, err := joined.EncodeImages(ctx, someImages(3)...)
 	check(t, err)
 	same(t, "images", got.Data, want.Data)
 	want, err = whole.EncodeTexts(ctx, "ab", "c")
@@ -214,7 +214,7 @@ func TestOneTower(t *testing.T) {
 	check(t, err)
 	same(t, "texts", got.Data, want.Data)
 	check(t, joined.Close())
-	if _, err := halves[0].EncodeImages(ctx, pictures(1)...); !errors.Is(err, encoder.ErrClosed) {
+	if _, err := halves[0].EncodeImages(ctx, someImages(1)...); !errors.Is(err, encoder.ErrClosed) {
 		t.Errorf("the image tower's model is open after the joined one was closed: %v", err)
 	}
 }
@@ -254,7 +254,7 @@ func TestClosed(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			for range 20 {
-				if _, err := m.EncodeImages(ctx, pictures(2)...); err != nil && !errors.Is(err, encoder.ErrClosed) {
+				if _, err := m.EncodeImages(ctx, someImages(2)...); err != nil && !errors.Is(err, encoder.ErrClosed) {
 					t.Errorf("beside Close: %v", err)
 				}
 			}
@@ -264,12 +264,12 @@ func TestClosed(t *testing.T) {
 	wg.Wait()
 	check(t, m.Close())
 	for what, f := range map[string]func() error{
-		"EncodeImages":  func() error { _, err := m.EncodeImages(ctx, pictures(1)...); return err },
+		"EncodeImages":  func() error { _, err := m.EncodeImages(ctx, someImages(1)...); return err },
 		"EncodeTexts":   func() error { _, err := m.EncodeTexts(ctx, "a"); return err },
 		"ImageFeatures": func() error { _, err := m.ImageFeatures(ctx, nil); return err },
 		"TextFeatures":  func() error { _, err := m.TextFeatures(ctx, nil); return err },
 		"NewClassifier": func() error { _, err := m.NewClassifier(ctx, []string{"a"}); return err },
-		"Classify":      func() error { _, err := classifier.Classify(ctx, pictures(1)[0]); return err },
+		"Classify":      func() error { _, err := classifier.Classify(ctx, someImages(1)[0]); return err },
 		"Save":          func() error { return m.Save(t.TempDir()) },
 		"AddLoRA":       func() error { return m.AddLoRA(encoder.LoRA{Rank: 1}, 1) },
 		"MergeLoRA":     func() error { return m.MergeLoRA() },
@@ -284,14 +284,14 @@ func TestClosed(t *testing.T) {
 		t.Errorf("a closed model has the fingerprint %s", f)
 	}
 	var none *encoder.Model
-	_, err = none.EncodeImages(ctx, pictures(1)...)
+	_, err = none.EncodeImages(ctx, someImages(1)...)
 	fails(t, "the model is nil", err)
 	_, err = none.EncodeTexts(ctx, "a")
 	fails(t, "the model is nil", err)
 	check(t, none.Close())
 }
 
-// hostile is a picture and a tokenizer that panic.
+// hostile is an image and a tokenizer that panic.
 type hostile struct{}
 
 func (hostile) ColorModel() color.Model            { return color.RGBAModel }
@@ -300,12 +300,57 @@ func (hostile) At(int, int) color.Color            { panic("out of tune") }
 func (hostile) Encode([]int32, string) (int, bool) { panic("out of tune") }
 func (hostile) VocabSize() int                     { return 10 }
 
-// TestPanics: a panic of the caller's picture, decoder, tokenizer or tower is an error
+// miscounting is a tokenizer that says and writes other things than it may.
+type miscounting struct {
+	unsaved
+	n  int
+	id int32
+}
+
+func (m miscounting) Encode(dst []int32, s string) (int, bool) {
+	_, truncated := m.unsaved.Encode(dst, s)
+	dst[1] = m.id
+	return m.n, truncated
+}
+
+// TestWrongCounts: a count or an id that cannot be is an error that names the caption.
+func TestWrongCounts(t *testing.T) {
+	for want, tok := range map[string]miscounting{
+		`encoder: text 1: tokenizer: caption "a dog": it gave 99 tokens, want 0 to 12`:                               {n: 99},
+		`encoder: text 1: tokenizer: caption "a dog": it gave -1 tokens, want 0 to 12`:                               {n: -1},
+		`encoder: text 1: tokenizer: caption "a dog": id 130 at position 1 is outside the vocabulary of 130`:         {n: 3, id: 130},
+		`encoder: text 1: tokenizer: caption "a dog": id -2147483648 at position 1 is outside the vocabulary of 130`: {n: 3, id: -1 << 31},
+	} {
+		cfg := config()
+		m, err := encoder.New(cfg, onlyDogs{tok}, 1)
+		check(t, err)
+		_, err = m.EncodeTexts(context.Background(), "a cat", "a dog")
+		fails(t, want, err)
+		_, err = m.NewClassifier(context.Background(), []string{"cat", "dog"}, "a {}")
+		fails(t, want, err)
+		_, err = m.Tokenize(make([]int32, cfg.Text.Dims().ContextLength), "a dog")
+		fails(t, want[len("encoder: text 1: "):], err)
+		_, err = m.Tokenize(make([]int32, 3), "a cat")
+		fails(t, "encoder: room for 3 token ids, want the context length, 12", err)
+	}
+}
+
+// onlyDogs miscounts them alone.
+type onlyDogs struct{ miscounting }
+
+func (o onlyDogs) Encode(dst []int32, s string) (int, bool) {
+	if s == "a dog" {
+		return o.miscounting.Encode(dst, s)
+	}
+	return o.unsaved.Encode(dst, s)
+}
+
+// TestPanics: a panic of the caller's image, decoder, tokenizer or tower is an error
 // that says which it was, and where.
 func TestPanics(t *testing.T) {
 	ctx := context.Background()
 	m := model(t, config())
-	imgs := pictures(3)
+	imgs := someImages(3)
 	imgs[1] = hostile{}
 	tuneless := func(what string, err error) {
 		t.Helper()

@@ -21,11 +21,11 @@ type Ranked struct {
 // Hessel et al. (2021) is 2.5 times the cosine, or 0 where that is negative, and
 // so has the same order.
 func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
-	if len(query) != candidates.Dim {
-		return nil, fmt.Errorf("encoder: rank: a query of %d numbers for candidates of %d", len(query), candidates.Dim)
-	}
 	if err := candidates.validate(); err != nil {
 		return nil, fmt.Errorf("encoder: rank: %w", err)
+	}
+	if len(query) != candidates.Dim {
+		return nil, fmt.Errorf("encoder: rank: a query of %d numbers for candidates of %d", len(query), candidates.Dim)
 	}
 	if i := unitrows.First(query, len(query)); i >= 0 {
 		return nil, fmt.Errorf("encoder: rank: the query %s", unitrows.Fault(query))

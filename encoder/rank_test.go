@@ -11,7 +11,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 )
 
-// TestRankChooses: of pictures in shades of red and blue the one red picture is
+// TestRankChooses: of images in shades of red and blue the one red image is
 // first for its prompt, whatever its place, and its caption is first for it.
 func TestRankChooses(t *testing.T) {
 	ctx, dir := context.Background(), trained()
@@ -82,10 +82,10 @@ func TestRankRefuses(t *testing.T) {
 	_, err = encoder.Rank(unit, rows)
 	fails(t, "candidate 3 has an embedding of length NaN", err)
 	m := model(t, config())
-	_, err = m.RankImages(context.Background(), "a", pictures(1)[0], image.NewGray(image.Rect(0, 0, 0, 4)))
+	_, err = m.RankImages(context.Background(), "a", someImages(1)[0], image.NewGray(image.Rect(0, 0, 0, 4)))
 	fails(t, "image 1: ", err)
 	silent, err := encoder.New(config(), nil, 1)
 	check(t, err)
-	_, err = silent.RankTexts(context.Background(), pictures(1)[0], "a")
+	_, err = silent.RankTexts(context.Background(), someImages(1)[0], "a")
 	fails(t, "no tokenizer", err)
 }

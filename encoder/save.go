@@ -37,15 +37,20 @@ func (m *Model) SaveWith(dir, layout string, o SaveOptions) error {
 		return err
 	}
 	defer end()
-	spec, files, err := m.toSave(&layout)
+	spec, layout, err := m.toSave(layout)
 	if err != nil {
 		return fmt.Errorf("encoder: save %s: %w", dir, err)
 	}
 	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list()}
+	if tok, ok := m.tok.(saver); ok {
+		replace.Tokenizer = func(dir string) error {
+			return guarded("tokenizer", func() error { return tok.Save(dir) })
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(o.Beside)) {
 		replace.Beside = append(replace.Beside, checkpoint.File{Name: name, Data: o.Beside[name]})
 	}
-	saved, err := checkpoint.Save(dir, layout, spec, m.Params(), replace, files...)
+	saved, err := checkpoint.Save(dir, layout, spec, m.Params(), replace)
 	if err != nil {
 		return fmt.Errorf("encoder: %w", err)
 	}
@@ -53,22 +58,20 @@ func (m *Model) SaveWith(dir, layout string, o SaveOptions) error {
 	return nil
 }
 
-// toSave returns what is written of a model besides its weights, and chooses the layout
-// where none is given.
-func (m *Model) toSave(layout *string) (spec checkpoint.Spec, files []checkpoint.File, err error) {
+// toSave returns what a checkpoint says of the model, and the layout, chosen where none
+// is given.
+func (m *Model) toSave(layout string) (checkpoint.Spec, string, error) {
 	if m.lora != nil {
-		return spec, nil, errors.New("the model has adapters: SaveLoRA writes them, MergeLoRA makes them part of the weights")
+		return checkpoint.Spec{}, "", errors.New("the model has adapters: SaveLoRA writes them, MergeLoRA makes them part of the weights")
 	}
-	if *layout == "" {
-		if *layout, err = m.savedAs(); err != nil {
-			return spec, nil, err
+	if layout == "" {
+		var err error
+		if layout, err = m.savedAs(); err != nil {
+			return checkpoint.Spec{}, "", err
 		}
 	}
-	if spec, err = m.toSpec(); err != nil {
-		return spec, nil, err
-	}
-	files, err = m.tokenizerFiles()
-	return spec, files, err
+	spec, err := m.toSpec()
+	return spec, layout, err
 }
 
 // own are the files of weights that a model was loaded from and saved as, the last few.

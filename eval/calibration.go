@@ -28,8 +28,12 @@ func NewCalibration(bins int) *Calibration {
 	return &Calibration{Bins: make([]Bin, bins)}
 }
 
-// Add counts one prediction, made with a probability between 0 and 1.
+// Add counts one prediction, made with a probability between 0 and 1. A nil
+// Calibration does not count.
 func (c *Calibration) Add(probability float64, right bool) {
+	if c == nil {
+		return
+	}
 	if len(c.Bins) == 0 {
 		c.Bins = make([]Bin, calibrationBins)
 	}
@@ -46,6 +50,9 @@ func (c *Calibration) Add(probability float64, right bool) {
 // its mean probability, averaged over all predictions. It is 0 where there are
 // none.
 func (c *Calibration) ECE() float64 {
+	if c == nil {
+		return 0
+	}
 	n, sum := 0, 0.0
 	for _, b := range c.Bins {
 		n += b.N

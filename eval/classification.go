@@ -8,7 +8,8 @@ import (
 	"github.com/goclip/goclip/internal/sweep"
 )
 
-// Classification is the result of classifying a labelled set, by any method.
+// Classification is the result of classifying a labelled set, by any method. All shares
+// of a nil one, and of one without images, are 0.
 type Classification struct {
 	Classes     []string
 	Confusion   [][]int // [true class][predicted class]
@@ -75,6 +76,9 @@ func (c *Classification) finish() (*Classification, error) {
 
 // N returns the number of images classified.
 func (c *Classification) N() int {
+	if c == nil {
+		return 0
+	}
 	n := 0
 	for i := range c.Classes {
 		n += c.count(i)
@@ -84,7 +88,7 @@ func (c *Classification) N() int {
 
 func (c *Classification) count(class int) int {
 	n := 0
-	if class >= len(c.Confusion) {
+	if c == nil || class < 0 || class >= len(c.Confusion) {
 		return 0
 	}
 	for _, k := range c.Confusion[class] {
@@ -95,18 +99,29 @@ func (c *Classification) count(class int) int {
 
 // Accuracy is the share of images whose most probable class was theirs.
 func (c *Classification) Accuracy() float64 {
+	n := c.N()
+	if n == 0 {
+		return 0
+	}
 	right := 0
 	for i := range c.Classes {
 		right += c.Confusion[i][i]
 	}
-	return float64(right) / float64(c.N())
+	return float64(right) / float64(n)
 }
 
 // Top5Accuracy is the share of images whose class was among the five most
 // probable.
-func (c *Classification) Top5Accuracy() float64 { return float64(c.Top5) / float64(c.N()) }
+func (c *Classification) Top5Accuracy() float64 {
+	n := c.N()
+	if n == 0 {
+		return 0
+	}
+	return float64(c.Top5) / float64(n)
+}
 
-// Class returns the accuracy on one class and the number of its images.
+// Class returns the accuracy on one class and the number of its images, both 0 where
+// there is no such class.
 func (c *Classification) Class(i int) (accuracy float64, n int) {
 	n = c.count(i)
 	if n == 0 {
@@ -118,6 +133,9 @@ func (c *Classification) Class(i int) (accuracy float64, n int) {
 // Balanced is the mean accuracy of the classes that have images, each of the
 // same weight: the mean per-class recall of CLIP's benchmarks.
 func (c *Classification) Balanced() float64 {
+	if c.N() == 0 {
+		return 0
+	}
 	sum, classes := 0.0, 0
 	for i := range c.Classes {
 		if accuracy, n := c.Class(i); n > 0 {
@@ -135,7 +153,7 @@ func (c *Classification) MarshalJSON() ([]byte, error) {
 	}
 	type class struct {
 		Name     string  `json:"name"`
-		Pictures int     `json:"pictures"`
+		Images   int     `json:"pictures"`
 		Accuracy float64 `json:"accuracy"`
 	}
 	classes := make([]class, len(c.Classes))
@@ -144,7 +162,7 @@ func (c *Classification) MarshalJSON() ([]byte, error) {
 		classes[i] = class{name, n, accuracy}
 	}
 	return json.Marshal(struct {
-		Pictures  int      `json:"pictures"`
+		Images    int      `json:"pictures"`
 		Accuracy  float64  `json:"accuracy"`
 		Top5      float64  `json:"top5"`
 		Balanced  float64  `json:"balanced"`

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/goclip/goclip/dataset"
@@ -47,6 +48,18 @@ func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(d
 	return f, nil
 }
 
+// check reports what of features that [Embed] did not make does not go together.
+func (f *Features) check() error {
+	if f == nil || f.Images == nil {
+		return errors.New("the Features are empty, want those of Embed")
+	}
+	n := f.Images.N
+	if len(f.Keys) != n || len(f.Labels) != n || len(f.Captions) != n && len(f.Captions) != 0 {
+		return fmt.Errorf("the Features have %d keys, %d labels and captions of %d for %d images", len(f.Keys), len(f.Labels), len(f.Captions), n)
+	}
+	return f.Images.Validate()
+}
+
 // row returns one embedding.
 func (f *Features) row(i int) *encoder.Embeddings {
 	return &encoder.Embeddings{N: 1, Dim: f.Images.Dim, Data: f.Images.Row(i)}
@@ -54,6 +67,9 @@ func (f *Features) row(i int) *encoder.Embeddings {
 
 // classification begins a measurement, taking over what was skipped already.
 func (f *Features) classification(classes []string) (*Classification, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("eval: classify: %w", err)
+	}
 	c, err := newClassification(classes)
 	if err != nil {
 		return nil, err

@@ -16,13 +16,13 @@ import (
 	"github.com/goclip/goclip/encoder"
 )
 
-// labelledNoise is n pictures of noise with labels and captions, two of them not
+// labelledNoise is n images of noise with labels and captions, two of them not
 // to be used.
 func labelledNoise(n int) []dataset.Sample {
 	var samples []dataset.Sample
 	for i := range n {
 		s := sample(fmt.Sprint(i), i, string(rune('a'+i%3)))
-		s.Captions = []string{fmt.Sprint("picture ", i), s.Label}[:1+i%2]
+		s.Captions = []string{fmt.Sprint("image ", i), s.Label}[:1+i%2]
 		samples = append(samples, s)
 	}
 	samples[4], samples[n-1] = broken("4"), broken("last")
@@ -40,12 +40,12 @@ func TestEmbedOnce(t *testing.T) {
 	f, err := Embed(ctx, m, src, func(p dataset.Pair, row *encoder.Embeddings) {
 		keys = append(keys, p.Key)
 		if p.Image == nil || row.N != 1 {
-			t.Errorf("%s: picture %v, %d rows", p.Key, p.Image, row.N)
+			t.Errorf("%s: image %v, %d rows", p.Key, p.Image, row.N)
 		}
 	})
 	check(t, err)
-	if f.Images.N != 68 || !slices.Equal(f.Keys, keys) || f.Labels[5] != "a" || f.Captions[4][0] != "picture 5" {
-		t.Errorf("%d pictures %v, saw %v", f.Images.N, f.Keys, keys)
+	if f.Images.N != 68 || !slices.Equal(f.Keys, keys) || f.Labels[5] != "a" || f.Captions[4][0] != "image 5" {
+		t.Errorf("%d images %v, saw %v", f.Images.N, f.Keys, keys)
 	}
 	for _, what := range []struct {
 		name    string

@@ -23,6 +23,11 @@ func (f *Features) labelled(others ...*Features) ([]string, *labelled, error) {
 	if f == nil {
 		return nil, nil, errors.New("train is nil")
 	}
+	for _, each := range append(others, f) {
+		if err := each.check(); err != nil {
+			return nil, nil, err
+		}
+	}
 	set := make(map[string]bool)
 	for _, l := range f.Labels {
 		if l != "" {

@@ -63,12 +63,15 @@ func FitProbe(ctx context.Context, train, val *Features, o *ProbeOptions) (*Prob
 // Probabilities returns the probability of each class for each embedding.
 func (p *Probe) Probabilities(e *encoder.Embeddings) ([][]float64, error) {
 	switch {
-	case p.dim == 0:
+	case p == nil || p.dim == 0:
 		return nil, errors.New("eval: probe: it is empty, want one of FitProbe")
 	case e == nil:
 		return nil, errors.New("eval: probe: Embeddings is nil")
 	case e.Dim != p.dim:
 		return nil, fmt.Errorf("eval: a probe of embeddings of %d numbers cannot take %d", p.dim, e.Dim)
+	}
+	if err := e.Validate(); err != nil {
+		return nil, fmt.Errorf("eval: probe: %w", err)
 	}
 	n := len(p.bias)
 	logits := make([]float32, e.N*n)
@@ -119,6 +122,9 @@ func (p *Probe) accuracy(l *labelled) float64 {
 
 // Classify measures the probe on a labelled set.
 func (p *Probe) Classify(f *Features) (*Classification, error) {
+	if p == nil {
+		p = &Probe{}
+	}
 	c, err := f.classification(p.Classes)
 	if err != nil {
 		return nil, err

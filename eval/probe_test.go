@@ -14,7 +14,7 @@ import (
 	"github.com/goclip/goclip/internal/logistic"
 )
 
-// clouds are pictures of several classes around a centre each, on the sphere.
+// clouds are images of several classes around a centre each, on the sphere.
 func clouds(seed uint64, classes, each, dim int, noise float64) *Features {
 	centres, rng := rand.New(rand.NewPCG(9, 9)), rand.New(rand.NewPCG(seed, 1))
 	f := &Features{Images: &encoder.Embeddings{Dim: dim}}
@@ -93,7 +93,7 @@ func TestProbeIsOptimal(t *testing.T) {
 }
 
 // TestSearchForL2: no value of the coarse grid does better than the one chosen,
-// and the probe knows new pictures.
+// and the probe knows new images.
 func TestSearchForL2(t *testing.T) {
 	ctx := context.Background()
 	train, val, test := clouds(1, 6, 40, 16, 1.2), clouds(2, 6, 40, 16, 1.2), clouds(3, 6, 40, 16, 1.2)
@@ -123,8 +123,8 @@ func TestSearchForL2(t *testing.T) {
 	}
 	c, err := p.Classify(test)
 	check(t, err)
-	if c.N() != 240 || !(math.Abs(c.Accuracy()-p.Validated) <= 0.08) { // 4 deviations of 240 pictures
-		t.Errorf("accuracy %g of %d pictures, %g in validation, want them within 0.08", c.Accuracy(), c.N(), p.Validated)
+	if c.N() != 240 || !(math.Abs(c.Accuracy()-p.Validated) <= 0.08) { // 4 deviations of 240 images
+		t.Errorf("accuracy %g of %d images, %g in validation, want them within 0.08", c.Accuracy(), c.N(), p.Validated)
 	}
 	for i, row := range must(p.Probabilities(test.Images))(t) {
 		sum := 0.0
@@ -132,7 +132,7 @@ func TestSearchForL2(t *testing.T) {
 			sum += v
 		}
 		if !(math.Abs(sum-1) <= 1e-12) {
-			t.Fatalf("the probabilities of picture %d sum to %g, want 1 within 1e-12", i, sum)
+			t.Fatalf("the probabilities of image %d sum to %g, want 1 within 1e-12", i, sum)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestSplit(t *testing.T) {
 		t.Error("the two parts together are not the whole")
 	}
 	if _, other := l.split(2); slices.Equal(held.x.Data, other.x.Data) {
-		t.Error("two seeds hold out the same pictures")
+		t.Error("two seeds hold out the same images")
 	}
 }
 
@@ -222,7 +222,7 @@ func TestProbeRefuses(t *testing.T) {
 	}
 }
 
-// TestKNNByDefinition sorts all neighbours of each picture; many are as near.
+// TestKNNByDefinition sorts all neighbours of each image; many are as near.
 func TestKNNByDefinition(t *testing.T) {
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(1, 3))

@@ -48,6 +48,12 @@ func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*
 	if m == nil {
 		return nil, errors.New("eval: retrieve: Model is nil")
 	}
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("eval: retrieve: %w", err)
+	}
+	if f.Images.Dim != m.Config().EmbedDim() {
+		return nil, fmt.Errorf("eval: retrieve: images of %d numbers, but the model's embeddings have %d", f.Images.Dim, m.Config().EmbedDim())
+	}
 	r := &Retrieval{
 		Images: f.Images.N, Skipped: f.Skipped,
 		ImageToText: make(map[int]float64), TextToImage: make(map[int]float64),
@@ -60,6 +66,9 @@ func (f *Features) Retrieve(ctx context.Context, m *encoder.Model, ks ...int) (*
 			texts, owner = append(texts, c), append(owner, i)
 			different[c] = true
 		}
+	}
+	if len(texts) == 0 {
+		return nil, fmt.Errorf("eval: retrieve: none of %d images has a caption", f.Images.N)
 	}
 	words, err := m.EncodeTexts(ctx, texts...)
 	if err != nil {
@@ -143,8 +152,11 @@ func similarities(ctx context.Context, queries, answers *encoder.Embeddings, use
 
 // MarshalJSON writes the recalls by k.
 func (r *Retrieval) MarshalJSON() ([]byte, error) {
+	if r == nil {
+		return []byte("null"), nil
+	}
 	return json.Marshal(struct {
-		Pictures    int             `json:"pictures"`
+		Images      int             `json:"pictures"`
 		Captions    int             `json:"captions"`
 		Different   int             `json:"different_captions"`
 		Truncated   int             `json:"truncated"`

@@ -74,7 +74,7 @@ func TestRanks(t *testing.T) {
 	}
 }
 
-// TestRanksByDefinition: several captions a picture, many ties, both ways.
+// TestRanksByDefinition: several captions an image, many ties, both ways.
 func TestRanksByDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	drawn := func(n int) *encoder.Embeddings {
@@ -107,10 +107,10 @@ func TestRanksByDefinition(t *testing.T) {
 		}
 		for _, k := range ks {
 			if want := defined(images, texts, k, a); toText[k] != want {
-				t.Errorf("%d pictures: image to text recall@%d is %g, want %g", n+1, k, toText[k], want)
+				t.Errorf("%d images: image to text recall@%d is %g, want %g", n+1, k, toText[k], want)
 			}
 			if want := defined(texts, images, k, b); toImage[k] != want {
-				t.Errorf("%d pictures: text to image recall@%d is %g, want %g", n+1, k, toImage[k], want)
+				t.Errorf("%d images: text to image recall@%d is %g, want %g", n+1, k, toImage[k], want)
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func TestChance(t *testing.T) {
 	}
 }
 
-// TestRetrieve runs a model over pictures with one to four captions, of which two
+// TestRetrieve runs a model over images with one to four captions, of which two
 // have one key, two one caption, one is unreadable and one caption is too long.
 func TestRetrieve(t *testing.T) {
 	ctx := context.Background()
@@ -151,7 +151,7 @@ func TestRetrieve(t *testing.T) {
 	var texts []string
 	var owner []int
 	for i := range 9 {
-		s := sample(fmt.Sprint("picture ", i), i, "")
+		s := sample(fmt.Sprint("image ", i), i, "")
 		s.Captions = nil
 		for range 1 + i%4 {
 			s.Captions = append(s.Captions, string([]byte{'a' + byte(rng.IntN(26)), 'a' + byte(rng.IntN(26)), 'a' + byte(i)}))
@@ -159,22 +159,22 @@ func TestRetrieve(t *testing.T) {
 		samples = append(samples, s)
 	}
 	samples[3].Key = samples[5].Key
-	samples[4] = broken("picture 4")
+	samples[4] = broken("image 4")
 	samples[7].Captions[1] = samples[6].Captions[0]
 	samples[8].Captions[0] = strings.Repeat("long", 9)
-	var pictures []dataset.Sample
+	var imgs []dataset.Sample
 	for _, s := range samples {
-		if s.Key == "picture 4" {
+		if s.Key == "image 4" {
 			continue
 		}
 		for _, c := range s.Captions {
-			texts, owner = append(texts, c), append(owner, len(pictures))
+			texts, owner = append(texts, c), append(owner, len(imgs))
 		}
-		pictures = append(pictures, s)
+		imgs = append(imgs, s)
 	}
 	r, err := Retrieve(ctx, m, set(samples...), 1, 2, 5)
 	check(t, err)
-	images, err := m.EncodeImages(ctx, decoded(t, pictures)...)
+	images, err := m.EncodeImages(ctx, decoded(t, imgs)...)
 	check(t, err)
 	words, err := m.EncodeTexts(ctx, texts...)
 	check(t, err)
@@ -188,10 +188,10 @@ func TestRetrieve(t *testing.T) {
 	}
 	different := len(slices.Compact(slices.Sorted(slices.Values(texts))))
 	if r.Images != 8 || r.Captions != len(texts) || r.Different != different || r.Truncated != 1 {
-		t.Errorf("%d pictures, %d captions, %d different, %d truncated, want 8, %d, %d, 1", r.Images, r.Captions, r.Different, r.Truncated, len(texts), different)
+		t.Errorf("%d images, %d captions, %d different, %d truncated, want 8, %d, %d, 1", r.Images, r.Captions, r.Different, r.Truncated, len(texts), different)
 	}
-	if len(r.Skipped) != 1 || r.Skipped[0].Error() != "set: picture 4: broken" {
-		t.Errorf("skipped %v, want picture 4", r.Skipped)
+	if len(r.Skipped) != 1 || r.Skipped[0].Error() != "set: image 4: broken" {
+		t.Errorf("skipped %v, want image 4", r.Skipped)
 	}
 	fails(t, "eval: the set is empty", func() error { _, err := Retrieve(ctx, m, set(), 1); return err })
 	fails(t, "eval: none of 2 images can be used; the first: set: x: broken", func() error {

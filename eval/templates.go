@@ -16,6 +16,9 @@ const maxTemplates = 1 << 20
 // a comma, as an element of a Python list. Empty lines, lines that begin with #
 // and those with a bracket alone are left out.
 func ReadTemplates(r io.Reader) ([]string, error) {
+	if r == nil {
+		return nil, errors.New("eval: templates: the reader is nil")
+	}
 	data, err := io.ReadAll(io.LimitReader(r, maxTemplates+1))
 	switch {
 	case err != nil:

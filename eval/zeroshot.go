@@ -21,6 +21,12 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 	if c == nil {
 		return nil, errNoClassifier
 	}
+	if err := sweep.Ready(m, src); err != nil {
+		return nil, fmt.Errorf("eval: classify: %w", err)
+	}
+	if err := matches(c, m.Config().EmbedDim()); err != nil {
+		return nil, err
+	}
 	z, err := newClassification(c.Labels())
 	if err != nil {
 		return nil, err
@@ -42,6 +48,14 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 	return z.finish()
 }
 
+// matches refuses a classifier of another model than the images.
+func matches(c *encoder.Classifier, dim int) error {
+	if own := c.Embeddings().Dim; own != dim {
+		return fmt.Errorf("eval: classify: a Classifier of embeddings of %d numbers cannot take %d", own, dim)
+	}
+	return nil
+}
+
 var errNoClassifier = errors.New("eval: classify: Classifier is nil")
 
 // Classify runs a zero-shot classifier over images already embedded.
@@ -51,6 +65,9 @@ func (f *Features) Classify(c *encoder.Classifier) (*Classification, error) {
 	}
 	z, err := f.classification(c.Labels())
 	if err != nil {
+		return nil, err
+	}
+	if err := matches(c, f.Images.Dim); err != nil {
 		return nil, err
 	}
 	for i, label := range f.Labels {

@@ -36,7 +36,7 @@ func model(t *testing.T) *encoder.Model {
 	return m
 }
 
-// sample is a picture of noise.
+// sample is an image of noise.
 func sample(key string, seed int, label string) dataset.Sample {
 	return dataset.Sample{File: "set", Key: key, Label: label, Captions: []string{"one"}, Decode: func() (image.Image, error) {
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
@@ -90,8 +90,8 @@ func fails(t *testing.T, want string, do func() error) {
 	}
 }
 
-// TestClassify labels picture i with the class that the model, asked about this
-// picture alone, ranks at i mod 7: every number of the result is known then.
+// TestClassify labels image i with the class that the model, asked about this
+// image alone, ranks at i mod 7: every number of the result is known then.
 func TestClassify(t *testing.T) {
 	ctx := context.Background()
 	m := model(t)
@@ -135,18 +135,18 @@ func TestClassify(t *testing.T) {
 	z, err := Classify(ctx, m, c, set(samples...), func(p dataset.Pair, best []encoder.Prediction) {
 		seen = append(seen, p.Key)
 		if len(best) != len(classes) || p.Image == nil {
-			t.Errorf("%s: %d predictions and picture %v", p.Key, len(best), p.Image)
+			t.Errorf("%s: %d predictions and image %v", p.Key, len(best), p.Image)
 		}
 	})
 	check(t, err)
 	if !slices.Equal(seen, keys) {
-		t.Errorf("saw the pictures %v, want %v", seen, keys)
+		t.Errorf("saw the images %v, want %v", seen, keys)
 	}
 	if got, want := fmt.Sprint(z.Confusion), fmt.Sprint(confusion); got != want {
 		t.Errorf("confusion\n%s, want\n%s", got, want)
 	}
 	if want := float64(right) / n; z.N() != n || z.Accuracy() != want || z.Top5 != top5 {
-		t.Errorf("%d pictures, accuracy %g, top five %d, want %d, %g, %d", z.N(), z.Accuracy(), z.Top5, n, want, top5)
+		t.Errorf("%d images, accuracy %g, top five %d, want %d, %g, %d", z.N(), z.Accuracy(), z.Top5, n, want, top5)
 	}
 	for i, name := range classes {
 		all := 0
@@ -203,8 +203,8 @@ func TestClassifyRefuses(t *testing.T) {
 	fails(t, "eval: x: the image's embedding is not finite", run(c, sample("x", 1, "cat")))
 }
 
-// TestLargePictures end a batch early, and every picture counts.
-func TestLargePictures(t *testing.T) {
+// TestLargePictures end a batch early, and every image counts.
+func TestLargeImages(t *testing.T) {
 	ctx := context.Background()
 	m := model(t)
 	c, err := m.NewClassifier(ctx, []string{"cat"})
@@ -216,6 +216,6 @@ func TestLargePictures(t *testing.T) {
 	z, err := Classify(ctx, m, c, set(sample("a", 1, "cat"), large, sample("b", 2, "cat")), nil)
 	check(t, err)
 	if z.N() != 3 || z.Accuracy() != 1 || z.Top5 != 3 {
-		t.Errorf("%d pictures, accuracy %g, top five %d, want 3, 1, 3", z.N(), z.Accuracy(), z.Top5)
+		t.Errorf("%d images, accuracy %g, top five %d, want 3, 1, 3", z.N(), z.Accuracy(), z.Top5)
 	}
 }

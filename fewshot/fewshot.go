@@ -94,8 +94,12 @@ func (s *Set) validate(name string, text *encoder.Embeddings) error {
 	return nil
 }
 
-// Predict returns the most probable class of each image, the first of equals.
+// Predict returns the most probable class of each image, the first of equals; nil
+// without a head or images.
 func Predict(h Head, images *encoder.Embeddings) []int {
+	if h == nil || images == nil {
+		return nil
+	}
 	z := h.Logits(images)
 	out := make([]int, images.N)
 	for i := range out {

@@ -39,7 +39,7 @@ func unit(rng *rand.Rand, around []float32, noise float64) []float32 {
 }
 
 // world is classes with a direction each, of which the text rows know as much as
-// faith says, and pictures around them.
+// faith says, and images around them.
 type world struct {
 	rng     *rand.Rand
 	centres [][]float32
@@ -61,7 +61,7 @@ func newWorld(seed uint64, faith float32) *world {
 	return w
 }
 
-// set draws n pictures a class.
+// set draws n images a class.
 func (w *world) set(n int, noise float64) Set {
 	s := Set{Images: &encoder.Embeddings{N: n * classes, Dim: dim}}
 	for i := range n * classes {
@@ -116,7 +116,7 @@ func TestCacheIsThePapers(t *testing.T) {
 		for k, want := range defined(c, doubles(c.Keys.Data), test.Images.Row(i), -1) {
 			// Logits of up to 30 in float32, whose cosines are off by some 1e-7 each.
 			if g := float64(got[i*classes+k]); !(math.Abs(g-want) <= 2e-5) {
-				t.Errorf("picture %d, class %d: logit %.7g, want %.7g", i, k, g, want)
+				t.Errorf("image %d, class %d: logit %.7g, want %.7g", i, k, g, want)
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func TestExamplesHelp(t *testing.T) {
 }
 
 // TestMisleadingExamplesAreLeftOut: where names are right and the examples are of
-// other classes, what is chosen on validation pictures stays with the names.
+// other classes, what is chosen on validation images stays with the names.
 func TestMisleadingExamplesAreLeftOut(t *testing.T) {
 	w := newWorld(4, 1)
 	task, test := w.task(4, 10, 0.25), w.set(100, 0.25)

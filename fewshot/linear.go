@@ -17,7 +17,7 @@ type Linear struct {
 
 // Logits implements [Head]. An empty head has no logits.
 func (l Linear) Logits(images *encoder.Embeddings) []float32 {
-	if l.W == nil {
+	if l.W == nil || images == nil {
 		return nil
 	}
 	z := make([]float32, images.N*l.W.N)
@@ -25,8 +25,11 @@ func (l Linear) Logits(images *encoder.Embeddings) []float32 {
 	return z
 }
 
-// ZeroShot is the classifier that the names of the classes make alone.
+// ZeroShot is the classifier that the names of the classes make alone; empty without any.
 func ZeroShot(text *encoder.Embeddings, scale float64) Linear {
+	if text == nil {
+		return Linear{}
+	}
 	return Linear{scaled(text, scale)}
 }
 

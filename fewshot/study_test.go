@@ -20,11 +20,11 @@ func TestDrawsDoNotOverlap(t *testing.T) {
 		count[of[i]]++
 	}
 	if !slices.Equal(count, []int{7, 7, 7, 7}) || len(b) != 12 {
-		t.Errorf("%v examples a class and %d validation pictures, want 7 each and 12", count, len(b))
+		t.Errorf("%v examples a class and %d validation images, want 7 each and 12", count, len(b))
 	}
 	all := slices.Sorted(slices.Values(append(slices.Clone(a), b...)))
 	if len(slices.Compact(all)) != 40 {
-		t.Error("a picture was drawn twice")
+		t.Error("an image was drawn twice")
 	}
 	again, _, _ := Draw(of, 4, 7, 3, 1)
 	other, _, _ := Draw(of, 4, 7, 3, 2)

@@ -88,8 +88,11 @@ func (c *Cache) perClass(a []float32, n int) []float32 {
 
 // Logits implements [Head]. An empty head has no logits.
 func (c *Cache) Logits(images *encoder.Embeddings) []float32 {
+	if c == nil {
+		return nil
+	}
 	z := c.Text.Logits(images)
-	if c.Keys == nil || c.Text.W == nil {
+	if z == nil || c.Keys == nil || c.Text.W == nil {
 		return z
 	}
 	kernel.Axpy(z, float32(c.Alpha), c.votes(c.similarities(images), images.N, c.Beta))

@@ -20,4 +20,4 @@ func Parse(data []byte) (*Index, error) {
 }
 
 // Rows are the embeddings of an index that was not opened from a file.
-func (x *Index) Rows() []float32 { return x.added }
+func Rows(x *Index) []float32 { return x.added }

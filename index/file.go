@@ -46,6 +46,9 @@ func headerSum(version, model string, embeddings []int) string {
 // Windows does not replace a mapped file: there, save an opened index under
 // another name, close it, and then rename the file.
 func (x *Index) Save(path string) error {
+	if x == nil {
+		return errClosed
+	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.close == nil {

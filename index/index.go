@@ -22,7 +22,7 @@ type Entry struct {
 
 // Index is an exact search by cosine over embeddings, in memory or in a
 // memory-mapped file. All methods may be called from several goroutines at
-// once.
+// once. A nil or zero Index is empty and closed.
 type Index struct {
 	mu    sync.RWMutex
 	dim   int
@@ -49,7 +49,7 @@ func New(dim int) *Index {
 }
 
 // Of returns an empty index of a model's embeddings. It carries the model's
-// Fingerprint, which [Open] compares.
+// Fingerprint, which [Open] compares. That of a nil Model has embeddings of size 0.
 func Of(m *encoder.Model) *Index {
 	x := New(dimOf(m))
 	x.model = m.Fingerprint()
@@ -65,10 +65,18 @@ func dimOf(m *encoder.Model) int {
 }
 
 // Dim returns the size of the embeddings.
-func (x *Index) Dim() int { return x.dim }
+func (x *Index) Dim() int {
+	if x == nil {
+		return 0
+	}
+	return x.dim
+}
 
 // Len returns the number of entries.
 func (x *Index) Len() int {
+	if x == nil {
+		return 0
+	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.live
@@ -76,6 +84,9 @@ func (x *Index) Len() int {
 
 // Get returns the entry of a key.
 func (x *Index) Get(key string) (Entry, bool) {
+	if x == nil {
+		return Entry{}, false
+	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	row, ok := x.find(key)
@@ -89,6 +100,9 @@ func (x *Index) Get(key string) (Entry, bool) {
 // loop began.
 func (x *Index) Entries() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
+		if x == nil {
+			return
+		}
 		x.mu.RLock()
 		rows := x.sorted()
 		entries := make([]Entry, len(rows))
@@ -108,6 +122,9 @@ func (x *Index) Entries() iter.Seq[Entry] {
 // entry whose key exists already replaces the old one. On an error nothing
 // changes.
 func (x *Index) Add(entries []Entry, e *encoder.Embeddings) error {
+	if x == nil {
+		return errClosed
+	}
 	if err := x.admissible(entries, e); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
@@ -152,6 +169,9 @@ func (x *Index) admissible(entries []Entry, e *encoder.Embeddings) error {
 
 // Delete removes the entries of the keys and returns how many there were.
 func (x *Index) Delete(keys ...string) int {
+	if x == nil {
+		return 0
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	n := 0
@@ -167,6 +187,9 @@ func (x *Index) Delete(keys ...string) int {
 // Close releases the file of an index that was opened. The index is empty
 // afterwards, and cannot be added to, searched or saved.
 func (x *Index) Close() error {
+	if x == nil {
+		return nil
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.close == nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/internal/nothing"
 )
 
 // TestNothing: what is missing or empty is an error that names it, and no panic.
@@ -25,5 +26,16 @@ func TestNothing(t *testing.T) {
 		"index: save: Dim is -1, want 1 to 1048576":  index.New(-1).Save(path),
 	} {
 		fails(t, want, err)
+	}
+}
+
+// TestNothingPanics: no exported function and no method of a nil or zero value panics of
+// itself when it is called with nothing.
+func TestNothingPanics(t *testing.T) {
+	for _, panicked := range nothing.Panics(
+		index.Build, index.New, index.Of, index.Open, index.Read,
+		(*index.Index)(nil), &index.Index{}, index.New(0),
+	) {
+		t.Error(panicked)
 	}
 }

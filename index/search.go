@@ -28,6 +28,8 @@ const scanned = 1024
 // goroutines at once, and must not call methods of the index.
 func (x *Index) Search(query []float32, k int, keep func(Entry) bool) ([]Hit, error) {
 	switch {
+	case x == nil:
+		return nil, errClosed
 	case len(query) != x.dim:
 		return nil, fmt.Errorf("index: a query of %d numbers, want %d", len(query), x.dim)
 	case k < 0:

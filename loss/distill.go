@@ -47,7 +47,7 @@ func (t Teacher) Forward(in Input) (cost *G.Node, err error) {
 	}, in.Image, in.Text, in.Scale, t.Image, t.Text, t.Scale), nil
 }
 
-// Mix is (1 − share)·a + share·b.
+// Mix is (1 − share)·a + share·b. Forward refuses one of which a or b is nil.
 func Mix(share float64, a, b Loss) Loss { return mix{share, a, b} }
 
 type mix struct {
@@ -56,7 +56,13 @@ type mix struct {
 }
 
 func (m mix) Name() string {
-	return fmt.Sprintf("%g %s + %g %s", 1-m.share, m.a.Name(), m.share, m.b.Name())
+	name := func(l Loss) string {
+		if l == nil {
+			return "nil"
+		}
+		return l.Name()
+	}
+	return fmt.Sprintf("%g %s + %g %s", 1-m.share, name(m.a), m.share, name(m.b))
 }
 
 // Chance is 0, which is nobody's, where it is not known of both.

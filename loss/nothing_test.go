@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goclip/goclip/internal/nothing"
 	"github.com/goclip/goclip/loss"
 )
 
@@ -25,5 +26,15 @@ func TestNothing(t *testing.T) {
 	}
 	if _, err := loss.Scale(nil); err == nil {
 		t.Error("the scale of nil: got no error")
+	}
+}
+
+// TestNothingPanics: no exported function and no method of a nil or zero value panics of
+// itself when it is called with nothing.
+func TestNothingPanics(t *testing.T) {
+	for _, panicked := range nothing.Panics(
+		loss.Scale, loss.Mix, loss.Mix(0.5, nil, nil), loss.InfoNCE{}, loss.Sigmoid{}, loss.Teacher{},
+	) {
+		t.Error(panicked)
 	}
 }

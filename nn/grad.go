@@ -36,6 +36,9 @@ func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
 // the nodes of wrt. [Grad] is the special case y = cost, dy = 1.
 func VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
 	defer Catch(&err, "nn: gradient")
+	if len(y) == 0 || len(y) != len(dy) {
+		Fail("output", "%d nodes with %d gradients, want one each", len(y), len(dy))
+	}
 	sums := make(map[*G.Node]*G.Node)
 	for i, n := range y {
 		if !n.Shape().Eq(dy[i].Shape()) {

@@ -29,6 +29,9 @@ func (p *Param) RemoveAdapter() { p.adapter = nil }
 // initialised as PEFT does, B to zeros. Both have no memory before [Param.Init].
 // Graphs built earlier do not contain it.
 func (p *Param) Adapt(rank int, scale float64) {
+	if !p.matrix || rank < 1 {
+		Fail("LoRA", "rank %d for %s, want 1 or more for the weight of a linear layer", rank, p.Name)
+	}
 	out, in := p.Shape[0], p.Shape[1]
 	module := strings.TrimSuffix(strings.TrimSuffix(p.Name, "weight"), "_")
 	module = strings.TrimSuffix(module, ".")
@@ -43,9 +46,12 @@ func (p *Param) Adapt(rank int, scale float64) {
 func (a *LoRA) Params() []*Param { return []*Param{a.A, a.B} }
 
 // MergeAdapter adds the update to the weight, W + Scale·B·A, and removes the
-// adapter.
+// adapter. Without one it does nothing.
 func (p *Param) MergeAdapter() {
 	a := p.adapter
+	if a == nil {
+		return
+	}
 	out, in, rank := a.B.Shape[0], a.A.Shape[1], a.A.Shape[0]
 	w := make([]float32, out*in)
 	copy(w, p.Data)

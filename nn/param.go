@@ -72,7 +72,9 @@ func (p *Param) Init(seed uint64) {
 	h := fnv.New64a()
 	h.Write([]byte(p.Name))
 	p.Data = make([]float32, p.Size())
-	p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
+	if p.init != nil {
+		p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
+	}
 }
 
 // Map gives p read-only values, such as a view of a memory-mapped file. Matrix
@@ -120,6 +122,14 @@ func (p *Param) Size() int { return size(p.Shape) }
 // The node's tensor header is the graph's own (gorgonia's machines write to it);
 // the memory behind it is p.Data.
 func (p *Param) Node(g *G.ExprGraph) *G.Node {
+	switch {
+	case p == nil:
+		Fail("parameter", "it is nil")
+	case g == nil:
+		Fail("parameter", "%s: the graph is nil", p.Name)
+	case p.Data != nil && len(p.Data) != p.Size():
+		Fail("parameter", "%s has %d numbers, want those of shape %v", p.Name, len(p.Data), p.Shape)
+	}
 	shape := tensor.Shape(p.Shape)
 	if len(shape) == 0 {
 		shape = tensor.Shape{1}

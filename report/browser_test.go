@@ -66,7 +66,7 @@ func open(t *testing.T, program, page string) visit {
 	return v
 }
 
-// colours counts the different colours of a picture, and the share of pixels
+// colours counts the different colours of an image, and the share of pixels
 // that have another than the most frequent one.
 func colours(img image.Image) (n int, drawn float64) {
 	count := make(map[[3]uint32]int)
@@ -120,7 +120,7 @@ func TestBrowserShowsThePage(t *testing.T) {
 	}
 	v = open(t, program, `<!DOCTYPE html><img src="/other.png"><script>console.log("spoke")</script>`)
 	if !slices.Contains(v.asked, "/other.png") || len(v.console) != 1 {
-		t.Errorf("of a page with a picture the browser asked for %v; the console says %q, want that it spoke", v.asked, v.console)
+		t.Errorf("of a page with an image the browser asked for %v; the console says %q, want that it spoke", v.asked, v.console)
 	}
 	if n, drawn := colours(v.shot); n >= 500 || drawn >= 0.1 {
 		t.Errorf("an empty page has %d colours on %.3f of it", n, drawn)

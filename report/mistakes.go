@@ -18,7 +18,7 @@ type Mistake struct {
 	Own         float64     `json:"own"`   // the probability that it was given
 	Predicted   string      `json:"predicted"`
 	Probability float64     `json:"probability"`
-	Picture     image.Image `json:"-"` // small
+	Image       image.Image `json:"-"` // small
 }
 
 // Hardest keeps the mistakes whose true label seemed least probable. The zero
@@ -35,7 +35,7 @@ const thumbnail = 128
 // Add takes in an image with its predictions, the most probable first, as
 // [eval.Classify] tells them. Without predictions or without an image it does nothing.
 func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
-	if len(best) == 0 || p.Image == nil {
+	if h == nil || len(best) == 0 || p.Image == nil {
 		return
 	}
 	m := Mistake{Key: p.Key, Label: p.Label, Predicted: best[0].Label, Probability: best[0].Probability}
@@ -51,7 +51,7 @@ func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
 	if len(h.worst) >= k && m.Own >= h.worst[k-1].Own {
 		return
 	}
-	m.Picture = shrink(p.Image)
+	m.Image = shrink(p.Image)
 	at, _ := slices.BinarySearchFunc(h.worst, m.Own, func(m Mistake, own float64) int {
 		if m.Own <= own { // of equal ones the earlier stays first
 			return -1
@@ -63,7 +63,12 @@ func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
 }
 
 // Mistakes returns the mistakes kept, the hardest first.
-func (h *Hardest) Mistakes() []Mistake { return slices.Clone(h.worst) }
+func (h *Hardest) Mistakes() []Mistake {
+	if h == nil {
+		return nil
+	}
+	return slices.Clone(h.worst)
+}
 
 // shrink returns a copy of at most thumbnail pixels a side.
 func shrink(img image.Image) image.Image {

@@ -63,6 +63,9 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
+	if w == nil {
+		return errNoWriter
+	}
 	p := &page{Report: r, Style: template.CSS(style), Tiles: r.tiles(), Loss: newLossChart(r.Loss), Tests: newTestChart(r.Tests), Map: newMapChart(r.Map)}
 	var skipped []error
 	if len(r.Results) > 0 {
@@ -137,12 +140,12 @@ func recalls(r *eval.Retrieval) (rows []recallRow) {
 
 func newCard(m Mistake) (card, error) {
 	c := card{Mistake: m}
-	if m.Picture == nil {
+	if m.Image == nil {
 		return c, nil
 	}
-	b := m.Picture.Bounds()
+	b := m.Image.Bounds()
 	c.Small = max(b.Dx(), b.Dy()) < thumbnail/2
-	source, err := dataURL(m.Picture)
+	source, err := dataURL(m.Image)
 	c.Source = source
 	return c, err
 }

@@ -7,6 +7,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -65,8 +66,11 @@ func (r Result) MarshalJSON() ([]byte, error) {
 
 // Validate reports the first part that cannot be shown.
 func (r *Report) Validate() error {
+	if r == nil {
+		return errors.New("report: the Report is nil")
+	}
 	if r.Title == "" {
-		return fmt.Errorf("report: Title is missing")
+		return errors.New("report: Title is missing")
 	}
 	for i, p := range r.Loss {
 		if bad(p.Loss) || bad(p.Chance) || i > 0 && p.Step <= r.Loss[i-1].Step {
@@ -96,10 +100,15 @@ func (r *Report) Validate() error {
 
 func bad(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
+var errNoWriter = errors.New("report: the writer is nil")
+
 // WriteJSON writes the report, without images.
 func (r *Report) WriteJSON(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
+	}
+	if w == nil {
+		return errNoWriter
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

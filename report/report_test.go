@@ -25,7 +25,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// clouds are the features of n pictures of each class, around a centre each.
+// clouds are the features of n images of each class, around a centre each.
 func clouds(classes []string, n int) *eval.Features {
 	rng := rand.New(rand.NewPCG(1, 1))
 	f := &eval.Features{Images: &encoder.Embeddings{Dim: 5}}
@@ -56,7 +56,7 @@ func full(t *testing.T) *Report {
 	classes := []string{"cat", "dog", "<b>owl</b> & co.", "a class whose name is far too long for any axis"}
 	f := clouds(classes, 40)
 	f.Skipped = []error{errors.New(`eval: set: 404.png: not an image: starts with "<html><script>alert(1)</script>"`)}
-	r := &Report{Title: `A model, "quoted" <i>and</i> all`, Facts: []Fact{{"model", "toy & co."}, {"pictures", "160"}}}
+	r := &Report{Title: `A model, "quoted" <i>and</i> all`, Facts: []Fact{{"model", "toy & co."}, {"images", "160"}}}
 	knn, err := f.KNN(t.Context(), clouds(classes, 9), nil)
 	check(t, err)
 	probe, err := eval.FitProbe(t.Context(), clouds(classes, 9), nil, &eval.ProbeOptions{L2: 1})
@@ -83,7 +83,7 @@ func full(t *testing.T) *Report {
 	return r
 }
 
-// mistake is a picture of the given side that is not taken for what it is.
+// mistake is an image of the given side that is not taken for what it is.
 func mistake(key, label, predicted string, own float64, side int) (dataset.Pair, []encoder.Prediction) {
 	img := image.NewNRGBA(image.Rect(0, 0, side, side))
 	for i := range img.Pix {
@@ -109,7 +109,7 @@ func TestPageIsSelfContained(t *testing.T) {
 			t.Errorf("the page refers to %q", m[1])
 		}
 	}
-	text := regexp.MustCompile(`"data:[^"]*"`).ReplaceAllString(page, "") // pictures may spell anything
+	text := regexp.MustCompile(`"data:[^"]*"`).ReplaceAllString(page, "") // images may spell anything
 	for _, never := range []string{"<script", "url(", "@import", "http:", "https:", "<b>owl", "<i>and", "NaN", "Inf", "ZgotmplZ", "%!"} {
 		if strings.Contains(text, never) {
 			t.Errorf("the page contains %q", never)
@@ -156,7 +156,7 @@ func TestPartsMayBeMissing(t *testing.T) {
 			t.Errorf("sections %q, want %q", titles, want)
 		}
 	}
-	// A picture that is gone, and a set of hundreds of classes.
+	// An image that is gone, and a set of hundreds of classes.
 	many := make([]string, 300)
 	for i := range many {
 		many[i] = fmt.Sprintf("class %03d", i)
@@ -240,7 +240,7 @@ type fullDisk struct{}
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
 // TestHardest keeps the mistakes with the least probable truth, the first of
-// equal ones first, and no picture that was got right.
+// equal ones first, and no image that was got right.
 func TestHardest(t *testing.T) {
 	h := Hardest{K: 3}
 	for i, own := range []float64{0.3, 0.1, 0.4, 0.1, 0.2, 0.05, 0.1} {
@@ -250,8 +250,8 @@ func TestHardest(t *testing.T) {
 	var keys []string
 	for _, m := range h.Mistakes() {
 		keys = append(keys, m.Key)
-		if b := m.Picture.Bounds(); b.Dx() != 128 || b.Dy() != 128 {
-			t.Errorf("picture %s is %v, want 128 a side", m.Key, b.Size())
+		if b := m.Image.Bounds(); b.Dx() != 128 || b.Dy() != 128 {
+			t.Errorf("image %s is %v, want 128 a side", m.Key, b.Size())
 		}
 	}
 	if want := []string{"5", "1", "3"}; !slices.Equal(keys, want) {
@@ -286,13 +286,13 @@ func TestMapFindsTheDirections(t *testing.T) {
 			}
 			want = math.Sqrt(want)
 			if got := math.Hypot(m.Spots[i].X-m.Spots[j].X, m.Spots[i].Y-m.Spots[j].Y); !(math.Abs(got-want) <= 1e-6) {
-				t.Fatalf("pictures %d and %d are %g apart, want %g within 1e-6", i, j, got, want)
+				t.Fatalf("images %d and %d are %g apart, want %g within 1e-6", i, j, got, want)
 			}
 		}
 	}
 	few := clouds([]string{"a"}, 2)
 	if _, err := NewMap(few); err == nil || err.Error() != "report: a map of 2 images with embeddings of 5 numbers, want 3 and 2 at least" {
-		t.Errorf("two pictures: %v", err)
+		t.Errorf("two images: %v", err)
 	}
 	large, err := NewMap(clouds([]string{"a", "b"}, 1000))
 	check(t, err)

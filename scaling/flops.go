@@ -46,7 +46,8 @@ func multiplyAdds(tower, family string, cfg any) (float64, error) {
 }
 
 // Params counts a model's parameters without its embeddings: not the tables of
-// tokens and positions, whose rows are looked up and added, nor the class token.
+// tokens and positions, whose rows are looked up and added, nor the class token. A nil
+// model has none.
 func Params(m *encoder.Model) int {
 	n := 0
 	for _, p := range m.Params() {

@@ -21,6 +21,9 @@ type Log struct {
 // OpenLog opens a log, or begins one where there is no such file. A last line
 // without an end, left by a program that was killed while it wrote, is cut off.
 func OpenLog(path string) (*Log, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("scaling: %s is not a regular file", path) // a pipe would wait for a writer
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("scaling: %w", err)
@@ -49,6 +52,9 @@ func (l *Log) add(r Record) {
 
 // Find returns the record of a run.
 func (l *Log) Find(r Run) (Record, bool) {
+	if l == nil {
+		return Record{}, false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, ok := l.index[r]
@@ -61,6 +67,9 @@ func (l *Log) Find(r Run) (Record, bool) {
 // Append adds a record. It is on the disk when Append returns; no other program
 // sees a part of its line.
 func (l *Log) Append(r Record) error {
+	if l == nil || l.file == nil {
+		return errors.New("scaling: the Log has no file, want one of OpenLog")
+	}
 	if err := r.Validate(); err != nil {
 		return err
 	}
@@ -86,5 +95,10 @@ func (l *Log) Append(r Record) error {
 	return nil
 }
 
-// Close closes the file.
-func (l *Log) Close() error { return l.file.Close() }
+// Close closes the file. Without one it does nothing.
+func (l *Log) Close() error {
+	if l == nil || l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}

@@ -66,6 +66,9 @@ const maxLine = 1 << 16
 // bytes up to the end of the last whole line: what follows it was cut off while it
 // was written, and is no record.
 func ReadRecords(r io.Reader) (records []Record, whole int64, err error) {
+	if r == nil {
+		return nil, 0, errors.New("scaling: the reader of records is nil")
+	}
 	in := bufio.NewReaderSize(r, maxLine)
 	for n := 1; ; n++ {
 		line, err := in.ReadSlice('\n')

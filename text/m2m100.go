@@ -3,6 +3,7 @@ package text
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 
@@ -41,8 +42,8 @@ func (c M2M100) Validate() error {
 
 type m2m100 struct {
 	cfg       M2M100
-	embed     *nn.Param // (V, W)
-	positions []float32 // (PadID+1+ContextLength, W)
+	embed     *nn.Param        // (V, W)
+	positions func() []float32 // (PadID+1+ContextLength, W), made at the first use
 	blocks    []*m2mBlock
 	norm      *nn.LayerNorm
 	readout   *readout
@@ -56,7 +57,7 @@ func (c M2M100) New() (Tower, error) {
 	t := &m2m100{
 		cfg:       c,
 		embed:     nn.NewParam("transformer.embed_tokens.weight", c.VocabSize, c.Width).Normal(1 / math.Sqrt(float64(c.Width))),
-		positions: nn.Sinusoids(c.positions(), c.Width, int(c.PadID)),
+		positions: sync.OnceValue(func() []float32 { return nn.Sinusoids(c.positions(), c.Width, int(c.PadID)) }),
 		norm:      nn.NewLayerNorm("transformer.layer_norm", c.Width, c.NormEps),
 		readout:   c.newReadout(c.Width),
 	}
@@ -87,7 +88,7 @@ func (t *m2m100) Forward(in Input) (features *G.Node, err error) {
 	if t.cfg.ScaleEmbedding {
 		x = nn.Scale(x, float32(math.Sqrt(float64(t.cfg.Width))))
 	}
-	table := nn.Leaf(g, fmt.Sprintf("positions@%p", t), t.positions, t.cfg.positions(), t.cfg.Width)
+	table := nn.Leaf(g, fmt.Sprintf("positions@%p", t), t.positions(), t.cfg.positions(), t.cfg.Width)
 	x = nn.AddCountedPositions(x, in.Tokens, table, t.cfg.PadID)
 	for _, b := range t.blocks {
 		x = b.forward(x, nn.Attending{Heads: t.cfg.Heads, Keys: keys})

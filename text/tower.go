@@ -6,6 +6,7 @@
 package text
 
 import (
+	"errors"
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
@@ -84,6 +85,9 @@ type Resizer interface {
 
 // New returns a tower with random weights drawn from seed.
 func New(cfg Config, seed uint64) (Tower, error) {
+	if cfg == nil {
+		return nil, errors.New("text: the Config is nil")
+	}
 	t, err := cfg.New()
 	if err != nil {
 		return nil, err

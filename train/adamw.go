@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -38,6 +39,9 @@ var _ G.Solver = (*AdamW)(nil)
 // Step updates every tensor of the model in place from its gradient. The model
 // must list the same tensors in the same order at every call.
 func (a *AdamW) Step(model []G.ValueGrad) error {
+	if a == nil {
+		return errors.New("train: AdamW is nil")
+	}
 	grads, err := gradients(model)
 	if err != nil {
 		return err

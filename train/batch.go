@@ -61,7 +61,7 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		})
 		if err == nil {
 			prints[i] = fingerprint(pixels)
-			cut[i], err = tokenize(t.model, b.Tokens[i*length:(i+1)*length], pair.Caption)
+			cut[i], err = t.model.Tokenize(b.Tokens[i*length:(i+1)*length], pair.Caption)
 		}
 		if err != nil {
 			errs[i] = fmt.Errorf("train: %s: %w", pair.Key, err)
@@ -81,18 +81,6 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		b.Teacher, err = teach(t.cfg.Teacher, pairs)
 	}
 	return b, err
-}
-
-// tokenize fills ids, and reports whether the caption did not fit.
-func tokenize(m *encoder.Model, ids []int32, caption string) (cut bool, err error) {
-	err = guard.Call(func() error {
-		_, cut = m.Tokenizer().Encode(ids, caption)
-		return nil
-	})
-	if err != nil {
-		err = fmt.Errorf("tokenizer: %w", err)
-	}
-	return cut, err
 }
 
 // check reports what of a prepared batch does not fit the model.

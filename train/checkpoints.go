@@ -104,6 +104,9 @@ func (c Checkpoints) Resume(t *Trainer) (Resumed, error) {
 	if err != nil {
 		return Resumed{}, err
 	}
+	if err := t.open(); err != nil {
+		return Resumed{}, err
+	}
 	id, err := identify(t)
 	if err != nil {
 		return Resumed{}, err

@@ -61,7 +61,7 @@ func TestDiagnosis(t *testing.T) {
 			batch:  func(_ int, b batch) { b[1].Caption = b[0].Caption },
 		},
 		{
-			name: "repeated pictures", want: "20 of the last 160 pairs have the image or the caption of another",
+			name: "repeated images", want: "20 of the last 160 pairs have the image or the caption of another",
 			batch: func(_ int, b batch) {
 				copied := *b[2].Image.(*image.RGBA)
 				b[5].Image = &copied

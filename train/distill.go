@@ -22,12 +22,12 @@ type Teacher struct {
 
 // teach embeds the pairs with another model.
 func teach(m *encoder.Model, pairs []dataset.Pair) (*Teacher, error) {
-	pictures, captions := make([]goimage.Image, len(pairs)), make([]string, len(pairs))
+	imgs, captions := make([]goimage.Image, len(pairs)), make([]string, len(pairs))
 	for i, p := range pairs {
-		pictures[i], captions[i] = p.Image, p.Caption
+		imgs[i], captions[i] = p.Image, p.Caption
 	}
 	ctx := context.Background() // one batch
-	images, err := m.EncodeImages(ctx, pictures...)
+	images, err := m.EncodeImages(ctx, imgs...)
 	if err != nil {
 		return nil, fmt.Errorf("train: teacher: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // teacher is a model unlike the small one: other weights, another size of the
-// embeddings, and pictures of another size.
+// embeddings, and images of another size.
 func teacher(t testing.TB) *encoder.Model {
 	t.Helper()
 	cfg := model(t, 1).Config()

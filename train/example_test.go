@@ -21,11 +21,11 @@ import (
 func Example() {
 	ctx := context.Background()
 	const steps, size = 150, 32
-	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
+	images, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		log.Fatal(err)
 	}
-	captions, err := dataset.Captions(ctx, pictures, 0)
+	captions, err := dataset.Captions(ctx, images, 0)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	var stats train.Stats
-	for batch, err := range dataset.Batches(ctx, pictures, dataset.BatchOptions{Size: size, Epochs: 1, Shuffle: true}) {
+	for batch, err := range dataset.Batches(ctx, images, dataset.BatchOptions{Size: size, Epochs: 1, Shuffle: true}) {
 		if err != nil {
 			log.Fatal(err)
 		}

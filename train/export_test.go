@@ -1,7 +1,7 @@
 package train
 
 // Ops counts the operations of the compiled passes by their names.
-func (t *Trainer) Ops() map[string]int {
+func Ops(t *Trainer) map[string]int {
 	ops := make(map[string]int)
 	var passes map[shape]*pass
 	switch s := t.strategy.(type) {

@@ -142,12 +142,69 @@ func families() map[string]family {
 	} {
 		all[name] = f
 	}
+	for name, f := range textFamilies() {
+		f.vision = vit
+		all[name] = f
+	}
 	return all
 }
 
+// textFamilies are the families of text towers beside CLIP's, for the tokenizer of letters.
+func textFamilies() map[string]family {
+	e := text.Encoder{
+		ContextLength: 40, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, MLPWidth: 32, EmbedDim: 16, NormEps: 1e-5,
+		Padding: text.PaddingIDs, Pool: text.PoolMean, Head: text.HeadMLP,
+	}
+	pooled, first, affine := e, e, e
+	pooled.Pool, pooled.Head, pooled.Padding = text.PoolTanh, text.HeadLinear, text.PaddingTail
+	first.Pool, first.Head = text.PoolFirst, text.HeadTanhBias
+	affine.Pool, affine.Head = text.PoolMax, text.HeadBias
+	bert := []string{"attention.self.query.weight", "attention.self.key.weight", "attention.self.value.weight", "attention.output.dense.weight",
+		"intermediate.dense.weight", "output.dense.weight"}
+	in := func(prefix string, names []string, more ...string) []string {
+		for _, n := range names {
+			more = append(more, prefix+n)
+		}
+		return more
+	}
+	encoder, mlp := "transformer.encoder.layer.*.", []string{"proj.0.weight", "proj.2.weight"}
+	modern := text.Modern{
+		ContextLength: 40, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, NormEps: 1e-6, RotaryBase: 1e4,
+		Mask: text.MaskCausal, Pool: text.PoolEOS, EOSTokenID: 129, Head: text.HeadLinear, Gated: true,
+	}
+	mapped := modern
+	mapped.Mask, mapped.Pool, mapped.QKNorm = text.MaskPadding, text.PoolMap, true
+	blocks := in("blocks.*.", []string{"attn.qkv.weight", "attn.gate.weight", "attn.proj.weight", "mlp.w12.weight", "mlp.w3.weight"}, "text_projection.weight")
+	t5 := []string{"0.SelfAttention.q.weight", "0.SelfAttention.k.weight", "0.SelfAttention.v.weight", "0.SelfAttention.o.weight", "1.DenseReluDense.wo.weight"}
+	return map[string]family{
+		"bert": {text: text.BERT{Encoder: pooled, Activation: nn.GELU, Positions: 40, TokenTypes: 1},
+			matrices: in(encoder, bert, "transformer.pooler.dense.weight", "proj.weight")},
+		"roberta":    {text: text.BERT{Encoder: e, Activation: nn.GELU, Positions: 41, TokenTypes: 1, Counted: true}, matrices: in(encoder, bert, mlp...)},
+		"distilbert": {text: text.BERT{Encoder: affine, Activation: nn.GELU, Positions: 40}, matrices: in(encoder, bert, "proj.weight")},
+		"altclip": {text: text.BERT{Encoder: first, Activation: nn.GELU, Positions: 41, TokenTypes: 1, Counted: true, Transform: 12},
+			matrices: in(encoder, bert, "transformation.weight", "proj.weight")},
+		"m2m_100": {text: text.M2M100{Encoder: e, ScaleEmbedding: true}, matrices: in("transformer.layers.*.", []string{
+			"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.out_proj.weight", "fc1.weight", "fc2.weight"}, mlp...)},
+		"mt5": {text: text.T5{Encoder: e, HeadWidth: 6, Buckets: 8, MaxDistance: 20, Gated: true},
+			matrices: in("transformer.block.*.layer.", append(t5, "1.DenseReluDense.wi_0.weight", "1.DenseReluDense.wi_1.weight"), mlp...)},
+		"t5": {text: text.T5{Encoder: e, HeadWidth: 8, Buckets: 8, MaxDistance: 20},
+			matrices: in("transformer.block.*.layer.", append(t5, "1.DenseReluDense.wi.weight"), mlp...)},
+		"modernbert": {text: text.ModernBERT{Encoder: e, GlobalEvery: 2, Window: 4, GlobalBase: 160000, LocalBase: 10000},
+			matrices: in("transformer.layers.*.", []string{"attn.Wqkv.weight", "attn.Wo.weight", "mlp.Wi.weight", "mlp.Wo.weight"}, mlp...)},
+		"modern text":                  {text: modern, matrices: blocks},
+		"modern text with map pooling": {text: mapped, matrices: append(slices.Clone(blocks), "pool.q.weight", "pool.kv.weight")},
+		"coca": {text: text.CoCa{ContextLength: 40, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5},
+			matrices: in("transformer.resblocks.*.", []string{"attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"})},
+	}
+}
+
 // idle reports whether no feature depends on a parameter: of relpos vit the last block's
-// distances, since the class token alone is the feature and has none.
+// distances, since the class token alone is the feature and has none; and biases of keys,
+// which add the same to all scores of a query.
 func idle(family, param string) bool {
+	if strings.HasSuffix(param, ".key.bias") || strings.HasSuffix(param, ".k_proj.bias") {
+		return true
+	}
 	ok, _ := path.Match("visual.trunk.blocks.1.attn.rel_pos.*", param)
 	return ok && family == "relpos vit"
 }

@@ -37,9 +37,9 @@ func Example_loRA() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	pictures := someShapes()
+	images := someShapes()
 	for range 30 {
-		if _, err := trainer.Step(ctx, pictures); err != nil {
+		if _, err := trainer.Step(ctx, images); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -59,7 +59,7 @@ func Example_loRA() {
 		log.Fatal(err)
 	}
 	for _, m := range []*encoder.Model{model, tuned} {
-		e, err := m.EncodeImages(ctx, pictures[0].Image)
+		e, err := m.EncodeImages(ctx, images[0].Image)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -90,10 +90,10 @@ func Example_lockedTower() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	pictures := someShapes()
+	images := someShapes()
 	var first, last train.Stats
 	for step := range 40 {
-		if last, err = trainer.Step(ctx, pictures); err != nil {
+		if last, err = trainer.Step(ctx, images); err != nil {
 			log.Fatal(err)
 		}
 		if step == 0 {

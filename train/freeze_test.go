@@ -74,7 +74,7 @@ func TestFrozen(t *testing.T) {
 					}
 				}
 			}
-			if got := tr.Ops()["attention.grad0"]; got != c.attentions {
+			if got := train.Ops(tr)["attention.grad0"]; got != c.attentions {
 				t.Errorf("%d attentions have a gradient with %v frozen, want %d", got, frozen, c.attentions)
 			}
 		})

@@ -16,7 +16,7 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// noise is a batch of n random pictures and captions of 3 to 30 letters.
+// noise is a batch of n random images and captions of 3 to 30 letters.
 func noise(m *encoder.Model, n int) *train.Batch {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	cfg := m.Config()

@@ -44,7 +44,7 @@ func identify(t *Trainer) (identity, error) {
 	if tok := t.model.Tokenizer(); tok != nil {
 		_, length := sizes(t.model)
 		ids := make([]int32, length)
-		if _, err := tokenize(t.model, ids, "a photo of the quick brown fox, 1234567890"); err != nil {
+		if _, err := t.model.Tokenize(ids, "a photo of the quick brown fox, 1234567890"); err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))

@@ -57,7 +57,7 @@ func TestAdaptersAreTrainedAlone(t *testing.T) {
 			}
 			// Input 1 of a linear layer is its weight, inputs 1 and 2 of a norm its own.
 			for _, op := range []string{"linear.grad1", "linear.grad2", "layer norm.grad1", "layer norm.grad2", "matmul.grad1", "patch embedding.grad1", "token embedding.grad1"} {
-				if n := tr.Ops()[op]; n != 0 {
+				if n := train.Ops(tr)[op]; n != 0 {
 					t.Errorf("%d of %s are computed, for a weight that is not trained", n, op)
 				}
 			}

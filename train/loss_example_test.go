@@ -61,10 +61,10 @@ func Example_ownLoss() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	pictures := someShapes()
+	images := someShapes()
 	var first, last train.Stats
 	for step := range 40 {
-		if last, err = trainer.Step(context.Background(), pictures); err != nil {
+		if last, err = trainer.Step(context.Background(), images); err != nil {
 			log.Fatal(err)
 		}
 		if step == 0 {

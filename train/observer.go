@@ -1,5 +1,7 @@
 package train
 
+import "errors"
+
 // Event is what observers are told after a step.
 type Event struct {
 	Stats
@@ -23,4 +25,9 @@ type Observer interface {
 type ObserverFunc func(Event) error
 
 // Observe calls f.
-func (f ObserverFunc) Observe(e Event) error { return f(e) }
+func (f ObserverFunc) Observe(e Event) error {
+	if f == nil {
+		return errors.New("train: the ObserverFunc is nil")
+	}
+	return f(e)
+}

@@ -69,7 +69,7 @@ type (
 		loss.InfoNCE
 		f *fuse
 	}
-	ownPicture struct {
+	ownImage struct {
 		image.Image
 		f *fuse
 	}
@@ -142,8 +142,8 @@ func (o foreignOp) SymDiff(in G.Nodes, y, dy *G.Node) (G.Nodes, error) {
 	return o.Op.(G.SDOp).SymDiff(in, y, dy)
 }
 
-func (p ownPicture) At(x, y int) color.Color {
-	p.f.at("picture")
+func (p ownImage) At(x, y int) color.Color {
+	p.f.at("image")
 	return p.Image.At(x, y)
 }
 
@@ -160,12 +160,12 @@ func own(t *testing.T, f *fuse) *encoder.Model {
 
 var _ tokenizer.Tokenizer = ownTokenizer{}
 
-// TestPanics: one in a caller's picture, tokenizer, tower or loss is an error that
+// TestPanics: one in a caller's image, tokenizer, tower or loss is an error that
 // names it and has the stack; no weight has moved, and the next step is as ever.
 func TestPanics(t *testing.T) {
 	for _, micro := range []int{0, 3} {
 		for place, name := range map[string]string{
-			"picture":                "train: 000001",
+			"image":                  "train: 000001",
 			"tokenizer":              "train: 000000: tokenizer",
 			"row":                    "text tower",
 			"image tower":            "train: image tower",
@@ -183,7 +183,7 @@ func TestPanics(t *testing.T) {
 				for i := range batch {
 					batch[i].Key = fmt.Sprintf("%06d", i)
 				}
-				batch[1].Image = ownPicture{batch[1].Image, f}
+				batch[1].Image = ownImage{batch[1].Image, f}
 				cfg := config(10)
 				cfg.Loss, cfg.MicroBatch, cfg.Unsaved = ownLoss{f: f}, micro, true
 				step := func() error {

@@ -45,7 +45,7 @@ func TestDrawnPatches(t *testing.T) {
 }
 
 // TestPatchDropout: a step draws anew, also in micro-batches the same, and
-// encoding afterwards sees whole pictures.
+// encoding afterwards sees whole images.
 func TestPatchDropout(t *testing.T) {
 	run := func(seed uint64, micro int) ([]float64, []float32) {
 		m := model(t, 1)

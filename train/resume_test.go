@@ -23,7 +23,7 @@ import (
 
 const runSeed = 5
 
-// drawn is n pictures of the drawn set, some of them bad, with two captions each.
+// drawn is n images of the drawn set, some of them bad, with two captions each.
 func drawn(t testing.TB, n int) dataset.Source {
 	t.Helper()
 	src, err := shapes.Set{Seed: 1}.Train(n)

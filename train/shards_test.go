@@ -35,7 +35,7 @@ var spoilt = []struct {
 		return map[string]string{"jpg": "", "txt": "empty"}
 	}},
 	{"not an image: starts with", func(string) map[string]string {
-		return map[string]string{"jpg": "404 page not found", "txt": "text as picture"}
+		return map[string]string{"jpg": "404 page not found", "txt": "text as image"}
 	}},
 	{"60000×60000 is more than the limit", func(jpg string) map[string]string {
 		b := []byte(jpg)
@@ -135,7 +135,7 @@ func TestBadShards(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("not in the ledger: %v", want)
 	}
-	// The ledger grows by some 150 entries of 300 bytes. The pictures, if they
+	// The ledger grows by some 150 entries of 300 bytes. The images, if they
 	// stayed, would take 40 MiB. Measured: 1 MiB less, and 4 MiB more at the peak.
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
 		t.Errorf("the heap grew by %d KiB over the run", grown>>10)

@@ -87,15 +87,15 @@ func fingerprint(pixels []float32) uint64 {
 // repeated counts the pairs with the image, by its fingerprint, or the caption
 // of an earlier pair of another group.
 func repeated(pairs []dataset.Pair, prints []uint64, groups []int32) int {
-	pictures, captions := make(map[uint64]int32), make(map[string]int32)
+	images, captions := make(map[uint64]int32), make(map[string]int32)
 	n := 0
 	for i, pair := range pairs {
-		a, seen := pictures[prints[i]]
+		a, seen := images[prints[i]]
 		b, said := captions[pair.Caption]
 		if seen && a != groups[i] || said && b != groups[i] {
 			n++
 		}
-		pictures[prints[i]], captions[pair.Caption] = groups[i], groups[i]
+		images[prints[i]], captions[pair.Caption] = groups[i], groups[i]
 	}
 	return n
 }

@@ -45,7 +45,7 @@ func model(t testing.TB, seed uint64) *encoder.Model {
 	return m
 }
 
-// pairs are n drawn pictures from number from on.
+// pairs are n drawn images from number from on.
 func pairs(t testing.TB, from, n int) []dataset.Pair {
 	t.Helper()
 	src, err := shapes.Set{Seed: 1}.Train(from + n)

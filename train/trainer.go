@@ -86,6 +86,9 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 // Gradient returns the last step's gradient of the parameter of that name, before
 // clipping, valid until the next step; nil if there is none.
 func (t *Trainer) Gradient(name string) []float32 {
+	if t == nil {
+		return nil
+	}
 	if w := t.weights.find(name); w != nil && w.grad != nil {
 		return w.grad.Data().([]float32)
 	}
@@ -93,7 +96,12 @@ func (t *Trainer) Gradient(name string) []float32 {
 }
 
 // Steps returns the number of steps done.
-func (t *Trainer) Steps() int { return t.step }
+func (t *Trainer) Steps() int {
+	if t == nil {
+		return 0
+	}
+	return t.step
+}
 
 // begin checks what a step needs and returns its learning rate. The model is held
 // until end is called.
@@ -101,8 +109,8 @@ func (t *Trainer) begin(ctx context.Context, b *Batch) (rate float64, end func()
 	if err := ctx.Err(); err != nil {
 		return 0, nil, err
 	}
-	if end, err = t.model.Hold(); err != nil {
-		return 0, nil, fmt.Errorf("train: %w", err)
+	if end, err = t.hold(); err != nil {
+		return 0, nil, err
 	}
 	if err = b.check(t.model, t.cfg); err == nil {
 		rate, err = t.cfg.rate(t.step)
@@ -131,10 +139,19 @@ func (c Config) rate(step int) (rate float64, err error) {
 
 // open is an error where the model is closed or there is none.
 func (t *Trainer) open() error {
-	release, err := t.model.Hold()
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
+	release, err := t.hold()
+	if err == nil {
+		release()
 	}
-	release()
-	return nil
+	return err
+}
+
+func (t *Trainer) hold() (release func(), err error) {
+	if t == nil {
+		return nil, errors.New("train: the Trainer is nil")
+	}
+	if release, err = t.model.Hold(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return release, nil
 }

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -28,6 +29,9 @@ type DecodeOptions struct {
 // safe for concurrent use, and a malformed file is always an error, even where
 // it makes a decoder panic.
 func Decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
+	if r == nil {
+		return nil, errors.New("vision: decode: the reader is nil")
+	}
 	img, err := decode(r, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %w", err)

@@ -12,7 +12,7 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// TestForwardPatches: all patches give the features of the whole picture, in any
+// TestForwardPatches: all patches give the features of the whole image, in any
 // order; of some, the others' pixels have no part in the features.
 func TestForwardPatches(t *testing.T) {
 	for _, pool := range []Pool{PoolClass, PoolMean} {
@@ -50,7 +50,7 @@ func TestForwardPatches(t *testing.T) {
 			same("all patches in another order", features(5, 3, 1, 0, 2, 4, 1, 0, 2, 3, 5, 4), whole)
 
 			some := features(0, 2, 3, 5)
-			for y := range 4 { // the second patch of the first picture, the third of the second
+			for y := range 4 { // the second patch of the first image, the third of the second
 				pixels[y*12+5] += 10
 				pixels[(3+1)*8*12+y*12+9] += 10
 			}
@@ -62,7 +62,7 @@ func TestForwardPatches(t *testing.T) {
 	}
 }
 
-// patchFeatures runs the tower on some patches of two pictures, on all of nil.
+// patchFeatures runs the tower on some patches of two images, on all of nil.
 func patchFeatures(tower Tower, pixels []float32, patches []int32) ([]float32, error) {
 	g, size := G.NewGraph(), tower.Config().Dims().ImageSize
 	var keep *G.Node

@@ -74,6 +74,9 @@ func CLIPPreprocess(size int) *Preprocess {
 
 // Validate reports the first field that cannot be used.
 func (p *Preprocess) Validate() error {
+	if p == nil {
+		return errors.New("vision: preprocess: the Preprocess is nil")
+	}
 	h, w := p.Size[0], p.Size[1]
 	if p.MaxPatches != 0 || p.PatchSize != 0 {
 		if err := p.validatePatches(); err != nil {

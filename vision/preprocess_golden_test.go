@@ -23,18 +23,18 @@ type variant struct {
 	FillColor     uint8           `json:"fill_color"`
 }
 
-type picture struct {
+type imageCase struct {
 	File, Format  string
 	PILMode       string `json:"pil_mode"`
 	Width, Height int
 	Outputs       []string
 }
 
-// reference is a set of pictures with what the reference makes of them.
+// reference is a set of images with what the reference makes of them.
 type reference struct {
 	Mean, Std [3]float32
 	Variants  map[string]variant
-	Images    []picture
+	Images    []imageCase
 
 	dir               string
 	expected, decoded *safetensors.File
@@ -82,9 +82,9 @@ func (r *reference) preprocess(t *testing.T, name string) *Preprocess {
 	return p
 }
 
-// native returns the picture as the reference decoded it, in the type that
+// native returns the image as the reference decoded it, in the type that
 // stands for its mode, or nil where the mode is not kept.
-func (r *reference) native(t *testing.T, pic picture) image.Image {
+func (r *reference) native(t *testing.T, pic imageCase) image.Image {
 	t.Helper()
 	rect := image.Rect(0, 0, pic.Width, pic.Height)
 	key := "native/" + pic.File
@@ -120,7 +120,7 @@ func (r *reference) native(t *testing.T, pic picture) image.Image {
 	return nil
 }
 
-// differ returns the mean and the largest difference between a picture and
+// differ returns the mean and the largest difference between an image and
 // packed RGB.
 func differ(t *testing.T, got *image.RGBA, want []byte) (mean float64, worst int) {
 	t.Helper()
@@ -173,7 +173,7 @@ func TestReferenceExact(t *testing.T) {
 		}
 	}
 	if cases < 100 {
-		t.Errorf("compared %d pictures, want at least 100", cases)
+		t.Errorf("compared %d images, want at least 100", cases)
 	}
 }
 
@@ -211,6 +211,6 @@ func TestNormalisedExact(t *testing.T) {
 		}
 	}
 	if n == 0 {
-		t.Error("no normalised picture to compare with")
+		t.Error("no normalised image to compare with")
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// noise is an opaque picture.
+// noise is an opaque image.
 func noise(width, height int) *image.RGBA {
 	rng := rand.New(rand.NewPCG(6, 1))
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
@@ -100,7 +100,7 @@ func TestPreprocessAllocates(t *testing.T) {
 		}))
 	}
 	if n > 8 {
-		t.Errorf("%v allocations a picture, want at most 8", n)
+		t.Errorf("%v allocations an image, want at most 8", n)
 	}
 }
 

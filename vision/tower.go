@@ -7,6 +7,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -106,6 +107,9 @@ type PositionResizer interface {
 
 // New returns a tower with random weights drawn from seed.
 func New(cfg Config, seed uint64) (Tower, error) {
+	if cfg == nil {
+		return nil, errors.New("vision: the Config is nil")
+	}
 	t, err := cfg.New()
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// timmTowers are small towers of timm's families, for pictures of 2 × 3 patches.
+// timmTowers are small towers of timm's families, for images of 2 × 3 patches.
 func timmTowers() []Config {
 	size := [2]int{8, 12}
 	return []Config{
@@ -96,7 +96,7 @@ func towerFeatures(t *testing.T, tower Tower, pixels []float32) []float32 {
 	return slices.Clone(y.Value().Data().([]float32))
 }
 
-// TestTowersSameBits: a picture's features are the same alone and among others, on one
+// TestTowersSameBits: an image's features are the same alone and among others, on one
 // core and on several.
 func TestTowersSameBits(t *testing.T) {
 	for i, c := range timmTowers() {
@@ -119,7 +119,7 @@ func TestTowersSameBits(t *testing.T) {
 	}
 }
 
-// TestTowersPatches: all patches in any order give the features of the whole picture, and
+// TestTowersPatches: all patches in any order give the features of the whole image, and
 // patches that are left out have no part in them.
 func TestTowersPatches(t *testing.T) {
 	for i, c := range timmTowers() {

@@ -23,11 +23,13 @@ type app struct {
 	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
 	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
 	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
+	Pull     pullCommand     `cmd:"" help:"Download models by name."`
+	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
 }
 
 const about = `goclip trains, measures and uses CLIP models, which embed images and text in one space.
 
-A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote. ` +
+A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote; or the name of one, as openai/clip-vit-base-patch32 or ViT-B-32/laion2b_s34b_b79k (see "goclip pull --help"). ` +
 	`A set of images is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
 
 Start with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
@@ -118,15 +120,12 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	code := failed
-	var c coded
-	switch {
-	case s.Err() != nil && errors.Is(err, s.Err()):
-		code = interrupted
-	case errors.As(err, &c):
-		code = c.code
+	err, code := s.meaning(err)
+	rest := ""
+	if s.terminal {
+		rest = "\x1b[K" // of a line of progress
 	}
-	fmt.Fprintln(stderr, "goclip:", err)
+	fmt.Fprintf(stderr, "goclip: %v%s\n", err, rest)
 	if s.json {
 		document(s.out, struct {
 			Error string `json:"error"`
@@ -134,6 +133,43 @@ func (s *session) fail(stderr io.Writer, err error) int {
 		}{err.Error(), code})
 	}
 	return code
+}
+
+// meaning is what an error says to a user, and its exit code.
+func (s *session) meaning(err error) (error, int) {
+	var c coded
+	switch cause := s.Err(); {
+	case errors.As(err, &c) && c.code == interrupted:
+		return err, interrupted
+	case cause != nil && errors.Is(err, cause) && besides(err, cause) == nil:
+		return errors.New("interrupted"), interrupted
+	case c.error != nil:
+		return err, c.code
+	}
+	return err, failed
+}
+
+// besides returns what an error holds that is not due to another one; nil for nothing.
+func besides(err, cause error) error {
+	switch joined := err.(type) {
+	case interface{ Unwrap() []error }:
+		var rest []error
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, besides(e, cause))
+		}
+		return errors.Join(rest...)
+	case interface{ Unwrap() error }:
+		if e := joined.Unwrap(); e != nil {
+			if besides(e, cause) == nil {
+				return nil
+			}
+			return err
+		}
+	}
+	if errors.Is(err, cause) {
+		return nil
+	}
+	return err
 }
 
 func isTerminal(w io.Writer) bool {

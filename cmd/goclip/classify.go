@@ -52,7 +52,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := c.load()
+	m, err := c.load(s, need{images: true, words: true})
 	if err != nil {
 		return err
 	}

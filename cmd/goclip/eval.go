@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/report"
@@ -64,7 +65,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err := c.plan(labels); err != nil {
 		return err
 	}
-	m, err := c.load()
+	m, err := c.load(s, need{images: true, words: slices.Contains(c.Tasks, "zero-shot") || slices.Contains(c.Tasks, "retrieval")})
 	if err != nil {
 		return err
 	}

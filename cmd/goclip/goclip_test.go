@@ -80,7 +80,7 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// tree writes n pictures for each of four colours, in class folders.
+// tree writes n images for each of four colours, in class folders.
 func tree(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -294,7 +294,7 @@ func TestFineTuning(t *testing.T) {
 	}
 }
 
-// TestRetrievalOnTheWay is what is measured where pictures have captions only.
+// TestRetrievalOnTheWay is what is measured where images have captions only.
 func TestRetrievalOnTheWay(t *testing.T) {
 	data := tree(t, 3)
 	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\nred/0.png,still red\n")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/hub"
 	"github.com/goclip/goclip/index"
 )
 
@@ -28,13 +29,20 @@ func (infoCommand) Help() string {
 }
 
 func (c *infoCommand) Run(s *session) error {
+	source, err := hub.Resolve(c.Path)
+	if err != nil {
+		return coded{err, misuse}
+	}
+	if source.Path == "" {
+		return c.named(s)
+	}
 	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(c.Path, "{") {
 		return input(err)
 	}
-	m, err1 := encoder.Load(c.Path, &encoder.Options{Edited: c.Edited})
+	m, err1 := encoder.Load(source.Path, &encoder.Options{Edited: c.Edited})
 	if err1 == nil {
 		defer m.Close()
-		return c.model(s, m)
+		return c.model(s, m, nil)
 	}
 	photos, err2 := index.Open(c.Path, nil)
 	if err2 == nil {
@@ -51,12 +59,27 @@ func (c *infoCommand) Run(s *session) error {
 	return input(fmt.Errorf("%s is neither a model (%w) nor an index (%w) nor a set of images (%w)", c.Path, err1, err2, err3))
 }
 
+// named describes a model by its name.
+func (c *infoCommand) named(s *session) (err error) {
+	found, err := s.obtain(c.Path)
+	if err != nil {
+		return err
+	}
+	m, err := found.Load(&encoder.Options{Edited: c.Edited})
+	if err != nil {
+		return input(err)
+	}
+	defer closing(&err, m.Close)
+	return c.model(s, m, found)
+}
+
 type paramInfo struct {
 	Name  string `json:"name"`
 	Shape []int  `json:"shape"`
 }
 
-func (c *infoCommand) model(s *session, m *encoder.Model) error {
+// model describes one, and where it came from if it has a name.
+func (c *infoCommand) model(s *session, m *encoder.Model, found *hub.Model) error {
 	cfg, n := m.Config(), 0
 	var params []paramInfo
 	for _, p := range m.Params() {
@@ -69,10 +92,17 @@ func (c *infoCommand) model(s *session, m *encoder.Model) error {
 	if tok := m.Tokenizer(); tok != nil {
 		vocabulary = tok.VocabSize()
 	}
-	return s.result(map[string]any{
+	said := map[string]any{
 		"kind": "model", "parameters": n, "vision": cfg.Vision, "text": cfg.Text, "preprocess": cfg.Preprocess,
 		"tokenizer": vocabulary, "params": params,
-	}, func(w io.Writer) {
+	}
+	if found != nil {
+		said["source"] = pulledOf(found)
+	}
+	return s.result(said, func(w io.Writer) {
+		if found != nil {
+			fmt.Fprintf(w, "%s\n%s\n", describe(found), found.Path)
+		}
 		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.EmbedDim())
 		fmt.Fprintf(w, "images: %+v\n", cfg.Vision)
 		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)

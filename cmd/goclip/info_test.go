@@ -10,7 +10,7 @@ import (
 	"github.com/goclip/goclip/text"
 )
 
-// TestInfoOfOneTower: a model that reads no pictures has no preprocessing.
+// TestInfoOfOneTower: a model that reads no images has no preprocessing.
 func TestInfoOfOneTower(t *testing.T) {
 	m, err := encoder.New(encoder.Config{Text: text.Transformer{
 		ContextLength: 4, VocabSize: 9, Width: 8, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5,

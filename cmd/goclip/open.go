@@ -15,17 +15,39 @@ import (
 
 // modelFlags say which model.
 type modelFlags struct {
-	Model     string `required:"" placeholder:"PATH" help:"Model: a folder or a file of weights."`
+	Model     string `required:"" placeholder:"MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
-func (f *modelFlags) load() (*encoder.Model, error) {
+// need says what a command does with a model.
+type need struct{ images, words bool }
+
+func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	m, err := encoder.Load(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
-	return m, input(err)
+	m, err := s.model(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
+	if err != nil {
+		return nil, err
+	}
+	if err := n.of(m); err != nil {
+		return nil, input(errors.Join(fmt.Errorf("%s: %w", f.Model, err), m.Close()))
+	}
+	return m, nil
+}
+
+// of says what a model lacks.
+func (n need) of(m *encoder.Model) error {
+	switch {
+	case n.images && m.Vision() == nil:
+		return errors.New("the model has no image tower, so it cannot encode images")
+	case n.words && m.Text() == nil:
+		return errors.New("the model has no text tower, so it cannot encode words")
+	case n.words && m.Tokenizer() == nil:
+		return errors.New("the model has no tokenizer, so it cannot encode words: its folder lacks vocab.json with merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz")
+	}
+	return nil
 }
 
 // dataFlags say which set, and how it is read.

@@ -1,14 +1,48 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goclip/goclip/encoder"
 )
+
+// TestBesides: what else went wrong when a program was interrupted is not hidden.
+func TestBesides(t *testing.T) {
+	full := errors.New("disk full")
+	canceled := fmt.Errorf("batches: %w", context.Canceled)
+	for _, err := range []error{context.Canceled, canceled, errors.Join(canceled, nil, context.Canceled), fmt.Errorf("both: %w", errors.Join(canceled, canceled))} {
+		if got := besides(err, context.Canceled); got != nil {
+			t.Errorf("%v: got %v, want nothing", err, got)
+		}
+	}
+	for _, err := range []error{full, errors.Join(canceled, full), fmt.Errorf("both: %w", errors.Join(canceled, full))} {
+		if got := besides(err, context.Canceled); !errors.Is(got, full) {
+			t.Errorf("%v: got %v, want %v", err, got, full)
+		}
+	}
+	s := &session{Context: canceledContext(), out: io.Discard}
+	for err, want := range map[error]int{canceled: interrupted, errors.Join(canceled, full): failed, input(canceled): interrupted, input(full): badInput} {
+		var said strings.Builder
+		if got := s.fail(&said, err); got != want || strings.Contains(said.String(), "canceled") != (want == failed) {
+			t.Errorf("%v: exit code %d, want %d: %s", err, got, want, &said)
+		}
+	}
+}
+
+func canceledContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
 
 // TestBadUse: each kind of bad input ends with its exit code and an error that
 // names it; with --json the error is a document.
@@ -135,12 +169,12 @@ func TestNothingIsEmbeddedForAnUnwritableFile(t *testing.T) {
 	folder := t.TempDir()
 	_, stderr, code := goclip(t, "index", "--model", model, "--data", data, "--out", folder)
 	if code != failed || strings.Contains(stderr, "text.png") {
-		t.Errorf("an index in place of a folder: exit code %d, want 1 and no picture read\n%s", code, stderr)
+		t.Errorf("an index in place of a folder: exit code %d, want 1 and no image read\n%s", code, stderr)
 	}
 	inFile := write(t, filepath.Join(folder, "text.txt"), "hello")
 	_, stderr, code = goclip(t, "eval", "--model", model, "--data", data, "--report", inFile)
 	if code != failed || strings.Contains(stderr, "text.png") {
-		t.Errorf("a report in a file: exit code %d, want 1 and no picture read\n%s", code, stderr)
+		t.Errorf("a report in a file: exit code %d, want 1 and no image read\n%s", code, stderr)
 	}
 }
 
@@ -153,7 +187,7 @@ func TestInfoOfNothing(t *testing.T) {
 	}
 }
 
-// TestStrangeLabels: pictures that count for nothing are named.
+// TestStrangeLabels: images that count for nothing are named.
 func TestStrangeLabels(t *testing.T) {
 	data := tree(t, 3)
 	_, stderr, code := goclip(t, "eval", "--model", tiny(t, data), "--data", data, "--labels", "red,green")
@@ -181,7 +215,7 @@ func TestFullOutput(t *testing.T) {
 }
 
 // TestOneBadPicture does not keep the others from being classified.
-func TestOneBadPicture(t *testing.T) {
+func TestOneBadImage(t *testing.T) {
 	data := tree(t, 3)
 	model := tiny(t, data)
 	text := write(t, filepath.Join(data, "text.png"), "hello")
@@ -306,4 +340,72 @@ func FuzzParseConfig(f *testing.F) {
 			t.Errorf("fields %v beside the error %v", fields, err)
 		}
 	})
+}
+
+// TestModelsOfParts: what a command needs and a model has not is an error that names the
+// model and what it lacks.
+func TestModelsOfParts(t *testing.T) {
+	dir := t.TempDir()
+	data, whole := tree(t, 4), filepath.Join(dir, "whole")
+	works(t, nil, "train", "--data", data, "--out", whole, "--steps", "1", "--batch-size", "4")
+	index := filepath.Join(dir, "whole.index")
+	works(t, nil, "index", "--model", whole, "--data", data, "--out", index)
+	images, err := filepath.Glob(filepath.Join(data, "*", "*"))
+	check(t, err)
+	image := images[0]
+
+	wordless := filepath.Join(dir, "wordless")
+	check(t, os.CopyFS(wordless, os.DirFS(whole)))
+	check(t, os.Remove(filepath.Join(wordless, "vocab.json")))
+	check(t, os.Remove(filepath.Join(wordless, "merges.txt")))
+	m, err := encoder.Load(whole, nil)
+	check(t, err)
+	defer m.Close()
+	half := func(name string, cfg encoder.Config) string {
+		part, err := encoder.New(cfg, nil, 1)
+		check(t, err)
+		path := filepath.Join(dir, name)
+		check(t, part.Save(path))
+		return path
+	}
+	cfg := m.Config()
+	blind := half("blind", encoder.Config{Text: cfg.Text})
+	mute := half("mute", encoder.Config{Vision: cfg.Vision, Preprocess: cfg.Preprocess})
+
+	works(t, nil, "index", "--model", mute, "--data", data, "--out", filepath.Join(dir, "mute.index"))
+	works(t, nil, "search", "--model", mute, "--index", filepath.Join(dir, "mute.index"), "--image", image)
+	works(t, nil, "eval", "--model", mute, "--data", data, "--train", data, "--tasks", "knn")
+	works(t, nil, "eval", "--model", wordless, "--data", data, "--train", data, "--tasks", "knn")
+	for _, path := range []string{blind, mute, wordless} {
+		works(t, nil, "info", path)
+		works(t, nil, "info", path, "--json")
+	}
+	train := []string{"train", "--data", data, "--out", filepath.Join(dir, "out"), "--steps", "1", "--batch-size", "4"}
+	for _, c := range []struct {
+		model, want string
+		args        []string
+	}{
+		{wordless, "no tokenizer", []string{"classify", "--labels", "a,b", image, "--model", wordless}},
+		{wordless, "no tokenizer", []string{"eval", "--data", data, "--model", wordless}},
+		{wordless, "no tokenizer", []string{"eval", "--data", data, "--tasks", "retrieval", "--model", wordless}},
+		{wordless, "no tokenizer", []string{"search", "--index", index, "red", "--model", wordless}},
+		{wordless, "no tokenizer", append(train, "--from", wordless)},
+		{wordless, "no tokenizer", append(train, "--teacher", wordless)},
+		{mute, "no text tower", []string{"classify", "--labels", "a,b", image, "--model", mute}},
+		{mute, "no text tower", []string{"eval", "--data", data, "--model", mute}},
+		{mute, "no text tower", []string{"search", "--index", filepath.Join(dir, "mute.index"), "red", "--model", mute}},
+		{mute, "no text tower", append(train, "--from", mute)},
+		{mute, "no text tower", append(train, "--teacher", mute)},
+		{blind, "no image tower", []string{"classify", "--labels", "a,b", image, "--model", blind}},
+		{blind, "no image tower", []string{"eval", "--data", data, "--model", blind}},
+		{blind, "no image tower", []string{"index", "--data", data, "--out", filepath.Join(dir, "x"), "--model", blind}},
+		{blind, "no image tower", []string{"search", "--index", index, "--image", image, "--model", blind}},
+		{blind, "no image tower", append(train, "--from", blind)},
+		{blind, "no image tower", append(train, "--from", blind, "--lora-rank", "2")},
+	} {
+		_, errs, code := goclip(t, c.args...)
+		if want := c.model + ": the model has " + c.want; code != badInput || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, want %d and %q:\n%s", c.args, code, badInput, want, errs)
+		}
+	}
 }

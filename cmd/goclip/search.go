@@ -42,7 +42,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
 	}
-	m, err := c.load()
+	m, err := c.load(s, need{images: len(c.Image) > 0, words: len(c.Queries) > 0})
 	if err != nil {
 		return err
 	}

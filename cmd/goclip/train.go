@@ -22,7 +22,7 @@ type trainCommand struct {
 	promptFlags
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
-	From      string `placeholder:"PATH" help:"Model to fine-tune. Default: a new model, of --arch."`
+	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
 	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
 	Epochs         int          `default:"10" help:"Number of passes over the set."`
@@ -45,7 +45,7 @@ type trainCommand struct {
 	LoRARank       int          `name:"lora-rank" placeholder:"N" help:"Train LoRA adapters of this rank on the model of --from. They are saved in lora.safetensors, and merged into the model."`
 	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
-	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation."`
+	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
 	Distill        float64      `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
 	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
 	CropScale      float64      `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
@@ -109,41 +109,63 @@ func (c *trainCommand) Run(s *session) (err error) {
 		defer closing(&err, test.Close)
 		exam = job.Exam{Set: test, Classes: test.Classes(), Templates: templates, Every: c.TestEvery}
 	}
-	model, err := c.model(s, set)
-	if err != nil {
+	var schedule job.Schedule
+	if err := schedule.UnmarshalText([]byte(c.Schedule)); err != nil {
+		return wrong("--schedule %w", err)
+	}
+	plan := job.Plan{
+		Job: job.Job{
+			Out: c.Out, Overwrite: c.Overwrite, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
+			Batches:         dataset.BatchOptions{Size: c.BatchSize, Ledger: &dataset.Ledger{Limit: c.MaxBad}},
+			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
+			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
+		},
+		Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed,
+		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
+		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
+	}
+	if err := c.models(s, &plan); err != nil {
 		return err
 	}
-	defer closing(&err, model.Close)
-	settings := c.settings(steps)
-	if c.Teacher != "" {
-		if settings.Teacher, err = encoder.Load(c.Teacher, nil); err != nil {
-			return input(err)
-		}
-		defer closing(&err, settings.Teacher.Close)
-	}
-	training, err := job.New(job.Job{
-		Out: c.Out, Overwrite: c.Overwrite, Model: model, Base: c.From, Set: set, Config: settings, Steps: steps, Exam: exam,
-		Batches: dataset.BatchOptions{
-			Size: c.BatchSize, Shuffle: true, Seed: c.Seed, Ledger: &dataset.Ledger{Limit: c.MaxBad},
-			Augment: job.Augment(c.Augment, model.Config().Vision.Dims().ImageSize, c.CropScale),
-		},
-		CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
-		Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
-	})
+	training, err := plan.Open(s)
 	if err != nil {
-		return coded{err, misuse}
+		return c.refused(err)
 	}
+	defer closing(&err, training.Close)
 	result, err := training.Run(s)
-	if errors.Is(err, job.ErrOccupied) {
+	switch {
+	case errors.Is(err, job.ErrOccupied):
 		return wrong("--out %s holds a model but no checkpoints to resume from: --overwrite replaces it", c.Out)
-	}
-	if err != nil {
-		if s.Err() != nil {
-			s.say("interrupted after step %d; the same command resumes from there", training.Steps())
-		}
+	case err != nil && s.Err() != nil && besides(err, s.Err()) == nil:
+		return coded{fmt.Errorf("interrupted after step %d; the same command resumes from there", training.Steps()), interrupted}
+	case err != nil:
 		return err
 	}
 	return c.tell(s, result)
+}
+
+// refused says what is wrong with a plan in words of the flags.
+func (c *trainCommand) refused(err error) error {
+	var field *job.FieldError
+	if !errors.As(err, &field) {
+		return coded{err, misuse}
+	}
+	said := field.Err
+	switch field.Field {
+	case "Arch":
+		if _, found, _ := job.FindArchitecture(c.Arch); !found {
+			names := job.ArchitectureNames()
+			said = fmt.Errorf("no --arch %s%s; there are %v, and .json files in the form of open_clip's model_configs", c.Arch, nearest(c.Arch, names), names)
+		}
+	case "Vocab":
+		said = fmt.Errorf("--vocab %w", said)
+	case "LoRA":
+		said = fmt.Errorf("--lora-rank: %w", said)
+	}
+	if field.Unusable {
+		return input(said)
+	}
+	return coded{said, misuse}
 }
 
 // check refuses, before anything is read, numbers that the packages cannot judge or
@@ -193,21 +215,11 @@ func (c *trainCommand) steps(samples int) (int, error) {
 	return job.Steps(c.Epochs, samples, c.BatchSize), nil
 }
 
-func (c *trainCommand) settings(steps int) train.Config {
-	warmup := job.Warmup(steps)
-	if c.Warmup != nil {
-		warmup = *c.Warmup
-	}
+func (c *trainCommand) settings() train.Config {
 	cfg := train.Config{
-		LR: train.Cosine(c.LR, warmup, steps), WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
+		WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
-		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze, Seed: c.Seed,
-	}
-	switch c.Schedule {
-	case "linear":
-		cfg.LR = train.Linear(c.LR, warmup, steps)
-	case "constant":
-		cfg.LR = train.Constant(c.LR, warmup)
+		Distill: c.Distill, MicroBatch: c.MicroBatch, Freeze: c.Freeze,
 	}
 	for _, tower := range c.Lock {
 		cfg.LockImage = cfg.LockImage || tower == "image"
@@ -246,4 +258,23 @@ func (c *trainCommand) tell(s *session, r job.Result) error {
 			fmt.Fprintf(w, "%d samples left out: %s\n", leftOut, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
+}
+
+// models finds, or downloads, those that the plan begins with and learns from.
+func (c *trainCommand) models(s *session, plan *job.Plan) error {
+	for _, m := range []struct {
+		name string
+		path *string
+		load *encoder.Options
+	}{{c.From, &plan.From, &plan.Load}, {c.Teacher, &plan.Teacher, &plan.LoadTeacher}} {
+		if m.name == "" {
+			continue
+		}
+		found, err := s.obtain(m.name)
+		if err != nil {
+			return err
+		}
+		*m.path, *m.load = found.Path, *found.Options(m.load)
+	}
+	return nil
 }

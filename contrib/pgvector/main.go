@@ -1,10 +1,10 @@
-// Pgvector keeps the embeddings of pictures in PostgreSQL with the extension
-// pgvector, for sets that several machines fill and search, and finds pictures
+// Pgvector keeps the embeddings of images in PostgreSQL with the extension
+// pgvector, for sets that several machines fill and search, and finds images
 // there by words.
 //
 //	go run ./examples/train                    # makes goclip-toy, in the root of goclip
 //	cd contrib/pgvector
-//	go run . -model ../../goclip-toy -db postgres://me@localhost/pictures "a red circle"
+//	go run . -model ../../goclip-toy -db postgres://me@localhost/images "a red circle"
 //	go run . -model ../../goclip-toy -db … -data photos "a dog on a beach"
 //
 // It is a module of its own, so that goclip does without a database driver.
@@ -33,7 +33,7 @@ func main() {
 	log.SetFlags(0)
 	var o options
 	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
-	flag.StringVar(&o.data, "data", "", "pictures to search in: a folder, a table or a tar; drawn ones where empty")
+	flag.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
 	flag.StringVar(&o.db, "db", "", "database as a URL or key=value pairs; PGHOST, PGUSER and the like fill in the rest")
 	flag.IntVar(&o.k, "k", 6, "results per query")
 	flag.Parse()
@@ -54,17 +54,17 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer model.Close()
-	pictures, err := openSet(o.data)
+	images, err := openSet(o.data)
 	if err != nil {
 		return err
 	}
-	defer pictures.close()
+	defer images.close()
 	t, err := open(ctx, o.db, model)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
-	if err := fill(ctx, t, model, pictures); err != nil {
+	if err := fill(ctx, t, model, images); err != nil {
 		return err
 	}
 	words, err := model.EncodeTexts(ctx, o.queries...)
@@ -85,13 +85,13 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 // fill embeds what is new in the set or has changed, and deletes what is gone.
-func fill(ctx context.Context, t *table, model *encoder.Model, pictures *set) error {
+func fill(ctx context.Context, t *table, model *encoder.Model, images *set) error {
 	known, err := t.entries(ctx)
 	if err != nil {
 		return err
 	}
 	var todo []string
-	for _, e := range pictures.entries() {
+	for _, e := range images.entries() {
 		if meta, ok := known[e.Key]; !ok || meta != e.Meta {
 			todo = append(todo, e.Key)
 		}
@@ -104,7 +104,7 @@ func fill(ctx context.Context, t *table, model *encoder.Model, pictures *set) er
 	if err := t.remove(ctx, gone); err != nil {
 		return err
 	}
-	return pictures.embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
+	return images.embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
 		return t.upsert(ctx, entries, e)
 	})
 }

@@ -49,7 +49,7 @@ func load(t *testing.T, dir string) *encoder.Model {
 	return m
 }
 
-// TestNearestAreExact compares with an exact index over the same 2,000 pictures:
+// TestNearestAreExact compares with an exact index over the same 2,000 images:
 // the scores of what is found are right, and nearly all of the ten nearest are
 // found, through the approximate index.
 func TestNearestAreExact(t *testing.T) {

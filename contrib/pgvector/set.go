@@ -21,13 +21,13 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// set is pictures by key. None is decoded before it is embedded.
+// set is images by key. None is decoded before it is embedded.
 type set struct {
 	byKey map[string]dataset.Sample // each with one caption or none
 	close func() error
 }
 
-// openSet lists all pictures below a folder, those of a table or a tar as
+// openSet lists all images below a folder, those of a table or a tar as
 // [dataset.Open] reads it, or 2,000 drawn ones where data is empty.
 func openSet(data string) (*set, error) {
 	samples, closer, err := list(data)
@@ -37,7 +37,7 @@ func openSet(data string) (*set, error) {
 	s := &set{byKey: make(map[string]dataset.Sample), close: closer}
 	for _, p := range samples {
 		if _, twice := s.byKey[p.Key]; twice {
-			return nil, errors.Join(fmt.Errorf("%s: two pictures have the key %q", data, p.Key), closer())
+			return nil, errors.Join(fmt.Errorf("%s: two images have the key %q", data, p.Key), closer())
 		}
 		p.Captions = p.Captions[:min(1, len(p.Captions))]
 		s.byKey[p.Key] = p
@@ -68,7 +68,7 @@ func list(data string) ([]dataset.Sample, func() error, error) {
 	}
 	indexed, ok := opened.Indexed()
 	if !ok {
-		return nil, nil, errors.Join(fmt.Errorf("%s: pictures of a compressed tar cannot be looked up: unpack it first", data), opened.Close())
+		return nil, nil, errors.Join(fmt.Errorf("%s: images of a compressed tar cannot be looked up: unpack it first", data), opened.Close())
 	}
 	return all(indexed), opened.Close, nil
 }
@@ -83,8 +83,8 @@ func all(x *dataset.Indexed) []dataset.Sample {
 
 var extensions = []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
-// folder lists the pictures below a folder. What stands for a caption is size and
-// time: a file with others is another picture.
+// folder lists the images below a folder. What stands for a caption is size and
+// time: a file with others is another image.
 func folder(root string) ([]dataset.Sample, error) {
 	var samples []dataset.Sample
 	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
@@ -115,12 +115,12 @@ func folder(root string) ([]dataset.Sample, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", root, err)
 	case len(samples) == 0:
-		return nil, fmt.Errorf("%s: no picture is in this folder or below", root)
+		return nil, fmt.Errorf("%s: no image is in this folder or below", root)
 	}
 	return samples, nil
 }
 
-// entries returns what is known of each picture without decoding it: its key, and
+// entries returns what is known of each image without decoding it: its key, and
 // its caption or its file's size and time. They are in the order of the keys.
 func (s *set) entries() []index.Entry {
 	entries := make([]index.Entry, 0, len(s.byKey))
@@ -131,8 +131,8 @@ func (s *set) entries() []index.Entry {
 	return entries
 }
 
-// embed gives add the embeddings of the pictures of the given keys, some at a
-// time. Pictures that cannot be decoded are logged and left out.
+// embed gives add the embeddings of the images of the given keys, some at a
+// time. Images that cannot be decoded are logged and left out.
 func (s *set) embed(ctx context.Context, model *encoder.Model, keys []string, add func([]index.Entry, *encoder.Embeddings) error) error {
 	if len(keys) == 0 {
 		return nil
@@ -151,11 +151,11 @@ func (s *set) embed(ctx context.Context, model *encoder.Model, keys []string, ad
 		if err != nil {
 			return err
 		}
-		entries, pictures := make([]index.Entry, len(batch.Pairs)), make([]image.Image, len(batch.Pairs))
+		entries, images := make([]index.Entry, len(batch.Pairs)), make([]image.Image, len(batch.Pairs))
 		for i, p := range batch.Pairs {
-			entries[i], pictures[i] = index.Entry{Key: p.Key, Meta: p.Caption}, p.Image
+			entries[i], images[i] = index.Entry{Key: p.Key, Meta: p.Caption}, p.Image
 		}
-		e, err := model.EncodeImages(ctx, pictures...)
+		e, err := model.EncodeImages(ctx, images...)
 		if err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func TestAugmentIdentities(t *testing.T) {
 		"whole crop":  RandomResizedCrop(33, 21, [2]float64{1, 1}, [2]float64{33. / 21, 33. / 21}),
 	} {
 		if got := pix(t, augment(seeded(3), img)); !slices.Equal(got, img.Pix) {
-			t.Errorf("%s changed the picture", name)
+			t.Errorf("%s changed the image", name)
 		}
 	}
 }
@@ -160,7 +160,7 @@ func TestRandomRectStaysInside(t *testing.T) {
 	}
 }
 
-// TestRandomResizedCropIsPillows: the picture is a crop with Pillow's bilinear
+// TestRandomResizedCropIsPillows: the image is a crop with Pillow's bilinear
 // filter of the rectangle that was drawn, whatever type it has.
 func TestRandomResizedCropIsPillows(t *testing.T) {
 	scale, ratio := [2]float64{0.2, 1}, [2]float64{0.75, 4. / 3}

@@ -84,7 +84,7 @@ func FuzzScene(f *testing.F) {
 		}
 		img, err := plainScene(Object{Green, Shape(shape), x, y, radius}).Draw(size)
 		if (img == nil) == (err == nil) {
-			t.Fatalf("picture %v with error %v", img != nil, err)
+			t.Fatalf("image %v with error %v", img != nil, err)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package main
 
 import "math"
 
-// A picture is a grey ground and soft blobs on it, described by parameters without
+// An image is a grey ground and soft blobs on it, described by parameters without
 // bounds, around 0 and of about the same weight, so that one learning rate suits
 // all. The ground has one, a blob these:
 const (
@@ -19,7 +19,7 @@ const (
 	ground    = 1
 )
 
-// size is the number of parameters of a picture of so many blobs.
+// size is the number of parameters of an image of so many blobs.
 func size(blobs int) int { return ground + blobs*perBlob }
 
 func blobsOf(params []float64) int { return (len(params) - ground) / perBlob }
@@ -35,7 +35,7 @@ type blob struct {
 	wave                             [waves]float64
 }
 
-// How the scales follow from the parameters: lengths are parts of the picture's
+// How the scales follow from the parameters: lengths are parts of the image's
 // side.
 const (
 	placeScale  = 0.25

@@ -13,7 +13,7 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// view is how a picture is looked at: moved and enlarged a little.
+// view is how an image is looked at: moved and enlarged a little.
 type view struct{ dx, dy, zoom float64 }
 
 func (v view) point(i, j, side int) (x, y float64) {
@@ -21,14 +21,14 @@ func (v view) point(i, j, side int) (x, y float64) {
 	return at(j) - v.dx, at(i) - v.dy
 }
 
-// canvas paints pictures of a number of blobs, side × side, with edges that are
+// canvas paints images of a number of blobs, side × side, with edges that are
 // soft wide.
 type canvas struct {
 	blobs, side int
 	soft        float64
 }
 
-// paint writes the picture as the view has it, (3, S, S), values 0 to 1.
+// paint writes the image as the view has it, (3, S, S), values 0 to 1.
 func (c canvas) paint(dst []float32, params []float64, v view) {
 	c.each(params, v, func(pixel int, rgb [3]float64, _ []cover, _ []blob) {
 		for ch, value := range rgb {
@@ -99,10 +99,10 @@ func lay(under, over [3]float64, alpha float64) [3]float64 {
 	return under
 }
 
-// pixels adds to the graph of pictures, (N, P), what all views see of each of
+// pixels adds to the graph of images, (N, P), what all views see of each of
 // them: (N·V, 3, S, S). The views and the softness may change from run to run.
-func (c *canvas) pixels(pictures *G.Node, views []view) *G.Node {
-	n, p := pictures.Shape()[0], pictures.Shape()[1]
+func (c *canvas) pixels(images *G.Node, views []view) *G.Node {
+	n, p := images.Shape()[0], images.Shape()[1]
 	each := 3 * c.side * c.side
 	return nn.Apply(nn.Op{
 		Name:  "canvas",
@@ -123,10 +123,10 @@ func (c *canvas) pixels(pictures *G.Node, views []view) *G.Node {
 				}
 			})
 		})},
-	}, pictures)
+	}, images)
 }
 
-// onAllCores calls f for each of n pictures. Each writes a place of its own, so
+// onAllCores calls f for each of n images. Each writes a place of its own, so
 // the order of the calls does not matter.
 func onAllCores(n int, f func(i int)) {
 	var next atomic.Int64
@@ -151,7 +151,7 @@ func doubles(x []float32) []float64 {
 	return out
 }
 
-// image returns the picture as it is, without a view.
+// image returns the image as it is, without a view.
 func (c canvas) image(params []float64) *image.RGBA {
 	pixels := make([]float32, 3*c.side*c.side)
 	c.paint(pixels, params, view{zoom: 1})

@@ -59,7 +59,7 @@ func TestGradients(t *testing.T) {
 }
 
 // TestNode: the node's values and gradients are the canvas's, for several
-// pictures and views, between gorgonia's own nodes.
+// images and views, between gorgonia's own nodes.
 func TestNode(t *testing.T) {
 	c := &canvas{blobs: 2, side: 6, soft: 0.1}
 	views := []view{{zoom: 1}, {0.1, 0, 1.2}, {0, -0.1, 0.9}}
@@ -94,7 +94,7 @@ func TestNode(t *testing.T) {
 			c.paint(pixels, params[i*p:][:p], v)
 			for j, value := range pixels {
 				if at := got[(i*len(views)+k)*each+j]; at != value {
-					t.Errorf("picture %d, view %d, pixel %d is %g, want %g", i, k, j, at, value)
+					t.Errorf("image %d, view %d, pixel %d is %g, want %g", i, k, j, at, value)
 				}
 				pixels[j] *= 2
 			}
@@ -102,7 +102,7 @@ func TestNode(t *testing.T) {
 		}
 		for j, w := range want {
 			if b := float64(back[i*p+j]); !(math.Abs(b-w) <= 1e-5*(1+math.Abs(w))) {
-				t.Errorf("picture %d: gradient %d is %g, want %g", i, j, b, w)
+				t.Errorf("image %d: gradient %d is %g, want %g", i, j, b, w)
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func encodePNG(img image.Image) func(io.Writer) error {
 	return func(w io.Writer) error { return png.Encode(w, img) }
 }
 
-// paletted takes a picture's 256 most frequent colours, of 6 bits a channel, and
+// paletted takes an image's 256 most frequent colours, of 6 bits a channel, and
 // gives every pixel the nearest of them.
 func paletted(img *image.RGBA) *image.Paletted {
 	key := func(p []uint8) [3]uint8 { return [3]uint8{p[0] &^ 3, p[1] &^ 3, p[2] &^ 3} }

@@ -10,7 +10,7 @@ import (
 	"github.com/goclip/goclip/examples/internal/sheet"
 )
 
-// judge is a model that names pictures, or nobody.
+// judge is a model that names images, or nobody.
 type judge struct {
 	model      *encoder.Model // nil for nobody
 	classifier *encoder.Classifier
@@ -36,7 +36,7 @@ func (j *judge) close() error {
 	return j.model.Close()
 }
 
-// candidates are what a picture may be named.
+// candidates are what an image may be named.
 func candidates(prompts []string) []string {
 	var names []string
 	add := func(more ...string) {
@@ -60,12 +60,12 @@ func candidates(prompts []string) []string {
 
 func (j *judge) names() int { return len(j.classifier.Labels()) }
 
-// name has the judge look at a picture and say which caption it has.
+// name has the judge look at an image and say which caption it has.
 func (j *judge) name(ctx context.Context, cell *sheet.Cell) error {
 	if j.model == nil {
 		return nil
 	}
-	best, err := j.classifier.Classify(ctx, cell.Picture)
+	best, err := j.classifier.Classify(ctx, cell.Image)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,12 @@
-// Draw makes a picture of a prompt: it begins with blobs of any colour and follows
-// the gradient of the model's similarity of picture and words, through the image
-// tower, down to the blobs' outlines, places and colours. It writes the picture
+// Draw makes an image of a prompt: it begins with blobs of any colour and follows
+// the gradient of the model's similarity of image and words, through the image
+// tower, down to the blobs' outlines, places and colours. It writes the image
 // and, as an animation, how it came to be.
 //
 //	go run ./examples/train -relations 0.5 -steps 8000
 //	go run ./examples/draw "a small red circle above a blue square"
 //
-// A model can be deceived by what only it sees. Whether the pictures are good is
+// A model can be deceived by what only it sees. Whether the images are good is
 // for another to tell, trained from another seed: -judge has one name them,
 // choosing among all combinations of a colour and a shape, all prompts, and for
 // every prompt of two figures what it becomes when one word changes, or when two
@@ -17,8 +17,8 @@
 //
 // The judge named 14 of the twenty as their prompt, among 415 names: all ten of one
 // figure and four of the ten of two; 13 where the two models change places. In the
-// pictures of the first, all ten pairs lie as their prompts say; what the judge
-// sees otherwise is a shape or a colour. Of true pictures of two figures, which are
+// images of the first, all ten pairs lie as their prompts say; what the judge
+// sees otherwise is a shape or a colour. Of true images of two figures, which are
 // a few pixels large, either model chooses the right one of four relations for all,
 // and the right caption among its rivals for 78 and 79 %.
 package main
@@ -44,8 +44,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint that draws, as examples/train -relations 0.5 writes it")
 	flag.StringVar(&o.judge, "judge", "", "checkpoint that names what was drawn; none where empty")
-	flag.StringVar(&o.out, "out", "goclip-draw", "folder for the pictures")
-	flag.IntVar(&o.attempts, "attempts", 8, "pictures for each prompt, of which the model's favourite is kept")
+	flag.StringVar(&o.out, "out", "goclip-draw", "folder for the images")
+	flag.IntVar(&o.attempts, "attempts", 8, "images for each prompt, of which the model's favourite is kept")
 	flag.IntVar(&o.steps, "steps", 200, "steps along the gradient")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the attempts")
 	flag.Parse()
@@ -62,7 +62,7 @@ type options struct {
 	seed              uint64
 }
 
-const outSide = 192 // of the pictures that are written
+const outSide = 192 // of the images that are written
 
 func run(ctx context.Context, o options, prompts []string) error {
 	if o.attempts < 1 || o.steps < 1 {
@@ -87,7 +87,7 @@ func run(ctx context.Context, o options, prompts []string) error {
 	page := sheet.New("Drawn by a model")
 	row := page.Row("from blobs, along the gradient of the similarity")
 	for i, caption := range prompts {
-		best, err := picture(ctx, model, caption, o)
+		best, err := paint(ctx, model, caption, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", caption, err)
 		}
@@ -111,8 +111,8 @@ func run(ctx context.Context, o options, prompts []string) error {
 	return page.WritePNG(filepath.Join(o.out, "sheet.png"))
 }
 
-// picture draws one prompt and returns the model's favourite.
-func picture(ctx context.Context, model *encoder.Model, caption string, o options) (drawing, error) {
+// paint draws one prompt and returns the model's favourite.
+func paint(ctx context.Context, model *encoder.Model, caption string, o options) (drawing, error) {
 	c, err := model.NewClassifier(ctx, append([]string{caption}, prompt.Rivals(caption)...), templates()...)
 	if err != nil {
 		return drawing{}, err
@@ -128,13 +128,13 @@ func picture(ctx context.Context, model *encoder.Model, caption string, o option
 	return attempts[0], nil
 }
 
-// keep writes the animation and its last picture.
+// keep writes the animation and its last image.
 func keep(name string, d drawing) (sheet.Cell, error) {
 	last := d.frames[len(d.frames)-1]
 	img := canvas{blobs: blobsOf(last), side: outSide, soft: finalSoft}.image(last)
 	err1 := sheet.WriteFile(name+".png", encodePNG(img))
 	err2 := sheet.WriteFile(name+".gif", encodeGIF(d.frames))
-	return sheet.Cell{Picture: img}, errors.Join(err1, err2)
+	return sheet.Cell{Image: img}, errors.Join(err1, err2)
 }
 
 func fileName(caption string) string {

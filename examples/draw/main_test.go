@@ -15,7 +15,7 @@ import (
 	"github.com/goclip/goclip/examples/internal/prompt"
 )
 
-// TestCandidates: the judge may take a picture for any single figure and for
+// TestCandidates: the judge may take an image for any single figure and for
 // whatever a prompt of two could be confused with.
 func TestCandidates(t *testing.T) {
 	names := candidates([]string{"a red ring", "a red ring left of a blue star"})
@@ -35,7 +35,7 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// TestSimilarityGrows: the model that draws finds its pictures closer to the
+// TestSimilarityGrows: the model that draws finds its images closer to the
 // prompt than the blobs that they began as, with rivals and without.
 func TestSimilarityGrows(t *testing.T) {
 	model, err := encoder.Load(exampletest.Model(t, 1), nil)

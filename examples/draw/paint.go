@@ -13,9 +13,9 @@ import (
 	"github.com/goclip/goclip/train"
 )
 
-// How a picture is made.
+// How an image is made.
 const (
-	tries     = 100  // random pictures, of which an attempt begins with the best
+	tries     = 100  // random images, of which an attempt begins with the best
 	looks     = 3    // views at each step, drawn anew
 	rate      = 0.06 // of AdamW
 	softest   = 0.03 // edges at the start, as parts of the side
@@ -26,7 +26,7 @@ const (
 	sharpness = 60   // factor that makes logits of the cosines
 	closeness = 120  // weight of the cosine itself beside the choice
 	wavy      = 0.25 // weight of the penalty that keeps outlines smooth
-	roomy     = 2    // weight of the one that keeps blobs from filling the picture
+	roomy     = 2    // weight of the one that keeps blobs from filling the image
 	inside    = 20   // weight of the one that keeps blobs from leaving it
 	frameStep = 4    // steps from frame to frame
 )
@@ -38,10 +38,10 @@ type drawing struct {
 	score  float64 // the prompt's cosine, less what the nearest rival's is above it
 }
 
-// draw makes several pictures of the first prompt at once and returns them, the
+// draw makes several images of the first prompt at once and returns them, the
 // best first. What it follows is the similarity of that prompt, against that of
-// the others, and what some views of a picture become in the image tower: a
-// gorgonia graph from the pictures' parameters, over the canvas and the tower, to
+// the others, and what some views of an image become in the image tower: a
+// gorgonia graph from the images' parameters, over the canvas and the tower, to
 // a scalar.
 func draw(ctx context.Context, model *encoder.Model, prompts *encoder.Embeddings, blobs, attempts, steps int, seed uint64) ([]drawing, error) {
 	s, err := newStudio(model, prompts, blobs, attempts, seed)

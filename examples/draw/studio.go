@@ -16,20 +16,20 @@ import (
 
 // studio is the graph with its inputs. It is the one tensor that the solver sees.
 type studio struct {
-	n        int
-	prompts  int
-	rng      *rand.Rand
-	canvas   canvas
-	views    []view
-	machine  *nn.Machine
-	pictures *tensor.Dense // (N, P)
-	offset   []float32     // of the pixels: normalisation and noise
-	mean     []float32     // normalisation alone
-	grad     *G.Node
-	cosines  *G.Node // (N·V, T)
+	n       int
+	prompts int
+	rng     *rand.Rand
+	canvas  canvas
+	views   []view
+	machine *nn.Machine
+	images  *tensor.Dense // (N, P)
+	offset  []float32     // of the pixels: normalisation and noise
+	mean    []float32     // normalisation alone
+	grad    *G.Node
+	cosines *G.Node // (N·V, T)
 }
 
-func (s *studio) Value() G.Value         { return s.pictures }
+func (s *studio) Value() G.Value         { return s.images }
 func (s *studio) Grad() (G.Value, error) { return s.grad.Value(), nil }
 
 func newStudio(model *encoder.Model, prompts *encoder.Embeddings, blobs, n int, seed uint64) (*studio, error) {
@@ -53,11 +53,11 @@ func setUp(g *G.ExprGraph, model *encoder.Model, prompts *encoder.Embeddings, bl
 	seen := cfg.Vision.Dims().ImageSize
 	side := seen[0]
 	if seen[1] != side {
-		return nil, fmt.Errorf("draw: the model sees pictures of %v, want a square", seen)
+		return nil, fmt.Errorf("draw: the model sees images of %v, want a square", seen)
 	}
 	p, b := size(blobs), n*looks
 	s := &studio{n: n, prompts: prompts.N, rng: rand.New(rand.NewPCG(seed, 0xd4a3)), canvas: canvas{blobs: blobs, side: side}, views: make([]view, looks)}
-	s.pictures = dense(s.blank(p), n, p)
+	s.images = dense(s.blank(p), n, p)
 	leaf := func(name string, t *tensor.Dense) *G.Node { return nn.Leaf(g, name, t.Float32s(), t.Shape()...) }
 	gain, offset := dense(nil, b, 3, side, side), dense(nil, b, 3, side, side)
 	s.offset = offset.Float32s()
@@ -67,8 +67,8 @@ func setUp(g *G.ExprGraph, model *encoder.Model, prompts *encoder.Embeddings, bl
 		s.offset[i] = -cfg.Preprocess.Mean[c] / cfg.Preprocess.Std[c]
 	}
 	s.mean = slices.Clone(s.offset)
-	pictures := leaf("pictures", s.pictures)
-	pixels := s.canvas.pixels(pictures, s.views) // (N·V, 3, S, S)
+	images := leaf("images", s.images)
+	pixels := s.canvas.pixels(images, s.views) // (N·V, 3, S, S)
 	pixels, err := G.HadamardProd(pixels, leaf("gain", gain))
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func setUp(g *G.ExprGraph, model *encoder.Model, prompts *encoder.Embeddings, bl
 	if err != nil {
 		return nil, err
 	}
-	grads, err := nn.Grad(cost, pictures)
+	grads, err := nn.Grad(cost, images)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func dense(data []float32, shape ...int) *tensor.Dense {
 
 // cost is a sum over the views: of the cross-entropy of choosing the prompt among
 // all by their cosines, which tells it from the rivals, and of minus its cosine,
-// which brings the picture near. A prompt without rivals has only the latter.
+// which brings the image near. A prompt without rivals has only the latter.
 func (s *studio) cost(g *G.ExprGraph, prompts int) (*G.Node, error) {
 	first := dense(nil, prompts, 1)
 	first.Float32s()[0] = 1
@@ -150,15 +150,15 @@ func transpose(e *encoder.Embeddings) []float32 {
 	return out
 }
 
-// begin has every attempt start from the best of many random pictures, as the
+// begin has every attempt start from the best of many random images, as the
 // model finds them. What one grey blob or the other turns into is else decided in
 // the first steps, when neither looks like anything, for all attempts alike.
 func (s *studio) begin() error {
-	pictures, p := s.pictures.Float32s(), size(s.canvas.blobs)
-	kept, best := slices.Clone(pictures), make([]float64, s.n)
+	images, p := s.images.Float32s(), size(s.canvas.blobs)
+	kept, best := slices.Clone(images), make([]float64, s.n)
 	s.canvas.soft = sharpest
 	for try := range tries {
-		copy(pictures, s.blank(p))
+		copy(images, s.blank(p))
 		scores, err := s.scores()
 		if err != nil {
 			return err
@@ -166,15 +166,15 @@ func (s *studio) begin() error {
 		for i, score := range scores {
 			if try == 0 || score > best[i] {
 				best[i] = score
-				copy(kept[i*p:][:p], pictures[i*p:])
+				copy(kept[i*p:][:p], images[i*p:])
 			}
 		}
 	}
-	copy(pictures, kept)
+	copy(images, kept)
 	return nil
 }
 
-// blank are pictures of nearly round blobs of any colour, half of them on dark
+// blank are images of nearly round blobs of any colour, half of them on dark
 // grounds. Two blobs lie on opposite sides of the centre.
 func (s *studio) blank(p int) []float32 {
 	out := make([]float32, s.n*p)
@@ -214,7 +214,7 @@ func (s *studio) look() {
 // smooth adds the gradients of the penalties on the outlines' waves and on radii,
 // and keeps the ground.
 func (s *studio) smooth() {
-	grad, data := s.grad.Value().Data().([]float32), s.pictures.Float32s()
+	grad, data := s.grad.Value().Data().([]float32), s.images.Float32s()
 	p := size(s.canvas.blobs)
 	for i, v := range data {
 		j := i%p - ground
@@ -234,7 +234,7 @@ func (s *studio) smooth() {
 func (s *studio) keep(out []drawing) {
 	p := size(s.canvas.blobs)
 	for i := range out {
-		out[i].frames = append(out[i].frames, doubles(s.pictures.Float32s()[i*p:][:p]))
+		out[i].frames = append(out[i].frames, doubles(s.images.Float32s()[i*p:][:p]))
 	}
 }
 
@@ -254,7 +254,7 @@ func (s *studio) score(out []drawing) error {
 	return nil
 }
 
-// scores are those of the pictures as they are now, from new views.
+// scores are those of the images as they are now, from new views.
 func (s *studio) scores() ([]float64, error) {
 	s.look()
 	if err := s.machine.Run(); err != nil {

@@ -1,16 +1,16 @@
-// Fewshot teaches a model classes from 1, 2, 4, 8 and 16 pictures each and
+// Fewshot teaches a model classes from 1, 2, 4, 8 and 16 images each and
 // compares four ways to do it with zero-shot classification, in a table and a
 // plot.
 //
-//	go run ./examples/fewshot                                  # pictures that the library draws
+//	go run ./examples/fewshot                                  # images that the library draws
 //	go run ./examples/fewshot -data train.tar -test test.tar   # yours, in class folders or with labels
 //	go run ./examples/fewshot -data … -test … -model DIR       # with a checkpoint instead of a toy
 //
 // A model that was trained on the captions of a class has little to learn from 16
-// of its pictures. So the toy is trained here, without some of the classes: it
-// reads none of their names and sees none of their pictures. Two questions are
+// of its images. So the toy is trained here, without some of the classes: it
+// reads none of their names and sees none of their images. Two questions are
 // asked then: which of the new classes is this, and which of all classes? The
-// examples of all classes, and the pictures on which a method chooses its
+// examples of all classes, and the images on which a method chooses its
 // settings, come from a part of the training set that the model has not seen; the
 // test set is for testing only.
 package main

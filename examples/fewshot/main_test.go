@@ -18,7 +18,7 @@ import (
 	"github.com/goclip/goclip/examples/internal/exampletest"
 )
 
-// folders writes n noisy pictures for each of four classes.
+// folders writes n noisy images for each of four classes.
 func folders(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,7 +55,7 @@ func TestFolders(t *testing.T) {
 	said, err := exampletest.Stdout(t, func() error { return run(context.Background(), o) })
 	exampletest.Check(t, err)
 	row := `( +\d+\.\d ± *\d+\.\d){5} +[+-]\d+\.\d ± *\d+\.\d`
-	wants(t, said, `which of the 2 new classes\?  .12 test pictures.*`, `which of all 4 classes, 2 of them new\?  .24 test pictures.*`,
+	wants(t, said, `which of the 2 new classes\?  .12 test images.*`, `which of all 4 classes, 2 of them new\?  .24 test images.*`,
 		`zero-shot( +\d+\.\d){5} *`, "nearest mean"+row, "linear probe"+row, "Tip-Adapter "+row, "Tip-Adapter-F"+row, "plot: .*plot.png")
 	exampletest.PNG(t, out)
 	o.model = exampletest.Model(t, 1)
@@ -119,7 +119,7 @@ func TestRefuses(t *testing.T) {
 		"no such file":                  {draws: 2, steps: 1, data: few, test: filepath.Join(few, "gone")},
 		"-held pink: the classes of":    {draws: 2, steps: 1, data: few, test: few, held: "pink"},
 		"-held none: the classes of":    {draws: 2, steps: 1, data: few, test: few, held: "none,red"},
-		"no pictures to train on":       {draws: 2, steps: 1, data: few, test: few},
+		"no images to train on":         {draws: 2, steps: 1, data: few, test: few},
 	} {
 		exampletest.Fails(t, want, run(context.Background(), o))
 	}

@@ -63,7 +63,7 @@ func (p *panel) measure(ctx context.Context) error {
 // print writes accuracies and, below, what the last column gains on zero-shot.
 // Zero-shot does not depend on the draw, so a gain has the accuracy's interval.
 func (p *panel) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%s  (%d test pictures; accuracy in %%, mean of %d draws ± 95 %% interval)\n", p.title, p.study.Test.Images.N, p.study.Seeds)
+	fmt.Fprintf(w, "\n%s  (%d test images; accuracy in %%, mean of %d draws ± 95 %% interval)\n", p.title, p.study.Test.Images.N, p.study.Seeds)
 	fmt.Fprintf(w, "%-16s", "examples a class")
 	for _, n := range p.curves[0].shots {
 		fmt.Fprintf(w, "%13d", n)
@@ -83,7 +83,7 @@ func (p *panel) print(w io.Writer) {
 	}
 }
 
-// embed encodes a set. Pictures that cannot be used are named and left out.
+// embed encodes a set. Images that cannot be used are named and left out.
 func embed(ctx context.Context, m *encoder.Model, src dataset.Source, classes []string) (fewshot.Set, error) {
 	f, err := eval.Embed(ctx, m, src, nil)
 	if err != nil {
@@ -103,7 +103,7 @@ func embed(ctx context.Context, m *encoder.Model, src dataset.Source, classes []
 	return s, nil
 }
 
-// restrict keeps some classes, numbered anew, and their pictures.
+// restrict keeps some classes, numbered anew, and their images.
 func restrict(s fewshot.Study, keep func(class int) bool) (text *encoder.Embeddings, pool, test fewshot.Set) {
 	number := make(map[int]int)
 	text = &encoder.Embeddings{Dim: s.Text.Dim}

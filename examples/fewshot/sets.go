@@ -17,7 +17,7 @@ import (
 	"github.com/goclip/goclip/train/observe"
 )
 
-// Sizes: of a training batch, and the numbers of pictures of a class that are kept out of training, for examples to be drawn
+// Sizes: of a training batch, and the numbers of images of a class that are kept out of training, for examples to be drawn
 // from, and of the drawn set's test.
 const (
 	batchSize     = 128
@@ -29,7 +29,7 @@ const (
 // sets is one experiment's data.
 type sets struct {
 	classes    []string
-	held       []string // classes of which training shows no picture and no name
+	held       []string // classes of which training shows no image and no name
 	templates  []string
 	train      dataset.Source // without the held classes
 	pool, test dataset.Source // of all classes; training sees neither
@@ -157,7 +157,7 @@ func (s *sets) model(ctx context.Context, o options) (*encoder.Model, error) {
 		return encoder.Load(o.model, nil)
 	}
 	if s.train.Len() == 0 {
-		return nil, fmt.Errorf("no pictures to train on are left: the first %d of each class are for examples", poolSize)
+		return nil, fmt.Errorf("no images to train on are left: the first %d of each class are for examples", poolSize)
 	}
 	tok, err := toy.Tokenizer(ctx, s.train)
 	if err != nil {

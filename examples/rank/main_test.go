@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 	page := filepath.Join(dir, "sheet.png")
 	said, err := exampletest.Stdout(t, func() error { return run(ctx, model, "", page, nil) })
 	exampletest.Check(t, err)
-	for _, want := range []string{`right picture is first of 100 for \d+ of 100 prompts`, `right caption is first of 100 for \d+ of 100 pictures`} {
+	for _, want := range []string{`right image is first of 100 for \d+ of 100 prompts`, `right caption is first of 100 for \d+ of 100 images`} {
 		if !regexp.MustCompile(want).MatchString(said) {
 			t.Errorf("output is\n%s\nwant %s", said, want)
 		}
@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 	said, err = exampletest.Stdout(t, func() error { return run(ctx, model, "", second, []string{"a sheet", page, page}) })
 	exampletest.Check(t, err)
 	if n := strings.Count(said, "  "+page); n != 2 {
-		t.Errorf("two pictures, %d lines:\n%s", n, said)
+		t.Errorf("two images, %d lines:\n%s", n, said)
 	}
 	exampletest.PNG(t, second)
 	exampletest.Check(t, os.Remove(second))
@@ -74,6 +74,6 @@ func TestRefuses(t *testing.T) {
 	exampletest.Fails(t, gone, run(ctx, gone, "", "", nil))
 	exampletest.Fails(t, gone, run(ctx, model, "", "", []string{"a", gone}))
 	exampletest.Fails(t, gone, run(ctx, model, gone, "", []string{"a"}))
-	exampletest.Fails(t, "-picture wants captions", run(ctx, model, gone, "", nil))
-	exampletest.Fails(t, `prompt "a cat" wants pictures`, run(ctx, model, "", "", []string{"a cat"}))
+	exampletest.Fails(t, "-image wants captions", run(ctx, model, gone, "", nil))
+	exampletest.Fails(t, `prompt "a cat" wants images`, run(ctx, model, "", "", []string{"a cat"}))
 }

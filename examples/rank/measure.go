@@ -15,22 +15,22 @@ const (
 	trials     = 100
 	candidates = 100
 
-	// Each trial begins this many pictures after the one before. The set goes
+	// Each trial begins this many images after the one before. The set goes
 	// through 56 combinations in turn, so any combination can be the right one,
-	// and two of the pictures at most that follow it are of the same.
+	// and two of the images at most that follow it are of the same.
 	stride = candidates + 3
 )
 
-// measure counts how often the right one of 100 drawn pictures is first for its
-// caption, and the right one of their captions for the picture. The others show
+// measure counts how often the right one of 100 drawn images is first for its
+// caption, and the right one of their captions for the image. The others show
 // a figure of another colour or another shape, so that only one is right.
 func measure(ctx context.Context, model *encoder.Model) (*sheet.Sheet, error) {
 	set, err := shapes.Set{Seed: 17}.Known(trials * stride)
 	if err != nil {
 		return nil, err
 	}
-	page := sheet.New("100 pictures for each prompt, the best eight")
-	firstPicture, firstCaption, wrong := 0, 0, 0
+	page := sheet.New("100 images for each prompt, the best eight")
+	firstImage, firstCaption, wrong := 0, 0, 0
 	for trial := range trials {
 		pairs, err := draw(set, trial)
 		if err != nil {
@@ -53,7 +53,7 @@ func measure(ctx context.Context, model *encoder.Model) (*sheet.Sheet, error) {
 			firstCaption++
 		}
 		if ranked[0].Index == right {
-			firstPicture++
+			firstImage++
 		} else {
 			wrong++
 		}
@@ -62,8 +62,8 @@ func measure(ctx context.Context, model *encoder.Model) (*sheet.Sheet, error) {
 		}
 	}
 	for _, line := range []string{
-		fmt.Sprintf("the right picture is first of %d for %d of %d prompts", candidates, firstPicture, trials),
-		fmt.Sprintf("the right caption is first of %d for %d of %d pictures", candidates, firstCaption, trials),
+		fmt.Sprintf("the right image is first of %d for %d of %d prompts", candidates, firstImage, trials),
+		fmt.Sprintf("the right caption is first of %d for %d of %d images", candidates, firstCaption, trials),
 	} {
 		page.Footer(line)
 		fmt.Println(line)
@@ -72,7 +72,7 @@ func measure(ctx context.Context, model *encoder.Model) (*sheet.Sheet, error) {
 }
 
 // draw returns the candidates of a trial, of which one has the label of the
-// first picture from the trial's beginning.
+// first image from the trial's beginning.
 func draw(set *dataset.Indexed, trial int) ([]dataset.Pair, error) {
 	right, err := set.At(trial * stride).Pair(0)
 	if err != nil {
@@ -110,7 +110,7 @@ func encode(ctx context.Context, model *encoder.Model, pairs []dataset.Pair) (im
 // show adds the best candidates to a row, the right one in green.
 func show(row *sheet.Row, pairs []dataset.Pair, best []encoder.Ranked, right int) {
 	for place, r := range best {
-		cell := sheet.Cell{Picture: pairs[r.Index].Image, Note: fmt.Sprintf("%.3f  %s", r.Score, pairs[r.Index].Label)}
+		cell := sheet.Cell{Image: pairs[r.Index].Image, Note: fmt.Sprintf("%.3f  %s", r.Score, pairs[r.Index].Label)}
 		switch {
 		case r.Index == right:
 			cell.Verdict = sheet.Right

@@ -30,7 +30,7 @@ type findings struct {
 // bins of compute, from each of which the best run is taken.
 const bins = 6
 
-func analyse(grid []scaling.Record, p plan, pictures int, seed uint64) (*findings, error) {
+func analyse(grid []scaling.Record, p plan, images int, seed uint64) (*findings, error) {
 	f := &findings{grid: grid}
 	o := &scaling.Options{Seed: seed}
 	var runs []scaling.Sample
@@ -41,8 +41,8 @@ func analyse(grid []scaling.Record, p plan, pictures int, seed uint64) (*finding
 		runs = append(runs, scaling.Sample{N: n, D: d, Y: r.Loss})
 		costs = append(costs, scaling.Point{X: n, Y: r.FLOPs / d})
 		losses = append(losses, scaling.Point{X: r.FLOPs, Y: r.Loss})
-		// No mistake in so many pictures is counted as half a one: laws have no zero.
-		errors = append(errors, scaling.Point{X: r.FLOPs, Y: max(r.Error, 0.5/float64(pictures))})
+		// No mistake in so many images is counted as half a one: laws have no zero.
+		errors = append(errors, scaling.Point{X: r.FLOPs, Y: max(r.Error, 0.5/float64(images))})
 		if r.Samples() == f.atSamples {
 			byParams = append(byParams, scaling.Point{X: n, Y: r.Loss})
 		}

@@ -1,7 +1,7 @@
 // Scaling trains a grid of small models, fits scaling laws to what came of them,
 // predicts a larger run and then trains that run.
 //
-//	go run ./examples/scaling                                            # pictures that the library draws
+//	go run ./examples/scaling                                            # images that the library draws
 //	go run ./examples/scaling -data train.tar -test test.tar             # yours, with labels
 package main
 
@@ -33,7 +33,7 @@ func main() {
 	flag.StringVar(&o.test, "test", "", "held-out set that goes with -data")
 	flag.StringVar(&o.out, "out", "goclip-scaling", "folder of the records, plots and page; a second call goes on from it")
 	flag.BoolVar(&o.quick, "quick", false, "a sketch, in about a minute")
-	flag.Uint64Var(&o.seed, "seed", 1, "of the weights, the order and the pictures")
+	flag.Uint64Var(&o.seed, "seed", 1, "of the weights, the order and the images")
 	flag.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "runs at once; changes no result")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -80,7 +80,7 @@ func (s *study) all(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	repeated, err := s.trainAll(ctx, p.repeated, "repeated pictures")
+	repeated, err := s.trainAll(ctx, p.repeated, "repeated images")
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // measure returns the contrastive loss on held-out pairs, and the share of held-out
-// pictures that the model names wrongly.
+// images that the model names wrongly.
 func measure(ctx context.Context, m *encoder.Model, s *sets) (cost, wrong float64, err error) {
 	classifier, err := m.NewClassifier(ctx, s.classes, s.templates...)
 	if err != nil {
@@ -74,11 +74,11 @@ func newObjective(m *encoder.Model) (*objective, error) {
 // loss is that of pairs of which those of one caption, or label, are right answers for
 // each other, as in training.
 func (o *objective) loss(ctx context.Context, m *encoder.Model, pairs []dataset.Pair, by train.Groups) (float64, error) {
-	var pictures []image.Image
+	var imgs []image.Image
 	var captions []string
 	groups, number := make([]int32, len(pairs)), map[string]int32{}
 	for i, p := range pairs {
-		pictures, captions = append(pictures, p.Image), append(captions, p.Caption)
+		imgs, captions = append(imgs, p.Image), append(captions, p.Caption)
 		key := p.Caption
 		if by == train.GroupByLabel {
 			key = p.Label
@@ -88,7 +88,7 @@ func (o *objective) loss(ctx context.Context, m *encoder.Model, pairs []dataset.
 		}
 		groups[i] = number[key]
 	}
-	images, err := m.EncodeImages(ctx, pictures...)
+	images, err := m.EncodeImages(ctx, imgs...)
 	if err != nil {
 		return 0, err
 	}

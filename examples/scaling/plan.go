@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	side      = 32 // of the pictures that the towers see
+	side      = 32 // of the images that the towers see
 	batchSize = 64
 )
 
@@ -32,7 +32,7 @@ type plan struct {
 	most    float64 // FLOPs of a run
 	cut     int     // rows and columns of the grid that this shortens
 	beyond  float64 // FLOPs of the run that tests the prediction, over the most of the others
-	repeats []int   // how often the pictures of a set come, in runs that show what new ones are worth
+	repeats []int   // how often the images of a set come, in runs that show what new ones are worth
 }
 
 // full takes four to six minutes on two cores.
@@ -82,7 +82,7 @@ func (p plan) runs(s *study) ([]scaling.Run, error) {
 	return all, nil
 }
 
-// repeated lists runs of a small and a large model that see ever fewer pictures, again
+// repeated lists runs of a small and a large model that see ever fewer images, again
 // and again.
 func (p plan) repeated(s *study) ([]scaling.Run, error) {
 	var all []scaling.Run

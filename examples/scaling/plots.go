@@ -14,7 +14,7 @@ import (
 
 var dot, ring, box = draw.CircleGlyph{}, draw.RingGlyph{}, draw.BoxGlyph{}
 
-// plots writes all pictures into a folder.
+// plots writes all images into a folder.
 func plots(dir string, f *findings, repeated []scaling.Record, t *trial) error {
 	n, d := f.joint.Ranges[0], f.joint.Ranges[1]
 	c := newChart("Loss over parameters", "parameters without embeddings", "held-out loss")
@@ -94,7 +94,7 @@ func plotError(f *findings, t *trial) (*chart, string) {
 	if f.wrong == nil {
 		return nil, ""
 	}
-	c := newChart("Zero-shot error over compute", "training FLOPs", "share of pictures named wrongly")
+	c := newChart("Zero-shot error over compute", "training FLOPs", "share of images named wrongly")
 	var all []scaling.Point
 	for _, r := range f.grid {
 		all = append(all, scaling.Point{X: r.FLOPs, Y: max(r.Error, 1e-4)})
@@ -158,7 +158,7 @@ func plotAllocation(f *findings, t *trial) (*chart, string) {
 }
 
 func plotRepeated(records []scaling.Record) *chart {
-	c := newChart("The same number of samples seen, from ever fewer pictures", "different pictures", "held-out loss")
+	c := newChart("The same number of samples seen, from ever fewer images", "different images", "held-out loss")
 	rows := map[float64][]scaling.Point{}
 	for _, r := range records {
 		rows[float64(r.Params)] = append(rows[float64(r.Params)], scaling.Point{X: float64(r.Unique), Y: r.Loss})

@@ -22,7 +22,7 @@ type sets struct {
 	pool      func(n int) (*dataset.Indexed, error) // n different training samples
 	available int                                   // at most
 	held      dataset.Source                        // pairs for the loss
-	test      dataset.Source                        // pictures with labels for the zero-shot error
+	test      dataset.Source                        // images with labels for the zero-shot error
 	groups    train.Groups                          // which pairs of a batch are right answers for each other
 	classes   []string
 	templates []string
@@ -38,7 +38,7 @@ func (s *sets) Close() {
 	}
 }
 
-// drawn is the embedded set: no two of its pictures are alike.
+// drawn is the embedded set: no two of its images are alike.
 func drawn(seed uint64) (*sets, error) {
 	set := shapes.Set{Size: side, Seed: seed, Relations: 0.5}
 	others := set
@@ -46,7 +46,7 @@ func drawn(seed uint64) (*sets, error) {
 	held, err1 := others.Train(1024)
 	test, err2 := set.Known(1120)
 	return &sets{
-		name: fmt.Sprintf("drawn, seed %d", seed), title: "pictures that the library draws", pool: set.Train, available: 1 << 30, held: held, test: test, groups: train.GroupByCaption,
+		name: fmt.Sprintf("drawn, seed %d", seed), title: "images that the library draws", pool: set.Train, available: 1 << 30, held: held, test: test, groups: train.GroupByCaption,
 		classes: set.Classes(), templates: set.Templates(), context: 24, lr: 2e-3,
 	}, errors.Join(err1, err2)
 }

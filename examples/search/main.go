@@ -1,4 +1,4 @@
-// Search finds pictures by words or by a picture: it embeds a set once, keeps
+// Search finds images by words or by an image: it embeds a set once, keeps
 // the embeddings in a file, and ranks them for each query.
 //
 //	go run ./examples/train                                   # makes goclip-toy
@@ -6,7 +6,7 @@
 //	go run ./examples/search -data photos -index photos.index "a dog on a beach"
 //	go run ./examples/search -data photos -index photos.index -like dog.jpg
 //
-// With -index the next run embeds only pictures that are new or have changed, and
+// With -index the next run embeds only images that are new or have changed, and
 // goes on where an interrupted one stopped.
 package main
 
@@ -22,7 +22,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/examples/internal/pictures"
+	"github.com/goclip/goclip/examples/internal/images"
 	"github.com/goclip/goclip/examples/internal/sheet"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -38,10 +38,10 @@ func main() {
 	log.SetFlags(0)
 	var o options
 	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
-	flag.StringVar(&o.data, "data", "", "pictures to search in: a folder, a table or a tar; drawn ones where empty")
+	flag.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
 	flag.StringVar(&o.index, "index", "", "file that keeps the embeddings; none where empty")
-	flag.StringVar(&o.like, "like", "", "picture to find others like")
-	flag.StringVar(&o.only, "only", "", "find only pictures whose key contains this")
+	flag.StringVar(&o.like, "like", "", "image to find others like")
+	flag.StringVar(&o.only, "only", "", "find only images whose key contains this")
 	flag.IntVar(&o.k, "k", 6, "results per query")
 	flag.StringVar(&o.out, "out", "goclip-search.png", "sheet to draw")
 	flag.Parse()
@@ -65,7 +65,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer model.Close()
-	set, err := pictures.Open(o.data)
+	set, err := images.Open(o.data)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if photos.Len() == 0 {
-		return errors.New("none of the pictures could be indexed")
+		return errors.New("none of the images could be indexed")
 	}
-	page := sheet.New(fmt.Sprintf("The nearest of %d pictures", photos.Len()))
+	page := sheet.New(fmt.Sprintf("The nearest of %d images", photos.Len()))
 	page.Columns = o.k
 	if err := search(ctx, model, set, photos, page, o); err != nil {
 		return err
@@ -107,7 +107,7 @@ func open(path string, model *encoder.Model) (*index.Index, error) {
 
 // update brings the index up to date with the set, and saves what has changed,
 // also where embedding was interrupted.
-func update(ctx context.Context, model *encoder.Model, set *pictures.Set, photos *index.Index, path string) error {
+func update(ctx context.Context, model *encoder.Model, set *images.Set, photos *index.Index, path string) error {
 	there, todo := make(map[string]bool, set.Len()), []string(nil)
 	for _, e := range set.Entries() {
 		there[e.Key] = true
@@ -132,7 +132,7 @@ func update(ctx context.Context, model *encoder.Model, set *pictures.Set, photos
 }
 
 // search adds a row of results for each query.
-func search(ctx context.Context, model *encoder.Model, set *pictures.Set, photos *index.Index, page *sheet.Sheet, o options) error {
+func search(ctx context.Context, model *encoder.Model, set *images.Set, photos *index.Index, page *sheet.Sheet, o options) error {
 	queries, err := model.EncodeTexts(ctx, o.queries...)
 	if err != nil {
 		return err
@@ -153,11 +153,11 @@ func search(ctx context.Context, model *encoder.Model, set *pictures.Set, photos
 	if err != nil {
 		return err
 	}
-	page.Row("").Add(sheet.Cell{Picture: img, Note: o.like})
+	page.Row("").Add(sheet.Cell{Image: img, Note: o.like})
 	return answer("like "+o.like, query.Data, set, photos, page.Row("like this:"), o)
 }
 
-func answer(name string, query []float32, set *pictures.Set, photos *index.Index, row *sheet.Row, o options) error {
+func answer(name string, query []float32, set *images.Set, photos *index.Index, row *sheet.Row, o options) error {
 	hits, err := photos.Search(query, o.k, func(e index.Entry) bool { return strings.Contains(e.Key, o.only) })
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func answer(name string, query []float32, set *pictures.Set, photos *index.Index
 	fmt.Println(name)
 	for _, h := range hits {
 		fmt.Printf("  %.3f  %s\n", h.Score, h.Key)
-		row.Add(sheet.Cell{Picture: set.Picture(h.Key), Note: fmt.Sprintf("%.3f  %s", h.Score, h.Key)})
+		row.Add(sheet.Cell{Image: set.Image(h.Key), Note: fmt.Sprintf("%.3f  %s", h.Score, h.Key)})
 	}
 	return nil
 }

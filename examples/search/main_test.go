@@ -31,7 +31,7 @@ func hits(t *testing.T, o options) []string {
 	return lines
 }
 
-// folder writes n drawn pictures.
+// folder writes n drawn images.
 func folder(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,7 +55,7 @@ func TestDrawn(t *testing.T) {
 	}
 }
 
-// TestFolder: a picture is the nearest to itself; what is added, changed, removed
+// TestFolder: an image is the nearest to itself; what is added, changed, removed
 // or damaged between two runs is found, found anew, and not found.
 func TestFolder(t *testing.T) {
 	dir := folder(t, 10)
@@ -82,7 +82,7 @@ func TestFolder(t *testing.T) {
 	o.only = ""
 	exampletest.Check(t, os.Rename(filepath.Join(dir, "0.png"), filepath.Join(dir, "new.png")))
 	exampletest.Check(t, os.Rename(filepath.Join(dir, "more", "1.png"), filepath.Join(dir, "2.png")))
-	exampletest.Check(t, os.WriteFile(filepath.Join(dir, "4.png"), []byte("no picture"), 0o666))
+	exampletest.Check(t, os.WriteFile(filepath.Join(dir, "4.png"), []byte("no image"), 0o666))
 	o.like = filepath.Join(dir, "2.png")
 	var got []string
 	said, err := exampletest.Stderr(t, func() error { got = hits(t, o); return nil })
@@ -121,7 +121,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	c := &stopping{Context: ctx, cancel: cancel}
-	c.left.Store(20) // once a pass of 32 pictures
+	c.left.Store(20) // once a pass of 32 images
 	if err := run(c, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got error %v, want an interruption", err)
 	}
@@ -154,13 +154,13 @@ func TestRefuses(t *testing.T) {
 	exampletest.Fails(t, "-k 0, want 1 or more", run(ctx, options{model: model}))
 	exampletest.Fails(t, gone, run(ctx, options{k: 1, model: gone}))
 	exampletest.Fails(t, gone, run(ctx, options{k: 1, model: model, data: gone}))
-	exampletest.Fails(t, "no picture is in this folder", run(ctx, options{k: 1, model: model, data: t.TempDir()}))
+	exampletest.Fails(t, "no image is in this folder", run(ctx, options{k: 1, model: model, data: t.TempDir()}))
 	exampletest.Fails(t, gone, run(ctx, options{k: 1, model: model, like: gone}))
 	bad := filepath.Join(t.TempDir(), "a.png")
-	exampletest.Check(t, os.WriteFile(bad, []byte("no picture"), 0o666))
+	exampletest.Check(t, os.WriteFile(bad, []byte("no image"), 0o666))
 	exampletest.Fails(t, bad, run(ctx, options{k: 1, model: model, index: bad}))
 	said, err := exampletest.Stderr(t, func() error { return run(ctx, options{k: 1, model: model, data: filepath.Dir(bad)}) })
-	exampletest.Fails(t, "none of the pictures could be indexed", err)
+	exampletest.Fails(t, "none of the images could be indexed", err)
 	if !strings.Contains(said, "left out: ") {
 		t.Errorf("standard error is %q", said)
 	}

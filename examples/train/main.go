@@ -1,7 +1,7 @@
-// Train fits a toy CLIP to pictures with captions, tells how well it names
-// pictures that it never saw, and draws a sheet to look at.
+// Train fits a toy CLIP to images with captions, tells how well it names
+// images that it never saw, and draws a sheet to look at.
 //
-//	go run ./examples/train                                  # pictures that the library draws
+//	go run ./examples/train                                  # images that the library draws
 //	go run ./examples/train -relations 0.5 -steps 8000       # half of them of two figures, "a red ring above a blue star"
 //	go run ./examples/train -data train.tar -test test.tar   # yours: class folders, a CSV, a tar of either
 package main
@@ -27,8 +27,8 @@ func main() {
 	data := flag.String("data", "", "training set; the drawn set where empty")
 	test := flag.String("test", "", "test set that goes with -data")
 	steps := flag.Int("steps", 1800, "training steps of 128 pairs")
-	relations := flag.Float64("relations", 0, "part of the drawn pictures that show two figures, 0 to 1")
-	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn pictures")
+	relations := flag.Float64("relations", 0, "part of the drawn images that show two figures, 0 to 1")
+	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn images")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
 	checkpoints := flag.String("checkpoints", "", "folder of the checkpoints that are written, and gone on from; none where empty")
 	flag.Parse()

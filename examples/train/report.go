@@ -13,13 +13,13 @@ import (
 	"github.com/goclip/goclip/examples/internal/sheet"
 )
 
-// report measures the model on pictures that it was not trained on, prints the
+// report measures the model on images that it was not trained on, prints the
 // results and draws the sheet.
 func report(ctx context.Context, model *encoder.Model, s *sets, ledger *dataset.Ledger, path string) error {
 	for _, bad := range ledger.Bad() {
 		fmt.Fprintf(os.Stderr, "left out: %s\n", bad)
 	}
-	page := sheet.New("Pictures that the model never saw, named by it")
+	page := sheet.New("Images that the model never saw, named by it")
 	var lines []string
 	for _, t := range s.tests {
 		var line string
@@ -54,7 +54,7 @@ func report(ctx context.Context, model *encoder.Model, s *sets, ledger *dataset.
 	return nil
 }
 
-// classify names the pictures of a labelled set and shows every n-th.
+// classify names the images of a labelled set and shows every n-th.
 func classify(ctx context.Context, model *encoder.Model, s *sets, t test, page *sheet.Sheet) (string, error) {
 	c, err := model.NewClassifier(ctx, s.classes, s.templates...)
 	if err != nil {
@@ -82,7 +82,7 @@ func classify(ctx context.Context, model *encoder.Model, s *sets, t test, page *
 }
 
 func answer(p dataset.Pair, best []encoder.Prediction) sheet.Cell {
-	cell := sheet.Cell{Picture: p.Image, Verdict: sheet.Wrong, Caption: best[0].Label}
+	cell := sheet.Cell{Image: p.Image, Verdict: sheet.Wrong, Caption: best[0].Label}
 	if best[0].Label == p.Label {
 		cell.Verdict = sheet.Right
 	} else {
@@ -132,7 +132,7 @@ func couples(ctx context.Context, model *encoder.Model, src dataset.Source, page
 	return fmt.Sprintf("two figures: %.1f %% the right one of four relations, %.1f %% the right caption among its rivals", percent(relation), percent(whole)), nil
 }
 
-// retrieve measures how well captions find their pictures, and shows a few.
+// retrieve measures how well captions find their images, and shows a few.
 func retrieve(ctx context.Context, model *encoder.Model, t test, page *sheet.Sheet) (string, error) {
 	r, err := eval.Retrieve(ctx, model, t, 1, 5, 10)
 	if err != nil {
@@ -166,7 +166,7 @@ func retrieve(ctx context.Context, model *encoder.Model, t test, page *sheet.She
 		p.Label = p.Caption
 		row.Add(answer(p, best))
 	}
-	return fmt.Sprintf("%s: %d pictures, %d captions; recall@1/5/10 image to text %.1f/%.1f/%.1f %%, text to image %.1f/%.1f/%.1f %%",
+	return fmt.Sprintf("%s: %d images, %d captions; recall@1/5/10 image to text %.1f/%.1f/%.1f %%, text to image %.1f/%.1f/%.1f %%",
 		t.name, r.Images, r.Captions,
 		100*r.ImageToText[1], 100*r.ImageToText[5], 100*r.ImageToText[10],
 		100*r.TextToImage[1], 100*r.TextToImage[5], 100*r.TextToImage[10]), nil

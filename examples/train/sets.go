@@ -18,8 +18,8 @@ const batchSize = 128
 type sets struct {
 	train     dataset.Source
 	tests     []test
-	couples   dataset.Source // pictures of two figures, nil where training shows none
-	classes   []string       // nil where pictures have captions only
+	couples   dataset.Source // images of two figures, nil where training shows none
+	classes   []string       // nil where images have captions only
 	templates []string
 	groups    train.Groups
 	context   int // length in tokens
@@ -52,7 +52,7 @@ func open(data, testData string, steps int, relations float64, seed uint64) (*se
 	return files(data, testData)
 }
 
-// drawn is the embedded default: pictures that the library draws, no two alike.
+// drawn is the embedded default: images that the library draws, no two alike.
 func drawn(steps int, relations float64, seed uint64) (*sets, error) {
 	set := shapes.Set{Size: toy.Side, Seed: seed, Relations: relations}
 	training, err1 := set.Train(steps * batchSize)

@@ -69,7 +69,7 @@ func written(t *testing.T, out string) {
 	}
 }
 
-// tree writes n pictures for each of four classes and returns the folder.
+// tree writes n images for each of four classes and returns the folder.
 func tree(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -115,7 +115,7 @@ func TestDrawn(t *testing.T) {
 	}
 }
 
-// TestClassFolders trains on pictures in folders, one of which is none.
+// TestClassFolders trains on images in folders, one of which is none.
 func TestClassFolders(t *testing.T) {
 	data, test := tree(t, 33), tree(t, 3)
 	check(t, os.WriteFile(filepath.Join(data, "red", "99.png"), []byte("404"), 0o666))
@@ -144,7 +144,7 @@ func TestTable(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "toy")
 	text, err := output(t, func() error { return run(context.Background(), data, test, 2, 0, 1, out, "") })
 	check(t, err)
-	wants(t, text, `test set: 12 pictures, 24 captions; recall@1/5/10 image to text [\d./]+ %, text to image [\d./]+ %`)
+	wants(t, text, `test set: 12 images, 24 captions; recall@1/5/10 image to text [\d./]+ %, text to image [\d./]+ %`)
 	written(t, out)
 }
 

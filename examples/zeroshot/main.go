@@ -1,10 +1,10 @@
-// Zeroshot names pictures with labels of your own, which the model need not have
+// Zeroshot names images with labels of your own, which the model need not have
 // been trained on.
 //
 //	go run ./examples/train                                        # makes goclip-toy
-//	go run ./examples/zeroshot -model goclip-toy "red circle,blue star" picture.png …
+//	go run ./examples/zeroshot -model goclip-toy "red circle,blue star" image.png …
 //
-// Without pictures it draws some. The model may be any checkpoint that the
+// Without images it draws some. The model may be any checkpoint that the
 // library reads.
 package main
 
@@ -50,18 +50,18 @@ func run(ctx context.Context, path, template, out, labels string, args []string)
 	if err != nil {
 		return err
 	}
-	pictures, err := load(args)
+	images, err := load(args)
 	if err != nil {
 		return err
 	}
 	page := sheet.New("Zero-shot classification")
 	row := page.Row(template)
-	for _, p := range pictures {
+	for _, p := range images {
 		best, err := classifier.Classify(ctx, p.Image)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Key, err)
 		}
-		cell := sheet.Cell{Picture: p.Image, Caption: best[0].Label, Note: p.Key}
+		cell := sheet.Cell{Image: p.Image, Caption: best[0].Label, Note: p.Key}
 		for _, b := range best[:min(3, len(best))] {
 			fmt.Printf("%-24s %5.1f %%  %s\n", p.Key, 100*b.Probability, b.Label)
 			cell.Bars = append(cell.Bars, sheet.Bar{Label: b.Label, Value: b.Probability})
@@ -75,7 +75,7 @@ func run(ctx context.Context, path, template, out, labels string, args []string)
 	return nil
 }
 
-// load decodes the pictures named behind the labels, or draws a dozen.
+// load decodes the images named behind the labels, or draws a dozen.
 func load(args []string) ([]dataset.Pair, error) {
 	if len(args) < 2 {
 		return drawn(12)

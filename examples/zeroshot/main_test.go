@@ -15,14 +15,14 @@ func TestRun(t *testing.T) {
 	said, err := exampletest.Stdout(t, func() error { return run(ctx, model, "a {}", page, "", nil) })
 	exampletest.Check(t, err)
 	if n := strings.Count(said, " %  "); n != 12*3 {
-		t.Errorf("%d lines of predictions, want three for each of 12 drawn pictures:\n%s", n, said)
+		t.Errorf("%d lines of predictions, want three for each of 12 drawn images:\n%s", n, said)
 	}
 	exampletest.PNG(t, page)
 	args := []string{"cat,dog", page, page}
 	said, err = exampletest.Stdout(t, func() error { return run(ctx, model, "a {}", page+"2", args[0], args) })
 	exampletest.Check(t, err)
 	if strings.Count(said, "cat\n") != 2 || strings.Count(said, "dog\n") != 2 {
-		t.Errorf("want cat and dog for two pictures, got\n%s", said)
+		t.Errorf("want cat and dog for two images, got\n%s", said)
 	}
 	exampletest.PNG(t, page+"2")
 	gone := filepath.Join(t.TempDir(), "gone")

@@ -47,11 +47,11 @@ func hfAltCLIP() hfClass {
 			b := s.Text.(text.BERT)
 			caption := writeBERT(b)
 			caption["model_type"], caption["project_dim"] = "altclip_text_model", b.Transform
-			c, err := hfConfigOf(s, "AltCLIPModel", "altclip", caption)
+			image, err := hfImageOf(s, "altclip_vision_model")
 			if err != nil {
 				return nil, err
 			}
-			return marshal(c)
+			return marshal(hfConfigOf(s, "AltCLIPModel", "altclip", image, caption))
 		},
 	}
 }

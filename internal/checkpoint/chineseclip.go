@@ -49,11 +49,11 @@ func hfChineseCLIP() hfClass {
 		write: func(s *Spec) ([]byte, error) {
 			caption := writeBERT(s.Text.(text.BERT))
 			caption["model_type"] = "chinese_clip_text_model"
-			c, err := hfConfigOf(s, "ChineseCLIPModel", "chinese_clip", caption)
+			image, err := hfImageOf(s, "chinese_clip_vision_model")
 			if err != nil {
 				return nil, err
 			}
-			return marshal(c)
+			return marshal(hfConfigOf(s, "ChineseCLIPModel", "chinese_clip", image, caption))
 		},
 	}
 }

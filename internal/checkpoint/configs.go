@@ -12,7 +12,7 @@ import (
 
 // ConfigByName returns a model of open_clip's published configurations
 // (src/open_clip/model_configs at 89fb801), by its name there. It covers those
-// whose towers this module has. Pictures are prepared as PreprocessCfg's defaults say; some sets
+// whose towers this module has. Images are prepared as PreprocessCfg's defaults say; some sets
 // of weights were trained with other means, and their checkpoints say so.
 func ConfigByName(name string) (Spec, bool) {
 	spec, ok := allPublished()[name]
@@ -27,7 +27,8 @@ func allPublished() map[string]func() Spec {
 	all := map[string]func() Spec{}
 	for _, family := range []map[string]func() Spec{
 		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
-		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedFastViT(), publishedViTamin(), publishedSwin(), publishedNaFlex(),
+		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedFastViT(), publishedViTamin(), publishedSwin(),
+		publishedNaFlex(), publishedTexts(),
 	} {
 		maps.Copy(all, family)
 	}

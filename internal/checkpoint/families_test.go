@@ -20,6 +20,7 @@ func familyCases() []familyCase {
 	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
 	const tanh = "trunk.blocks.N.mlp.act: gelu_tanh"
 	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
+	const quick = "transformer.resblocks.N.mlp.gelu: quick_gelu"
 	const conv, batch = "trunk.stages.N.blocks.N.mlp.act: gelu_erf", "BatchNormAct2d eps=1e-05"
 	return []familyCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
@@ -83,6 +84,21 @@ func familyCases() []familyCase {
 		{"ViT-H-14-CLIPA-336", clip, one, nil},
 		{"ViT-bigG-14-CLIPA", clip, one, nil},
 		{"ViT-bigG-14-CLIPA-336", clip, one, nil},
+		{"roberta-ViT-B-32", quick, one, []string{"roberta_f16"}},
+		{"xlm-roberta-base-ViT-B-32", clip, one, []string{"xlmr_base_f32"}},
+		{"xlm-roberta-large-ViT-H-14", clip, one, nil},
+		{"mt5-base-ViT-B-32", clip, one, []string{"mt5_base_f32", "mt5_base_long_f16"}},
+		{"mt5-xl-ViT-H-14", clip, one, nil},
+		{"nllb-clip-base", clip, one, []string{"nllb_clip_base_f32"}},
+		{"nllb-clip-large", clip, one, nil},
+		{"nllb-clip-base-siglip", gelu, tenth, []string{"nllb_clip_base_siglip_f16"}},
+		{"nllb-clip-large-siglip", gelu, tenth, nil},
+		{"gte-modernbert-base-ViT-B-32-256", clip, one, []string{"gte_modernbert_f16"}},
+		{"moderntext-ViT-B-32-256", clip, one, []string{"moderntext_b32_f16"}},
+		{"coca_base", clip, one, []string{"coca_base_f16"}},
+		{"coca_ViT-B-32", clip, one, []string{"coca_b32_f16"}},
+		{"coca_ViT-L-14", clip, one, nil},
+		{"coca_roberta-ViT-B-32", clip, one, []string{"coca_roberta_f16"}},
 	}
 }
 
@@ -106,7 +122,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		m := all[i]
 		sameShapes(t, m, s)
-		if got := s.CustomText; got != (m.Class == "CustomTextCLIP") {
+		if got := s.CustomText; got != (m.Class != "CLIP") {
 			t.Errorf("%s: CustomText is %t, want a %s", c.name, got, m.Class)
 		}
 		if heads := reflect.ValueOf(s.Vision).FieldByName("Heads"); m.TrunkHeads > 0 && (!heads.IsValid() || int(heads.Int()) != m.TrunkHeads) {
@@ -114,7 +130,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		size := s.Vision.Dims().ImageSize
 		if got := fmt.Sprintf("[%d,%d]", size[0], size[1]); got != string(m.ImageSize) {
-			t.Errorf("%s: pictures of %s, want %s", c.name, got, m.ImageSize)
+			t.Errorf("%s: images of %s, want %s", c.name, got, m.ImageSize)
 		}
 		if m.VisionActivations["visual."+c.activation] == 0 || m.VisionNorms[c.norm] == 0 {
 			t.Errorf("%s: activation %s, norm %s, want %v, %v", c.name, c.activation, c.norm, m.VisionActivations, m.VisionNorms)
@@ -131,7 +147,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		for _, want := range want {
 			if got := (prep{got.Mean, got.Std, got.Interpolation, got.Resize}); got != want {
-				t.Errorf("%s: pictures are prepared by %+v, want %+v", c.name, got, want)
+				t.Errorf("%s: images are prepared by %+v, want %+v", c.name, got, want)
 			}
 		}
 	}

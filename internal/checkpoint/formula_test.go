@@ -125,7 +125,7 @@ func TestFormulaFeatures(t *testing.T) {
 	}
 }
 
-// formulaModel makes the model of a case, and its pictures.
+// formulaModel makes the model of a case, and its images.
 func formulaModel(t *testing.T, name string) (m *model, pixels []float32, shape []int) {
 	t.Helper()
 	var all map[string]struct {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// ground reads the colour that transparent pictures are laid on, three numbers
+// ground reads the colour that transparent images are laid on, three numbers
 // of 0 to 255; nil where the field is absent.
 func (o *object) ground() color.Color {
 	g := list[int](o, "ground")

@@ -33,7 +33,7 @@ func huggingFace() layout {
 // hfClass is one model class of transformers.
 type hfClass struct {
 	modelType string // of config.json
-	family    string // of its image tower
+	family    string // of its image tower; empty where fits tells
 	names     string // tables
 	processor processor
 	// tables, where not nil, are the tables of a checkpoint in the place of names, and pairs
@@ -41,9 +41,11 @@ type hfClass struct {
 	tables func(f *files) (names string, replace []string)
 	// fits, where not nil, reports whether a model with such an image tower is of the
 	// class; otherwise its text tower must be CLIP's.
-	fits  func(s *Spec) bool
-	read  func(root *object) Spec
-	write func(s *Spec) ([]byte, error) // refuses what the class does not compute
+	fits func(s *Spec) bool
+	// written, where not nil, are the tables of a model that is written.
+	written func(s *Spec) string
+	read    func(root *object) Spec
+	write   func(s *Spec) ([]byte, error) // refuses what the class does not compute
 }
 
 // hfClasses lists them. Of several that hold a model it is written as the first.
@@ -53,7 +55,7 @@ func hfClasses() []hfClass {
 
 // holds reports whether a model's towers are those of the class.
 func (c hfClass) holds(s *Spec) bool {
-	if c.family != s.Vision.Family() {
+	if c.family != "" && c.family != s.Vision.Family() {
 		return false
 	}
 	if c.fits != nil {
@@ -144,7 +146,11 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 		}
 		all = append(all, File{hfPreprocessFile, preprocess})
 	}
-	names, err := readTable(class.names)
+	tables := class.names
+	if class.written != nil {
+		tables = class.written(s)
+	}
+	names, err := readTable(tables)
 	return all, names, err
 }
 
@@ -273,7 +279,7 @@ type hfConfig struct {
 	LogitScaleInit float64  `json:"logit_scale_init_value"`
 	Dtype          string   `json:"torch_dtype"`
 	Text           any      `json:"text_config"`
-	Vision         hfTower  `json:"vision_config"`
+	Vision         any      `json:"vision_config"`
 }
 
 type hfTower struct {
@@ -295,11 +301,19 @@ type hfTower struct {
 	Channels  int `json:"num_channels,omitempty"`
 }
 
-// hfConfigOf is the config.json of a class with CLIP's image tower, whose model_type is
-// that of the class with an ending.
-func hfConfigOf(s *Spec, class, modelType string, text any) (hfConfig, error) {
+// hfConfigOf is the config.json of a class with the configurations of its towers.
+func hfConfigOf(s *Spec, class, modelType string, image, caption any) hfConfig {
+	return hfConfig{
+		Architectures: []string{class}, ModelType: modelType, ProjectionDim: s.Vision.Dims().EmbedDim,
+		LogitScaleInit: s.InitLogitScale, Dtype: "float32", Text: caption, Vision: image,
+	}
+}
+
+// hfImageOf is the vision_config of CLIP's image tower. It refuses what no class with that
+// tower has.
+func hfImageOf(s *Spec, modelType string) (hfTower, error) {
 	v := s.Vision.(vision.ViT)
-	no := func(what string) (hfConfig, error) { return hfConfig{}, unwritable(HuggingFace, "%s", what) }
+	no := func(what string) (hfTower, error) { return hfTower{}, unwritable(HuggingFace, "%s", what) }
 	switch {
 	case v.Pool != vision.PoolClass || v.NoClassToken || v.NoLnPre:
 		return no("an image tower without class token, its pooling or ln_pre")
@@ -312,14 +326,10 @@ func hfConfigOf(s *Spec, class, modelType string, text any) (hfConfig, error) {
 	case s.Captioner.Layers > 0:
 		return no("a captioner")
 	}
-	return hfConfig{
-		Architectures: []string{class}, ModelType: modelType, ProjectionDim: v.EmbedDim,
-		LogitScaleInit: s.InitLogitScale, Dtype: "float32", Text: text,
-		Vision: hfTower{
-			ModelType: modelType + "_vision_model", Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio),
-			Layers: v.Layers, Heads: v.Heads, Activation: hfActivationName(v.Activation), NormEps: v.NormEps,
-			Projection: v.EmbedDim, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
-		},
+	return hfTower{
+		ModelType: modelType, Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio),
+		Layers: v.Layers, Heads: v.Heads, Activation: hfActivationName(v.Activation), NormEps: v.NormEps,
+		Projection: v.EmbedDim, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
 	}, nil
 }
 
@@ -356,12 +366,12 @@ func formatHuggingFace(s *Spec) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := hfConfigOf(s, "CLIPModel", "clip", caption)
+	image, err := hfImageOf(s, "clip_vision_model")
 	if err != nil {
 		return nil, err
 	}
 	if s.HFTokenizer != "" || s.TextClean != "" {
 		return nil, unwritable(HuggingFace, "another tokenizer than CLIP's")
 	}
-	return marshal(c)
+	return marshal(hfConfigOf(s, "CLIPModel", "clip", image, caption))
 }

@@ -37,6 +37,8 @@ type files struct {
 	path     string        // of the weights
 	weights  weights
 	families Families
+
+	architecture string // of open_clip's weights without a configuration
 }
 
 // has reports whether a tensor's name begins with prefix.

@@ -33,11 +33,11 @@ func hfMetaCLIP2() hfClass {
 			if err != nil {
 				return nil, err
 			}
-			c, err := hfConfigOf(s, "MetaClip2Model", "metaclip_2", caption)
+			image, err := hfImageOf(s, "metaclip_2_vision_model")
 			if err != nil {
 				return nil, err
 			}
-			return marshal(c)
+			return marshal(hfConfigOf(s, "MetaClip2Model", "metaclip_2", image, caption))
 		},
 	}
 }

@@ -33,6 +33,10 @@ type Options struct {
 	// Edited reads files beside the weights that are not those they were saved with.
 	Edited bool
 
+	// Architecture is the name of a published configuration, for weights in open_clip's
+	// layout that have none beside them.
+	Architecture string
+
 	// Families are towers of the caller's own, for goclip's own layout.
 	Families Families
 }
@@ -109,7 +113,7 @@ func (c *Checkpoint) open(path string) error {
 	if isDir {
 		dir = path
 	}
-	c.view, c.families = journal.Open(dir), c.opts.Families
+	c.view, c.families, c.architecture = journal.Open(dir), c.opts.Families, c.opts.Architecture
 	if isDir {
 		if name, err = find(c.view); err != nil {
 			return err

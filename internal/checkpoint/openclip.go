@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -69,9 +70,9 @@ func openCLIP() layout {
 		config: openCLIPConfigFile,
 		weights: []string{openCLIPWeightsFile, "open_clip_pytorch_model.safetensors",
 			"open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth", anyEpoch, "epoch_latest.pt"},
-		match: func(f *files) bool { return f.has("visual.") && f.exists(openCLIPConfigFile) },
+		match: func(f *files) bool { return f.has("visual.") && (f.exists(openCLIPConfigFile) || f.architecture != "") },
 		read: func(f *files) (Spec, naming, error) {
-			s, err := parse(f, openCLIPConfigFile, parseOpenCLIP)
+			s, err := f.openCLIPSpec()
 			var names prefixed
 			if s.CustomText = f.has("text."); s.CustomText {
 				names.text = "text."
@@ -88,6 +89,18 @@ func openCLIP() layout {
 		},
 		positions: resizeGrid,
 	}
+}
+
+// openCLIPSpec reads the configuration beside the weights, or takes the one that the caller names.
+func (f *files) openCLIPSpec() (Spec, error) {
+	if f.exists(openCLIPConfigFile) || f.architecture == "" {
+		return parse(f, openCLIPConfigFile, parseOpenCLIP)
+	}
+	s, ok := ConfigByName(f.architecture)
+	if !ok {
+		return s, fmt.Errorf("%s is missing, and %q is the name of no configuration that goclip knows", openCLIPConfigFile, f.architecture)
+	}
+	return s, nil
 }
 
 // openCLIPModel reads a model_cfg.

@@ -27,7 +27,8 @@ func builtIn() Families {
 	return Families{
 		Vision: []vision.Config{
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
-			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{}, vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.TIPS{}, vision.BLIP2{},
+			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{},
+			vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.TIPS{}, vision.BLIP2{},
 		},
 		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}},
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // parsePreprocessor reads a preprocessor_config.json of either generation of
-// CLIPImageProcessor. Pictures are cut as torchvision does, which is what that
+// CLIPImageProcessor. Images are cut as torchvision does, which is what that
 // class's fast variant and the original do; the slow one may cut one pixel
 // further up or left where the margin is odd. The field ground is goclip's own,
 // which that class keeps and does not use.
@@ -31,7 +31,11 @@ func parsePreprocessor(config []byte, class hfClass) (*vision.Preprocess, error)
 	if !value(o, "do_normalize", true) {
 		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
 	}
-	switch r := value(o, "resample", 3); r {
+	resample := 3
+	if p.Interpolation == vision.Bilinear {
+		resample = 2
+	}
+	switch r := value(o, "resample", resample); r {
 	case 2:
 		p.Interpolation = vision.Bilinear
 	case 3:
@@ -52,13 +56,13 @@ func parsePreprocessor(config []byte, class hfClass) (*vision.Preprocess, error)
 	}
 	switch {
 	case shortest && !crop:
-		o.fail("size gives the shorter side, but do_center_crop is false: pictures would differ in shape")
+		o.fail("size gives the shorter side, but do_center_crop is false: images would differ in shape")
 	case crop && shortest && size[0] != min(cut[0], cut[1]):
-		o.fail("pictures are scaled to %d pixels and cut to %d×%d, which is not supported; want the same number", size[0], cut[1], cut[0])
+		o.fail("images are scaled to %d pixels and cut to %d×%d, which is not supported; want the same number", size[0], cut[1], cut[0])
 	case crop && shortest && cut[0] != cut[1]:
 		o.fail("crop_size is %d×%d beside a shortest_edge, want a square", cut[1], cut[0])
 	case crop && !shortest && cut != size:
-		o.fail("pictures are scaled to %d×%d and cut to %d×%d, which is not supported; want the same", size[1], size[0], cut[1], cut[0])
+		o.fail("images are scaled to %d×%d and cut to %d×%d, which is not supported; want the same", size[1], size[0], cut[1], cut[0])
 	}
 	if err := o.err(); err != nil {
 		return nil, err
@@ -157,7 +161,7 @@ func formatPreprocessor(p *vision.Preprocess, class hfClass) ([]byte, error) {
 	}
 	switch {
 	case p.Resize == vision.ResizeLongest:
-		return nil, unwritable(HuggingFace, "preprocessing that pads pictures")
+		return nil, unwritable(HuggingFace, "preprocessing that pads images")
 	case p.Resize != vision.ResizeSquash:
 		c.Crop, c.CropSize, c.Size = true, box, map[string]int{"shortest_edge": min(p.Size[0], p.Size[1])}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// ReadPreprocess reads how pictures are prepared from a folder of transformers, of which
+// ReadPreprocess reads how images are prepared from a folder of transformers, of which
 // it needs no weights: its preprocessor_config.json, and where that names no class the
 // model_type of its config.json.
 func ReadPreprocess(fsys fs.FS) (*vision.Preprocess, error) {

@@ -35,6 +35,8 @@ type SaveOptions struct {
 	// Beside are further files to be written with the model, such as adapters that are
 	// merged in it. Open does not read them, and they may be replaced by themselves.
 	Beside []File
+	// Tokenizer, where not nil, writes the tokenizer's files to an empty folder.
+	Tokenizer func(dir string) error
 }
 
 // Occupied returns the names of the files by which a folder holds a model, or else of

@@ -213,6 +213,18 @@ func tensorOf(name string, pieces []piece, f form, params map[string]*nn.Param) 
 
 // writeAll writes the new state of a folder.
 func writeAll(s *journal.Stage, l layout, files []File, tensors []safetensors.Tensor, o SaveOptions) (fs.FileInfo, error) {
+	if o.Tokenizer != nil {
+		written, err := s.Collect(o.Tokenizer)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range slices.Sorted(maps.Keys(written)) {
+			files = append(files, File{name, written[name]})
+		}
+		if err := checkNames(slices.Concat(files, o.Beside), l.weights[0]); err != nil {
+			return nil, err
+		}
+	}
 	before := s.Before()
 	defer before.Close()
 	kept := []string{l.weights[0]}

@@ -248,7 +248,7 @@ func TestSaveRefuses(t *testing.T) {
 		{hf, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.EOSTokenID = 2 }) }, "the end token's id 2"},
 		{hf, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.Pool = vision.PoolMean }) }, "an image tower without class token, its pooling or ln_pre"},
 		{hf, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.NoLnPre = true }) }, "ln_pre"},
-		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = vision.ResizeLongest }, "preprocessing that pads pictures"},
+		{hf, func(s *checkpoint.Spec) { s.Preprocess.Resize = vision.ResizeLongest }, "preprocessing that pads images"},
 		{hf, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout huggingface has no place for a ground of 16-bit colour"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess.Ground = color.Gray16{1} }, "layout open_clip has no place for a ground of 16-bit colour"},
 		{hf, func(s *checkpoint.Spec) { s.HFTokenizer = "x" }, "another tokenizer than CLIP's"},
@@ -258,7 +258,7 @@ func TestSaveRefuses(t *testing.T) {
 		}, "an image tower that is not square"},
 		{oc, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.Activation = nn.GELU }) }, "the image tower's activation quick_gelu beside another of the text tower's"},
 		{oc, func(s *checkpoint.Spec) { s.Preprocess = nil }, "layout open_clip has no place for a model without preprocessing"},
-		{oc, func(s *checkpoint.Spec) { s.Preprocess.Size = [2]int{8, 8} }, "pictures are prepared at 8×8 pixels, but the image tower reads 16×16"},
+		{oc, func(s *checkpoint.Spec) { s.Preprocess.Size = [2]int{8, 8} }, "images are prepared at 8×8 pixels, but the image tower reads 16×16"},
 		{oc, func(s *checkpoint.Spec) { transformer(s, func(c *text.Transformer) { c.EmbedDim = 11 }) }, "the image tower's features have 10 elements, the text tower's 11"},
 		{oc, func(s *checkpoint.Spec) { vit(s, func(c *vision.ViT) { c.Heads = 5 }) }, "vision: Heads is 5, which does not divide Width 12"},
 	} {

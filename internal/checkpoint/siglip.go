@@ -34,7 +34,7 @@ func timmSizes() []timmSize {
 	}
 }
 
-// config is the model of that size for pictures of the given side.
+// config is the model of that size for images of the given side.
 func (t timmSize) config(side int) vision.SigLIP {
 	c := vision.SigLIP{
 		ImageSize: [2]int{side, side}, PatchSize: t.patch, Width: t.width, Layers: t.layers, Heads: t.heads,
@@ -288,7 +288,7 @@ func sigPublications() []sigPublication {
 	return all
 }
 
-// sigPreprocess is how SigLIP prepares pictures.
+// sigPreprocess is how SigLIP prepares images.
 func sigPreprocess(side int) vision.Preprocess {
 	half := [3]float32{0.5, 0.5, 0.5}
 	return vision.Preprocess{Size: [2]int{side, side}, Resize: vision.ResizeSquash, Mean: half, Std: half}

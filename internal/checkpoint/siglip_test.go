@@ -115,7 +115,7 @@ func TestSigLIPFeatures(t *testing.T) {
 	}
 }
 
-// TestSigLIPOtherSizes: pictures of other sizes, as transformers resizes positions.
+// TestSigLIPOtherSizes: images of other sizes, as transformers resizes positions.
 func TestSigLIPOtherSizes(t *testing.T) {
 	dir := golden.Shared(t, "families_hf", "checkpoints", "siglip_interp_f32")
 	f, err := safetensors.Open(golden.Shared(t, "families_hf", "activations", "siglip_interp_f32.safetensors"))

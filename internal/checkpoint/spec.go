@@ -25,7 +25,7 @@ type Spec struct {
 	Vision vision.Config // nil for a model without an image tower
 	Text   text.Config   // nil for a model without a text tower
 
-	// Preprocess is nil where the checkpoint does not say how pictures are
+	// Preprocess is nil where the checkpoint does not say how images are
 	// prepared: a Hugging Face folder without preprocessor_config.json.
 	Preprocess *vision.Preprocess
 
@@ -93,7 +93,7 @@ func (s *Spec) Validate() error {
 	}
 	if p := s.Preprocess; p != nil && s.Vision != nil {
 		if size := s.Vision.Dims().ImageSize; p.Size != size && p.MaxPatches == 0 {
-			return fmt.Errorf("checkpoint: pictures are prepared at %d×%d pixels, but the image tower reads %d×%d",
+			return fmt.Errorf("checkpoint: images are prepared at %d×%d pixels, but the image tower reads %d×%d",
 				p.Size[1], p.Size[0], size[1], size[0])
 		}
 		if err := p.Validate(); err != nil {

@@ -202,10 +202,10 @@ func withTimm(image vision.Config, caption text.Transformer, preprocess *vision.
 	}
 }
 
-// square is a picture's size.
+// square is an image's size.
 func square(side int) [2]int { return [2]int{side, side} }
 
-// mobilePreprocess is how most of the MobileCLIPs prepare pictures: their values are 0
+// mobilePreprocess is how most of the MobileCLIPs prepare images: their values are 0
 // to 1.
 func mobilePreprocess(side int) *vision.Preprocess {
 	return &vision.Preprocess{Size: square(side), Interpolation: vision.Bilinear, Std: [3]float32{1, 1, 1}}

@@ -122,6 +122,36 @@ func (s *Stage) write(name string, write func(w io.Writer) error) (fs.FileInfo, 
 	return info, f.close(errors.Join(err, e))
 }
 
+// Collect lets write fill an empty folder, within the hidden one, and returns the contents
+// of the files there by their names. Nothing of it is part of the new state.
+func (s *Stage) Collect(write func(dir string) error) (files map[string][]byte, err error) {
+	if err := s.make(); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	dir := filepath.Join(s.path(), ".collected") // which is no name of a file of a new state
+	if err := s.disk.mkdir(dir); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.disk.removeAll(dir)) }()
+	if err := write(dir); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	files = make(map[string][]byte, len(entries))
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			return nil, fmt.Errorf("journal: %s is not a regular file", e.Name())
+		}
+		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+	}
+	return files, nil
+}
+
 // Remove says that the new state has no file of that name, whether there is one now
 // or not.
 func (s *Stage) Remove(name string) error { return s.add(entry{Name: name}) }

@@ -7,7 +7,7 @@ import (
 )
 
 // gemmShapes are the products of a ViT-B/32 block, forward and backward, for
-// 400 and 1,600 rows: 8 and 32 pictures of 50 patches.
+// 400 and 1,600 rows: 8 and 32 images of 50 patches.
 var gemmShapes = func() (s []gemmShape) {
 	for _, rows := range []int{400, 1600} {
 		for _, x := range []struct {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// formula is the picture that testdata/crops.py makes, too.
+// formula is the image that testdata/crops.py makes, too.
 func formula(kind string, width, height int) *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
 	for i := range img.Pix {
@@ -47,7 +47,7 @@ func TestResizedCropAsPillow(t *testing.T) {
 			t.Errorf("%s: got %s", line, got)
 		}
 		if !slices.Equal(img.Pix, formula(kind, w, h).Pix) {
-			t.Fatalf("%s: the picture was written to", line)
+			t.Fatalf("%s: the image was written to", line)
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// pictures returns one picture of each type that is treated in its own way,
+// images returns one image of each type that is treated in its own way,
 // filled from seed.
-func pictures(width, height int, seed uint64) map[string]image.Image {
+func images(width, height int, seed uint64) map[string]image.Image {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	b := image.Rect(0, 0, width, height)
 	noise := func(pix []uint8) {
@@ -88,10 +88,10 @@ func TestConstantStaysConstant(t *testing.T) {
 	}
 }
 
-// TestIdentity: a picture that has the right size keeps its pixels.
+// TestIdentity: an image that has the right size keeps its pixels.
 func TestIdentity(t *testing.T) {
 	for _, f := range fits() {
-		for kind, img := range pictures(f.Size[1], f.Size[0], 3) {
+		for kind, img := range images(f.Size[1], f.Size[0], 3) {
 			got := render(t, f, img)
 			switch img := img.(type) {
 			case *image.NRGBA: // alpha is dropped, nothing is premultiplied
@@ -114,7 +114,7 @@ func TestIdentity(t *testing.T) {
 // TestMirror: resizing commutes with mirroring, as the filters are symmetric.
 func TestMirror(t *testing.T) {
 	f := Fit{Size: [2]int{24, 24}, Resize: Squash}
-	for kind, img := range pictures(41, 30, 4) {
+	for kind, img := range images(41, 30, 4) {
 		if kind == "paletted" || kind == "ycbcr" || kind == "nrgba64" {
 			continue // nearest and chroma prefer a side; Orient reduces to 8 bits
 		}
@@ -129,11 +129,11 @@ func TestMirror(t *testing.T) {
 	}
 }
 
-// TestSubImage: a part of a picture is treated like a picture of its own.
+// TestSubImage: a part of an image is treated like an image of its own.
 func TestSubImage(t *testing.T) {
 	f := Fit{Size: [2]int{16, 16}}
 	part := image.Rect(5, 7, 38, 29)
-	for kind, img := range pictures(50, 40, 5) {
+	for kind, img := range images(50, 40, 5) {
 		sub, ok := img.(interface {
 			SubImage(image.Rectangle) image.Image
 		})
@@ -152,11 +152,11 @@ func TestSubImage(t *testing.T) {
 	}
 }
 
-// TestGround: a transparent picture on a ground is the blend resized.
+// TestGround: a transparent image on a ground is the blend resized.
 func TestGround(t *testing.T) {
 	f := Fit{Size: [2]int{16, 16}, Ground: color.NRGBA{255, 250, 10, 255}}
 	ground := [3]int{255, 250, 10}
-	all := pictures(30, 22, 6)
+	all := images(30, 22, 6)
 	nrgba := all["nrgba"].(*image.NRGBA)
 	flat := image.NewRGBA(nrgba.Rect)
 	for i := 0; i < len(flat.Pix); i += 4 {
@@ -170,10 +170,10 @@ func TestGround(t *testing.T) {
 	for _, kind := range []string{"nrgba", "keyed"} {
 		got := render(t, f, all[kind])
 		if !bytes.Equal(got.Pix, want.Pix) {
-			t.Errorf("%s on a ground differs from the blended picture", kind)
+			t.Errorf("%s on a ground differs from the blended image", kind)
 		}
 	}
-	// Wholly transparent pictures are the ground, whatever their type.
+	// Wholly transparent images are the ground, whatever their type.
 	clear := image.NewPaletted(image.Rect(0, 0, 9, 9), color.Palette{color.NRGBA{1, 2, 3, 0}, color.Black})
 	for _, img := range []image.Image{clear, image.NewNRGBA(clear.Rect), image.NewRGBA(clear.Rect), image.NewAlpha(clear.Rect)} {
 		got := render(t, f, img)
@@ -209,11 +209,11 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
-// TestRenderConcurrent: many goroutines share one picture; results are equal and
+// TestRenderConcurrent: many goroutines share one image; results are equal and
 // nobody writes to it.
 func TestRenderConcurrent(t *testing.T) {
-	all := pictures(60, 45, 7)
-	before := pictures(60, 45, 7)
+	all := images(60, 45, 7)
+	before := images(60, 45, 7)
 	f := Fit{Size: [2]int{32, 32}}
 	for kind, img := range all {
 		want := render(t, f, img)
@@ -234,12 +234,12 @@ func TestRenderConcurrent(t *testing.T) {
 		}
 		wg.Wait()
 		if !bytes.Equal(pixels(img), pixels(before[kind])) {
-			t.Errorf("%s: the picture was written to", kind)
+			t.Errorf("%s: the image was written to", kind)
 		}
 	}
 }
 
-// pixels returns the colours of a picture.
+// pixels returns the colours of an image.
 func pixels(img image.Image) []byte {
 	out := image.NewNRGBA64(img.Bounds())
 	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
@@ -265,7 +265,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRender: every pixel of the result is written, whatever the picture.
+// FuzzRender: every pixel of the result is written, whatever the image.
 func FuzzRender(f *testing.F) {
 	f.Add(uint16(1), uint16(1), uint16(8), uint16(8), uint8(0), uint64(1))
 	f.Add(uint16(3), uint16(1000), uint16(224), uint16(224), uint8(1), uint64(2))
@@ -279,7 +279,7 @@ func FuzzRender(f *testing.F) {
 		if int(width)*int(height) > 20000 {
 			height = 20000/width + 1
 		}
-		for kind, img := range pictures(int(width), int(height), seed) {
+		for kind, img := range images(int(width), int(height), seed) {
 			dst := make([]uint8, 4*fit.Size[0]*fit.Size[1])
 			err := fit.Render(dst, img)
 			if err != nil && strings.Contains(err.Error(), "side of 0") {

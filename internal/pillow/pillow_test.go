@@ -40,7 +40,7 @@ func ihdr(width, height uint32, depth, colour byte) string {
 	return string(append(b, depth, colour, 0, 0, 0))
 }
 
-// sample is a small picture in which every pixel differs.
+// sample is a small image in which every pixel differs.
 func sample() *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, 13, 7))
 	for i := range img.Pix {
@@ -256,7 +256,7 @@ func bmpRuns() []byte {
 	return append(b, 0, 3, 0, 1, 2, 0, 0, 0, 1, 2, 2, 1, 0, 1)
 }
 
-// describe prints a picture's type, pixels and colours.
+// describe prints an image's type, pixels and colours.
 func describe(img image.Image) string {
 	var b strings.Builder
 	add := func(name string, pix []byte) { fmt.Fprint(&b, name, pix) }
@@ -352,7 +352,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(pngFile("IHDR", ihdr(100_000, 100_000, 8, 6)))
 	paths, err := filepath.Glob("testdata/*.*")
 	if err != nil || len(paths) < 20 {
-		f.Fatal("no pictures", err)
+		f.Fatal("no images", err)
 	}
 	for _, path := range append(paths, "jpeg/testdata/baseline420.jpg", "jpeg/testdata/progressive444.jpg") {
 		data, err := os.ReadFile(path)

@@ -68,7 +68,7 @@ func opaqueRGB(img image.Image) []byte {
 	return out
 }
 
-// distance returns the mean and the largest difference of two pictures.
+// distance returns the mean and the largest difference of two images.
 func distance(a, b []byte) (mean float64, worst int) {
 	sum := 0
 	for i := range a {
@@ -103,12 +103,12 @@ func TestDecodedAsPillow(t *testing.T) {
 		})
 	}
 	if n == 0 {
-		t.Fatal("no picture in decoded.safetensors")
+		t.Fatal("no image in decoded.safetensors")
 	}
 }
 
 // TestAsPillow: the files of testdata have Pillow's pixels and, in the type of
-// the picture, its mode (see make.py there).
+// the image, its mode (see make.py there).
 func TestAsPillow(t *testing.T) {
 	types := map[string]string{
 		"1": "*image.Paletted", "P": "*image.Paletted", "L": "*image.Gray", "RGB": "*image.RGBA", "RGBA": "*image.NRGBA",

@@ -25,12 +25,12 @@ func TestImporterStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := importer(t, string(program), nil, "run", ".")
-	var picture, caption float64
-	if _, err := fmt.Sscan(out, &picture, &caption); err != nil {
+	var img, caption float64
+	if _, err := fmt.Sscan(out, &img, &caption); err != nil {
 		t.Fatalf("the program printed %q, want two numbers: %v", out, err)
 	}
 	// float32 rows of 8 values: a few roundings of 6e-8 each.
-	for name, norm := range map[string]float64{"picture": picture, "caption": caption} {
+	for name, norm := range map[string]float64{"image": img, "caption": caption} {
 		if !(math.Abs(norm-1) <= 1e-6) {
 			t.Errorf("the embedding of the %s has norm %.9f, want 1 ± 1e-6", name, norm)
 		}

@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	photos   = 500  // pictures that are read
+	photos   = 500  // images that are read
 	captions = 1000 // captions that are encoded
 )
 
@@ -75,7 +75,7 @@ type product struct {
 	m, n, k int
 }
 
-// products are those of a ViT-B/32's blocks at 32 pictures of 50 tokens.
+// products are those of a ViT-B/32's blocks at 32 images of 50 tokens.
 func products() []product {
 	var ps []product
 	for _, s := range [][2]int{{768, 768}, {3072, 768}, {768, 3072}} {

@@ -29,7 +29,7 @@ func (r row) holds() bool {
 	return r.ratio() >= r.bar
 }
 
-// Multiplications and additions of one picture and one caption of 77 tokens in
+// Multiplications and additions of one image and one caption of 77 tokens in
 // ViT-B/32, and of a pair in the toy, forward; a training step is three times both.
 const imageWork, textWork, toyWork = 8.818, 5.959, 0.5403
 

@@ -67,7 +67,7 @@ var works = []work{
 	{"captions", nil},
 	{"toy", torch("toy", "128", "4")},
 	{"train", torch("train", "8", "4")},
-	{"photos", func(o *options, round int) []string { // pictures are read by 0 to 2 processes: the best counts
+	{"photos", func(o *options, round int) []string { // images are read by 0 to 2 processes: the best counts
 		files, _ := filepath.Glob(filepath.Join(o.data, "photos", "*.jpg"))
 		return append([]string{python, filepath.Join(o.scripts, "photos.py"), o.checkpoint, fmt.Sprint(photos), fmt.Sprint(round % 3)}, files...)
 	}},

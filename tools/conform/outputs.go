@@ -145,6 +145,9 @@ func compareAspect(ctx context.Context, r *report, path, expected, aspect string
 	}
 	defer want.close()
 	at := func(name string) string { return aspect + "." + name }
+	if aspect == "masked" {
+		return compareMasked(ctx, r, path, want)
+	}
 	if !strings.HasPrefix(aspect, "interp_") {
 		return notSupported("%s", strings.Join(want.names(at("")), ", "))
 	}
@@ -166,6 +169,27 @@ func compareAspect(ctx context.Context, r *report, path, expected, aspect string
 	for _, name := range want.names(at("")) {
 		if !want.read[at(name)] {
 			return fmt.Errorf("%s: nothing is compared with %s", want.path, at(name))
+		}
+	}
+	return want.err
+}
+
+// compareMasked compares a model's features of texts with a mask, which it is told.
+func compareMasked(ctx context.Context, r *report, path string, want *tensors) (err error) {
+	m, err := load(path, want)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	e, err := m.encoder.TokenFeatures(ctx, encoder.Tokens{IDs: want.ids("input_ids"), Mask: want.ids("masked.attention_mask")})
+	if err != nil {
+		return err
+	}
+	w := want.floats("masked.text_features")
+	r.near("masked.text_features", e.Data, w, relFeatures*largest(w))
+	for _, name := range want.names("masked.") {
+		if !want.read["masked."+name] {
+			return fmt.Errorf("%s: nothing is compared with masked.%s", want.path, name)
 		}
 	}
 	return want.err

@@ -34,7 +34,9 @@ var stageNames = []struct {
 	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight"}},
 	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed"}},
 	{stageName(`vision\.(ln_pre|ln_post)`), []string{"visual.$1.weight", "visual.trunk.norm.weight"}},
-	{stageName(`vision\.proj`), []string{"visual.proj"}},
+	{stageName(`vision\.layernorm`), []string{"visual.trunk.norm.weight"}},
+	{stageName(`vision\.pooler`), []string{"visual.trunk.pooler.dense.weight +1"}}, // tanh
+	{stageName(`vision\.proj`), []string{"visual.proj", "visual.head.proj.weight"}},
 	{stageName(`vision\.bn(\d+)`), []string{"visual.bn$1.weight"}},
 	{stageName(`vision\.avgpool`), []string{"visual.bn3.weight +2"}}, // ReLU, the pool
 	{stageName(`vision\.attnpool`), []string{"visual.attnpool.c_proj.weight"}},
@@ -131,7 +133,7 @@ func (t *towers) find(name string) (*G.Node, error) {
 		}
 		name = fmt.Sprintf("text.block%d", t.last("transformer.encoder.layer.%d.output.LayerNorm.weight"))
 	}
-	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
+	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && layerOf.MatchString(layer) {
 		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))
 	}
 	if blocksOf.MatchString(name) {
@@ -170,6 +172,9 @@ func (t *towers) find(name string) (*G.Node, error) {
 	}
 	return nil, errors.New("a stage of an unknown name")
 }
+
+// layerOf matches the number of a ResNet's layer.
+var layerOf = stageName(`\d+`)
 
 // blocksOf matches stages that are several blocks.
 var blocksOf = stageName(`visual\.trunk\.(stages|layers)\.\d+`)

@@ -58,11 +58,11 @@ func main() {
 
 func trainAndSave(ctx context.Context, out string, steps int) error {
 	const size = 32
-	pictures, err := shapes.Set{Seed: 1}.Train(steps * size)
+	imgs, err := shapes.Set{Seed: 1}.Train(steps * size)
 	if err != nil {
 		return err
 	}
-	captions, err := dataset.Captions(ctx, pictures, 0)
+	captions, err := dataset.Captions(ctx, imgs, 0)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 		return err
 	}
 	var stats train.Stats
-	for batch, err := range dataset.Batches(ctx, pictures, dataset.BatchOptions{Size: size, Epochs: 1, Shuffle: true}) {
+	for batch, err := range dataset.Batches(ctx, imgs, dataset.BatchOptions{Size: size, Epochs: 1, Shuffle: true}) {
 		if err != nil {
 			return err
 		}
@@ -116,19 +116,19 @@ func trainAndSave(ctx context.Context, out string, steps int) error {
 	return nil
 }
 
-// features runs the model on pictures and captions it has not seen, an empty
+// features runs the model on images and captions it has not seen, an empty
 // and an overlong caption among them.
 func features(ctx context.Context, model *encoder.Model) ([]safetensors.Tensor, error) {
 	const n = 16
 	cfg := model.Config()
 	size, length := cfg.Vision.Dims().ImageSize, cfg.Text.Dims().ContextLength
 	h, w := size[0], size[1]
-	pictures, err := shapes.Set{Seed: 2}.Unseen(n)
+	imgs, err := shapes.Set{Seed: 2}.Unseen(n)
 	if err != nil {
 		return nil, err
 	}
 	pixels, ids := make([]float32, 0, n*3*h*w), make([]int32, 0, n*length)
-	for batch, err := range dataset.Batches(ctx, pictures, dataset.BatchOptions{Size: n, Epochs: 1}) {
+	for batch, err := range dataset.Batches(ctx, imgs, dataset.BatchOptions{Size: n, Epochs: 1}) {
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -34,17 +33,14 @@ func ArchitectureNames() []string {
 // false.
 func FindArchitecture(name string) (a Architecture, found bool, err error) {
 	if filepath.Ext(name) == ".json" {
-		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-			return nil, true, fmt.Errorf("job: %s is not a regular file", name) // a pipe would wait for a writer
-		}
-		file, err := os.ReadFile(name)
+		file, err := read(name, 1<<24) // more than is accepted
 		return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
 			return encoder.ReadConfig(bytes.NewReader(file), tok)
 		}, true, err
 	}
 	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
-		if cfg, published := encoder.ConfigFor(name, tok); published {
-			return cfg, nil
+		if cfg, published, err := encoder.ConfigFor(name, tok); published {
+			return cfg, err
 		}
 		if tok == nil {
 			return encoder.Config{}, errors.New("job: architecture: the tokenizer is nil")

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,8 @@ type Job struct {
 	// are saved as lora.safetensors, and merged into a copy of the model at Base.
 	// Required for a Model with adapters, otherwise not read.
 	Base string
+	// BaseOptions say how the model at Base is loaded, where that needs any.
+	BaseOptions encoder.Options
 	// Set is the training set, Batches how to iterate over it; its Start is
 	// overwritten. Set is required.
 	Set     dataset.Source
@@ -54,6 +58,15 @@ type Job struct {
 type Training struct {
 	job     Job
 	trainer *train.Trainer
+	opened  []*encoder.Model // by Plan.Open
+}
+
+// Close closes the models that [Plan.Open] loaded or made; after [New] it does nothing.
+func (t *Training) Close() error {
+	if t == nil {
+		return nil
+	}
+	return closeAll(t.opened)
 }
 
 // Result is the outcome of a run.
@@ -88,12 +101,12 @@ func New(j Job) (*Training, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Training{j, t}, nil
+	return &Training{job: j, trainer: t}, nil
 }
 
 // Steps returns the number of steps done.
 func (t *Training) Steps() int {
-	if t.trainer == nil {
+	if t == nil {
 		return 0
 	}
 	return t.trainer.Steps()
@@ -107,7 +120,7 @@ func (t *Training) Steps() int {
 // Out is locked meanwhile: a second run there is an error. If Out holds a model but no
 // checkpoints of its run, Run returns [ErrOccupied] unless Overwrite is set.
 func (t *Training) Run(ctx context.Context) (r Result, err error) {
-	if t.trainer == nil {
+	if t == nil || t.trainer == nil {
 		return r, errors.New("job: the Training is empty, want one of New")
 	}
 	release, err := journal.Lock(t.job.Out)
@@ -198,7 +211,9 @@ func (t *Training) save() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	merged, err := encoder.Load(t.job.Base, &encoder.Options{Trainable: true})
+	base := t.job.BaseOptions
+	base.Trainable = true
+	merged, err := encoder.Load(t.job.Base, &base)
 	if err != nil {
 		return err
 	}
@@ -209,12 +224,25 @@ func (t *Training) save() (err error) {
 	if err := merged.MergeLoRA(); err != nil {
 		return err
 	}
-	file, err := os.ReadFile(path)
+	file, err := read(path, math.MaxInt64)
 	if err != nil {
 		return err
 	}
 	options.Beside = map[string][]byte{adapters: file}
 	return merged.SaveWith(t.job.Out, "", options)
+}
+
+// read reads a regular file, up to a limit: a pipe would wait for a writer.
+func read(path string, limit int64) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("job: %s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("job: %w", err)
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // adapters is the file that a model's adapters are saved in.

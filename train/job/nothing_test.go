@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goclip/goclip/internal/nothing"
 	"github.com/goclip/goclip/train/job"
 )
 
@@ -35,5 +36,16 @@ func TestNothing(t *testing.T) {
 	}
 	if n := new(job.Training).Steps(); n != 0 {
 		t.Errorf("an empty Training has done %d steps, want 0", n)
+	}
+}
+
+// TestNothingPanics: no exported function and no method of a nil or zero value panics of
+// itself when it is called with nothing.
+func TestNothingPanics(t *testing.T) {
+	for _, panicked := range nothing.Panics(
+		job.ArchitectureNames, job.Augment, job.AugmentNames, job.Fresh, job.Steps, job.Vocabulary, job.Warmup, job.FindArchitecture, job.New,
+		(*job.Training)(nil), &job.Training{}, job.Plan{}, job.Schedule(77),
+	) {
+		t.Error(panicked)
 	}
 }

@@ -21,6 +21,9 @@ type JSONLines struct {
 
 // OpenJSONLines opens the log at path, and creates it if it is missing.
 func OpenJSONLines(path string) (*JSONLines, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("observe: %s is not a regular file", path) // a pipe would wait for a writer
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("observe: %w", err)
@@ -30,7 +33,7 @@ func OpenJSONLines(path string) (*JSONLines, error) {
 
 // Observe implements [train.Observer].
 func (l *JSONLines) Observe(e train.Event) error {
-	if l.f == nil {
+	if l == nil || l.f == nil {
 		return errors.New("observe: the JSONLines has no file, want one of OpenJSONLines")
 	}
 	if !l.started {
@@ -49,8 +52,13 @@ func (l *JSONLines) Observe(e train.Event) error {
 	return nil
 }
 
-// Close closes the file.
-func (l *JSONLines) Close() error { return l.f.Close() }
+// Close closes the file. Without one it does nothing.
+func (l *JSONLines) Close() error {
+	if l == nil || l.f == nil {
+		return nil
+	}
+	return l.f.Close()
+}
 
 // rewind cuts the log off before the events of a step, and a line that a killed
 // process left unfinished. A file that is no log is left as it is.

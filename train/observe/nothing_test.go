@@ -3,6 +3,7 @@ package observe_test
 import (
 	"testing"
 
+	"github.com/goclip/goclip/internal/nothing"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/observe"
 )
@@ -21,4 +22,17 @@ func TestNothing(t *testing.T) {
 		}
 	}
 	check(t, new(observe.Progress).Observe(train.Event{}))
+}
+
+// TestNothingPanics: no exported function and no method of a nil or zero value panics of
+// itself when it is called with nothing.
+func TestNothingPanics(t *testing.T) {
+	for _, panicked := range nothing.Panics(
+		observe.NewProgress, observe.OpenJSONLines,
+		(*observe.JSONLines)(nil), &observe.JSONLines{},
+		(*observe.Progress)(nil), &observe.Progress{},
+		(*observe.TensorBoard)(nil), &observe.TensorBoard{},
+	) {
+		t.Error(panicked)
+	}
 }

@@ -43,7 +43,7 @@ func NewProgress(w io.Writer, steps int, terminal bool) *Progress {
 // Observe takes a step and writes a line when one is due. It never returns an
 // error, so that a broken terminal does not end the run, and does nothing without a writer.
 func (p *Progress) Observe(s train.Event) error {
-	if p.w == nil {
+	if p == nil || p.w == nil {
 		return nil
 	}
 	now := time.Now()

@@ -41,9 +41,6 @@ func OpenTensorBoard(dir string) (*TensorBoard, error) {
 
 // Observe implements [train.Observer].
 func (b *TensorBoard) Observe(e train.Event) error {
-	if b.f == nil {
-		return errors.New("observe: the TensorBoard has no file, want one of OpenTensorBoard")
-	}
 	values := map[string]float64{
 		"train/loss":         e.Loss,
 		"train/grad_norm":    e.GradNorm,
@@ -68,6 +65,9 @@ func (b *TensorBoard) Observe(e train.Event) error {
 // Scalars writes further numbers by their tags, for example an accuracy.
 // Observe should have been called before.
 func (b *TensorBoard) Scalars(step int, values map[string]float64) error {
+	if b == nil || b.f == nil {
+		return errors.New("observe: the TensorBoard has no file, want one of OpenTensorBoard")
+	}
 	var records []byte
 	if !b.started {
 		records = appendRecord(records, event(0, fileVersion, []byte("brain.Event:2")))
@@ -82,8 +82,13 @@ func (b *TensorBoard) Scalars(step int, values map[string]float64) error {
 	return nil
 }
 
-// Close closes the file.
-func (b *TensorBoard) Close() error { return b.f.Close() }
+// Close closes the file. Without one it does nothing.
+func (b *TensorBoard) Close() error {
+	if b == nil || b.f == nil {
+		return nil
+	}
+	return b.f.Close()
+}
 
 // Fields of the messages in tensorboard/compat/proto, event.proto and
 // summary.proto.

@@ -81,7 +81,7 @@ func captured(t *testing.T, stream **os.File, f func() error) (string, error) {
 	return string(said), failed
 }
 
-// PNG ends the test unless path is a picture.
+// PNG ends the test unless path is an image.
 func PNG(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.Open(path)

@@ -14,7 +14,7 @@ var (
 	ink    = color.RGBA{28, 32, 38, 255}
 	faint  = color.RGBA{92, 99, 110, 255}
 	rule   = color.RGBA{214, 218, 224, 255}
-	ground = color.RGBA{241, 243, 245, 255} // behind pictures, and a bar's track
+	ground = color.RGBA{241, 243, 245, 255} // behind images, and a bar's track
 	green  = color.RGBA{30, 142, 82, 255}
 	red    = color.RGBA{206, 52, 52, 255}
 	slate  = color.RGBA{118, 139, 173, 255}
@@ -30,8 +30,8 @@ func (v Verdict) color() color.RGBA {
 	return rule
 }
 
-// drawPicture fills dst with a cell's frame, picture and mark.
-func drawPicture(dst *image.RGBA, c *Cell) {
+// drawPicture fills dst with a cell's frame, image and mark.
+func drawImage(dst *image.RGBA, c *Cell) {
 	inner := dst.Rect.Inset(border)
 	paint(dst, image.NewUniform(c.Verdict.color()), roundRect(dst.Rect, 6))
 	if c.Verdict == Unjudged { // a hairline
@@ -46,7 +46,7 @@ func drawPicture(dst *image.RGBA, c *Cell) {
 	}
 }
 
-// drawScaled puts a cell's picture into the middle of dst, as large as fits: by a
+// drawScaled puts a cell's image into the middle of dst, as large as fits: by a
 // whole factor if it is small, and smoothly otherwise.
 func drawScaled(dst *image.RGBA, c *Cell) {
 	size, ok := c.size()
@@ -70,7 +70,7 @@ func drawScaled(dst *image.RGBA, c *Cell) {
 	min := dst.Rect.Min.Add(image.Pt(side-to.X, side-to.Y).Div(2))
 	r := image.Rectangle{Min: min, Max: min.Add(to)}
 	fill(dst, r, paper) // for what is transparent
-	scaler.Scale(dst, r, c.Picture, c.Picture.Bounds(), draw.Over, nil)
+	scaler.Scale(dst, r, c.Image, c.Image.Bounds(), draw.Over, nil)
 }
 
 // drawMissing crosses out a box.

@@ -8,10 +8,10 @@ const (
 	border     = 4  // of a cell's frame
 	columnGap  = 22
 	lineGap    = 24  // below a line of cells
-	textGap    = 6   // between a picture and its text, and between bars
+	textGap    = 6   // between an image and its text, and between bars
 	barHeight  = 5   // of a bar without its label
-	boxSide    = 160 // about the side of a picture
-	small      = 64  // pictures up to this side are enlarged pixel by pixel
+	boxSide    = 160 // about the side of an image
+	small      = 64  // images up to this side are enlarged pixel by pixel
 	widestText = 900 // a title or footer makes a sheet no wider than this
 )
 
@@ -38,7 +38,7 @@ func (p *plan) line(s style, text string, x, y, width int) int {
 
 // layout places a sheet from top to bottom.
 func (f *fonts) layout(s *Sheet) plan {
-	side := pictureSide(s)
+	side := imageSide(s)
 	columns := s.columns()
 	width := f.width(s, columns, side+2*border)
 	var p plan
@@ -80,7 +80,7 @@ func (f *fonts) cells(p *plan, cells []Cell, y, side int) int {
 	for i := range cells {
 		c := &cells[i]
 		x := margin + i*(outer+columnGap)
-		p.add(image.Rect(x, y, x+outer, y+outer), func(dst *image.RGBA) { drawPicture(dst, c) })
+		p.add(image.Rect(x, y, x+outer, y+outer), func(dst *image.RGBA) { drawImage(dst, c) })
 		cy := y + outer + textGap
 		for _, text := range f.caption.wrap(c.Caption, outer, 2) {
 			cy = p.line(f.caption, text, x, cy, outer)
@@ -143,9 +143,9 @@ func (f *fonts) width(s *Sheet, columns, cell int) int {
 	return max(columns*(cell+columnGap)-columnGap, min(text, widestText))
 }
 
-// pictureSide returns the side of the square that pictures are drawn into. When
+// pictureSide returns the side of the square that images are drawn into. When
 // all are small it is a multiple of the largest, so that whole pixels fill it.
-func pictureSide(s *Sheet) int {
+func imageSide(s *Sheet) int {
 	largest := 0
 	for _, r := range s.rows {
 		for i := range r.cells {
@@ -160,11 +160,11 @@ func pictureSide(s *Sheet) int {
 	return (boxSide + largest/2) / largest * largest
 }
 
-// size returns the size of the picture, if it has one.
+// size returns the size of the image, if it has one.
 func (c *Cell) size() (image.Point, bool) {
-	if c.Picture == nil {
+	if c.Image == nil {
 		return image.Point{}, false
 	}
-	b := c.Picture.Bounds()
+	b := c.Image.Bounds()
 	return b.Size(), !b.Empty()
 }

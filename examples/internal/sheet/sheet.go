@@ -1,10 +1,10 @@
-// Package sheet draws contact sheets: rows of pictures with what a model said
+// Package sheet draws contact sheets: rows of images with what a model said
 // about them, to be looked at by people.
 //
 //	s := sheet.New("Zero-shot classification")
-//	row := s.Row("held-out pictures")
+//	row := s.Row("held-out images")
 //	row.Add(sheet.Cell{
-//		Picture: img,
+//		Image: img,
 //		Verdict: sheet.Right,
 //		Caption: "a red circle",
 //		Bars:    []sheet.Bar{{Label: "red circle", Value: 0.97, True: true}},
@@ -13,7 +13,7 @@
 //	err := s.WritePNG("sheet.png")
 //
 // A sheet of search results has one row for each query, with the query as its
-// heading. Small pictures are enlarged by a whole factor, pixel by pixel; large
+// heading. Small images are enlarged by a whole factor, pixel by pixel; large
 // ones are resampled. Texts that do not fit end in an ellipsis.
 package sheet
 
@@ -63,9 +63,9 @@ func (r *Row) Add(cells ...Cell) *Row {
 	return r
 }
 
-// A Cell is one picture and what is said about it. Every field may be zero.
+// A Cell is one image and what is said about it. Every field may be zero.
 type Cell struct {
-	Picture image.Image // nil or empty gives a crossed-out box
+	Image   image.Image // nil or empty gives a crossed-out box
 	Verdict Verdict     // the colour of the frame, and its mark
 	Caption string      // at most two lines
 	Note    string      // one grey line
@@ -99,7 +99,7 @@ func (b *Bar) text() string {
 // maxPixels bounds the memory of a drawn sheet: four bytes each.
 const maxPixels = 1 << 26
 
-// Image draws the sheet. It fails when the picture would have more than 2^26
+// Image draws the sheet. It fails when the image would have more than 2^26
 // pixels.
 func (s *Sheet) Image() (*image.RGBA, error) {
 	f, err := newFonts()
@@ -108,7 +108,7 @@ func (s *Sheet) Image() (*image.RGBA, error) {
 	}
 	p := f.layout(s)
 	if p.size.X > maxPixels/max(p.size.Y, 1) {
-		return nil, fmt.Errorf("sheet: the picture would be %d × %d, want at most %d pixels", p.size.X, p.size.Y, maxPixels)
+		return nil, fmt.Errorf("sheet: the image would be %d × %d, want at most %d pixels", p.size.X, p.size.Y, maxPixels)
 	}
 	dst := image.NewRGBA(image.Rectangle{Max: p.size})
 	fill(dst, dst.Rect, paper)

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// flatPicture returns a picture of one colour.
-func flatPicture(w, h int, c color.Color) image.Image {
+// flatPicture returns an image of one colour.
+func flatImage(w, h int, c color.Color) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
@@ -31,7 +31,7 @@ func busy(n int) *Sheet {
 		r := s.Row(heading)
 		for i := range n {
 			r.Add(Cell{
-				Picture: flatPicture(32, 32+i, color.RGBA{200, 100, 0, 255}),
+				Image:   flatImage(32, 32+i, color.RGBA{200, 100, 0, 255}),
 				Verdict: Verdict(i % 3),
 				Caption: strings.Repeat("jumping ", i),
 				Note:    strings.Repeat("note", i),
@@ -79,7 +79,7 @@ func TestTextIsNotClipped(t *testing.T) {
 	for _, it := range planOf(t, busy(9)).items {
 		wide := image.NewRGBA(image.Rect(it.box.Min.X, it.box.Min.Y, it.box.Max.X+200, it.box.Max.Y))
 		if it.box.Dx() == it.box.Dy() || it.box.Dy() <= barHeight {
-			continue // a picture, a bar or a rule fills its box
+			continue // an image, a bar or a rule fills its box
 		}
 		it.draw(wide)
 		for x := it.box.Max.X + 1; x < wide.Rect.Max.X; x++ {
@@ -120,26 +120,26 @@ func TestRowsAreDividedEvenly(t *testing.T) {
 	}
 }
 
-// pictureOf draws one cell's picture without frame and mark.
-func pictureOf(img image.Image, side int) *image.RGBA {
+// pictureOf draws one cell's image without frame and mark.
+func imageOf(img image.Image, side int) *image.RGBA {
 	dst := image.NewRGBA(image.Rect(7, 9, 7+side, 9+side))
 	fill(dst, dst.Rect, ground)
-	drawScaled(dst, &Cell{Picture: img})
+	drawScaled(dst, &Cell{Image: img})
 	return dst
 }
 
-func TestSmallPicturesAreEnlargedByAWholeFactor(t *testing.T) {
+func TestSmallImagesAreEnlargedByAWholeFactor(t *testing.T) {
 	img := image.NewGray(image.Rect(-3, 5, 29, 37)) // 32 × 32, not at the origin
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i * 37)
 	}
 	s := New("")
-	s.Row("").Add(Cell{Picture: img})
-	side := pictureSide(s)
+	s.Row("").Add(Cell{Image: img})
+	side := imageSide(s)
 	if side != 160 {
 		t.Fatalf("side %d, want 160", side)
 	}
-	got := pictureOf(img, side)
+	got := imageOf(img, side)
 	for y := range side {
 		for x := range side {
 			want := img.GrayAt(x/5-3, y/5+5).Y
@@ -150,7 +150,7 @@ func TestSmallPicturesAreEnlargedByAWholeFactor(t *testing.T) {
 	}
 }
 
-// endless is a picture with huge bounds that counts how often it is read.
+// endless is an image with huge bounds that counts how often it is read.
 type endless struct {
 	size  int
 	reads *int
@@ -160,20 +160,20 @@ func (e endless) ColorModel() color.Model { return color.RGBAModel }
 func (e endless) Bounds() image.Rectangle { return image.Rect(0, 0, e.size, e.size) }
 func (e endless) At(x, y int) color.Color { *e.reads++; return color.RGBA{1, 2, 3, 255} }
 
-func TestPicturesOfAnySize(t *testing.T) {
+func TestImagesOfAnySize(t *testing.T) {
 	orange := color.RGBA{200, 100, 0, 255}
 	for _, c := range []struct {
 		name string
 		img  image.Image
-		want image.Rectangle // of the picture within the box of 160
+		want image.Rectangle // of the image within the box of 160
 	}{
-		{"1 × 1", flatPicture(1, 1, orange), image.Rect(0, 0, 160, 160)},
-		{"63 × 1", flatPicture(63, 1, orange), image.Rect(17, 79, 143, 81)},
-		{"1 × 3000", flatPicture(1, 3000, orange), image.Rect(79, 0, 80, 160)},
-		{"5000 × 2500", flatPicture(5000, 2500, orange), image.Rect(0, 40, 160, 120)},
-		{"320 × 160", flatPicture(320, 160, orange), image.Rect(0, 40, 160, 120)},
+		{"1 × 1", flatImage(1, 1, orange), image.Rect(0, 0, 160, 160)},
+		{"63 × 1", flatImage(63, 1, orange), image.Rect(17, 79, 143, 81)},
+		{"1 × 3000", flatImage(1, 3000, orange), image.Rect(79, 0, 80, 160)},
+		{"5000 × 2500", flatImage(5000, 2500, orange), image.Rect(0, 40, 160, 120)},
+		{"320 × 160", flatImage(320, 160, orange), image.Rect(0, 40, 160, 120)},
 	} {
-		got := pictureOf(c.img, 160)
+		got := imageOf(c.img, 160)
 		for y := range 160 {
 			for x := range 160 {
 				want := ground
@@ -187,13 +187,13 @@ func TestPicturesOfAnySize(t *testing.T) {
 		}
 	}
 	reads := 0
-	pictureOf(endless{1 << 30, &reads}, 160)
+	imageOf(endless{1 << 30, &reads}, 160)
 	if reads == 0 || reads > 4*160*160 {
 		t.Errorf("a picture of 2^30 × 2^30 is read %d times, want 1 to %d", reads, 4*160*160)
 	}
 	for _, img := range []image.Image{nil, image.NewRGBA(image.Rectangle{})} {
-		if got := pictureOf(img, 160); got.RGBAAt(7+80, 9+80) == ground {
-			t.Errorf("the middle of a missing picture (%T) is empty, want a cross", img)
+		if got := imageOf(img, 160); got.RGBAAt(7+80, 9+80) == ground {
+			t.Errorf("the middle of a missing image (%T) is empty, want a cross", img)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func TestPicturesOfAnySize(t *testing.T) {
 func TestVerdictIsSeen(t *testing.T) {
 	for v, want := range map[Verdict]color.RGBA{Unjudged: rule, Right: green, Wrong: red} {
 		dst := image.NewRGBA(image.Rect(0, 0, 168, 168))
-		drawPicture(dst, &Cell{Verdict: v})
+		drawImage(dst, &Cell{Verdict: v})
 		if got := dst.RGBAAt(84, 0); got != want {
 			t.Errorf("verdict %d: the frame is %v, want %v", v, got, want)
 		}
@@ -265,7 +265,7 @@ func TestTextIsCut(t *testing.T) {
 func TestTooLargeASheetIsRefused(t *testing.T) {
 	s := New("t")
 	s.Row("").Add(make([]Cell, 20000)...)
-	if _, err := s.Image(); err == nil || !strings.Contains(err.Error(), "sheet: the picture would be") {
+	if _, err := s.Image(); err == nil || !strings.Contains(err.Error(), "sheet: the image would be") {
 		t.Errorf("20000 cells: error %v, want one about the size", err)
 	}
 }

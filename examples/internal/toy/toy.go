@@ -15,7 +15,7 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// Side is that of the pictures that the image tower sees.
+// Side is that of the images that the image tower sees.
 const Side = 32
 
 // New returns the model with random weights, for captions of up to so many tokens.

@@ -3,7 +3,7 @@ package jpeg
 import "image"
 
 // image converts the components to an image.
-func (d *decoder) picture() image.Image {
+func (d *decoder) image() image.Image {
 	rect := image.Rect(0, 0, d.width, d.height)
 	if len(d.comps) == 1 {
 		c := d.comps[0]

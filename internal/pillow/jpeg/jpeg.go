@@ -118,7 +118,7 @@ func Decode(data []byte, check func(width, height int) error) (image.Image, erro
 			c.reconstruct()
 		}
 	}
-	return d.picture(), nil
+	return d.image(), nil
 }
 
 // marker finds the next marker, skipping what is none.

@@ -33,7 +33,7 @@ func testFile(t testing.TB, name string) []byte {
 	return data
 }
 
-// raster returns a picture's samples as a PPM or PGM file holds them.
+// raster returns an image's samples as a PPM or PGM file holds them.
 func raster(t testing.TB, img image.Image) []byte {
 	t.Helper()
 	var out []byte
@@ -79,7 +79,7 @@ func TestAsLibjpeg(t *testing.T) {
 	}
 }
 
-// fromStandard encodes a picture by image/jpeg and returns the largest difference
+// fromStandard encodes an image by image/jpeg and returns the largest difference
 // between what the two decoders make of it.
 func fromStandard(t *testing.T, src image.Image, quality int) int {
 	t.Helper()
@@ -259,7 +259,7 @@ func TestRefuses(t *testing.T) {
 }
 
 // TestDamage: whatever byte of the entropy-coded data changes, decoding ends,
-// and where it succeeds the picture keeps its size.
+// and where it succeeds the image keeps its size.
 func TestDamage(t *testing.T) {
 	for _, name := range []string{"baseline420.jpg", "progressive420.jpg", "restart.jpg"} {
 		whole := testFile(t, name)

@@ -10,7 +10,7 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// pixels is JPEG files to pixels for a tower of 224×224, a picture a core.
+// pixels is JPEG files to pixels for a tower of 224×224, an image a core.
 func pixels(c *cases, dir string) {
 	folders, err := os.ReadDir(dir)
 	check(err)

@@ -30,7 +30,7 @@ func towers(c *cases, root, key string) {
 	m, err := encoder.Load(filepath.Join(root, key), nil)
 	check(err)
 	batches := map[string][]int{"vitb32": {1, 8, 32}, "vitl14": {1, 8}}[key]
-	pictures := func(n int) (work, error) {
+	images := func(n int) (work, error) {
 		px, err := numbers[float32](filepath.Join(root, "pixels224.f32"), n*3*224*224)
 		f := func() ([]float32, error) {
 			e, err := m.ImageFeatures(ctx, px)
@@ -53,7 +53,7 @@ func towers(c *cases, root, key string) {
 		return work{func() error { _, err := f(); return err }, f}, err
 	}
 	for _, n := range batches {
-		c.add(fmt.Sprint("image/", n), func() (work, error) { return pictures(n) })
+		c.add(fmt.Sprint("image/", n), func() (work, error) { return images(n) })
 		c.add(fmt.Sprint("text/", n), func() (work, error) { return texts("full", n) })
 	}
 	if key == "vitb32" {

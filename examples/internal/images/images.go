@@ -1,6 +1,6 @@
-// Package pictures is the sets that the searching examples search in: which
-// pictures there are, and the embeddings of those that are new.
-package pictures
+// Package images is the sets that the searching examples search in: which
+// images there are, and the embeddings of those that are new.
+package images
 
 import (
 	"context"
@@ -22,14 +22,14 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// Set is pictures by key.
+// Set is images by key.
 type Set struct {
 	samples []dataset.Sample // each with one caption
 	byKey   map[string]int
 	close   func() error
 }
 
-// Open lists a set without decoding it: all pictures below a folder, a table or
+// Open lists a set without decoding it: all images below a folder, a table or
 // tar as [dataset.Open] reads it, or 2,000 drawn ones where data is empty.
 func Open(data string) (*Set, error) {
 	samples, closer, err := list(data)
@@ -42,7 +42,7 @@ func Open(data string) (*Set, error) {
 			p.Captions = p.Captions[:1]
 		}
 		if _, twice := s.byKey[p.Key]; twice {
-			return nil, errors.Join(fmt.Errorf("%s: two pictures have the key %q", data, p.Key), closer())
+			return nil, errors.Join(fmt.Errorf("%s: two images have the key %q", data, p.Key), closer())
 		}
 		s.byKey[p.Key] = len(s.samples)
 		s.samples = append(s.samples, p)
@@ -73,7 +73,7 @@ func list(data string) ([]dataset.Sample, func() error, error) {
 	}
 	indexed, ok := set.Indexed()
 	if !ok {
-		return nil, nil, errors.Join(fmt.Errorf("%s: pictures of a compressed tar cannot be looked up: unpack it first", data), set.Close())
+		return nil, nil, errors.Join(fmt.Errorf("%s: images of a compressed tar cannot be looked up: unpack it first", data), set.Close())
 	}
 	return all(indexed), set.Close, nil
 }
@@ -88,8 +88,8 @@ func all(x *dataset.Indexed) []dataset.Sample {
 
 var extensions = []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
-// folder lists the pictures below a folder. What stands for a caption is size and
-// time: a file with others is another picture.
+// folder lists the images below a folder. What stands for a caption is size and
+// time: a file with others is another image.
 func folder(root string) ([]dataset.Sample, error) {
 	var samples []dataset.Sample
 	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
@@ -120,7 +120,7 @@ func folder(root string) ([]dataset.Sample, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", root, err)
 	case len(samples) == 0:
-		return nil, fmt.Errorf("%s: no picture is in this folder or below", root)
+		return nil, fmt.Errorf("%s: no image is in this folder or below", root)
 	}
 	return samples, nil
 }
@@ -128,10 +128,10 @@ func folder(root string) ([]dataset.Sample, error) {
 // Close closes the archives of the set.
 func (s *Set) Close() error { return s.close() }
 
-// Len returns the number of pictures.
+// Len returns the number of images.
 func (s *Set) Len() int { return len(s.samples) }
 
-// Entries returns what is known of each picture without decoding it: its key, and
+// Entries returns what is known of each image without decoding it: its key, and
 // its caption or its file's size and time.
 func (s *Set) Entries() []index.Entry {
 	entries := make([]index.Entry, len(s.samples))
@@ -144,9 +144,9 @@ func (s *Set) Entries() []index.Entry {
 	return entries
 }
 
-// Picture decodes a picture, or returns nil where there is none of that key that
+// Image decodes an image, or returns nil where there is none of that key that
 // can be decoded.
-func (s *Set) Picture(key string) image.Image {
+func (s *Set) Image(key string) image.Image {
 	i, ok := s.byKey[key]
 	if !ok || s.samples[i].Fault != nil {
 		return nil
@@ -158,8 +158,8 @@ func (s *Set) Picture(key string) image.Image {
 	return img
 }
 
-// Embed gives add the embeddings of the pictures of the given keys, some at a
-// time, and reports its progress on standard error. Pictures that cannot be
+// Embed gives add the embeddings of the images of the given keys, some at a
+// time, and reports its progress on standard error. Images that cannot be
 // decoded are listed there and left out.
 func (s *Set) Embed(ctx context.Context, model *encoder.Model, keys []string, add func([]index.Entry, *encoder.Embeddings) error) error {
 	if len(keys) == 0 {

@@ -1,4 +1,4 @@
-package pictures
+package images
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func newProgress(total int) *progress {
 	return &progress{total: total, start: now, shown: now}
 }
 
-// add counts n more pictures.
+// add counts n more images.
 func (p *progress) add(n int) {
 	p.done += n
 	now := time.Now()
@@ -27,5 +27,5 @@ func (p *progress) add(n int) {
 	p.shown = now
 	rate := float64(p.done) / now.Sub(p.start).Seconds()
 	left := time.Duration(float64(p.total-p.done) / rate * float64(time.Second))
-	fmt.Fprintf(os.Stderr, "%d of %d pictures  %.0f pictures/s  %s left\n", p.done, p.total, rate, left.Round(time.Second))
+	fmt.Fprintf(os.Stderr, "%d of %d images  %.0f images/s  %s left\n", p.done, p.total, rate, left.Round(time.Second))
 }
