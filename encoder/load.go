@@ -210,7 +210,7 @@ func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) 
 		if v.End < 0 || int64(v.End) >= int64(v.Size) {
 			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
 		}
-		if n < len(ids) {
+		if n < len(ids) && ids[n] >= 0 {
 			v.Pad = ids[n]
 		}
 		return nil

@@ -29,7 +29,7 @@ func builtIn() Families {
 		Vision: []vision.Config{
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
 			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{},
-			vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.PooledViT{}, vision.TIPS{},
+			vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.TIPS{}, vision.BLIP2{},
 		},
 		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}},
 	}

@@ -191,7 +191,7 @@ func TestDamagedSets(t *testing.T) {
 		{"feature of a class", class, "", bump("activations/"+hf+".safetensors", "text_features", 1e-3), "text_features: difference 0.00"},
 		{"intermediate of a class", class, "", bump("activations/"+hf+".intermediates.safetensors", "vision.head.mlp", 1e-2), "intermediates: vision.head.mlp: difference 0.0"},
 		{"unknown output", class, "", add("activations/"+hf+".safetensors", "itm_logits"), "not supported: itm_logits"},
-		{"unknown aspect", class, "", add("activations/"+hf+".safetensors", "masked.text_features"), "masked: not supported: "},
+		{"unknown aspect", class, "", add("activations/"+hf+".safetensors", "blurred.text_features"), "blurred: not supported: "},
 
 		{"pixel of a processor", processors, "siglip_32/.*grey.png", bump("preprocess/expected.safetensors", "siglip_32/pil/grey.png", 0), "siglip_32/grey.png: pixels: difference 1, tolerance 0"},
 		{"normalised pixel", processors, "siglip_32/.*grey.png", all("preprocess/index.json", "0.00784313725490196", "0.0079"), "pixel_values: difference 0.0"},
