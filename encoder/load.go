@@ -14,8 +14,12 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel: config.json, model.safetensors or its shards,
+//   - Hugging Face's CLIPModel, SiglipModel, MetaClip2Model, ChineseCLIPModel, AltCLIPModel
+//     and VisionTextDualEncoderModel: config.json, model.safetensors or its shards,
 //     preprocessor_config.json;
+//   - text towers that were trained towards the features of a CLIP, for [Join]:
+//     M-CLIP's, and sentence-transformers' of BERT, RoBERTa, XLM-R or DistilBERT with its
+//     modules.json;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
 //   - OpenAI's .pt, a TorchScript archive or a state dict;
