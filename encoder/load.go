@@ -14,13 +14,19 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel: config.json, model.safetensors or its shards,
-//     preprocessor_config.json;
+//   - Hugging Face's CLIPModel or SiglipModel, a tower of one of them, or CLIPSeg: config.json,
+//     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
+//     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
+//     beside it; or as the CLIPModel of sentence-transformers;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
-//   - OpenAI's .pt, a TorchScript archive or a state dict;
+//   - OpenAI's .pt, a TorchScript archive or a state dict, after fine-tuning too;
 //   - goclip's own, goclip_config.json with goclip_model.safetensors, which [Model.Save]
 //     writes for models that the other layouts cannot express.
+//
+// A file may hold the model within another, as training programs save it. Where it holds
+// several, or more than a model, FILE#PREFIX reads the tensors whose names begin with the
+// prefix. A file that is named itself is read without an adapter beside it.
 //
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
 // loading a damaged tensor is an error that names it. The tokenizer comes from the same
@@ -43,7 +49,14 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families, Architecture: o.Architecture})
+	options := checkpoint.Options{
+		ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited,
+		Families: o.Families, Architecture: o.Architecture,
+	}
+	if o.Preprocess != nil {
+		options.Prepared = o.Preprocess.Size
+	}
+	c, err := checkpoint.Open(path, &options)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -60,7 +73,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
@@ -75,7 +88,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		if files == nil {
 			files = c.TokenizerFS()
 		}
-		bpe, err := tokenizer.Load(files, tokenizer.BPEOptions{Clean: clean})
+		bpe, err := tokenizer.LoadCLIP(files, tokenizer.BPEOptions{Clean: clean})
 		switch {
 		case err == nil:
 			tok = bpe
@@ -230,7 +243,7 @@ func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) 
 		if v.End < 0 || int64(v.End) >= int64(v.Size) {
 			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
 		}
-		if n < len(ids) && ids[n] >= 0 {
+		if n < len(ids) {
 			v.Pad = ids[n]
 		}
 		return nil

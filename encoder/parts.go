@@ -67,11 +67,11 @@ func (m *Model) Params() []*nn.Param {
 			ps = append(ps, p)
 		}
 	}
-	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captionerParams())
+	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captions())
 }
 
-// captionerParams are kept with the model and not computed with.
-func (m *Model) captionerParams() []*nn.Param {
+// captions are the parameters of a decoder that is kept for saving and never run.
+func (m *Model) captions() []*nn.Param {
 	if m == nil {
 		return nil
 	}

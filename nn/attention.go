@@ -58,8 +58,7 @@ type Attending struct {
 	Bias     *G.Node // (H, L, L), added to the scores of all samples
 	Unscaled bool    // scores are not divided by √d, as in T5
 
-	// masks, (L, L) each, are added to the scores of sample i: masks[i mod len(masks)].
-	masks [][]float32
+	masks [][]float32 // constants, (L, L), added to the scores of every sample i: masks[i mod len(masks)], nil for none
 }
 
 // Attend is [Attention] with all that it can do. Keys that are hidden behind the last
@@ -99,9 +98,9 @@ type attention struct {
 	b, l, w, heads int
 	causal         bool
 	window         int
+	masks          [][]float32 // see Attending
 	scale          float32
-	biasAt, keysAt int         // which input; 0 for none
-	masks          [][]float32 // of Attending
+	biasAt, keysAt int // which input; 0 for none
 	scratch        scratch
 }
 
@@ -166,7 +165,7 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 	})
 }
 
-// biases are what is added to the scores of a head of a sample.
+// biases are what is added to the scores of a head of a sample, nil for nothing.
 func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
 	if a.biasAt != 0 {
 		all[0] = x.F32(a.biasAt)[head*a.l*a.l:][:a.l*a.l]

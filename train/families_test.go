@@ -38,6 +38,9 @@ func families() map[string]family {
 	}
 	mean, mapped := vit, vit
 	mean.Pool, mean.NormAfterPool, mean.NoClassToken, mean.NoLnPre = vision.PoolMean, true, true, true
+	sorting, plain := mean, vit
+	sorting.NormAfterPool, sorting.NoLnPost, sorting.Proj = false, true, vision.ProjLinear
+	plain.Proj = vision.ProjNone
 	mapped.Pool, mapped.PoolQueries, mapped.PoolHeads = vision.PoolMap, 1, 2
 	sig := clip
 	sig.Mask, sig.Pool, sig.Proj, sig.Activation = text.MaskNone, text.PoolLast, text.ProjLinear, nn.GELUTanh
@@ -55,6 +58,8 @@ func families() map[string]family {
 	all := map[string]family{
 		"vit": {vit, clip, slices.Concat(clipImage, clipText)},
 		"vit of patches, text without projection": {mean, bare, slices.Concat(clipImage, clipText)},
+		"vit of a classifier":                     {sorting, clip, append(slices.Clone(clipImage), "visual.proj.weight")},
+		"vit without projection":                  {plain, clip, clipImage},
 		"vit with attention pool":                 {mapped, clip, append(slices.Clone(clipImage), "visual.attn_pool.attn.out_proj.weight")},
 		"resnet": {vision.ResNet{ImageSize: [2]int{32, 32}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}, clip,
 			blocks("visual.attnpool.", "q_proj.weight", "k_proj.weight", "v_proj.weight", "c_proj.weight")},

@@ -1,9 +1,6 @@
 package checkpoint
 
-import (
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
-)
+import "github.com/goclip/goclip/text"
 
 // hfAltCLIP is transformers' AltCLIPModel: CLIP's image tower, and XLM-R with a
 // transformation behind it.
@@ -11,7 +8,7 @@ func hfAltCLIP() hfClass {
 	const names = "clip_image_transformers altclip_transformers"
 	return hfClass{
 		modelType: "altclip", family: "vit", names: names,
-		processor: processor{"CLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		processor: "CLIPImageProcessor",
 		tables: func(f *files) (string, []string) {
 			if f.has("vision_model.encoder.layer.") { // as transformers 5 writes it
 				return names, []string{"vision_model.encoder.layers.", "vision_model.encoder.layer."}

@@ -1,9 +1,6 @@
 package checkpoint
 
-import (
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
-)
+import "github.com/goclip/goclip/text"
 
 // hfReadout is how the two-tower classes of transformers use an encoder: padding is what
 // the tokenizer's attention_mask hides, and the projection has no bias.
@@ -29,7 +26,7 @@ func asLong(b text.BERT) bool {
 func hfChineseCLIP() hfClass {
 	return hfClass{
 		modelType: "chinese_clip", family: "vit", names: "clip_image_transformers chinese_clip_transformers",
-		processor: processor{"ChineseCLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		processor: "ChineseCLIPImageProcessor",
 		fits: func(s *Spec) bool {
 			b, ok := s.Text.(text.BERT)
 			return ok && readsOut(b.Encoder, text.PoolFirst) && !b.Counted && b.ZeroPad && b.TokenTypes > 0 && b.Transform == 0 && asLong(b)

@@ -14,12 +14,9 @@ const (
 // hfDual is transformers' VisionTextDualEncoderModel, which joins an image and a text model
 // of other classes: here CLIP's image tower or ViTModel, and BERT, RoBERTa or XLM-R.
 func hfDual() hfClass {
-	half := [3]float32{0.5, 0.5, 0.5}
 	return hfClass{
 		modelType: "vision-text-dual-encoder",
-		processor: processor{"ViTImageProcessor", vision.Preprocess{
-			Size: [2]int{224, 224}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear, Mean: half, Std: half,
-		}, false},
+		processor: "ViTImageProcessor",
 		tables: func(f *files) (string, []string) {
 			switch {
 			case f.has("vision_model.embeddings.cls_token"):

@@ -100,7 +100,7 @@ func FuzzRead(f *testing.F) {
 
 func FuzzHuggingFace(f *testing.F) {
 	parse := func(config []byte) (Spec, error) {
-		s, _, err := parseHuggingFace(config)
+		s, _, err := parseHuggingFace(config, &files{})
 		return s, err
 	}
 	format := func(s *Spec) ([]byte, error) {
@@ -127,15 +127,15 @@ func FuzzPreprocessor(f *testing.F) {
 	f.Add([]byte(`{"size": {"height": 1}, "do_center_crop": false}`)) // once divided by a width of 0
 	f.Add([]byte(`{"size": {"height": 3, "width": 5}, "do_center_crop": false, "rescale_factor": 0.00392156862745098}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
-		p, err := parsePreprocessor(config, hfSigLIP())
+		p, err := parsePreprocessor(parseObject(config), "siglip")
 		if err != nil || p.Validate() != nil {
 			return
 		}
-		b, err := formatPreprocessor(p, hfSigLIP())
+		b, err := formatPreprocessor(p, "SiglipImageProcessor")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := parsePreprocessor(b, hfSigLIP()); err != nil || !reflect.DeepEqual(back, p) {
+		if back, err := parsePreprocessor(parseObject(b), "siglip"); err != nil || !reflect.DeepEqual(back, p) {
 			t.Fatalf("error %v\n%+v became\n%+v", err, p, back)
 		}
 	})

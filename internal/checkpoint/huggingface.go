@@ -1,6 +1,9 @@
 package checkpoint
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -13,7 +16,10 @@ const (
 	hfConfigFile     = "config.json"
 	hfWeightsFile    = "model.safetensors"
 	hfIndexFile      = "model.safetensors.index.json"
+	hfTorchFile      = "pytorch_model.bin"
+	hfTorchIndexFile = "pytorch_model.bin.index.json"
 	hfPreprocessFile = "preprocessor_config.json"
+	hfProcessorFile  = "processor_config.json"
 )
 
 // huggingFace is the layout of transformers.
@@ -21,8 +27,8 @@ func huggingFace() layout {
 	return layout{
 		name:    HuggingFace,
 		config:  hfConfigFile,
-		weights: []string{hfWeightsFile, hfIndexFile, "pytorch_model.bin"},
-		match:   func(f *files) bool { return f.has("vision_model.") },
+		weights: []string{hfWeightsFile, hfIndexFile, hfTorchFile, hfTorchIndexFile},
+		match:   func(f *files) bool { return f.has("vision_model.") || f.has("text_model.") },
 		read:    readHuggingFace,
 		write:   writeHuggingFace,
 		// open_clip antialiases here, transformers does not.
@@ -35,27 +41,34 @@ type hfClass struct {
 	modelType string // of config.json
 	family    string // of its image tower; empty where fits tells
 	names     string // tables
-	processor processor
+	processor string // the class of its image processor, as it is written
+	// match chooses between classes of one modelType, of which the first that matches
+	// counts; nil takes any file.
+	match func(f *files) bool
 	// tables, where not nil, are the tables of a checkpoint in the place of names, and pairs
 	// of what its names have in the place of theirs.
 	tables func(f *files) (names string, replace []string)
+	// unused are prefixes of tensors that come with the class and that its features do
+	// not depend on.
+	unused []string
 	// fits, where not nil, reports whether a model with such an image tower is of the
 	// class; otherwise its text tower must be CLIP's.
 	fits func(s *Spec) bool
 	// written, where not nil, are the tables of a model that is written.
 	written func(s *Spec) string
 	read    func(root *object) Spec
-	write   func(s *Spec) ([]byte, error) // refuses what the class does not compute
+	write   func(s *Spec) ([]byte, error) // refuses what the class does not compute; nil for one that is only read
 }
 
 // hfClasses lists them. Of several that hold a model it is written as the first.
 func hfClasses() []hfClass {
-	return []hfClass{hfCLIP(), hfSigLIP(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual()}
+	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual(), hfCLIPSeg()}
+	return slices.Concat(all, hfTextTowers(), hfImageTowers())
 }
 
-// holds reports whether a model's towers are those of the class.
+// holds reports whether a model's towers are those of the class, and it can be written.
 func (c hfClass) holds(s *Spec) bool {
-	if c.family != "" && c.family != s.Vision.Family() {
+	if c.write == nil || c.family != "" && c.family != s.Vision.Family() {
 		return false
 	}
 	if c.fits != nil {
@@ -68,17 +81,14 @@ func (c hfClass) holds(s *Spec) bool {
 func readHuggingFace(f *files) (Spec, naming, error) {
 	var class hfClass
 	s, err := parse(f, hfConfigFile, func(config []byte) (s Spec, err error) {
-		s, class, err = parseHuggingFace(config)
+		s, class, err = parseHuggingFace(config, f)
 		return s, err
 	})
 	if err != nil {
 		return s, nil, err
 	}
-	if f.exists(hfPreprocessFile) {
-		s.Preprocess, err = parse(f, hfPreprocessFile, func(config []byte) (*vision.Preprocess, error) {
-			return parsePreprocessor(config, class)
-		})
-		if err != nil {
+	if s.Vision != nil {
+		if s.Preprocess, err = readProcessor(f, class); err != nil {
 			return s, nil, err
 		}
 	}
@@ -87,15 +97,50 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 		names, replace = class.tables(f)
 	}
 	table, err := readTable(names, replace...)
-	return s, table, err
+	if err != nil {
+		return s, nil, err
+	}
+	return s, without{table, class.unused}, nil
+}
+
+// readProcessor reads how images are prepared; nil where the folder does not say it.
+func readProcessor(f *files, class hfClass) (*vision.Preprocess, error) {
+	o, name, err := processorObject(func(name string) ([]byte, error) {
+		path, err := f.view.Path(name)
+		if err != nil {
+			return nil, err
+		}
+		return readConfig(path)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePreprocessor(o, class.modelType)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, nil
+}
+
+// without is a naming of a file that holds tensors which are not the model's.
+type without struct {
+	naming
+	prefixes []string
+}
+
+func (w without) unread(stored string) bool {
+	return w.naming.unread(stored) || slices.ContainsFunc(w.prefixes, func(p string) bool { return strings.HasPrefix(stored, p) })
 }
 
 // parseHuggingFace reads a config.json. Absent fields have the defaults of the
 // class's configurations (transformers 5.24, which are those of 4.30); those classes
 // accept fields they do not know, and so does this.
-func parseHuggingFace(config []byte) (Spec, hfClass, error) {
+func parseHuggingFace(config []byte, f *files) (Spec, hfClass, error) {
 	root := parseObject(config)
-	class, err := hfClassOf(root)
+	class, err := hfClassOf(root, f)
 	if err != nil {
 		return Spec{}, class, err
 	}
@@ -103,20 +148,22 @@ func parseHuggingFace(config []byte) (Spec, hfClass, error) {
 	return s, class, root.err()
 }
 
-// hfClassOf returns the class that a config.json names.
-func hfClassOf(root *object) (hfClass, error) {
+// hfClassOf returns the class that a config.json and the tensors beside it are of.
+func hfClassOf(root *object, f *files) (hfClass, error) {
 	for _, a := range list[string](root, "architectures") {
-		if strings.HasSuffix(a, "ForImageClassification") { // it has the tensors of an image tower
-			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel", a)
+		if strings.HasSuffix(a, "ForImageClassification") && a != "CLIPForImageClassification" { // it has the tensors of an image tower
+			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel, CLIPForImageClassification", a)
 		}
 	}
 	kind := value(root, "model_type", "clip")
 	var known []string
 	for _, class := range hfClasses() {
-		if class.modelType == kind {
+		if class.modelType == kind && (class.match == nil || class.match(f)) {
 			return class, root.err()
 		}
-		known = append(known, class.modelType)
+		if !slices.Contains(known, class.modelType) {
+			known = append(known, class.modelType)
+		}
 	}
 	root.fail("model_type is %q, which is not supported; known are %s", kind, strings.Join(known, ", "))
 	return hfClass{}, root.err()
@@ -140,7 +187,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {
-		preprocess, err := formatPreprocessor(s.Preprocess, class)
+		preprocess, err := formatPreprocessor(s.Preprocess, class.processor)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -157,7 +204,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 func hfCLIP() hfClass {
 	return hfClass{
 		modelType: "clip", family: "vit", names: "clip_transformers",
-		processor: processor{"CLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		processor: "CLIPImageProcessor",
 		fits:      func(s *Spec) bool { return !hfMetaCLIP2().fits(s) && s.Text.Family() == "transformer" },
 		read: func(root *object) Spec {
 			dim := value(root, "projection_dim", 512)
@@ -319,6 +366,8 @@ func hfImageOf(s *Spec, modelType string) (hfTower, error) {
 		return no("an image tower without class token, its pooling or ln_pre")
 	case v.LayerScale != 0:
 		return no("an image tower with layer scale")
+	case v.Proj != vision.ProjMatrix || v.NoLnPost:
+		return no("an image tower with projection " + v.Proj.String() + " or without ln_post")
 	case v.ImageSize[0] != v.ImageSize[1]:
 		return no("an image tower that is not square")
 	case s.LogitBias:

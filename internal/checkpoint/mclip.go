@@ -31,7 +31,7 @@ func mCLIP() layout {
 				tables = "mclip_distilbert"
 			}
 			names, err := readTable(tables)
-			return withoutScale(f, Spec{Text: tower, HFTokenizer: c.base}), names, err
+			return withoutScale(Spec{Text: tower, HFTokenizer: c.base}), names, err
 		},
 		positions: resizeGridSharp,
 	}

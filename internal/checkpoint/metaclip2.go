@@ -1,9 +1,6 @@
 package checkpoint
 
-import (
-	"github.com/goclip/goclip/text"
-	"github.com/goclip/goclip/vision"
-)
+import "github.com/goclip/goclip/text"
 
 // xlmV is the tokenizer of MetaCLIP 2.
 const xlmV = "facebook/xlm-v-base"
@@ -13,7 +10,7 @@ const xlmV = "facebook/xlm-v-base"
 func hfMetaCLIP2() hfClass {
 	return hfClass{
 		modelType: "metaclip_2", family: "vit", names: "clip_transformers",
-		processor: processor{"CLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		processor: "CLIPImageProcessor",
 		fits: func(s *Spec) bool {
 			t, plain := s.Text.(text.Transformer)
 			return plain && t.Pool == text.PoolEOS && s.HFTokenizer == xlmV

@@ -237,6 +237,6 @@ func ignored(stored string) bool {
 	case "input_resolution", "context_length", "vocab_size":
 		return true
 	}
-	return slices.ContainsFunc([]string{".num_batches_tracked", "embeddings.position_ids", "embeddings.token_type_ids"},
+	return slices.ContainsFunc([]string{".num_batches_tracked", ".position_ids", "embeddings.token_type_ids"},
 		func(suffix string) bool { return strings.HasSuffix(stored, suffix) })
 }

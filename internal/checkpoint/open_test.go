@@ -14,6 +14,7 @@ import (
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/vision"
 )
 
 // fillError opens a checkpoint and returns what Fill says.
@@ -134,7 +135,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
 		{oc, `"model_cfg": {`, `"model_cfg": {}, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
 		{oc, `"vision_cfg": {`, `"vision_cfg": null, "x": {`, "open_clip_config.json: model_cfg.vision_cfg is missing"},
-		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["CLIPForImageClassification"]`, "architectures names CLIPForImageClassification, which is not supported"},
+		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["SiglipForImageClassification"]`, "architectures names SiglipForImageClassification, which is not supported"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
 		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
@@ -142,15 +143,19 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
 		{hf, `"hidden_size": 8`, `"hidden_size": 8.5`, "text_config.hidden_size is 8.5, want an integer"},
 		{hf, `"image_size": 16`, `"image_size": 24`, "images are prepared at 16×16 pixels, but the image tower reads 24×24"},
-		{pre, `"do_resize": true`, `"do_resize": false`, "preprocessor_config.json: do_resize is false, which is not supported"},
-		{pre, `"do_center_crop": true`, `"do_center_crop": false`, "size gives the shorter side, but do_center_crop is false"},
-		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "images are scaled to 20 pixels and cut to 16×16, which is not supported"},
-		{pre, `"shortest_edge": 16`, `"height": 16, "width": 20`, "images are scaled to 20×16 and cut to 16×16, which is not supported"},
-		{pre, `"shortest_edge": 16`, `"shortest_edge": 16, "longest_edge": 3`, "not supported: size.longest_edge"},
+		{pre, `"do_resize": true`, `"do_pad": true`, "preprocessor_config.json: do_pad is true, which is not supported"},
+		{pre, `"do_center_crop": true`, `"do_center_crop": false`, "images keep their shape, since nothing is cut to a crop_size, but the image tower reads 16×16 pixels: give do_center_crop and crop_size"},
+		{pre, `"steps": "open_clip"`, `"steps": "pillow"`, `steps is "pillow", want open_clip or transformers`},
+		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "steps is open_clip, beside a size that images are not cut to"},
+		{pre, `"shortest_edge": 16`, `"shortest_edge": 16, "max_height": 3`, "not supported: size.max_height"},
+		{pre, `"shortest_edge": 16`, `"height": 16`, "size.width is 0, want 1 or more"},
+		{pre, `"crop_size": {`, `"crop_size": null, "x": {`, "crop_size is missing, but do_center_crop needs it"},
+		{pre, `"size": {`, `"size": null, "x": {`, "size is null, but do_resize needs it"},
+		{pre, `"image_std": [`, `"image_std": null, "x": [`, "image_std is null, but do_normalize needs it"},
 		{pre, `"resample": 3`, `"resample": 3, "ground": [0, 0, 256]`, "ground is [0 0 256], want 3 numbers of 0 to 255"},
 		{pre, `"resample": 3`, `"resample": 3, "ground": "white"`, `ground is "white", want 3 numbers of 0 to 255`},
-		{pre, `"resample": 3`, `"resample": 1`, "resample is 1, want 2 (bilinear) or 3 (bicubic)"},
-		{pre, `"rescale_factor": 0.0039`, `"rescale_factor": 0.0139`, "rescale_factor is 0.0139"},
+		{pre, `"resample": 3`, `"resample": 6`, "resample is 6, want 0 (nearest), 1 (lanczos)"},
+		{pre, `"rescale_factor": 0.0039`, `"rescale_factor": -0.0039`, "rescale_factor is -0.0039"},
 		{pre, `"image_mean": [`, `"image_mean": [1, `, "image_mean has 4 elements, want 3"},
 		{pre, `"image_std": [`, `"image_std": 0, "x": [`, "vision: preprocess: Std[0] is 0"},
 	} {
@@ -158,7 +163,11 @@ func TestOpenRefusesConfig(t *testing.T) {
 		if c.file == oc {
 			layout = checkpoint.OpenCLIP
 		}
-		dir := saved(t, layout, tinySpec())
+		s := tinySpec()
+		if strings.Contains(c.want, "images keep their shape") {
+			s.Preprocess.Steps = vision.StepsTransformers
+		}
+		dir := saved(t, layout, s)
 		edit(t, filepath.Join(dir, c.file), c.old, c.new)
 		ck, err := checkpoint.Open(dir, nil)
 		wantError(t, err, c.want, "checkpoint: "+dir)
@@ -207,14 +216,14 @@ func TestOpenRefusesFiles(t *testing.T) {
 	})
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip"}`)
 	wantError(t, open(weights), "holds no model of a known layout: no tensor is named vision_model.… or visual.…")
-	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip_text_model"}`)
-	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "clip_text_model", which is not supported; known are clip, siglip, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder`)
+	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "layoutlm"}`)
+	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "layoutlm", which is not supported; known are clip, siglip, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder, clipseg`)
 
 	other := t.TempDir()
-	for _, name := range []string{"config.json", "model.fp16.safetensors", "pytorch_model.bin.index.json", "checkpoint.pt"} {
+	for _, name := range []string{"config.json", "pytorch_model.bin.index.json"} {
 		write(t, filepath.Join(other, name), "{}")
 	}
-	wantError(t, open(other), "; found, but not supported in a folder: checkpoint.pt, model.fp16.safetensors, pytorch_model.bin.index.json")
+	wantError(t, open(other), "pytorch_model.bin.index.json: no weight_map, or an empty one")
 
 	dir = saved(t, checkpoint.OpenCLIP, tinySpec())
 	write(t, filepath.Join(dir, "open_clip_config.json"), strings.Repeat(" ", 1<<20)+"{}")

@@ -16,7 +16,7 @@ import (
 //
 // Settings that open_clip lacks are read and written too: text_cfg.pool_type
 // "mean", text_cfg.pad_mask and vision_cfg.no_class_token, which open_clip
-// refuses, and preprocess_cfg.ground, which it passes over.
+// refuses, and preprocess_cfg.ground and steps, which it passes over.
 func parseOpenCLIP(config []byte) (Spec, error) {
 	root := parseObject(config)
 	model := root.object("model_cfg")
@@ -140,6 +140,7 @@ func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
 	}
 	p.Fill = uint8(fill)
 	p.Ground = o.ground()
+	_ = p.Steps.UnmarshalText([]byte(o.oneOf("steps", "open_clip", "open_clip", "open_clip", "transformers", "transformers")))
 	return p
 }
 
@@ -188,10 +189,19 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if p == nil {
 		return nil, false, unwritable(OpenCLIP, "a model without preprocessing")
 	}
+	switch {
+	case p.Scale != [2]int{} || p.Resize == vision.ResizeNone || p.Steps == vision.StepsTransformers && p.Size == [2]int{}:
+		return nil, false, unwritable(OpenCLIP, "preprocessing that scales images to another size than they are cut to")
+	case p.Interpolation > vision.Bilinear:
+		return nil, false, unwritable(OpenCLIP, "the interpolation %s", p.Interpolation)
+	case p.Steps == vision.StepsTransformers && p.Resize == vision.ResizeShortest && p.Size[0] != p.Size[1]:
+		return nil, false, unwritable(OpenCLIP, "preprocessing of transformers that cuts images to %d×%d", p.Size[1], p.Size[0])
+	}
 	c.Preprocess = map[string]any{
 		"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),
 		"interpolation": p.Interpolation, "resize_mode": p.Resize, "fill_color": p.Fill,
 	}
+	set(c.Preprocess, "steps", p.Steps, p.Steps != vision.StepsOpenCLIP)
 	if p.Ground != nil {
 		ground, err := formatGround(OpenCLIP, p.Ground)
 		if err != nil {

@@ -97,7 +97,7 @@ func readSentenceTransformers(f *files) (Spec, naming, error) {
 		return Spec{}, nil, err
 	}
 	names, err := readTable(tables)
-	return withoutScale(f, s), names, err
+	return withoutScale(s), names, err
 }
 
 // sentencePool reads the configuration of a Pooling, old or new.

@@ -30,9 +30,15 @@ type Spec struct {
 	Preprocess *vision.Preprocess
 
 	LogitBias      bool    // there is a parameter logit_bias, as SigLIP has
-	NoLogitScale   bool    // the checkpoint has none: that of a tower which was trained towards another model's features
 	InitLogitScale float64 // before training; the natural logarithm of the scale
 	InitLogitBias  float64 // before training; read where LogitBias is set
+	// NoLogitScale says that the checkpoint came without a logit_scale, as those of one
+	// tower or of one trained towards another model's features: it is InitLogitScale.
+	NoLogitScale bool
+
+	// Adapts says that the image tower works at the size at which images are prepared,
+	// whatever its configuration says: its positions are resized, as Options ask for it.
+	Adapts bool
 
 	Captioner text.Captioner // that is kept beside the towers, of CoCa
 
@@ -92,7 +98,12 @@ func (s *Spec) Validate() error {
 		}
 	}
 	if p := s.Preprocess; p != nil && s.Vision != nil {
-		if size := s.Vision.Dims().ImageSize; p.Size != size && p.MaxPatches == 0 {
+		size := s.Vision.Dims().ImageSize
+		if p.MaxPatches == 0 && p.Size == [2]int{} && p.Resize != vision.ResizeSquash {
+			return fmt.Errorf("checkpoint: images keep their shape, since nothing is cut to a crop_size, but the image tower reads %d×%d pixels: "+
+				"give do_center_crop and crop_size, or in Go Options.Preprocess", size[1], size[0])
+		}
+		if p.MaxPatches == 0 && p.Size != size {
 			return fmt.Errorf("checkpoint: images are prepared at %d×%d pixels, but the image tower reads %d×%d",
 				p.Size[1], p.Size[0], size[1], size[0])
 		}

@@ -193,11 +193,15 @@ func openCLIPTensors(config []byte, vocab int) (params []*nn.Param, custom bool,
 
 // decodeFile reads a picture file.
 func decodeFile(path string, upright bool) (image.Image, error) {
+	return decodeWith(path, &vision.DecodeOptions{Upright: upright})
+}
+
+func decodeWith(path string, opts *vision.DecodeOptions) (image.Image, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	img, err := vision.Decode(bytes.NewReader(b), &vision.DecodeOptions{Upright: upright})
+	img, err := vision.Decode(bytes.NewReader(b), opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -206,6 +210,6 @@ func decodeFile(path string, upright bool) (image.Image, error) {
 
 // decodeTruncated reads a picture file of which a part is missing as far as it goes, as
 // Pillow does with LOAD_TRUNCATED_IMAGES.
-func decodeTruncated(string) (image.Image, error) {
-	return nil, notSupported("reading what is left of a truncated picture")
+func decodeTruncated(path string) (image.Image, error) {
+	return decodeWith(path, &vision.DecodeOptions{AllowTruncated: true})
 }

@@ -51,10 +51,8 @@ func compareModel(ctx context.Context, r *report, path, expected string) (err er
 
 // compare runs the towers that the file has inputs for, and compares every output.
 func (m *model) compare(ctx context.Context, r *report, want *tensors) error {
-	for _, name := range []string{"itm_logits", "logits"} {
-		if want.has(name) {
-			return notSupported("%s, which is not of an embedding", name)
-		}
+	if want.has("itm_logits") {
+		return notSupported("itm_logits, which are not of an embedding")
 	}
 	var images, texts *encoder.Embeddings
 	var err error
@@ -66,7 +64,7 @@ func (m *model) compare(ctx context.Context, r *report, want *tensors) error {
 		if m.convolutional() {
 			relative = relFeaturesDeep
 		}
-		features(r, want, images, relative, "image_features", "image_pooled", "st_image_embeddings")
+		features(r, want, images, relative, "image_features", "image_pooled", "st_image_embeddings", "logits")
 	}
 	if want.has("input_ids") {
 		if texts, err = m.texts(ctx, want, want.ids("input_ids"), want.shape("input_ids")); err != nil {
