@@ -99,9 +99,9 @@ type attention struct {
 	b, l, w, heads int
 	causal         bool
 	window         int
+	masks          [][]float32 // see Attending
 	scale          float32
-	biasAt, keysAt int         // which input; 0 for none
-	masks          [][]float32 // of Attending
+	biasAt, keysAt int // which input; 0 for none
 	scratch        scratch
 }
 
