@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -175,14 +174,4 @@ func (a *addedTokens) content(id int32) (token string, ok bool) {
 		return "", false
 	}
 	return a.list[at].matched, true
-}
-
-// ids returns the ids, sorted.
-func (a *addedTokens) ids() []int32 {
-	ids := make([]int32, 0, len(a.list))
-	for _, t := range a.list {
-		ids = append(ids, t.id)
-	}
-	slices.Sort(ids)
-	return ids
 }
