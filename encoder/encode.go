@@ -11,6 +11,7 @@ import (
 	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 )
 
 // Embeddings are N vectors of Dim numbers, row-major.
@@ -193,9 +194,9 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 	case len(dst) != dims.ContextLength:
 		return false, fmt.Errorf("room for %d token ids, want the context length, %d", len(dst), dims.ContextLength)
 	}
-	err = guard.Call(func() error {
-		n, truncated = m.tok.Encode(dst, caption)
-		return nil
+	err = guard.Call(func() (err error) {
+		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
+		return err
 	})
 	if err == nil && (n < 0 || n > len(dst)) {
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))

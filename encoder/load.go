@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/journal"
@@ -24,8 +23,10 @@ import (
 //
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
 // loading a damaged tensor is an error that names it. The tokenizer comes from the same
-// folder, from vocab.json with merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz;
-// a folder without any gives a model that takes token ids only, unless Options.Tokenizer is
+// folder: CLIP's own from vocab.json with merges.txt, tokenizer.json or
+// bpe_simple_vocab_16e6.txt.gz, those of other models from what
+// [tokenizer.LoadHuggingFace] reads. It gives the ids that the layout's own program gives.
+// A folder without any makes a model that takes token ids only, unless Options.Tokenizer is
 // set.
 //
 // Unless Options.Trainable or Copy is set the weights may be mapped from the file, and
@@ -66,20 +67,9 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
 		return nil, errors.New("the model was saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer")
 	}
-	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
-		clean, err := cleanOf(spec.TextClean)
-		if err != nil {
-			return nil, err
-		}
-		files := o.Vocabulary
-		if files == nil {
-			files = c.TokenizerFS()
-		}
-		bpe, err := tokenizer.LoadCLIP(files, tokenizer.BPEOptions{Clean: clean})
-		switch {
-		case err == nil:
-			tok = bpe
-		case !errors.Is(err, fs.ErrNotExist):
+	if tok == nil {
+		var err error
+		if tok, err = c.LoadTokenizer(o.Vocabulary); err != nil {
 			return nil, err
 		}
 	}
@@ -162,36 +152,13 @@ func (m *Model) toSpec() (checkpoint.Spec, error) {
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
-	switch tok := m.tok.(type) {
-	case nil:
-	case *tokenizer.BPE:
-		spec.Tokenizer, spec.TextClean = checkpoint.TokenizerFiles, cleanName(tok.Options().Clean)
-	case saver:
-		spec.Tokenizer = checkpoint.TokenizerCustom
-	default:
-		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", tok)
+	if m.tok == nil {
+		return spec, nil
 	}
-	return spec, nil
-}
-
-// cleanName is how a layout names a way of cleaning captions; CLIP's own has no
-// name.
-func cleanName(c tokenizer.Clean) string {
-	if c == tokenizer.CleanLower {
-		return ""
+	if _, ok := m.tok.(saver); !ok {
+		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", m.tok)
 	}
-	return c.String()
-}
-
-// cleanOf is the way of cleaning captions that a layout's name means.
-func cleanOf(name string) (c tokenizer.Clean, err error) {
-	if name == "" {
-		return tokenizer.CleanLower, nil
-	}
-	if err := c.UnmarshalText([]byte(name)); err != nil {
-		return 0, fmt.Errorf("the way of cleaning captions %w", err)
-	}
-	return c, nil
+	return spec, spec.SetTokenizer(m.tok)
 }
 
 // ConfigByName returns the configuration of a published model, such as

@@ -24,7 +24,7 @@ const mapped charsmapClass = 0x80
 
 // newPrecompiled returns the normalizer of a charsmap, as the tokenizers library reads it.
 func newPrecompiled(data []byte) (normalizer, error) {
-	c, err := readCharsmap(data)
+	c, err := parseCharsmap(data)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: precompiled_charsmap: %w", err)
 	}
@@ -40,7 +40,7 @@ func newPrecompiled(data []byte) (normalizer, error) {
 // decomposition has 33 bytes.
 const maxReplacement = 1024
 
-func readCharsmap(data []byte) (*charsmap, error) {
+func parseCharsmap(data []byte) (*charsmap, error) {
 	if len(data) < 4 {
 		return nil, fmt.Errorf("%d bytes, want at least 4", len(data))
 	}

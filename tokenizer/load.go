@@ -83,13 +83,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 // readWords makes BERT's tokenizer of its list of tokens, one a line: lower-cased, as all
 // of the published models are that ship nothing but the list.
 func readWords(data []byte) (*Pipeline, error) {
-	b := newLexiconBuilder(2 * len(data))
-	n := int32(0)
-	for line := range bytes.Lines(data) {
-		b.add(bytes.TrimRightFunc(line, isSpace), n)
-		n++
-	}
-	l, err := b.build()
+	l, err := readLines(data)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +111,17 @@ func readWords(data []byte) (*Pipeline, error) {
 	p.post = template{single, append(single[:3:3], templatePart{text: 1, kind: 1}, special("[SEP]", 1))}
 	p.decoder = decodeWordPiece{"##", true}
 	return p, nil
+}
+
+// readLines reads tokens, one a line, whose ids are the lines' numbers from 0.
+func readLines(data []byte) (*lexicon, error) {
+	b := newLexiconBuilder(2 * len(data))
+	n := int32(0)
+	for line := range bytes.Lines(data) {
+		b.add(bytes.TrimRightFunc(line, isSpace), n)
+		n++
+	}
+	return b.build()
 }
 
 // readVocabAndMerges makes RoBERTa's tokenizer of the files that GPT-2's descendants ship.

@@ -74,7 +74,7 @@ func (n *spmNormalizer) compiled() (*charsmap, error) {
 	if len(n.charsmap) == 0 {
 		return nil, nil
 	}
-	c, err := readCharsmap(n.charsmap)
+	c, err := parseCharsmap(n.charsmap)
 	if err == nil && (len(c.units) == 0 || len(c.units)%256 != 0) {
 		err = fmt.Errorf("its trie has %d units, want a multiple of 256", len(c.units))
 	}
@@ -195,9 +195,13 @@ func (s *SentencePiece) Piece(id int32) (piece string, ok bool) {
 	return s.pieces[id].text, true
 }
 
-// AppendIDs appends the ids of a text to dst, all of them. Control pieces such as </s>
+// AppendIDs implements [Engine]; its error is nil. Control pieces such as </s>
 // are neither added nor found in the text. Bytes that are not UTF-8 count as U+FFFD each.
-func (s *SentencePiece) AppendIDs(dst []int32, text string) []int32 {
+func (s *SentencePiece) AppendIDs(dst []int32, text string) ([]int32, error) {
+	return s.appendIDs(dst, text), nil
+}
+
+func (s *SentencePiece) appendIDs(dst []int32, text string) []int32 {
 	w, _ := s.scratch.Get().(*spmScratch)
 	if w == nil {
 		w = new(spmScratch)

@@ -109,8 +109,8 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, nil, unwritable(HuggingFace, "a custom tokenizer")
+	if err := s.captionsFit(HuggingFace); err != nil {
+		return nil, nil, err
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {

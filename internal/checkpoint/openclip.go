@@ -176,8 +176,8 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if m.Vision, customText, err = formatVision(s.Vision, m.QuickGELU); err != nil {
 		return nil, false, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, false, unwritable(OpenCLIP, "a custom tokenizer")
+	if err := s.captionsFit(OpenCLIP); err != nil {
+		return nil, false, err
 	}
 	m.CustomText = s.CustomText || customText
 	m.Text = s.formatText(t)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -72,6 +73,8 @@ type ownConfig struct {
 	InitLogitBias  *float64       `json:"init_logit_bias,omitempty"`
 	Tokenizer      Tokenizer      `json:"tokenizer,omitempty"`
 	TextClean      string         `json:"text_clean,omitempty"`
+
+	Captions *tokenizer.HuggingFaceOptions `json:"captions,omitempty"`
 }
 
 type ownTower struct {
@@ -86,7 +89,7 @@ type ownPreprocess struct {
 }
 
 func formatOwn(s *Spec) ([]byte, error) {
-	c := ownConfig{Format: ownFormat, InitLogitScale: s.InitLogitScale, Tokenizer: s.Tokenizer, TextClean: s.TextClean}
+	c := ownConfig{Format: ownFormat, InitLogitScale: s.InitLogitScale, Tokenizer: s.Tokenizer, TextClean: s.TextClean, Captions: s.Captions}
 	var err error
 	if s.Vision != nil {
 		if c.Vision, err = ownTowerOf(s.Vision.Family(), s.Vision); err != nil {
@@ -136,7 +139,7 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 	if c.Format != ownFormat {
 		return Spec{}, fmt.Errorf("format is %q, want %q", c.Format, ownFormat)
 	}
-	s := Spec{InitLogitScale: c.InitLogitScale, Tokenizer: c.Tokenizer, TextClean: c.TextClean}
+	s := Spec{InitLogitScale: c.InitLogitScale, Tokenizer: c.Tokenizer, TextClean: c.TextClean, Captions: c.Captions}
 	var err error
 	if c.Vision != nil {
 		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, builtIn().Vision)); err != nil {

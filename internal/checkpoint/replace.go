@@ -79,7 +79,7 @@ func modelFiles() (names []string) {
 func companions() []string {
 	return []string{
 		hfPreprocessFile, "processor_config.json",
-		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model",
+		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
 		"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 		"lora.safetensors", "adapter_config.json", "adapter_model.safetensors",
 	}

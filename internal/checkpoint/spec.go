@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -34,6 +35,10 @@ type Spec struct {
 
 	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
 	Tokenizer Tokenizer
+	// Captions is how the tokenizer's files are used, as goclip's own layout says it, and
+	// as it is said of a model that is saved; nil for CLIP's own tokenizer, or where the
+	// layout tells it otherwise.
+	Captions *tokenizer.HuggingFaceOptions
 
 	// The rest is known to open_clip's layout only.
 

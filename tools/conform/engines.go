@@ -33,11 +33,6 @@ func openEngine(dir string) (*engine, error) {
 	return &engine{p, file}, err
 }
 
-// openSentencePiece loads the .model of a folder, to do what sentencepiece does.
-func openSentencePiece(string) (*engine, error) {
-	return nil, notSupported("SentencePiece's own files")
-}
-
 // ids returns the ids of a text, all of them, with the special tokens that stand around
 // it. With specials those that are written in the text are special too, where that is a
 // question (tiktoken's allowed_special).
@@ -67,12 +62,6 @@ func texts(e tokenizer.Encoding) (all []string) {
 // decode returns the text of ids, the special ones left out unless all are asked for.
 func (e *engine) decode(ids []int32, all bool) (string, error) {
 	return e.p.Decode(ids, all), nil
-}
-
-// encode returns what a model gets of a text in one of the reference's settings, which
-// name a program, how it cleans and the length: see the tokenizers' README.
-func (e *engine) encode(setting, _ string) (ids, mask []int32, err error) {
-	return nil, nil, notSupported("the setting %q", setting)
 }
 
 // onePart makes a tokenizer that has one part besides a model.
