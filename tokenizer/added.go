@@ -91,29 +91,28 @@ func (a *addedTokens) set(t addedToken) {
 
 // A finder finds added tokens in a text.
 type finder struct {
-	trie   *trie
+	trie   *prefixTrie
 	starts byteSet
 	tokens []addedToken
 }
 
 func (a *addedTokens) finder(normalized bool) (*finder, error) {
-	var words []trieWord
 	f := &finder{tokens: a.list}
+	words, known := make([]string, len(a.list)), map[string]string{}
 	for i, t := range a.list {
-		if t.normalized == normalized {
-			words = append(words, trieWord{[]byte(t.matched), int32(i)})
-			f.starts.add(t.matched[0])
+		if t.normalized != normalized {
+			continue
 		}
+		if other, ok := known[t.matched]; ok {
+			return nil, fmt.Errorf("added tokens %q and %q are the same text", other, t.content)
+		}
+		words[i], known[t.matched] = t.matched, t.content
+		f.starts.add(t.matched[0])
 	}
-	if len(words) == 0 {
+	if len(known) == 0 {
 		return nil, nil
 	}
-	f.trie = newTrie(words)
-	for i := 1; i < len(words); i++ {
-		if a, b := words[i-1], words[i]; bytes.Equal(a.text, b.text) {
-			return nil, fmt.Errorf("added tokens %q and %q are the same text", f.tokens[a.value].content, f.tokens[b.value].content)
-		}
-	}
+	f.trie = newPrefixTrie(words)
 	return f, nil
 }
 
@@ -132,7 +131,7 @@ func (f *finder) find(list []piece, b []byte, base int, plain bool) []piece {
 			at++
 			continue
 		}
-		value, n := f.trie.longest(b[at:])
+		n, value := f.trie.longest(b[at:])
 		if n == 0 {
 			at++
 			continue
