@@ -113,12 +113,20 @@ func readWords(data []byte) (*Pipeline, error) {
 	return p, nil
 }
 
-// readLines reads tokens, one a line, whose ids are the lines' numbers from 0.
+// readLines reads tokens, one a line, whose ids are the lines' numbers from 0. Of equal
+// lines, as those that hold but white space are, the last counts.
 func readLines(data []byte) (*lexicon, error) {
-	b := newLexiconBuilder(2 * len(data))
-	n := int32(0)
+	last, n := map[string]int32{}, int32(0)
 	for line := range bytes.Lines(data) {
-		b.add(bytes.TrimRightFunc(line, isSpace), n)
+		last[string(bytes.TrimRightFunc(line, isSpace))] = n
+		n++
+	}
+	b := newLexiconBuilder(2 * len(data))
+	n = 0
+	for line := range bytes.Lines(data) {
+		if word := bytes.TrimRightFunc(line, isSpace); last[string(word)] == n {
+			b.add(word, n)
+		}
 		n++
 	}
 	return b.build()

@@ -205,3 +205,14 @@ func TestDecodeIsTheWayBack(t *testing.T) {
 		}
 	}
 }
+
+// TestEqualLinesOfWords: the last of them has the token, and other ids stay.
+func TestEqualLinesOfWords(t *testing.T) {
+	p, err := Load(fstest.MapFS{wordsFile: &fstest.MapFile{Data: []byte("[PAD]\n\n[UNK]\na\n[CLS]\n\u3000\n[SEP]\na\n[MASK]\nb")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.IDs(nil, "a b [MASK]", true); err != nil || !slices.Equal(got, []int32{4, 7, 9, 8, 6}) {
+		t.Errorf("got %v (%v), want [4 7 9 8 6]", got, err)
+	}
+}

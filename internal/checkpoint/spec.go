@@ -56,12 +56,13 @@ type Spec struct {
 
 	// The rest is known to open_clip's layout only.
 
-	CustomText     bool   // names of the text tower are stored with the prefix "text."
-	HFTokenizer    string // the tokenizer's name where it is not CLIP's own
-	TextClean      string // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
-	StripSeparator bool   // HFTokenizer's separator becomes padding
-	Tiktoken       string // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
-	BOSTokenID     int    // the token that Tiktoken, where it is set, begins captions with; -1 for none
+	CustomText     bool                      // names of the text tower are stored with the prefix "text."
+	HFTokenizer    string                    // the tokenizer's name where it is not CLIP's own
+	TextClean      string                    // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
+	StripSeparator bool                      // HFTokenizer's separator becomes padding
+	Tiktoken       string                    // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
+	BOSTokenID     int                       // the token that Tiktoken, where it is set, begins captions with; -1 for none
+	TikToken       tokenizer.TikTokenOptions // of Tiktoken; TextClean counts for how text is cleaned
 }
 
 // Tokenizer is which tokenizer a model of goclip's own layout came with.
