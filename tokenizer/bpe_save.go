@@ -11,7 +11,7 @@ import (
 )
 
 // Save writes the vocabulary into dir as vocab.json and merges.txt, from which
-// [Load] makes a tokenizer of the same ids. How captions are cleaned
+// [LoadCLIP] makes a tokenizer of the same ids. How captions are cleaned
 // is not in these files.
 func (b *BPE) Save(dir string) error {
 	for _, file := range []struct {
