@@ -65,6 +65,15 @@ type Spec struct {
 	TikToken       tokenizer.TikTokenOptions // of Tiktoken; TextClean counts for how text is cleaned
 }
 
+// CLIPTokenizer reports whether captions are tokenized as CLIP's are.
+func (s *Spec) CLIPTokenizer() bool {
+	switch s.Text.(type) {
+	case nil, text.BERT, text.M2M100, text.T5, text.ModernBERT, text.Modern:
+		return false
+	}
+	return s.HFTokenizer == ""
+}
+
 // Tokenizer is which tokenizer a model of goclip's own layout came with.
 type Tokenizer string
 
