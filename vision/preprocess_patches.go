@@ -10,8 +10,11 @@ import (
 )
 
 // Len is how many numbers the preprocessed image takes: 3·H·W, or those of MaxPatches
-// patches.
+// patches; 0 for a nil Preprocess.
 func (p *Preprocess) Len() int {
+	if p == nil {
+		return 0
+	}
 	if p.MaxPatches > 0 {
 		return p.MaxPatches * 3 * p.PatchSize * p.PatchSize
 	}
@@ -36,6 +39,9 @@ func (p *Preprocess) validatePatches() error {
 // becomes: as many as fit into MaxPatches at its shape. It is what transformers'
 // Siglip2ImageProcessor computes.
 func (p *Preprocess) Grid(height, width int) [2]int {
+	if p == nil || p.PatchSize < 1 || height < 1 || width < 1 {
+		return [2]int{}
+	}
 	patches := func(side int, scale float64) int {
 		return max(1, int(math.Ceil(float64(side)*scale/float64(p.PatchSize))))
 	}
