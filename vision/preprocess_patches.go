@@ -10,7 +10,7 @@ import (
 )
 
 // Len is how many numbers the preprocessed image takes: 3·H·W, or those of MaxPatches
-// patches.
+// patches; 0 for a nil Preprocess.
 func (p *Preprocess) Len() int {
 	if p == nil {
 		return 0

@@ -148,10 +148,7 @@ func checkNumbers(fields ...number) error {
 	return nil
 }
 
-const (
-	maxDim     = 1 << 20
-	maxPatches = 1 << 16 // of an image
-)
+const maxDim = 1 << 20
 
 // checkTransformer reports what of the settings that all transformers have does
 // not fit.
@@ -164,8 +161,6 @@ func checkTransformer(size [2]int, patch, width, layers, heads, dim int, ratio, 
 	switch {
 	case patch < 1 || patch > min(size[0], size[1]):
 		return invalid("PatchSize", "is %d, want 1 to the image's smaller side (%d × %d)", patch, size[0], size[1])
-	case size[0]/patch > maxPatches/(size[1]/patch):
-		return invalid("PatchSize", "is %d, which cuts an image of %d × %d into more than %d patches", patch, size[0], size[1], maxPatches)
 	case width%heads != 0:
 		return invalid("Heads", "is %d, which does not divide Width %d", heads, width)
 	case !(eps > 0 && eps < 1):
