@@ -13,13 +13,19 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel: config.json, model.safetensors or its shards,
-//     preprocessor_config.json;
+//   - Hugging Face's CLIPModel or SiglipModel, a tower of one of them, or CLIPSeg: config.json,
+//     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
+//     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
+//     beside it; or as the CLIPModel of sentence-transformers;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
-//   - OpenAI's .pt, a TorchScript archive or a state dict;
+//   - OpenAI's .pt, a TorchScript archive or a state dict, after fine-tuning too;
 //   - goclip's own, goclip_config.json with goclip_model.safetensors, which [Model.Save]
 //     writes for models that the other layouts cannot express.
+//
+// A file may hold the model within another, as training programs save it. Where it holds
+// several, or more than a model, FILE#PREFIX reads the tensors whose names begin with the
+// prefix. A file that is named itself is read without an adapter beside it.
 //
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
 // loading a damaged tensor is an error that names it. The tokenizer comes from the same
@@ -44,7 +50,14 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families, Architecture: o.Architecture})
+	options := checkpoint.Options{
+		ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited,
+		Families: o.Families, Architecture: o.Architecture,
+	}
+	if o.Preprocess != nil {
+		options.Prepared = o.Preprocess.Size
+	}
+	c, err := checkpoint.Open(path, &options)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -61,7 +74,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
@@ -84,7 +97,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 }
 
 func fromSpec(s checkpoint.Spec) Config {
-	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale}
+	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale, Captioner: s.Captioner}
 	if s.LogitBias {
 		cfg.LogitBias = &s.InitLogitBias
 	}
@@ -148,7 +161,7 @@ type saver interface{ Save(dir string) error }
 func (m *Model) toSpec() (checkpoint.Spec, error) {
 	spec := m.spec
 	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
-	spec.InitLogitScale = m.cfg.LogitScale
+	spec.InitLogitScale, spec.Captioner = m.cfg.LogitScale, m.cfg.Captioner
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
@@ -173,19 +186,19 @@ func ConfigByName(name string) (Config, bool) {
 func ConfigFor(name string, tok tokenizer.Tokenizer) (cfg Config, known bool, err error) {
 	spec, known := checkpoint.ConfigByName(name)
 	if known {
-		size, end, err := vocabulary(tok)
+		v, err := vocabularyOf(tok)
 		if err != nil {
 			return Config{}, true, fmt.Errorf("encoder: configuration: %w", err)
 		}
-		spec.SetVocabulary(size, end)
+		spec.SetVocabulary(v)
 	}
 	return fromSpec(spec), known, nil
 }
 
-// vocabulary is the number of a tokenizer's tokens, and the id that it ends captions with.
-func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
+// vocabularyOf is what a text tower must know of a tokenizer.
+func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) {
 	if tok == nil {
-		return 0, 0, errors.New("the tokenizer is nil")
+		return v, errors.New("the tokenizer is nil")
 	}
 	err = guarded("tokenizer", func() error {
 		ids := make([]int32, 16)
@@ -193,13 +206,16 @@ func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
 		if n < 1 || n > len(ids) {
 			return fmt.Errorf("the tokenizer gave %d tokens of an empty caption, want 1 to %d", n, len(ids))
 		}
-		size, end = tok.VocabSize(), ids[n-1]
-		if end < 0 || int64(end) >= int64(size) {
-			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", end, size)
+		v = checkpoint.Vocabulary{Size: tok.VocabSize(), End: ids[n-1]}
+		if v.End < 0 || int64(v.End) >= int64(v.Size) {
+			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
+		}
+		if n < len(ids) {
+			v.Pad = ids[n]
 		}
 		return nil
 	})
-	return size, end, err
+	return v, err
 }
 
 // ConfigNames lists the names that [ConfigByName] knows.
@@ -214,11 +230,11 @@ func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
 	if r == nil {
 		return Config{}, errors.New("encoder: configuration: the reader is nil")
 	}
-	size, end, err := vocabulary(tok)
+	v, err := vocabularyOf(tok)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}
-	spec, err := checkpoint.Read(r, size, int(end))
+	spec, err := checkpoint.Read(r, v)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

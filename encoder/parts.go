@@ -67,7 +67,15 @@ func (m *Model) Params() []*nn.Param {
 			ps = append(ps, p)
 		}
 	}
-	return slices.Concat(ps, m.textParams(), m.imageParams())
+	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captions())
+}
+
+// captions are the parameters of a decoder that is kept for saving and never run.
+func (m *Model) captions() []*nn.Param {
+	if m == nil {
+		return nil
+	}
+	return m.captioner
 }
 
 func (m *Model) imageParams() []*nn.Param {

@@ -115,7 +115,8 @@ func LoadHuggingFace(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.source, err = sourceOf(fsys, o)
+	f.source, err = sourceOf(fsys, sourceFiles())
+	f.source.options = o
 	return f, err
 }
 

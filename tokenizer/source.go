@@ -12,9 +12,12 @@ import (
 // A source is the files that a tokenizer was loaded from. They are not kept, and so must
 // be as they were when the tokenizer is saved.
 type source struct {
-	fsys    fs.FS
-	sums    map[string][sha256.Size]byte
-	options HuggingFaceOptions
+	fsys fs.FS
+	sums map[string][sha256.Size]byte
+
+	options  HuggingFaceOptions
+	encoding string // tiktoken's name, where the rest is as follows
+	tikToken TikTokenOptions
 }
 
 // sourceFiles are the names of what a tokenizer may be loaded from, and of what says how.
@@ -25,15 +28,16 @@ func sourceFiles() []string {
 	}
 }
 
-func sourceOf(fsys fs.FS, o HuggingFaceOptions) (*source, error) {
-	s := &source{fsys: fsys, sums: map[string][sha256.Size]byte{}, options: o}
-	for _, name := range sourceFiles() {
+// sourceOf takes the sums of those files that are there.
+func sourceOf(fsys fs.FS, names []string) (*source, error) {
+	s := &source{fsys: fsys, sums: map[string][sha256.Size]byte{}}
+	for _, name := range names {
 		data, err := readFile(fsys, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, in(name, err)
+			return s, in(name, err)
 		}
 		s.sums[name] = sha256.Sum256(data)
 	}
@@ -43,13 +47,14 @@ func sourceOf(fsys fs.FS, o HuggingFaceOptions) (*source, error) {
 // Options returns what [LoadHuggingFace] loaded the tokenizer with; ok is false where it
 // was made otherwise.
 func (f *Framed) Options() (o HuggingFaceOptions, ok bool) {
-	if f.source == nil {
+	if f.source == nil || f.source.encoding != "" {
 		return o, false
 	}
 	return f.source.options, true
 }
 
-// Save writes the files that [LoadHuggingFace] read into dir, byte for byte. It reads them
+// Save writes the files that the tokenizer was loaded from, by [LoadHuggingFace] or
+// [LoadTikToken], into dir, byte for byte. It reads them
 // again: that they have changed or gone is an error. The options are not in these files.
 func (f *Framed) Save(dir string) error {
 	if f.source == nil {

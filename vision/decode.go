@@ -19,7 +19,16 @@ type DecodeOptions struct {
 	// Upright applies the image's EXIF orientation. The reference
 	// implementations do not, except for TIFF, which is always turned.
 	Upright bool
+
+	// AllowTruncated reads what is left of a file that ends early or is
+	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES; what is missing is
+	// black, mostly. Without it such a file is an [IncompleteError].
+	AllowTruncated bool
 }
+
+// IncompleteError is about a file that ends early or is damaged, and of which
+// [DecodeOptions.AllowTruncated] reads the rest.
+type IncompleteError = pillow.IncompleteError
 
 // Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP image, recognised by its
 // content, not its name; of an animation, the first frame. Unlike image.Decode
@@ -60,7 +69,7 @@ func decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if opts == nil {
 		opts = &DecodeOptions{}
 	}
-	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes}
+	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated}
 	if opts.Upright {
 		return pillow.DecodeUpright(r, limit)
 	}

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,45 +14,60 @@ import (
 // LoadTokenizer loads the tokenizer that the layout's own program has for the model: from
 // files, or where these are nil from the checkpoint's folder. It is nil where there are
 // no files of one.
-func (c *Checkpoint) LoadTokenizer(files fs.FS) (tok tokenizer.Tokenizer, err error) {
+func (c *Checkpoint) LoadTokenizer(files fs.FS) (tokenizer.Tokenizer, error) {
+	s := c.Spec()
 	if files == nil {
 		files = c.TokenizerFS()
 	}
-	s := c.Spec()
-	switch o, err := c.captions(&s, files); {
-	case err != nil || s.Text == nil:
-		return nil, err
-	case o != nil:
-		framed, err := tokenizer.LoadHuggingFace(files, *o)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return framed, nil
+	if s.Text == nil || files == nil {
+		return nil, nil
 	}
+	tok, err := c.loadTokenizer(&s, files)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return tok, err
+}
+
+func (c *Checkpoint) loadTokenizer(s *Spec, files fs.FS) (tokenizer.Tokenizer, error) {
 	clean, err := cleanOf(s.TextClean)
 	if err != nil {
 		return nil, err
 	}
-	bpe, err := tokenizer.LoadCLIP(files, tokenizer.BPEOptions{Clean: clean})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if s.Tiktoken != "" {
+		o := s.TikToken
+		if o.Clean = tokenizer.CleanNone; s.TextClean != "" {
+			o.Clean = clean
+		}
+		return loaded(tokenizer.LoadTikToken(files, s.Tiktoken, o))
 	}
+	o, err := c.captions(s, files)
 	if err != nil {
 		return nil, err
 	}
-	return bpe, nil
+	if o != nil {
+		return loaded(tokenizer.LoadHuggingFace(files, *o))
+	}
+	return loaded(tokenizer.LoadCLIP(files, tokenizer.BPEOptions{Clean: clean}))
+}
+
+// loaded keeps a nil pointer from becoming a tokenizer.
+func loaded[T tokenizer.Tokenizer](tok T, err error) (tokenizer.Tokenizer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return tok, nil
 }
 
 // captions is how the model's program loads its tokenizer, nil for CLIP's own.
 func (c *Checkpoint) captions(s *Spec, files fs.FS) (*tokenizer.HuggingFaceOptions, error) {
-	if s.Captions != nil || s.Layout == Own {
+	switch s.Layout {
+	case Own:
 		return s.Captions, nil
-	}
-	if s.Layout == HuggingFace {
-		return c.transformersCaptions(files)
+	case HuggingFace:
+		return c.transformersCaptions(s, files)
+	case SentenceTransformers, MCLIP:
+		return new(tokenizer.HuggingFaceOptions), nil
 	}
 	if s.HFTokenizer == "" {
 		return nil, nil
@@ -68,7 +84,7 @@ func (c *Checkpoint) captions(s *Spec, files fs.FS) (*tokenizer.HuggingFaceOptio
 
 // transformersCaptions is what transformers does for the class of model that config.json
 // names. CLIP's tokenizer is our own.
-func (c *Checkpoint) transformersCaptions(files fs.FS) (*tokenizer.HuggingFaceOptions, error) {
+func (c *Checkpoint) transformersCaptions(s *Spec, files fs.FS) (*tokenizer.HuggingFaceOptions, error) {
 	var model, tok struct {
 		ModelType string `json:"model_type"`
 		Class     string `json:"tokenizer_class"`
@@ -76,22 +92,23 @@ func (c *Checkpoint) transformersCaptions(files fs.FS) (*tokenizer.HuggingFaceOp
 	if err := peek(c.TokenizerFS(), hfConfigFile, &model); err != nil {
 		return nil, err
 	}
+	if !strings.HasPrefix(model.ModelType, "siglip") {
+		if s.CLIPTokenizer() {
+			return nil, nil
+		}
+		return new(tokenizer.HuggingFaceOptions), nil
+	}
+	if err := peek(files, "tokenizer_config.json", &tok); err != nil {
+		return nil, err
+	}
+	// SigLIP 2's tokenizer is Gemma's, before which its captions were lower-cased in
+	// training. Its older files name Gemma's class, which does not do it.
 	o := new(tokenizer.HuggingFaceOptions)
-	switch model.ModelType {
-	case "", "clip":
-		return nil, nil
-	case "siglip", "siglip2":
-		if err := peek(files, "tokenizer_config.json", &tok); err != nil {
-			return nil, err
-		}
-		// SigLIP 2's tokenizer is Gemma's, before which its captions were lower-cased in
-		// training. Its older files name Gemma's class, which does not do it.
-		switch _, missing := fs.Stat(files, "tokenizer.json"); {
-		case model.ModelType == "siglip2", strings.HasPrefix(tok.Class, "Gemma"):
-			o.Class = tokenizer.ClassSiglip2
-		case missing != nil:
-			o.Class = tokenizer.ClassSiglip
-		}
+	switch _, missing := fs.Stat(files, "tokenizer.json"); {
+	case strings.HasPrefix(model.ModelType, "siglip2"), strings.HasPrefix(tok.Class, "Gemma"):
+		o.Class = tokenizer.ClassSiglip2
+	case missing != nil:
+		o.Class = tokenizer.ClassSiglip
 	}
 	return o, nil
 }
@@ -119,18 +136,38 @@ func (s *Spec) SetTokenizer(tok tokenizer.Tokenizer) error {
 	case *tokenizer.BPE:
 		s.Captions, s.TextClean = nil, cleanName(tok.Options().Clean)
 	case *tokenizer.Framed:
-		o, ok := tok.Options()
-		if !ok {
-			return errors.New("the tokenizer was not loaded from files, which could be saved")
-		}
-		s.Captions, s.StripSeparator = &o, o.StripSeparator
-		if s.TextClean != "" || o.Clean != tokenizer.CleanWhitespace {
-			s.TextClean = o.Clean.String()
-		}
+		return s.setFramed(tok)
 	default:
 		s.Tokenizer = TokenizerCustom
 	}
 	return nil
+}
+
+func (s *Spec) setFramed(tok *tokenizer.Framed) error {
+	usual := tokenizer.CleanWhitespace // in open_clip, where nothing is said
+	if name, o, ok := tok.TikToken(); ok {
+		usual = tokenizer.CleanNone
+		s.Tiktoken, s.TikToken, s.Captions = name, o, nil
+		s.setClean(cmp.Or(o.Clean, usual), usual)
+		return nil
+	}
+	o, ok := tok.Options()
+	if !ok {
+		return errors.New("the tokenizer was not loaded from files, which could be saved")
+	}
+	s.Captions, s.Tiktoken, s.StripSeparator = &o, "", o.StripSeparator
+	s.setClean(o.Clean, usual)
+	return nil
+}
+
+// setClean notes a way of cleaning; one that is usual keeps its name, or none.
+func (s *Spec) setClean(c, usual tokenizer.Clean) {
+	switch {
+	case c == tokenizer.CleanNone:
+		s.TextClean = ""
+	case c != usual || s.TextClean != "":
+		s.TextClean = c.String()
+	}
 }
 
 // captionsFit reports why a layout's program would give other ids than the model's
@@ -140,6 +177,8 @@ func (s *Spec) captionsFit(layout string) error {
 	switch {
 	case s.Tokenizer == TokenizerCustom:
 		return unwritable(layout, "a custom tokenizer")
+	case s.Tiktoken != "" && layout != OpenCLIP:
+		return unwritable(layout, "a tokenizer of tiktoken's")
 	case o == nil || layout == Own:
 		return nil
 	case layout == HuggingFace && o.Clean != tokenizer.CleanNone:

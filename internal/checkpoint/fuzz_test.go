@@ -64,7 +64,9 @@ func FuzzOpenCLIP(f *testing.F) {
 
 // FuzzRead: a configuration for a tokenizer of 999 tokens.
 func FuzzRead(f *testing.F) {
-	parse := func(config []byte) (Spec, error) { return Read(bytes.NewReader(config), 999, 998) }
+	parse := func(config []byte) (Spec, error) {
+		return Read(bytes.NewReader(config), Vocabulary{Size: 999, End: 998})
+	}
 	fuzzConfig(f, parse, openCLIPConfigOf,
 		`{"embed_dim": 128, "quick_gelu": true, "vision_cfg": {"image_size": 32, "patch_size": 4, "width": 192, "layers": 6}, "text_cfg": {"width": 128, "heads": 2, "layers": 2}}`,
 		`{"embed_dim": 64, "preprocess_cfg": {"mean": 0.5}, "text_cfg": {"pool_type": "mean", "no_causal_mask": true, "pad_mask": true, "layers": 1}}`,
@@ -73,7 +75,7 @@ func FuzzRead(f *testing.F) {
 
 func FuzzHuggingFace(f *testing.F) {
 	parse := func(config []byte) (Spec, error) {
-		s, _, err := parseHuggingFace(config)
+		s, _, err := parseHuggingFace(config, &files{})
 		return s, err
 	}
 	format := func(s *Spec) ([]byte, error) {
@@ -95,15 +97,15 @@ func FuzzPreprocessor(f *testing.F) {
 	f.Add([]byte(`{"size": {"height": 1}, "do_center_crop": false}`)) // once divided by a width of 0
 	f.Add([]byte(`{"size": {"height": 3, "width": 5}, "do_center_crop": false, "rescale_factor": 0.00392156862745098}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
-		p, err := parsePreprocessor(config, hfSigLIP())
+		p, err := parsePreprocessor(parseObject(config), "siglip")
 		if err != nil || p.Validate() != nil {
 			return
 		}
-		b, err := formatPreprocessor(p, hfSigLIP())
+		b, err := formatPreprocessor(p, "SiglipImageProcessor")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := parsePreprocessor(b, hfSigLIP()); err != nil || !reflect.DeepEqual(back, p) {
+		if back, err := parsePreprocessor(parseObject(b), "siglip"); err != nil || !reflect.DeepEqual(back, p) {
 			t.Fatalf("error %v\n%+v became\n%+v", err, p, back)
 		}
 	})

@@ -150,7 +150,7 @@ func paramShapes(s *Spec) (map[string][]int, error) {
 		}
 		params = append(params, t.Params()...)
 	}
-	for _, p := range params {
+	for _, p := range append(params, s.Captioner.Params()...) {
 		want[p.Name] = p.Shape
 	}
 	return want, nil

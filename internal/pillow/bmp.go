@@ -2,14 +2,16 @@ package pillow
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"io"
 )
 
-// bmpFile is a parsed BMP header. It follows Pillow in what it accepts.
+// bmpFile is a parsed header of a BMP, or of a DIB, which has no file header.
+// It follows Pillow in what it accepts.
 type bmpFile struct {
+	data          []byte
 	width, height int
 	topDown       bool
 	bits          int
@@ -18,7 +20,7 @@ type bmpFile struct {
 	colours       int
 	table         []byte // tableStep bytes a colour: blue, green, red
 	tableStep     int
-	pixels        []byte
+	pixels        int64 // where they begin in data
 }
 
 // BMP's compressions.
@@ -29,70 +31,79 @@ const (
 	bmpBitfields
 )
 
-func readBMP(data []byte, check checkSize) (image.Image, error) {
-	f, err := parseBMP(data)
+func readBMP(f *file) (image.Image, error) {
+	if len(f.data) < 14 {
+		return nil, errors.New("the file header is cut off")
+	}
+	b, err := parseBMP(f.data, 14, int64(binary.LittleEndian.Uint32(f.data[10:])))
 	if err != nil {
 		return nil, err
 	}
-	if err := check(f.width, f.height); err != nil {
-		return nil, err
-	}
-	if f.compression == bmpRLE8 || f.compression == bmpRLE4 {
-		if f.bits > 8 {
-			return nil, fmt.Errorf("run lengths with %d bits a pixel", f.bits)
-		}
-		f.pixels, f.bits = f.expand(), 8
-	}
-	if need := f.stride() * f.height; len(f.pixels) < need {
-		return nil, fmt.Errorf("%d bytes of pixels, want %d: %w", len(f.pixels), need, io.ErrUnexpectedEOF)
-	}
-	if f.bits <= 8 {
-		return f.indexed(), nil
-	}
-	return f.colour()
+	return b.read(f)
 }
 
-func parseBMP(data []byte) (*bmpFile, error) {
-	u16, u32 := binary.LittleEndian.Uint16, binary.LittleEndian.Uint32
-	if len(data) < 18 {
-		return nil, io.ErrUnexpectedEOF
-	}
-	offset, size := int64(u32(data[10:])), int64(u32(data[14:]))
-	if int64(len(data)) < 14+size {
-		return nil, io.ErrUnexpectedEOF
-	}
-	head := data[14 : 14+size]
-	f := &bmpFile{tableStep: 4}
+// isDIB reports whether data begins with the size of one of the headers, as
+// all that Pillow looks at.
+func isDIB(data []byte) bool {
+	return len(data) >= 4 && isDIBHeader(binary.LittleEndian.Uint32(data))
+}
+
+func isDIBHeader(size uint32) bool {
 	switch size {
-	case 12:
-		f.width, f.height = int(u16(head[4:])), int(u16(head[6:]))
-		f.bits, f.tableStep = int(u16(head[10:])), 3
-	case 40, 64, 108, 124:
-		f.width, f.height = int(int32(u32(head[4:]))), int(int32(u32(head[8:])))
-		if f.height < 0 {
-			f.height, f.topDown = -f.height, true
+	case 12, 40, 52, 56, 64, 108, 124:
+		return true
+	}
+	return false
+}
+
+func readDIB(f *file) (image.Image, error) {
+	b, err := parseBMP(f.data, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return b.read(f)
+}
+
+// parseBMP reads the header at an offset. The pixels begin at offset pixels, or
+// with 0 behind the colours.
+func parseBMP(data []byte, at int, pixels int64) (*bmpFile, error) {
+	u16, u32 := binary.LittleEndian.Uint16, binary.LittleEndian.Uint32
+	if len(data) < at+4 {
+		return nil, errors.New("no header")
+	}
+	size := u32(data[at:])
+	if !isDIBHeader(size) {
+		return nil, fmt.Errorf("a header of %d bytes", size)
+	}
+	if len(data) < at+int(size) {
+		return nil, errors.New("the header is cut off")
+	}
+	head, rest := data[at:at+int(size)], data[at+int(size):]
+	f := &bmpFile{data: data, tableStep: 4, pixels: pixels}
+	if size == 12 {
+		f.width, f.height, f.bits, f.tableStep = int(u16(head[4:])), int(u16(head[6:])), int(u16(head[10:])), 3
+	} else {
+		width, height := u32(head[4:]), u32(head[8:])
+		if f.topDown = height>>24 == 0xff; f.topDown {
+			height = -height
 		}
+		if width > 1<<31-1 || height > 1<<31-1 {
+			return nil, fmt.Errorf("size %d×%d is out of range", width, height)
+		}
+		f.width, f.height = int(width), int(height)
 		f.bits, f.compression = int(u16(head[14:])), u32(head[16:])
-		f.colours = int(u32(head[32:]))
-	default:
-		return nil, fmt.Errorf("header of %d bytes", size)
+		f.colours = int(min(u32(head[32:]), 1<<30))
 	}
-	switch f.bits {
-	case 1, 2, 4, 8, 16, 24, 32:
-	default:
-		return nil, fmt.Errorf("%d bits a pixel", f.bits)
-	}
-	if f.compression > bmpBitfields {
-		return nil, fmt.Errorf("compression %d", f.compression)
-	}
-	rest := data[14+size:]
 	if f.compression == bmpBitfields {
-		fields, n := rest, 3
-		if size > 40 {
-			fields, n = head[40:], 4
+		n, fields := 3, head[min(40, len(head)):]
+		if size == 40 {
+			fields = rest[:min(12, len(rest))]
+			rest = rest[len(fields):]
+		} else if size >= 56 {
+			n = 4
 		}
 		if len(fields) < 4*n {
-			return nil, io.ErrUnexpectedEOF
+			return nil, errors.New("the bit masks are cut off")
 		}
 		for i := range n {
 			f.masks[i] = u32(fields[4*i:])
@@ -102,166 +113,221 @@ func parseBMP(data []byte) (*bmpFile, error) {
 		if f.colours == 0 {
 			f.colours = 1 << f.bits
 		}
-		if f.colours < 0 || f.colours > 1<<16 || len(rest) < f.colours*f.tableStep {
-			return nil, fmt.Errorf("colour table of %d entries does not fit in the file", f.colours)
+		if f.colours > 1<<16 {
+			return nil, fmt.Errorf("%d colours", f.colours)
 		}
-		f.table, rest = rest[:f.colours*f.tableStep], rest[f.colours*f.tableStep:]
+		length := f.colours * f.tableStep
+		if pixels == int64(at)+int64(size) {
+			f.pixels += int64(length) // files exist whose offset forgets the colours
+		}
+		f.table = rest[:min(length, len(rest))]
+		rest = rest[len(f.table):]
 	}
-	// Files exist whose offset forgets the colour table.
-	if start := int64(len(data) - len(rest)); offset < start && f.bits <= 8 || offset == 0 {
-		offset = start
+	if f.pixels == 0 {
+		f.pixels = int64(len(data) - len(rest))
 	}
-	f.pixels = data[min(offset, int64(len(data))):]
 	return f, nil
 }
 
-func (f *bmpFile) stride() int { return (f.width*f.bits + 31) / 32 * 4 }
-
-// row returns the y-th row from the top.
-func (f *bmpFile) row(y int) []byte {
-	if !f.topDown {
-		y = f.height - 1 - y
+func (f *bmpFile) read(src *file) (image.Image, error) {
+	if err := src.check(f.width, f.height); err != nil {
+		return nil, err
 	}
-	return f.pixels[y*f.stride():][:f.stride()]
-}
-
-// indexed returns an image of 1, 4 or 8 bits a pixel: grey or 1-bit where the
-// colour table says no more, as Pillow decides it.
-func (f *bmpFile) indexed() image.Image {
-	img := image.NewPaletted(image.Rect(0, 0, f.width, f.height), nil)
-	perByte, mask := 8/f.bits, byte(1<<f.bits-1)
-	for y := range f.height {
-		row := f.row(y)
-		out := img.Pix[y*img.Stride:][:f.width]
-		for x := range out {
-			shift := f.bits * (perByte - 1 - x%perByte)
-			out[x] = row[x/perByte] >> shift & mask
+	l, err := f.layout()
+	if err != nil {
+		return nil, err
+	}
+	if f.compression == bmpRLE8 || f.compression == bmpRLE4 {
+		if l.bits != 8 && l.mode != modeIndexed || f.bits == 1 {
+			return nil, fmt.Errorf("run lengths with %d bits a pixel", f.bits)
 		}
+		if n := f.runs(nil); n < f.width*f.height {
+			return nil, fmt.Errorf("run lengths of %d pixels, want %d", n, f.width*f.height)
+		}
+		c := newCanvas(l.mode, f.width, f.height, l.palette)
+		f.runs(c)
+		return c.img, nil
 	}
-	p := make(color.Palette, min(f.colours, 256))
-	for i := range p {
-		c := f.table[i*f.tableStep:]
-		p[i] = color.NRGBA{c[2], c[1], c[0], 255}
+	pixels := f.data[min(f.pixels, int64(len(f.data))):]
+	stride, row := (rowBytes(f.width, f.bits)+3)/4*4, rowBytes(f.width, l.bits)
+	if row > stride {
+		return nil, fmt.Errorf("%d bits a pixel with %d colours", f.bits, f.colours)
 	}
-	img.Palette = fullPalette(p)
-	black, white := color.NRGBA{A: 255}, color.NRGBA{255, 255, 255, 255}
-	if len(p) == 2 && p[0] == black && p[1] == white {
-		img.Palette = bilevelPalette()
-		return img
+	if have := (len(pixels) + stride - row) / stride; have < f.height && !src.truncated {
+		return nil, cutOff(have, f.height)
 	}
-	return grayRamp(img)
+	c := newCanvas(l.mode, f.width, f.height, l.palette)
+	_ = c.rows(pixels, stride, l.bits, !f.topDown, l.unpack)
+	return c.img, nil
 }
 
-// colour returns an image of 16, 24 or 32 bits a pixel.
-func (f *bmpFile) colour() (image.Image, error) {
-	masks := f.masks
+// bmpLayout says how pixels are stored, and what they become.
+type bmpLayout struct {
+	mode    mode
+	palette color.Palette
+	bits    int
+	unpack  unpacker
+}
+
+func (f *bmpFile) layout() (l bmpLayout, err error) {
 	switch {
-	case f.compression == bmpRaw && f.bits == 16:
-		masks = [4]uint32{0x7c00, 0x3e0, 0x1f, 0}
-	case f.compression == bmpRaw:
-		masks = [4]uint32{0xff0000, 0xff00, 0xff, 0}
-	case masks == [4]uint32{}:
-		masks = [4]uint32{0xff0000, 0xff00, 0xff, 0xff000000}
-	}
-	var fields [4]bmpField
-	for i, m := range masks {
-		fields[i] = newBMPField(m)
-	}
-	img := image.NewRGBA(image.Rect(0, 0, f.width, f.height))
-	size := f.bits / 8
-	for y := range f.height {
-		row := f.row(y)
-		out := img.Pix[y*img.Stride:][:4*f.width]
-		for i := 0; i < len(out); i += 4 {
-			var px uint32
-			for j := size - 1; j >= 0; j-- {
-				px = px<<8 | uint32(row[j])
-			}
-			row = row[size:]
-			out[i], out[i+1], out[i+2], out[i+3] = fields[0].of(px), fields[1].of(px), fields[2].of(px), 255
-			if masks[3] != 0 {
-				out[i+3] = fields[3].of(px)
-			}
+	case f.compression > bmpBitfields, f.compression == bmpBitfields && f.bits <= 8:
+		return l, fmt.Errorf("compression %d of %d bits a pixel", f.compression, f.bits)
+	case f.bits == 1 || f.bits == 4 || f.bits == 8:
+		return f.indexed()
+	case f.bits != 16 && f.bits != 24 && f.bits != 32:
+		return l, fmt.Errorf("%d bits a pixel", f.bits)
+	case f.compression != bmpBitfields:
+		f.masks = [4]uint32{0xff0000, 0xff00, 0xff, 0}
+		if f.bits == 16 {
+			f.masks = [4]uint32{0x7c00, 0x3e0, 0x1f, 0}
 		}
 	}
-	if masks[3] != 0 {
-		return &image.NRGBA{Pix: img.Pix, Stride: img.Stride, Rect: img.Rect}, nil
+	l = bmpLayout{mode: modeRGB, bits: f.bits}
+	masks := f.masks
+	if f.bits < 32 {
+		masks[3] = 0
 	}
-	return img, nil
-}
-
-// bmpField takes one channel out of a pixel and scales it to 8 bits.
-type bmpField struct {
-	mask, top uint32
-	shift     int
-}
-
-func newBMPField(mask uint32) bmpField {
-	f := bmpField{mask: mask, top: 1}
-	for mask != 0 && mask&1 == 0 {
-		mask >>= 1
-		f.shift++
+	switch size := f.bits / 8; {
+	case f.bits == 16 && masks == [4]uint32{0x7c00, 0x3e0, 0x1f, 0}:
+		l.unpack = unpackFields(10, 5, 31)
+	case f.bits == 16 && masks == [4]uint32{0xf800, 0x7e0, 0x1f, 0}:
+		l.unpack = unpackFields(11, 5, 63)
+	case f.bits > 16 && masks == [4]uint32{0xff0000, 0xff00, 0xff, 0}:
+		l.unpack = unpackColour(size, 2, 1, 0, -1)
+	case f.bits == 32:
+		l.mode, l.unpack = bmpColour32(masks)
 	}
-	f.top = max(mask, 1)
-	return f
+	if l.unpack == nil {
+		return l, fmt.Errorf("bit masks %#x of a pixel of %d bits", masks, f.bits)
+	}
+	return l, nil
 }
 
-func (f bmpField) of(px uint32) uint8 {
-	return uint8(uint64(px&f.mask>>f.shift) * 255 / uint64(f.top))
+// bmpColour32 knows the orders of four bytes that Pillow knows.
+func bmpColour32(masks [4]uint32) (mode, unpacker) {
+	switch masks {
+	case [4]uint32{0xff000000, 0xff0000, 0xff00, 0}:
+		return modeRGB, unpackColour(4, 3, 2, 1, -1)
+	case [4]uint32{0xff000000, 0xff00, 0xff, 0}:
+		return modeRGB, unpackColour(4, 3, 1, 0, -1)
+	case [4]uint32{0xff000000, 0xff0000, 0xff00, 0xff}:
+		return modeRGBA, unpackColour(4, 3, 2, 1, 0)
+	case [4]uint32{0xff, 0xff00, 0xff0000, 0xff000000}:
+		return modeRGBA, unpackColour(4, 0, 1, 2, 3)
+	case [4]uint32{0xff0000, 0xff00, 0xff, 0xff000000}, [4]uint32{}:
+		return modeRGBA, unpackColour(4, 2, 1, 0, 3)
+	case [4]uint32{0xff000000, 0xff00, 0xff, 0xff0000}:
+		return modeRGBA, unpackColour(4, 3, 1, 0, 2)
+	}
+	return modeRGB, nil
 }
 
-// expand undoes run-length coding, to rows of 8-bit indices in the file's order.
-func (f *bmpFile) expand() []byte {
-	wide := *f
-	wide.bits = 8
-	stride := wide.stride()
-	out := make([]byte, stride*f.height)
-	x, y := 0, 0
-	put := func(index byte) {
-		if x < f.width && y < f.height {
-			out[y*stride+x] = index
+// unpackFields is for pixels of 16 bits, blue the lowest 5, whose red begins at
+// bit r and whose green, up to most, at bit g.
+func unpackFields(r, g int, most uint16) unpacker {
+	return func(dst, src []byte, n, step int) {
+		for i := range n {
+			v := binary.LittleEndian.Uint16(src[2*i:])
+			d := dst[i*step : i*step+4 : i*step+4]
+			d[0] = uint8(v >> r & 31 * 255 / 31)
+			d[1] = uint8(v >> g & most * 255 / most)
+			d[2] = uint8(v & 31 * 255 / 31)
+			d[3] = 255
 		}
-		x++
 	}
-	src := f.pixels
-	for len(src) >= 2 && y < f.height {
-		n, code := int(src[0]), src[1]
-		src = src[2:]
+}
+
+// indexed is the layout of an image with a table of colours: grey or 1-bit
+// where that says no more, as Pillow decides it.
+func (f *bmpFile) indexed() (bmpLayout, error) {
+	n := len(f.table) / f.tableStep
+	rgb := make([]byte, 0, 3*n)
+	gray := n == f.colours
+	for i := range n {
+		c := f.table[i*f.tableStep:]
+		rgb = append(rgb, c[2], c[1], c[0])
+		v := i
+		if f.colours == 2 {
+			v = 255 * i
+		}
+		gray = gray && [3]byte(c) == [3]byte{uint8(v), uint8(v), uint8(v)}
+	}
+	switch {
+	case gray && f.colours <= 2:
+		return bmpLayout{modeIndexed, bilevelPalette(), 1, unpackBits(1, 1)}, nil
+	case gray:
+		return bmpLayout{modeGray, nil, 8, unpackBytes}, nil
+	case n > 256:
+		return bmpLayout{}, fmt.Errorf("a palette of %d colours", n)
+	}
+	return bmpLayout{modeIndexed, blackPalette(rgb), f.bits, unpackBits(f.bits, 1)}, nil
+}
+
+// runs expands run lengths into the canvas, or with nil counts the pixels that
+// they stand for. They are one row after the other; a literal run may go on in
+// the next row, and jumps are filled with index 0.
+func (f *bmpFile) runs(c *canvas) int {
+	total, done, x := f.width*f.height, 0, 0
+	put := func(n int, index func(i int) byte) {
+		if c != nil {
+			for i := done; i < min(done+n, total); i++ {
+				c.pix[f.place(i)] = index(i - done)
+			}
+		}
+		done += n
+	}
+	at := int(min(f.pixels, int64(len(f.data))))
+	for done < total && at+2 <= len(f.data) {
+		n, code := int(f.data[at]), f.data[at+1]
+		at += 2
+		rest := f.data[at:]
 		switch {
 		case n > 0:
-			for i := range min(n, max(f.width-x, 0)) {
-				put(f.nibble(code, i))
-			}
+			n = min(n, max(f.width-x, 0))
+			x += n
+			put(n, func(i int) byte { return f.nibble(code, i) })
 		case code == 0:
-			x, y = 0, y+1
+			done += (f.width - done%f.width) % f.width
+			x = 0
 		case code == 1:
-			return out
+			return done
 		case code == 2:
-			if len(src) < 2 {
-				return out
+			if len(rest) < 2 {
+				return done
 			}
-			x, y = x+int(src[0]), y+int(src[1])
-			src = src[2:]
+			done += min(total-done, int(rest[0])+int(rest[1])*f.width)
+			x = done % f.width
+			at += 2
 		default:
-			n = int(code)
+			n = min(total-done, int(code))
 			size := n
 			if f.compression == bmpRLE4 {
 				size = (n + 1) / 2
 			}
-			if len(src) < size {
-				return out
+			if len(rest) < size {
+				return done
 			}
-			for i := range n {
+			put(n, func(i int) byte {
 				if f.compression == bmpRLE4 {
-					put(f.nibble(src[i/2], i))
-				} else {
-					put(src[i])
+					return f.nibble(rest[i/2], i)
 				}
-			}
-			src = src[min(size+size%2, len(src)):]
+				return rest[i]
+			})
+			x += int(code)
+			at += size
+			at += at % 2
 		}
 	}
-	return out
+	return done
+}
+
+// place returns where the i-th pixel that is stored belongs.
+func (f *bmpFile) place(i int) int {
+	if f.topDown {
+		return i
+	}
+	return (f.height-1-i/f.width)*f.width + i%f.width
 }
 
 // nibble returns the i-th index of a run of code.

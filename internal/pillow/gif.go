@@ -1,8 +1,6 @@
 package pillow
 
 import (
-	"bytes"
-	"compress/lzw"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,7 +13,7 @@ import (
 type gifFrame struct {
 	screen      image.Point
 	rect        image.Rectangle
-	table       []byte // 3 bytes a colour
+	table       []byte // 3 bytes a colour; nil where the frame is grey
 	transparent int    // index, or -1
 	interlaced  bool
 	litWidth    int
@@ -25,28 +23,31 @@ type gifFrame struct {
 // readGIF returns the first frame laid on the logical screen, as Pillow does:
 // what the frame leaves free is of the transparent index, or of index 0, and
 // the screen grows where the frame reaches beyond it.
-func readGIF(data []byte, check checkSize) (image.Image, error) {
-	f, err := parseGIF(data)
+func readGIF(src *file) (image.Image, error) {
+	f, err := parseGIF(src.data)
 	if err != nil {
 		return nil, err
 	}
 	size := image.Pt(max(f.screen.X, f.rect.Max.X), max(f.screen.Y, f.rect.Max.Y))
-	if err := check(size.X, size.Y); err != nil {
+	if err := src.check(size.X, size.Y); err != nil {
 		return nil, err
 	}
-	img := image.NewPaletted(image.Rectangle{Max: size}, f.palette())
+	c := newCanvas(modeIndexed, size.X, size.Y, f.palette())
 	if f.transparent >= 0 {
-		for i := range img.Pix {
-			img.Pix[i] = uint8(f.transparent)
+		for i := range c.pix {
+			c.pix[i] = uint8(f.transparent)
 		}
 	}
-	if err := f.pixels(img); err != nil {
+	if err := f.pixels(c); err != nil && !src.truncated {
 		return nil, err
 	}
-	if gray, ok := grayRamp(img).(*image.Gray); ok && f.transparent >= 0 {
-		return &Keyed{Image: img, Opaque: gray}, nil
+	switch {
+	case f.table != nil:
+		return c.img, nil
+	case f.transparent >= 0:
+		return &Keyed{Image: c.img, Opaque: c.gray()}, nil
 	}
-	return grayRamp(img), nil
+	return c.gray(), nil
 }
 
 func parseGIF(data []byte) (*gifFrame, error) {
@@ -58,7 +59,7 @@ func parseGIF(data []byte) (*gifFrame, error) {
 	f := &gifFrame{transparent: -1}
 	f.screen = image.Pt(int(binary.LittleEndian.Uint16(head[6:])), int(binary.LittleEndian.Uint16(head[8:])))
 	if head[10]&0x80 != 0 {
-		f.table = r.take(3 << (head[10]&7 + 1))
+		f.table = colourTable(r.take(3 << (head[10]&7 + 1)))
 	}
 	for {
 		switch kind := r.take(1); {
@@ -67,11 +68,8 @@ func parseGIF(data []byte) (*gifFrame, error) {
 		case kind[0] == '!':
 			label := r.take(1)
 			block := r.block()
-			if label != nil && label[0] == 0xf9 && len(block) >= 4 {
-				f.transparent = -1
-				if block[0]&1 != 0 {
-					f.transparent = int(block[3])
-				}
+			if label != nil && label[0] == 0xf9 && len(block) >= 4 && block[0]&1 != 0 {
+				f.transparent = int(block[3])
 			}
 			for len(block) > 0 {
 				block = r.block()
@@ -93,26 +91,32 @@ func (f *gifFrame) parse(r *gifReader) error {
 	f.rect = image.Rect(x, y, x+int(u16(d[4:])), y+int(u16(d[6:])))
 	f.interlaced = d[8]&0x40 != 0
 	if d[8]&0x80 != 0 {
-		f.table = r.take(3 << (d[8]&7 + 1))
+		f.table = colourTable(r.take(3 << (d[8]&7 + 1)))
 	}
 	width := r.take(1)
 	if width == nil {
 		return io.ErrUnexpectedEOF
 	}
-	if f.litWidth = int(width[0]); f.litWidth < 2 || f.litWidth > 8 {
-		return fmt.Errorf("LZW codes start at %d bits, want 2 to 8", f.litWidth)
-	}
-	f.data = r.data
+	f.litWidth, f.data = int(width[0]), r.data
 	return nil
 }
 
-// palette returns the frame's colours; a file without a table is grey.
-func (f *gifFrame) palette() color.Palette {
-	p := make(color.Palette, len(f.table)/3)
-	for i := range p {
-		p[i] = color.NRGBA{f.table[3*i], f.table[3*i+1], f.table[3*i+2], 255}
+// colourTable returns the table, or nil where it makes each index its own
+// brightness, in which case Pillow takes the image for grey.
+func colourTable(table []byte) []byte {
+	for i, v := range table {
+		if int(v) != i/3 {
+			return table
+		}
 	}
-	p = fullPalette(p)
+	return nil
+}
+
+func (f *gifFrame) palette() color.Palette {
+	p := blackPalette(f.table)
+	if f.table == nil {
+		p = rampPalette()
+	}
 	if f.transparent >= 0 {
 		c := p[f.transparent].(color.NRGBA)
 		c.A = 0
@@ -121,28 +125,35 @@ func (f *gifFrame) palette() color.Palette {
 	return p
 }
 
-// pixels decodes the frame into its place in img. A stream that ends early, but
-// in order, leaves the rest as it is.
-func (f *gifFrame) pixels(img *image.Paletted) error {
-	lz := lzw.NewReader(&gifBlocks{r: gifReader{data: f.data}}, lzw.LSB, f.litWidth)
-	defer lz.Close()
+// pixels decodes the frame into its place. A stream that ends early leaves the
+// rest as it is.
+func (f *gifFrame) pixels(c *canvas) error {
 	width, height := f.rect.Dx(), f.rect.Dy()
-	if width == 0 {
+	if width == 0 || height == 0 {
 		return nil
 	}
-	row := make([]byte, width)
+	if f.litWidth > 12 {
+		return damaged(0, 1, fmt.Errorf("LZW codes start at %d bits, want at most 12", f.litWidth))
+	}
+	lz := newGIFCodes(f.litWidth, f.data)
+	var run []byte
 	for i := range height {
-		n, err := io.ReadFull(lz, row)
 		y := f.rect.Min.Y + i
 		if f.interlaced {
 			y = f.rect.Min.Y + deinterlace(i, height)
 		}
-		copy(img.Pix[img.PixOffset(f.rect.Min.X, y):], row[:n])
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("row %d of %d: %w", i, height, err)
+		row := c.row(y)[f.rect.Min.X:f.rect.Max.X]
+		for len(row) > 0 {
+			if len(run) == 0 {
+				var err error
+				if run, err = lz.next(); errors.Is(err, io.EOF) {
+					return cutOff(i, height)
+				} else if err != nil {
+					return damaged(i, height, err)
+				}
+			}
+			n := copy(row, run)
+			row, run = row[n:], run[n:]
 		}
 	}
 	return nil
@@ -151,27 +162,13 @@ func (f *gifFrame) pixels(img *image.Paletted) error {
 // deinterlace returns the place of the i-th row that an interlaced frame stores.
 func deinterlace(i, height int) int {
 	for _, pass := range [4]struct{ start, step int }{{0, 8}, {4, 8}, {2, 4}, {1, 2}} {
-		rows := (height - pass.start + pass.step - 1) / pass.step
+		rows := max((height-pass.start+pass.step-1)/pass.step, 0)
 		if i < rows {
 			return pass.start + i*pass.step
 		}
-		i -= max(rows, 0)
+		i -= rows
 	}
 	return height - 1
-}
-
-// grayRamp returns img as grey where its palette is the identity, as Pillow
-// does for GIF and BMP; it then resizes smoothly.
-func grayRamp(img *image.Paletted) image.Image {
-	if len(img.Palette) != 256 {
-		return img
-	}
-	for i, c := range img.Palette {
-		if c, ok := c.(color.NRGBA); !ok || int(c.R) != i || c.G != c.R || c.B != c.R {
-			return img
-		}
-	}
-	return &image.Gray{Pix: img.Pix, Stride: img.Stride, Rect: img.Rect}
 }
 
 // gifReader takes pieces off the front of a file; nil where it has ended.
@@ -196,31 +193,106 @@ func (r *gifReader) block() []byte {
 	return r.take(int(n[0]))
 }
 
-// gifBlocks joins a chain of sub-blocks to a stream.
-type gifBlocks struct {
-	r       gifReader
-	current bytes.Reader
+const gifTable = 1 << 12 // codes that there can be
+
+// gifCodes undoes GIF's variant of LZW as Pillow does, whose codes may begin
+// with more than 8 bits. The codes of strings keep the last index of the string
+// and the code of those before it.
+type gifCodes struct {
+	r        gifReader
+	block    []byte // what is left of the current one
+	bits     uint32
+	have     int // bits
+	clear    int // code that empties the table
+	width    int // of a code
+	free     int // first code of no string
+	last     int // code before this one, or -1
+	first    uint8
+	index    [gifTable]uint8
+	before   [gifTable]uint16
+	text     [gifTable]uint8 // strings are built from its end
+	litWidth int
 }
 
-func (b *gifBlocks) ReadByte() (byte, error) {
-	for b.current.Len() == 0 {
-		block := b.r.block()
-		if len(block) == 0 {
-			return 0, io.EOF
+func newGIFCodes(litWidth int, data []byte) *gifCodes {
+	g := &gifCodes{r: gifReader{data}, clear: 1 << litWidth, litWidth: litWidth}
+	g.reset()
+	return g
+}
+
+func (g *gifCodes) reset() { g.width, g.free, g.last = g.litWidth+1, g.clear+2, -1 }
+
+// code returns the next code, or -1 at the end of the data.
+func (g *gifCodes) code() int {
+	for g.have < g.width {
+		for len(g.block) == 0 {
+			if len(g.r.data) == 0 {
+				return -1
+			}
+			g.block = g.r.block() // an empty block ends nothing
 		}
-		b.current.Reset(block)
+		g.bits |= uint32(g.block[0]) << g.have
+		g.block = g.block[1:]
+		g.have += 8
 	}
-	return b.current.ReadByte()
+	c := int(g.bits) & (1<<g.width - 1)
+	g.bits >>= g.width
+	g.have -= g.width
+	return c
 }
 
-func (b *gifBlocks) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+var errGIFCode = errors.New("a code of no string")
+
+// next returns some indices, which are overwritten by the next call; at the end
+// io.EOF.
+func (g *gifCodes) next() ([]byte, error) {
+	c := g.code()
+	for c == g.clear {
+		g.reset()
+		c = g.code()
 	}
-	c, err := b.ReadByte()
-	if err != nil {
-		return 0, err
+	if c < 0 || c == g.clear+1 {
+		return nil, io.EOF
 	}
-	p[0] = c
-	return 1, nil
+	at := len(g.text)
+	if g.last < 0 {
+		if c > g.clear {
+			return nil, errGIFCode
+		}
+		g.first, g.last = uint8(c), c
+		g.text[at-1] = g.first
+		return g.text[at-1:], nil
+	}
+	this := c
+	if c > g.free {
+		return nil, errGIFCode
+	}
+	if c == g.free {
+		at--
+		g.text[at] = g.first
+		c = g.last
+	}
+	for c >= g.clear {
+		if at == 0 || c >= gifTable {
+			return nil, errGIFCode
+		}
+		at--
+		g.text[at] = g.index[c]
+		c = int(g.before[c])
+	}
+	g.first = uint8(c)
+	if g.free < gifTable {
+		g.index[g.free], g.before[g.free] = g.first, uint16(g.last)
+		if g.free == 1<<g.width-1 && g.width < 12 {
+			g.width++
+		}
+		g.free++
+	}
+	g.last = this
+	if at == 0 {
+		return nil, errGIFCode
+	}
+	at--
+	g.text[at] = g.first
+	return g.text[at:], nil
 }

@@ -1,11 +1,41 @@
 package pillow
 
 import (
+	"bytes"
+	"encoding/binary"
 	"image"
 
 	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
-func readJPEG(data []byte, check checkSize) (image.Image, error) {
-	return jpeg.Decode(data, check)
+func readJPEG(f *file) (image.Image, error) {
+	return jpeg.Decode(f.data, f.check)
+}
+
+// jpegMetadata returns what the segments before the pixels hold; that of
+// several EXIF segments is joined.
+func jpegMetadata(data []byte) (m metadata) {
+	for data = data[2:]; len(data) >= 4; {
+		if data[0] != 0xff || data[1] == 0xff || data[1] == 0 { // padding, junk
+			data = data[1:]
+			continue
+		}
+		n := 2 + int(binary.BigEndian.Uint16(data[2:]))
+		switch marker := data[1]; {
+		case marker >= 0xd0 && marker <= 0xd8:
+			n = 2
+		case marker == 0xda || n > len(data) || n < 4:
+			return m
+		case marker == 0xe1:
+			body := data[4:n]
+			if exif, ok := bytes.CutPrefix(body, []byte("Exif\x00\x00")); ok {
+				m.exif = append(m.exif, exif...)
+			}
+			if xmp, ok := bytes.CutPrefix(body, []byte("http://ns.adobe.com/xap/1.0/\x00")); ok {
+				m.xmp = xmp
+			}
+		}
+		data = data[n:]
+	}
+	return m
 }

@@ -1,71 +1,58 @@
 package pillow
 
 import (
-	"encoding/binary"
+	"bytes"
 	"image"
 	"image/color"
+	"math"
 )
 
-// Orientation returns the EXIF orientation of an encoded image, 1 to 8: which
-// of the turns and mirrorings that [Orient] undoes the camera wrote it with.
-// It is 1 where the file says nothing, and for TIFF, whose orientation decoding
-// has applied already.
+// metadata is where a file may say how it was turned.
+type metadata struct {
+	exif []byte // with or without the "Exif" before it
+	xmp  []byte
+}
+
+// Orientation returns the orientation of an encoded image, 1 to 8: which of the
+// turns and mirrorings that [Orient] undoes the camera wrote it with. EXIF says
+// it, or else XMP. It is 1 where the file says nothing, and for TIFF, whose
+// orientation decoding has applied already.
 func Orientation(data []byte) int {
-	var exif []byte
-	switch f := sniff(data); {
-	case f == nil:
-	case f.name == "jpeg":
-		exif = jpegEXIF(data)
-	case f.name == "png":
-		exif = pngEXIF(data)
-	case f.name == "webp":
-		chunks := riffChunks(data)
-		for name, body := range chunks {
-			if name == "EXIF" {
-				exif = body
-			}
-		}
+	f := sniff(data)
+	if f == nil || f.meta == nil {
+		return 1
 	}
-	if len(exif) > 6 && string(exif[:6]) == "Exif\x00\x00" {
-		exif = exif[6:]
+	m := f.meta(data)
+	const prefix = "Exif\x00\x00"
+	for range 2 { // some programs write it twice
+		m.exif = bytes.TrimPrefix(m.exif, []byte(prefix))
 	}
-	if d := readDirectory(exif); d != nil {
-		if o := d.value(tagOrientation, 1); o >= 1 && o <= 8 {
-			return o
-		}
+	o, ok := readDirectory(m.exif, 0).number(tagOrientation)
+	if !ok {
+		o = xmpOrientation(m.xmp)
+	}
+	if o >= 1 && o <= 8 && o == math.Trunc(o) {
+		return int(o)
 	}
 	return 1
 }
 
-// jpegEXIF returns the first EXIF segment before the pixels.
-func jpegEXIF(data []byte) []byte {
-	for data = data[2:]; len(data) >= 4 && data[0] == 0xff; {
-		n := 2 + int(binary.BigEndian.Uint16(data[2:]))
-		switch {
-		case data[1] == 0xff: // padding
-			n = 1
-		case data[1] == 0xda || n > len(data):
-			return nil
-		case data[1] == 0xe1 && n > 10 && string(data[4:10]) == "Exif\x00\x00":
-			return data[4:n]
+// xmpOrientation finds tiff:Orientation, an attribute or an element.
+func xmpOrientation(xmp []byte) float64 {
+	for {
+		_, rest, found := bytes.Cut(xmp, []byte("tiff:Orientation"))
+		if !found {
+			return 1
 		}
-		data = data[n:]
+		value, ok := bytes.CutPrefix(rest, []byte(`="`))
+		if !ok {
+			value, ok = bytes.CutPrefix(rest, []byte(">"))
+		}
+		if ok && len(value) > 0 && value[0] >= '0' && value[0] <= '9' {
+			return float64(value[0] - '0')
+		}
+		xmp = rest
 	}
-	return nil
-}
-
-func pngEXIF(data []byte) []byte {
-	for data = data[8:]; len(data) >= 12; {
-		n := int64(binary.BigEndian.Uint32(data))
-		if n+12 > int64(len(data)) {
-			return nil
-		}
-		if string(data[4:8]) == "eXIf" {
-			return data[8 : 8+n]
-		}
-		data = data[n+12:]
-	}
-	return nil
 }
 
 // Orient turns an image that [Decode] returned the way its orientation (1 to
@@ -83,6 +70,10 @@ func Orient(img image.Image, orientation int) image.Image {
 	switch img := img.(type) {
 	case *Keyed:
 		return &Keyed{Image: Orient(img.Image, orientation), Opaque: Orient(img.Opaque, orientation)}
+	case *Deep[int32]:
+		return img.turned(o)
+	case *Deep[float32]:
+		return img.turned(o)
 	case *image.Gray:
 		return &image.Gray{Pix: o.pixels(img.Pix, img.Stride, 1), Stride: o.width, Rect: turned}
 	case *image.Paletted:

@@ -8,6 +8,7 @@
 //	*image.Paletted  palette and 1-bit images, which Pillow resizes by nearest neighbour
 //	*image.Gray      8-bit grey
 //	*image.Gray16    16-bit grey, Pillow's mode I
+//	*Deep            grey of larger values, Pillow's modes I and F
 //	*image.RGBA      opaque colour (every alpha is 255)
 //	*image.NRGBA     colour or grey with alpha
 //	*image.CMYK      four inks, 255 is full ink
@@ -26,10 +27,16 @@ import (
 	"os"
 )
 
-// Limits bounds what one file may cost. Zero fields mean the defaults.
+// Limits says what one file may cost, and whether a part of it may be missing.
+// Zero fields mean the defaults.
 type Limits struct {
 	MaxPixels int   // width × height
 	MaxBytes  int64 // encoded size
+
+	// AllowTruncated reads what is left of a file that ends early or is
+	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES. What is missing is
+	// black, or whatever the format's decoder makes of it.
+	AllowTruncated bool
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -49,23 +56,40 @@ type Keyed struct {
 }
 
 // format is one kind of file: how it begins and how it is read. read finds the
-// size in the header and passes it to check before it takes memory for pixels.
+// size in the header and passes it to the file's check before it takes memory
+// for pixels.
 type format struct {
 	name  string
-	magic []string // '?' stands for any byte
-	read  func(data []byte, check checkSize) (image.Image, error)
+	magic []string          // '?' stands for any byte
+	match func([]byte) bool // in the place of magic, where no fixed bytes tell
+	read  func(*file) (image.Image, error)
+	meta  func(data []byte) metadata // nil where decoding has turned the image, or nothing can say how
+}
+
+// file is what is being read.
+type file struct {
+	data      []byte
+	check     checkSize
+	truncated bool // read what is left
 }
 
 type checkSize func(width, height int) error
 
 func formats() []format {
 	return []format{
-		{"png", []string{"\x89PNG\r\n\x1a\n"}, readPNG},
-		{"jpeg", []string{"\xff\xd8\xff"}, readJPEG},
-		{"gif", []string{"GIF87a", "GIF89a"}, readGIF},
-		{"bmp", []string{"BM"}, readBMP},
-		{"tiff", []string{"II*\x00", "MM\x00*"}, readTIFF},
-		{"webp", []string{"RIFF????WEBP"}, readWebP},
+		{name: "png", magic: []string{pngSignature}, read: readPNG, meta: pngMetadata},
+		{name: "jpeg", magic: []string{"\xff\xd8\xff"}, read: readJPEG, meta: jpegMetadata},
+		{name: "gif", magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
+		{name: "bmp", magic: []string{"BM"}, read: readBMP},
+		{name: "pnm", match: isPNM, read: readPNM},
+		{name: "ico", magic: []string{"\x00\x00\x01\x00"}, read: readICO},
+		{name: "qoi", magic: []string{"qoif"}, read: readQOI},
+		{name: "sgi", magic: []string{"\x01\xda"}, read: readSGI},
+		{name: "pcx", match: isPCX, read: readPCX},
+		{name: "dib", match: isDIB, read: readDIB},
+		{name: "tga", match: isTGA, read: readTGA}, // says least about itself, so it is last
+		{name: "tiff", magic: []string{"II*\x00", "MM\x00*"}, read: readTIFF},
+		{name: "webp", magic: []string{"RIFF????WEBP"}, read: readWebP, meta: webpMetadata},
 	}
 }
 
@@ -130,7 +154,7 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(data, limit.check)
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
@@ -159,6 +183,9 @@ func (l Limits) check(width, height int) error {
 
 func sniff(data []byte) *format {
 	for _, f := range formats() {
+		if f.match != nil && f.match(data) {
+			return &f
+		}
 		for _, magic := range f.magic {
 			if hasMagic(data, magic) {
 				return &f

@@ -19,6 +19,7 @@ const (
 	modeGray                // 1 byte
 	modeIndexed             // 1 byte, into palette
 	modeWide                // 2 bytes, big-endian: Pillow's I
+	modeDeep                // values of its own
 )
 
 var bytesPerPixel = [...]int{modeRGB: 4, modeRGBA: 4, modeCMYK: 4, modeGray: 1, modeIndexed: 1, modeWide: 2}
@@ -31,6 +32,10 @@ type raster struct {
 	stride        int
 	pix           []uint8
 	palette       [256][3]uint8
+
+	// Of modeWide and modeDeep: what reads a row, and what a value is rounded to.
+	values func(dst []float64, y int)
+	round  func(float64) float64
 }
 
 // newRaster returns img ready to be resized, laid on ground where it is
@@ -42,11 +47,8 @@ func newRaster(img image.Image, ground color.Color) (*raster, error) {
 		}
 	}
 	b := img.Bounds()
-	if b.Empty() {
-		return nil, fmt.Errorf("the image %v has no pixels", b)
-	}
-	if b.Dx() > MaxSide || b.Dy() > MaxSide || b.Dx() > DefaultMaxPixels/b.Dy() {
-		return nil, fmt.Errorf("an image of %d×%d pixels is too large", b.Dx(), b.Dy())
+	if err := checkImage(b.Dy(), b.Dx()); err != nil {
+		return nil, err
 	}
 	r := &raster{width: b.Dx(), height: b.Dy()}
 	if err := r.take(img, ground != nil); err != nil {
@@ -80,7 +82,12 @@ func (r *raster) take(img image.Image, smooth bool) error {
 	case *image.Gray:
 		return r.share(modeGray, img.Pix, img.Stride)
 	case *image.Gray16:
+		r.values, r.round = r.wide16, roundAway
 		return r.share(modeWide, img.Pix, img.Stride)
+	case *Deep[int32]:
+		r.mode, r.values, r.round = modeDeep, img.values(), roundAway
+	case *Deep[float32]:
+		r.mode, r.values, r.round = modeDeep, img.values(), roundFloat
 	case *image.Paletted:
 		colours := straight(img.Palette)
 		if err := r.share(modeIndexed, img.Pix, img.Stride); err != nil {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"math"
+	"image/color"
 
 	"golang.org/x/image/tiff"
 )
@@ -20,8 +20,9 @@ const (
 
 // readTIFF reads the first image. It applies the orientation tag, because
 // Pillow does so for TIFF alone.
-func readTIFF(data []byte, check checkSize) (image.Image, error) {
-	d := readDirectory(data)
+func readTIFF(src *file) (image.Image, error) {
+	data, check := src.data, src.check
+	d := readDirectory(data, 0)
 	if d == nil {
 		return nil, errors.New("no image file directory")
 	}
@@ -59,7 +60,7 @@ func readTIFF(data []byte, check checkSize) (image.Image, error) {
 func boundTIFF(d *directory, width, height int, check checkSize) ([]byte, error) {
 	counts := d.values(tagStripByteCounts)
 	rows, cols := height, width
-	if d.find(tagTileWidth) != nil {
+	if d.values(tagTileWidth) != nil {
 		counts = d.values(tagTileByteCounts)
 		cols, rows = d.value(tagTileWidth, 0), d.value(tagTileHeight, 0)
 		if err := check(cols, rows); err != nil {
@@ -75,11 +76,6 @@ func boundTIFF(d *directory, width, height int, check checkSize) ([]byte, error)
 	}
 	data := d.data
 	if rows := d.values(tagRowsPerStrip); len(rows) == 1 && int64(rows[0]) > int64(height) {
-		data = bytes.Clone(data)
-		entry := readDirectory(data).find(tagRowsPerStrip)
-		d.order.PutUint16(entry[2:], 4)
-		d.order.PutUint32(entry[4:], 1)
-		d.order.PutUint32(entry[8:], uint32(min(height, math.MaxInt32)))
 	}
 	return data, nil
 }
@@ -103,6 +99,52 @@ func straightAlpha(img image.Image) image.Image {
 				px[c] = uint8(min(255*int(px[c])/a, 255))
 			}
 		}
+	}
+	return out
+}
+
+func bilevel(img image.Image) *image.Paletted {
+	out := image.NewPaletted(img.Bounds(), bilevelPalette())
+	switch img := img.(type) {
+	case *image.Gray:
+		for i, v := range img.Pix {
+			out.Pix[i] = v >> 7
+		}
+	case *image.NRGBA: // a tRNS chunk named one of the two
+		for i := range out.Pix {
+			v := img.Pix[4*i] >> 7
+			out.Pix[i] = v
+			if img.Pix[4*i+3] == 0 {
+				out.Palette[v] = color.NRGBA{v * 255, v * 255, v * 255, 0}
+			}
+		}
+	}
+	return out
+}
+
+func highBytes(img image.Image) image.Image {
+	b := img.Bounds()
+	switch img := img.(type) {
+	case *image.RGBA64:
+		out := image.NewRGBA(b)
+		for i := range out.Pix {
+			out.Pix[i] = img.Pix[2*i]
+		}
+		return out
+	case *image.NRGBA64:
+		out := image.NewNRGBA(b)
+		for i := range out.Pix {
+			out.Pix[i] = img.Pix[2*i]
+		}
+		return out
+	}
+	return img
+}
+
+func (d *directory) values(id uint16) (out []uint32) {
+	t := d.tags[id]
+	for i := range t.count {
+		out = append(out, uint32(t.at(i)))
 	}
 	return out
 }

@@ -24,9 +24,10 @@ type webpFrame struct {
 // readWebP decodes with golang.org/x/image and converts lossy images to RGB
 // as libwebp does. What the frame of an animation leaves free is transparent,
 // or black where the file has no alpha.
-func readWebP(data []byte, check checkSize) (image.Image, error) {
+func readWebP(src *file) (image.Image, error) {
 	var f webpFrame
-	f.parse(riffChunks(data))
+	check := src.check
+	f.parse(riffChunks(src.data))
 	if f.vp8 == nil && f.vp8l == nil {
 		return nil, errors.New("no VP8 or VP8L chunk")
 	}
@@ -43,6 +44,18 @@ func readWebP(data []byte, check checkSize) (image.Image, error) {
 		return f.place(img)
 	}
 	return img, nil
+}
+
+func webpMetadata(data []byte) (m metadata) {
+	for name, body := range riffChunks(data) {
+		switch name {
+		case "EXIF":
+			m.exif = body
+		case "XMP ":
+			m.xmp = body
+		}
+	}
+	return m
 }
 
 // riffChunks yields the chunks of a RIFF file that are complete.

@@ -254,7 +254,8 @@ func load(path string, want *tensors) (*model, error) {
 	if !isDir(dir) {
 		dir = filepath.Dir(path)
 	}
-	silent := exists(filepath.Join(dir, "config.json")) && !exists(filepath.Join(dir, "preprocessor_config.json"))
+	has := func(name string) bool { return exists(filepath.Join(dir, name)) }
+	silent := (has("config.json") || has("adapter_config.json")) && !has("preprocessor_config.json") && !has("processor_config.json")
 	var size []int
 	if want.has("pixel_values") {
 		if s := want.shape("pixel_values"); silent && len(s) == 4 {

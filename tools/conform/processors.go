@@ -151,10 +151,11 @@ func (set *processorSet) compareVariant(r *report, name string, v processorVaria
 	if err != nil {
 		return err
 	}
+	size := got.Rect.Size()
 	key := set.target(f, name, file)
 	want, shape := f.bytes(key), f.shape(key)
-	if !slices.Equal(shape, []int{p.Size[0], p.Size[1], 3}) {
-		return fmt.Errorf("%s has shape %v, the variant makes %v", key, shape, p.Size)
+	if !slices.Equal(shape, []int{size.Y, size.X, 3}) {
+		return fmt.Errorf("%s has shape %v, the variant makes %v", key, shape, size)
 	}
 	tol := 0.0
 	if strings.Contains(key, "/torchvision/") {
@@ -164,7 +165,7 @@ func (set *processorSet) compareVariant(r *report, name string, v processorVaria
 	if key := name + "/torchvision/" + file; f.has(key) && v.Apart <= 1 {
 		differences(r, "pixels by torchvision", got, f.bytes(key), 1)
 	}
-	pixels := make([]float32, 3*p.Size[0]*p.Size[1])
+	pixels := make([]float32, 3*size.X*size.Y)
 	if err := p.Image(pixels, img); err != nil {
 		return err
 	}
@@ -191,8 +192,7 @@ func (v processorVariant) preprocess() (*vision.Preprocess, error) {
 	return readPreprocess(map[string]json.RawMessage{"preprocessor_config.json": config})
 }
 
-// readPreprocess returns what goclip makes of configuration files. Transparent pictures
-// are laid on white, as transformers 5 does.
+// readPreprocess returns what goclip makes of configuration files.
 func readPreprocess(files map[string]json.RawMessage) (*vision.Preprocess, error) {
 	dir, err := os.MkdirTemp("", "goclip-conform")
 	if err != nil {
@@ -204,11 +204,7 @@ func readPreprocess(files map[string]json.RawMessage) (*vision.Preprocess, error
 			return nil, err
 		}
 	}
-	p, err := checkpoint.ReadPreprocess(os.DirFS(dir))
-	if err == nil && p.Ground == nil {
-		p.Ground = color.White
-	}
-	return p, err
+	return checkpoint.ReadPreprocess(os.DirFS(dir))
 }
 
 func (set *processorSet) decode(file string, upright bool) (image.Image, error) {
