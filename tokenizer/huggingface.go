@@ -264,7 +264,7 @@ func (c *classConfig) readAdded(data json.RawMessage) error {
 
 // readOptional reads a JSON file that need not be there.
 func readOptional(fsys fs.FS, name string, to any) error {
-	data, err := fs.ReadFile(fsys, name)
+	data, err := readFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

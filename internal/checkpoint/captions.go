@@ -115,9 +115,14 @@ func (c *Checkpoint) transformersCaptions(s *Spec, files fs.FS) (*tokenizer.Hugg
 
 // peek reads a few fields of a JSON file that need not be there.
 func peek(fsys fs.FS, name string, to any) error {
-	data, err := fs.ReadFile(fsys, name)
+	f, err := fsys.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	var data []byte
+	if err == nil {
+		defer f.Close()
+		data, err = readSmall(f, name)
 	}
 	if err == nil {
 		err = json.Unmarshal(data, to)
