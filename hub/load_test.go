@@ -203,6 +203,7 @@ func TestWhichWeights(t *testing.T) {
 		{"a/b", "open_clip_model.safetensors", append([]string{"open_clip_model.safetensors"}, all...)},
 		{"hf-hub:a/b", "open_clip_model.safetensors", append([]string{"open_clip_model.safetensors"}, all...)},
 		{"a/b", "pytorch_model.bin", []string{"config.json", "pytorch_model.bin", "tf_model.h5"}},
+		{"a/b", "model.fp16.safetensors", []string{"config.json", "pytorch_model.bin", "model.fp16.safetensors", "model.fp32.safetensors"}},
 		{"a/b", "goclip_model.safetensors", append([]string{"goclip_model.safetensors", "goclip_config.json"}, all...)},
 		{"ViTamin-S/datacomp1b", "pytorch_model.bin", []string{"pytorch_model.bin", "model.safetensors"}},
 		{"ViTamin-S/datacomp1b", "pytorch_model.safetensors", []string{"pytorch_model.bin", "pytorch_model.safetensors"}},
