@@ -130,7 +130,7 @@ func TestRecognised(t *testing.T) {
 		{"fixtures", []sample{formulaModel("siglip_b16_f32")}, nil, "family:siglip 2 2"},
 		{"tokenizers", []sample{pictureFiles("gif_rgb.gif", "turned_6.jpg", "png_g_trns_empty.png")}, nil, "picture:png-tolerated 1 1, picture:truncated 1 1, picture:gif 2 2, picture:turned-jpeg 3 3"},
 		{"stages", []sample{tokenizers("clip")}, nil, "tokenizer:clip 12 12"},
-		{"naflex", []sample{folder("families_hf", "preprocess")}, []string{"-run", "preprocess:(siglip_32|decoded|defaults)/.*(rgb_landscape|Siglip)"}, "preprocess:siglip_32 1 1, preprocess:decoded 1 1, preprocess:defaults 4 2"},
+		{"naflex", []sample{folder("families_hf", "preprocess")}, []string{"-run", "preprocess:(siglip_32|decoded|defaults)/.*(rgb_landscape|Siglip)"}, "preprocess:siglip_32 1 1, preprocess:decoded 1 1, preprocess:defaults 4 4"},
 		{"nothing", []sample{func(t *testing.T, dir string) { siglip(t, filepath.Join(dir, "one", "two")) }}, nil, ""},
 		{"nested", []sample{siglip, func(t *testing.T, dir string) { formulaModel("siglip_b16_f32")(t, filepath.Join(dir, "within")) }}, nil, "family:siglip 4 4"},
 	} {
