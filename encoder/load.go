@@ -13,10 +13,14 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel, a tower of one of them, or CLIPSeg: config.json,
+//   - Hugging Face's CLIPModel, SiglipModel, MetaClip2Model, ChineseCLIPModel, AltCLIPModel
+//     and VisionTextDualEncoderModel, a tower of the first two, or CLIPSeg: config.json,
 //     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
 //     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
 //     beside it; or as the CLIPModel of sentence-transformers;
+//   - text towers that were trained towards the features of a CLIP, for [Join]:
+//     M-CLIP's, and sentence-transformers' of BERT, RoBERTa, XLM-R or DistilBERT with its
+//     modules.json;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
 //   - OpenAI's .pt, a TorchScript archive or a state dict, after fine-tuning too;
@@ -210,7 +214,7 @@ func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) 
 		if v.End < 0 || int64(v.End) >= int64(v.Size) {
 			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
 		}
-		if n < len(ids) {
+		if n < len(ids) && ids[n] >= 0 {
 			v.Pad = ids[n]
 		}
 		return nil

@@ -55,7 +55,7 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{bpe(`{"a": 4294967295}`, `[]`, ""), "no whole number"},
 		{bpe(`{"a": 0}`, `["a b"]`, ""), `there is no symbol "b"`},
 		{bpe(`{"a": 0}`, `["a"]`, ""), "want two symbols"},
-		{bpe(`{"a": 0}`, `[["a", "b", "c"]]`, ""), "want two symbols"},
+		{bpe(`{"a": 0, "b": 1, "ab": 2}`, `[["a", "b", "c"]]`, ""), "want two symbols"},
 		{bpe(`{"a": 0}`, `[]`, `, "dropout": 0.1`), "dropout"},
 		{split("(a"), "a parenthesis is not closed"},
 		{split("(?<name>a)"), "the group (?<name is not supported"},

@@ -173,7 +173,7 @@ func readMergeLines(fsys fs.FS, l *lexicon) (merges []mergeSlot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var joined []byte
+	r := &mergeReader{l: l}
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
@@ -182,17 +182,14 @@ func readMergeLines(fsys fs.FS, l *lexicon) (merges []mergeSlot, err error) {
 			continue
 		}
 		left, right, err := splitMerge(string(line))
+		if err == nil {
+			err = r.add([]byte(left), []byte(right))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		m, err := newMerge(l, []byte(left), []byte(right), "", &joined)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
-		}
-		m.rank = int32(len(merges))
-		merges = append(merges, m)
 	}
-	return merges, nil
+	return r.merges, nil
 }
 
 // readTiktoken makes a tokenizer of tiktoken's ranks, with the expression and the special

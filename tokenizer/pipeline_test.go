@@ -158,7 +158,7 @@ func TestIDsAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if allocs > 1 { // the pool may lose its memory to a collection
+	if allocs > 1 && !raceDetector { // the pool may lose its memory to a collection, and does on purpose under the detector
 		t.Errorf("got %v allocations, want none", allocs)
 	}
 }

@@ -43,6 +43,8 @@ type Spec struct {
 
 	Captioner text.Captioner // that is kept beside the towers, of CoCa
 
+	dtype string // of the stored weights, as transformers calls it; Save alone sets it
+
 	Layout string // that it was read from; empty for a model from elsewhere
 
 	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
