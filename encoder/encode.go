@@ -35,8 +35,7 @@ func (e *Embeddings) normalize() *Embeddings {
 }
 
 // EncodeImages preprocesses images and returns their embeddings, L2-normalised rows.
-// An image that cannot be used, or whose methods panic, is an error that gives its
-// index.
+// An image that cannot be used, or whose methods panic, is an [ImageError].
 func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddings, error) {
 	return m.EncodeImagesFunc(ctx, len(imgs), func(i int) (image.Image, error) { return imgs[i], nil })
 }
@@ -51,6 +50,9 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 		return nil, err
 	}
 	defer end()
+	if n < 0 || n > 0 && open == nil {
+		return nil, fmt.Errorf("encoder: %d images, opened by a function that is there: %t", n, open != nil)
+	}
 	p := m.cfg.Preprocess
 	grids := make([][2]int, n) // where images become patches
 	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
