@@ -249,10 +249,12 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 		n, truncated = m.tok.Encode(dst, caption)
 		return nil
 	})
-	if err == nil && (n < 0 || n > len(dst)) {
-		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
+	if err != nil {
+		return false, fmt.Errorf("tokenizer: %w", err)
 	}
-	if err == nil {
+	if n < 0 || n > len(dst) {
+		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
+	} else {
 		err = checkIDs(dst, dims.VocabSize)
 	}
 	if err != nil {
