@@ -13,7 +13,7 @@ import (
 // observer and a test are errors that say when.
 func TestPanicsOfARun(t *testing.T) {
 	src := drawn(t, 120)
-	plain := train.Run{Steps: 2, Batches: dataset.BatchOptions{Size: 8}}
+	plain := train.Run{Steps: 2, Batches: dataset.BatchOptions{Size: 8, Ledger: &dataset.Ledger{}}}
 	for want, change := range map[string]func(*train.Config, *train.Run){
 		"train: describing the run: panic: no such step": func(c *train.Config, r *train.Run) {
 			r.Checkpoints.Dir = t.TempDir()
