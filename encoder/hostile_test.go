@@ -162,3 +162,47 @@ func TestImageErrors(t *testing.T) {
 	_, err = m.EncodeImagesFunc(context.Background(), 2, nil)
 	fails(t, "2 images, opened by a function that is there: false", err)
 }
+
+// TestSavesAtOnce: one model may be saved by several goroutines to the folder that it is
+// mapped from, beside readers and encoding.
+func TestSavesAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	check(t, storable(t).Save(dir))
+	m, err := encoder.Load(dir, nil)
+	check(t, err)
+	before, want := m.Fingerprint(), embeddings(t, m)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Add(2)
+		go func() {
+			defer wg.Done()
+			for range 5 {
+				if err := m.Save(dir); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		go func() {
+			defer wg.Done()
+			for range 5 {
+				again, err := encoder.Load(dir, nil)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if again.Fingerprint() != before {
+					t.Error("another model was loaded")
+				}
+				if err := again.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, err := m.EncodeTexts(context.Background(), "a", "b c"); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	same(t, "embeddings", embeddings(t, m), want)
+	check(t, m.Close())
+}

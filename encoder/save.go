@@ -59,6 +59,8 @@ func (m *Model) saveWith(dir, layout string, o SaveOptions) error {
 	} else if len(m.Adapters()) > 0 {
 		return errors.New("the model has adapters: SaveLoRA writes them, MergeLoRA or SaveOptions.Merged makes them part of the weights")
 	}
+	m.own.saving.Lock() // or one save would find another's files in the place of its own
+	defer m.own.saving.Unlock()
 	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list()}
 	if tok, ok := m.tok.(saver); ok {
 		replace.Tokenizer = func(dir string) error {
@@ -103,8 +105,9 @@ func (m *Model) toSave(layout string) (checkpoint.Spec, string, error) {
 
 // own are the files of weights that a model was loaded from and saved as, the last few.
 type own struct {
-	mu    sync.Mutex
-	files []fs.FileInfo
+	saving sync.Mutex
+	mu     sync.Mutex
+	files  []fs.FileInfo
 }
 
 func (o *own) add(f fs.FileInfo) {
