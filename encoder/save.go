@@ -27,6 +27,8 @@ type SaveOptions struct {
 	// Beside are further files, by name, that are written together with the model,
 	// such as the adapters merged into it.
 	Beside map[string][]byte
+	// Precision is how the weights are stored; zero is float32, which loses nothing.
+	Precision Precision
 }
 
 // SaveWith is [Model.SaveAs] with options; an empty layout is the one that [Model.Save]
@@ -53,6 +55,10 @@ func (m *Model) saveWith(dir, layout string, o SaveOptions) error {
 	if err != nil {
 		return err
 	}
+	dtype, err := o.Precision.dtype()
+	if err != nil {
+		return err
+	}
 	params := m.Params()
 	if o.Merged {
 		params = merged(params)
@@ -61,7 +67,7 @@ func (m *Model) saveWith(dir, layout string, o SaveOptions) error {
 	}
 	m.own.saving.Lock() // or one save would find another's files in the place of its own
 	defer m.own.saving.Unlock()
-	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list()}
+	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list(), DType: dtype}
 	if tok, ok := m.tok.(saver); ok {
 		replace.Tokenizer = func(dir string) error {
 			return guarded("tokenizer", func() error { return tok.Save(dir) })

@@ -105,6 +105,9 @@ func (p *pass) skip(sample dataset.Sample, err error) {
 // encode hands out the pairs with their embeddings.
 func (p *pass) encode() error {
 	e, err := p.embed()
+	if err == nil {
+		err = e.Validate()
+	}
 	if err != nil {
 		return err
 	}
