@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"slices"
 
 	"github.com/goclip/goclip/internal/guard"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -21,15 +24,33 @@ type Embeddings struct {
 
 	// Truncated counts the captions that did not fit into the context length.
 	Truncated int
+
+	// Vectors, where not zero, says that each of the N has so many vectors, one after the
+	// other, of which the nearest counts: those of a model whose image tower is a
+	// [vision.MultiVector].
+	Vectors int
 }
 
-// Row returns vector i, a part of Data.
-func (e *Embeddings) Row(i int) []float32 { return e.Data[i*e.Dim : (i+1)*e.Dim : (i+1)*e.Dim] }
+// Row returns vector i, or all vectors of the i-th, a part of Data.
+func (e *Embeddings) Row(i int) []float32 {
+	n := max(1, e.Vectors) * e.Dim
+	return e.Data[i*n : (i+1)*n : (i+1)*n]
+}
 
-// normalize scales every row to length one.
+// Cosine is the cosine of row i of normalised embeddings and a vector, the largest one
+// where there are several vectors.
+func (e *Embeddings) Cosine(i int, with []float32) float64 {
+	best := math.Inf(-1)
+	for v := range slices.Chunk(e.Row(i), e.Dim) {
+		best = math.Max(best, float64(kernel.Dot(v, with)))
+	}
+	return best
+}
+
+// normalize scales every vector to length one.
 func (e *Embeddings) normalize() *Embeddings {
-	for i := range e.N {
-		nn.NormalizeRow(e.Row(i), e.Row(i))
+	for v := range slices.Chunk(e.Data, e.Dim) {
+		nn.NormalizeRow(v, v)
 	}
 	return e
 }
@@ -112,7 +133,7 @@ func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2
 	case !ok:
 		return nil, fmt.Errorf("encoder: an image tower of family %s takes no patches", m.cfg.Vision.Family())
 	case len(grids) == 0 && len(patches) == 0:
-		return &Embeddings{Dim: m.cfg.EmbedDim()}, nil
+		return &Embeddings{Dim: m.cfg.EmbedDim(), Vectors: m.vectors()}, nil
 	case len(grids) == 0 || len(patches)%(len(grids)*each) != 0:
 		return nil, fmt.Errorf("encoder: %d values of patches for %d images, want a multiple of 3 × P × P = %d for each", len(patches), len(grids), each)
 	}
@@ -127,6 +148,14 @@ func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2
 		s.setGrids(grids[from:])
 		return nil
 	})
+}
+
+// vectors is how many vectors an image's embedding has, 0 where it is a vector.
+func (m *Model) vectors() int {
+	if v, ok := m.cfg.Vision.(vision.MultiVector); ok {
+		return v.Vectors()
+	}
+	return 0
 }
 
 // patchLen is how many numbers a patch has, if the image tower takes patches.
@@ -164,8 +193,9 @@ func (m *Model) imagesPerPass(patches int) int {
 // forward runs the image tower on n images, a batch at a time, of so many patches each, 0
 // for pixels. The function fill writes the input of a batch from the given image on.
 func (m *Model) forward(ctx context.Context, n, patches int, fill func(s *session, from int) error) (*Embeddings, error) {
+	vectors := m.vectors()
 	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass(patches)
-	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
+	out := &Embeddings{N: n, Dim: dim, Vectors: vectors, Data: make([]float32, n*dim*max(1, vectors))}
 	for from := 0; from < n; from += each {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -183,7 +213,7 @@ func (m *Model) forward(ctx context.Context, n, patches int, fill func(s *sessio
 		if err != nil {
 			return nil, fmt.Errorf("encoder: images %d to %d: %w", from, from+b-1, err)
 		}
-		copy(out.Data[from*dim:], features)
+		copy(out.Data[from*dim*max(1, vectors):], features)
 		m.images.put(shape, s)
 	}
 	return out, nil
@@ -243,9 +273,9 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 	case len(dst) != dims.ContextLength:
 		return false, fmt.Errorf("room for %d token ids, want the context length, %d", len(dst), dims.ContextLength)
 	}
-	err = guard.Call(func() error {
-		n, truncated = m.tok.Encode(dst, caption)
-		return nil
+	err = guard.Call(func() (err error) {
+		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
+		return err
 	})
 	if err == nil && (n < 0 || n > len(dst)) {
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
@@ -392,12 +422,19 @@ func (m *Model) textRow(ids []int32) (r text.Row, err error) {
 	return r, err
 }
 
-// Validate reports a length of Data other than N × Dim.
+// Validate reports a length of Data other than N × Dim, or several vectors a row.
 func (e *Embeddings) Validate() error {
+	if e != nil && e.Vectors > 1 {
+		return fmt.Errorf("encoder: embeddings have %d vectors for each image, want one", e.Vectors)
+	}
+	return e.validate()
+}
+
+func (e *Embeddings) validate() error {
 	if e == nil {
 		return errors.New("encoder: the Embeddings are nil")
 	}
-	if e.N < 0 || e.Dim < 1 || len(e.Data)/e.Dim != e.N || len(e.Data)%e.Dim != 0 {
+	if e.N < 0 || e.Dim < 1 || e.Vectors < 0 || len(e.Data)/e.Dim != e.N*max(1, e.Vectors) || len(e.Data)%e.Dim != 0 {
 		return fmt.Errorf("encoder: embeddings hold %d numbers, want N × Dim = %d × %d", len(e.Data), e.N, e.Dim)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (m *Model) imageSession(shape imageShape) (*session, error) {
 			if s.features, err = m.image.Forward(in); err != nil {
 				return err
 			}
-			return checkFeatures("image", s.features, g, shape.batch, m.cfg.Vision.Dims().EmbedDim)
+			return checkFeatures("image", s.features, g, shape.batch, max(1, m.vectors())*m.cfg.Vision.Dims().EmbedDim)
 		})
 	})
 }

@@ -344,7 +344,7 @@ func TestContextCuts(t *testing.T) {
 	if _, err := h.client(t).Download(ctx, clipName); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a silent server: got %v, want the context's error", err)
 	}
-	h.before = nil
+	h.answer(nil)
 	c := h.client(t)
 	release, err := hub.LockFile(t.Context(), hub.LockPath(c.Cache, clipName, etag(h.repos[clipName]["model.safetensors"])), func() {})
 	if err != nil {

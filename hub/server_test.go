@@ -65,6 +65,13 @@ func (h *fakeHub) client(t *testing.T) *hub.Client {
 	return c
 }
 
+// answer sets what is asked before every answer; nil for nothing.
+func (h *fakeHub) answer(before func(http.ResponseWriter, *http.Request) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.before = before
+}
+
 func (h *fakeHub) requests() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,8 +111,9 @@ func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.log = append(h.log, strings.TrimSpace(fmt.Sprint(r.Method, " ", where, " ", r.URL.Path, " ", r.Header.Get("Range"))))
 	h.auth = append(h.auth, where+" "+r.Header.Get("Authorization"))
+	before := h.before
 	h.mu.Unlock()
-	if h.before != nil && h.before(w, r) {
+	if before != nil && before(w, r) {
 		return
 	}
 	if where == "cdn" {

@@ -58,7 +58,8 @@ type Attending struct {
 	Bias     *G.Node // (H, L, L), added to the scores of all samples
 	Unscaled bool    // scores are not divided by √d, as in T5
 
-	masks [][]float32 // constants, (L, L), added to the scores of every sample i: masks[i mod len(masks)], nil for none
+	// masks, (L, L) each, are added to the scores of sample i: masks[i mod len(masks)].
+	masks [][]float32
 }
 
 // Attend is [Attention] with all that it can do. Keys that are hidden behind the last
@@ -73,7 +74,7 @@ func Attend(qkv *G.Node, c Attending) *G.Node {
 	if c.Window < 0 {
 		Fail("attention", "window %d, want 0 or more", c.Window)
 	}
-	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, masks: c.masks, scale: 1}
+	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
 	if !c.Unscaled {
 		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
 	}
@@ -167,7 +168,7 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 
 // biases are what is added to the scores of a head of a sample, nil for nothing.
 func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
-	if a.biasAt > 0 {
+	if a.biasAt != 0 {
 		all[0] = x.F32(a.biasAt)[head*a.l*a.l:][:a.l*a.l]
 	}
 	if len(a.masks) > 0 {

@@ -428,6 +428,9 @@ func TestShapeErrors(t *testing.T) {
 		{"tokens: no tokens from 3 of 3 on", func() { nn.TokensFrom(m("tf", 1, 3, 2), 3) }},
 		{"patches: no patch of 5 × 5 in pixels (1, 3, 4, 4)", func() { nn.Patchify(m("pa", 1, 3, 4, 4), 5) }},
 		{"class token: position 4 of 3", func() { nn.Insert(m("in", 2), m("in2", 1, 3, 2), 4) }},
+		{"cross attention: keys has shape (2, 4, 6), want (1, any, 6)", func() {
+			nn.CrossAttention(m("ca", 1, 3, 6), m("ca2", 2, 4, 6), m("ca3", 2, 4, 6), 2)
+		}},
 		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},

@@ -135,6 +135,22 @@ func variantLayers() []layer {
 			func(x [][]float64) []float64 {
 				return slices.Concat(x[1][:w], x[0], x[1][w:4*w], x[0], x[1][4*w:])
 			}},
+		{"cross attention", [][]int{{b, 3, 6}, {b, 4, 6}, {b, 4, 6}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.CrossAttention(x[0], x[1], x[2], 2) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for i := range b * 3 {
+					n := i / 3
+					y = append(y, refAttentionPool(x[0][i*6:][:6], x[1][n*24:][:24], x[2][n*24:][:24], 1, 4, 6, 2)...)
+				}
+				return y
+			}},
+		{"repeat", [][]int{{1, 2, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Repeat(x[0], 3) },
+			func(x [][]float64) []float64 { return slices.Repeat(x[0], 3) }},
+		{"flatten", [][]int{{b, 2, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Flatten(x[0]) },
+			func(x [][]float64) []float64 { return x[0] }},
 		{"registers", [][]int{{1, 2, w}, {b, 3, w}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Prepend(x[0], x[1]) },
 			func(x [][]float64) []float64 { return slices.Concat(x[0], x[1][:3*w], x[0], x[1][3*w:]) }},

@@ -2,12 +2,15 @@ package train_test
 
 import (
 	"context"
+	"fmt"
+	"image"
 	"math"
 	"path"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/nn"
@@ -249,6 +252,43 @@ func TestFamiliesTrain(t *testing.T) {
 				t.Errorf("the loss went from %g to %g in 20 steps, want less than four fifths", first.Loss, last.Loss)
 			}
 		})
+	}
+}
+
+// TestGridsTrain: a model of patches of several grids learns, from images of any shape.
+func TestGridsTrain(t *testing.T) {
+	f := families()["naflex"]
+	preprocess := &vision.Preprocess{PatchSize: 8, MaxPatches: 6, Resize: vision.ResizeSquash, Std: [3]float32{1, 1, 1}}
+	m, err := encoder.New(encoder.Config{Vision: f.vision, Text: f.text, Preprocess: preprocess}, letters.Tokenizer{}, 1)
+	check(t, err)
+	tr, err := train.New(m, train.Config{LR: train.Constant(3e-3, 0)})
+	check(t, err)
+	var pairs []dataset.Pair
+	for i, size := range []image.Point{{20, 40}, {64, 8}, {30, 30}, {8, 80}} {
+		img := image.NewGray(image.Rectangle{Max: size})
+		for j := range img.Pix {
+			img.Pix[j] = uint8(j * (i + 3))
+		}
+		pairs = append(pairs, dataset.Pair{Key: fmt.Sprint(i), Image: img, Caption: strings.Repeat("ab", i+1)})
+	}
+	b, err := tr.Prepare(pairs)
+	check(t, err)
+	if want := []int32{3, 2, 1, 6, 2, 2, 6, 1}; !slices.Equal(b.Grids, want) {
+		t.Errorf("got grids %v, want %v", b.Grids, want)
+	}
+	first, err := tr.StepBatch(context.Background(), b)
+	check(t, err)
+	last := first
+	for range 20 {
+		last, err = tr.StepBatch(context.Background(), b)
+		check(t, err)
+	}
+	if !(last.Loss < 0.8*first.Loss) {
+		t.Errorf("the loss went from %g to %g in 20 steps, want less than four fifths", first.Loss, last.Loss)
+	}
+	b.Grids = nil
+	if _, err := tr.StepBatch(context.Background(), b); err == nil || !strings.Contains(err.Error(), "0 numbers of grids for 4 images") {
+		t.Errorf("without grids: got error %v", err)
 	}
 }
 

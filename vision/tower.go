@@ -76,6 +76,13 @@ type PatchDropper interface {
 	Patches() int // number of patches of an image
 }
 
+// MultiVector is a configuration whose tower gives several feature vectors of D numbers
+// for each image, one after the other, (B, Vectors·D). An image is as near to a caption as
+// the nearest of them is.
+type MultiVector interface {
+	Vectors() int
+}
+
 // PatchReader is a configuration whose tower takes patches: see [Input].Patches.
 type PatchReader interface {
 	Patch() int // side of a square patch

@@ -27,14 +27,14 @@ func hfDual() hfClass {
 			return dualCLIP, nil
 		},
 		written: func(s *Spec) string {
-			if _, ok := s.Vision.(vision.PooledViT); ok {
+			if _, ok := s.Vision.(vision.PlainViT); ok {
 				return dualViT
 			}
 			return dualCLIP
 		},
 		fits: func(s *Spec) bool {
 			b, ok := s.Text.(text.BERT)
-			return ok && (s.Vision.Family() == "vit" || s.Vision.Family() == "pooled_vit") &&
+			return ok && (s.Vision.Family() == "vit" || isPooledViT(s.Vision)) &&
 				readsOut(b.Encoder, text.PoolTanh) && !b.ZeroPad && b.TokenTypes > 0 && b.Transform == 0 && asLong(b)
 		},
 		read:  readDual,
@@ -62,12 +62,19 @@ func readDual(root *object) Spec {
 	return s
 }
 
+// isPooledViT reports whether an image tower is transformers' ViTModel with a projection.
+func isPooledViT(c vision.Config) bool {
+	v, ok := c.(vision.PlainViT)
+	return ok && v.Pooler && !v.NormTwice && !v.ProjBias
+}
+
 // hfPooledViT reads a ViTConfig.
-func hfPooledViT(o *object, dim int) vision.PooledViT {
+func hfPooledViT(o *object, dim int) vision.PlainViT {
 	o.only("num_channels", "3")
 	o.only("qkv_bias", "true")
 	o.only("pooler_act", `"tanh"`)
-	c := vision.PooledViT{
+	c := vision.PlainViT{
+		Pooler:    true,
 		PatchSize: value(o, "patch_size", 16), Width: value(o, "hidden_size", 768),
 		Layers: value(o, "num_hidden_layers", 12), Heads: value(o, "num_attention_heads", 12), EmbedDim: dim,
 		Activation: hfActivation(o, nn.GELU), NormEps: value(o, "layer_norm_eps", 1e-12),
@@ -88,7 +95,7 @@ func formatDual(s *Spec) ([]byte, error) {
 	if caption["model_type"] = "bert"; b.Counted {
 		caption["model_type"] = "roberta"
 	}
-	v, pooled := s.Vision.(vision.PooledViT)
+	v, pooled := s.Vision.(vision.PlainViT)
 	if !pooled {
 		image, err := hfImageOf(s, "clip_vision_model")
 		if err != nil {

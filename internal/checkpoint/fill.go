@@ -165,10 +165,10 @@ func storedShape(shape []int, p piece, n int, f form) []int {
 	return shape
 }
 
-// ranked adds ones in front of a shape or leaves them out.
+// ranked adds ones in front of a shape, or joins its first dimensions.
 func ranked(shape []int, rank int) []int {
-	for len(shape) > rank && shape[0] == 1 {
-		shape = shape[1:]
+	for len(shape) > max(rank, 1) {
+		shape = append([]int{shape[0] * shape[1]}, shape[2:]...)
 	}
 	for len(shape) < rank {
 		shape = append([]int{1}, shape...)

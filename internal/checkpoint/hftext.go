@@ -41,15 +41,6 @@ func hfEncoderNamed(modelType string) (hfEncoder, bool) {
 	return hfEncoder{}, false
 }
 
-// hfEncoderKinds lists the model_types for an error.
-func hfEncoderKinds() string {
-	var names []string
-	for _, e := range hfEncoders() {
-		names = append(names, e.modelType)
-	}
-	return strings.Join(names, ", ")
-}
-
 // hfID reads a token's id.
 func hfID(o *object, key string, def int) int32 {
 	id := value(o, key, def)

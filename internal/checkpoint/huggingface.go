@@ -45,6 +45,8 @@ type hfClass struct {
 	// match chooses between classes of one modelType, of which the first that matches
 	// counts; nil takes any file.
 	match func(f *files) bool
+	// replace are pairs of what stands in the tables and what stands for it here.
+	replace []string
 	// tables, where not nil, are the tables of a checkpoint in the place of names, and pairs
 	// of what its names have in the place of theirs.
 	tables func(f *files) (names string, replace []string)
@@ -62,7 +64,7 @@ type hfClass struct {
 
 // hfClasses lists them. Of several that hold a model it is written as the first.
 func hfClasses() []hfClass {
-	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual(), hfCLIPSeg()}
+	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfSigLIP2(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual(), hfCLIPSeg()}
 	return slices.Concat(all, hfTextTowers(), hfImageTowers())
 }
 
@@ -92,7 +94,7 @@ func readHuggingFace(f *files) (Spec, naming, error) {
 			return s, nil, err
 		}
 	}
-	names, replace := class.names, []string(nil)
+	names, replace := class.names, class.replace
 	if class.tables != nil {
 		names, replace = class.tables(f)
 	}
@@ -182,8 +184,8 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, nil, unwritable(HuggingFace, "a custom tokenizer")
+	if err := s.captionsFit(HuggingFace); err != nil {
+		return nil, nil, err
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {
@@ -197,7 +199,7 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if class.written != nil {
 		tables = class.written(s)
 	}
-	names, err := readTable(tables)
+	names, err := readTable(tables, class.replace...)
 	return all, names, err
 }
 

@@ -17,20 +17,12 @@ func mCLIP() layout {
 		weights: []string{"pytorch_model.bin", hfWeightsFile},
 		match:   func(f *files) bool { return f.has("LinearTransformation.") && f.exists(hfConfigFile) },
 		read: func(f *files) (Spec, naming, error) {
-			var base string
-			var dims [2]int
-			_, err := parse(f, hfConfigFile, func(b []byte) (struct{}, error) {
-				o := parseObject(b)
-				o.only("model_type", `"M-CLIP"`)
-				base = value(o, "modelBase", "xlm-roberta-large")
-				dims = [2]int{value(o, "transformerDimensions", 1024), value(o, "numDims", 768)}
-				return struct{}{}, o.err()
-			})
+			c, err := parse(f, hfConfigFile, parseMCLIP)
 			if err != nil {
 				return Spec{}, nil, err
 			}
-			e := text.Encoder{EmbedDim: dims[1], Padding: text.PaddingTail, Pool: text.PoolMean, Head: text.HeadBias}
-			class, c, err := baseOf(f, base, e)
+			e := text.Encoder{EmbedDim: c.dims, Padding: text.PaddingTail, Pool: text.PoolMean, Head: text.HeadBias}
+			class, tower, err := baseOf(f, c.base, e)
 			if err != nil {
 				return Spec{}, nil, err
 			}
@@ -39,10 +31,22 @@ func mCLIP() layout {
 				tables = "mclip_distilbert"
 			}
 			names, err := readTable(tables)
-			return withoutScale(Spec{Text: c, HFTokenizer: base}), names, err
+			return withoutScale(Spec{Text: tower, HFTokenizer: c.base}), names, err
 		},
 		positions: resizeGridSharp,
 	}
+}
+
+// mCLIPConfig is the model whose shape the encoder has, and the size of the features.
+type mCLIPConfig struct {
+	base string
+	dims int
+}
+
+func parseMCLIP(b []byte) (mCLIPConfig, error) {
+	o := parseObject(b)
+	o.only("model_type", `"M-CLIP"`)
+	return mCLIPConfig{value(o, "modelBase", "xlm-roberta-large"), value(o, "numDims", 768)}, o.err()
 }
 
 // baseOf reads the configuration of an encoder that a checkpoint names.

@@ -35,7 +35,7 @@ func (p piece) rows(all int) int { return all * (p.to - p.from) / p.of }
 // form is how the tensors of the file differ from their parameter.
 type form struct {
 	transposed bool
-	rank       int // number of dimensions, where ones in front are added or left out; 0 as the parameter's
+	rank       int // number of dimensions, where ones in front are added or the first ones joined; 0 as the parameter's
 }
 
 // prefixed is the naming of open_clip and OpenAI: the canonical names, in some

@@ -20,7 +20,10 @@ type processor struct {
 	mean, std [3]float32
 	plain     bool // it does not normalise
 	top       bool // include_top: it divides by std once more
+	patches   bool // images become patches of any grid
 }
+
+const siglip2Processor = "Siglip2ImageProcessor"
 
 func processors() []processor {
 	clip := vision.CLIPPreprocess(224)
@@ -29,6 +32,7 @@ func processors() []processor {
 		{name: "CLIPImageProcessor", size: 224, shortest: true, crop: 224, crops: true, mean: clip.Mean, std: clip.Std},
 		{name: "ChineseCLIPImageProcessor", size: 224, shortest: true, crop: 224, crops: true, mean: clip.Mean, std: clip.Std},
 		{name: "SiglipImageProcessor", size: 224, mean: half, std: half},
+		{name: siglip2Processor, bilinear: true, mean: half, std: half, patches: true},
 		{name: "BlipImageProcessor", size: 384, square: true, mean: clip.Mean, std: clip.Std},
 		{name: "EfficientNetImageProcessor", size: 346, square: true, crop: 289, mean: half, std: half, top: true},
 		{name: "ViTImageProcessor", size: 224, square: true, bilinear: true, mean: half, std: half},
@@ -52,6 +56,7 @@ func processorOf(modelType string) string {
 		"clip": "CLIPImageProcessor", "clip_vision_model": "CLIPImageProcessor", "metaclip_2": "CLIPImageProcessor", "altclip": "CLIPImageProcessor",
 		"groupvit": "CLIPImageProcessor", "chinese_clip": "ChineseCLIPImageProcessor",
 		"siglip": "SiglipImageProcessor", "siglip_vision_model": "SiglipImageProcessor",
+		"siglip2": siglip2Processor, "siglip2_vision_model": siglip2Processor,
 		"blip": "BlipImageProcessor", "blip-2": "BlipImageProcessor", "align": "EfficientNetImageProcessor",
 		"clipseg": "ViTImageProcessor", "vision-text-dual-encoder": "ViTImageProcessor", "vit": "ViTImageProcessor", "tipsv2": "Tipsv2ImageProcessor",
 	}[modelType]
@@ -81,13 +86,28 @@ func parsePreprocessor(o *object, modelType string) (*vision.Preprocess, error) 
 	}
 	o.only("do_pad", "false")
 	p := &vision.Preprocess{Steps: vision.StepsTransformers, Interpolation: o.resample(def), Ground: o.ground()}
-	o.scaling(p, &def)
+	if def.patches {
+		o.patches(p)
+	} else {
+		o.scaling(p, &def)
+	}
 	o.normalisation(p, &def)
 	o.openCLIPSteps(p)
 	if err := o.err(); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// patches reads what patches images become.
+func (o *object) patches(p *vision.Preprocess) {
+	p.Resize, p.PatchSize, p.MaxPatches = vision.ResizeSquash, value(o, "patch_size", 16), value(o, "max_num_patches", 256)
+	if !o.step("do_resize", true) {
+		o.fail("do_resize is false, which is not supported: images of any size are no whole patches")
+	}
+	if p.PatchSize < 1 || p.MaxPatches < 1 || p.PatchSize > 1<<10 || p.MaxPatches > 1<<16 {
+		o.fail("patch_size is %d and max_num_patches %d, want positive numbers up to %d and %d", p.PatchSize, p.MaxPatches, 1<<10, 1<<16)
+	}
 }
 
 // step reads whether a step is done.
@@ -193,7 +213,7 @@ func (o *object) openCLIPSteps(p *vision.Preprocess) {
 	case steps == vision.StepsTransformers.String():
 	case steps != vision.StepsOpenCLIP.String():
 		o.fail("steps is %q, want open_clip or transformers", steps)
-	case p.Size == [2]int{} || p.Scale != [2]int{}:
+	case p.MaxPatches == 0 && p.Size == [2]int{} || p.Scale != [2]int{}:
 		o.fail("steps is open_clip, beside a size that images are not cut to")
 	default:
 		p.Steps = vision.StepsOpenCLIP

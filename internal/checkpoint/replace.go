@@ -82,7 +82,7 @@ func modelFiles() (names []string) {
 func companions() []string {
 	return []string{
 		hfPreprocessFile, "processor_config.json",
-		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model",
+		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
 		"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 		"lora.safetensors", adapterConfigFile, "adapter_model.safetensors", "adapter_model.bin",
 	}

@@ -26,7 +26,7 @@ func sentenceTransformers() layout {
 		config:  modulesFile,
 		weights: []string{hfWeightsFile, "pytorch_model.bin"},
 		match: func(f *files) bool {
-			return f.exists(modulesFile) && (f.has("embeddings.word_embeddings.") || f.has("bert.embeddings.word_embeddings."))
+			return f.exists(modulesFile) && f.has("embeddings.word_embeddings.")
 		},
 		read:      readSentenceTransformers,
 		positions: resizeGridSharp,
@@ -36,11 +36,13 @@ func sentenceTransformers() layout {
 // sentenceModule is one step of modules.json.
 type sentenceModule struct{ Path, Type string }
 
+func parseModules(b []byte) (m []sentenceModule, err error) {
+	err = json.Unmarshal(b, &m)
+	return m, err
+}
+
 func readSentenceTransformers(f *files) (Spec, naming, error) {
-	modules, err := parse(f, modulesFile, func(b []byte) (m []sentenceModule, err error) {
-		err = json.Unmarshal(b, &m)
-		return m, err
-	})
+	modules, err := parse(f, modulesFile, parseModules)
 	if err != nil {
 		return Spec{}, nil, err
 	}
@@ -48,6 +50,8 @@ func readSentenceTransformers(f *files) (Spec, naming, error) {
 	for i, m := range modules {
 		kind := m.Type[strings.LastIndex(m.Type, ".")+1:]
 		switch {
+		case m.Path != "" && !filepath.IsLocal(m.Path):
+			err = fmt.Errorf("%s: step %d lies in %q, outside the folder", modulesFile, i, m.Path)
 		case kind == "Transformer" && i == 0 && m.Path == "":
 		case kind == "Pooling" && i == 1:
 			e.Pool, err = parse(f, path.Join(m.Path, hfConfigFile), sentencePool)
@@ -116,22 +120,28 @@ func sentencePool(b []byte) (text.Pool, error) {
 	return modes[chosen[0]], o.err()
 }
 
+type sentenceDense struct {
+	head text.Head
+	dim  int
+}
+
+func parseDense(b []byte) (sentenceDense, error) {
+	o := parseObject(b)
+	const module = "torch.nn.modules."
+	tanh := o.oneOf("activation_function", module+"activation.Tanh", module+"activation.Tanh", "tanh", module+"linear.Identity", "none") == "tanh"
+	heads := map[[2]bool]text.Head{
+		{false, false}: text.HeadLinear, {true, false}: text.HeadBias, {false, true}: text.HeadTanh, {true, true}: text.HeadTanhBias,
+	}
+	return sentenceDense{heads[[2]bool{value(o, "bias", true), tanh}], value(o, "out_features", 0)}, o.err()
+}
+
 // readDense reads a Dense, whose weights join the encoder's.
 func readDense(f *files, dir string, e *text.Encoder) error {
-	_, err := parse(f, path.Join(dir, hfConfigFile), func(b []byte) (struct{}, error) {
-		o := parseObject(b)
-		e.EmbedDim = value(o, "out_features", 0)
-		const module = "torch.nn.modules."
-		tanh := o.oneOf("activation_function", module+"activation.Tanh", module+"activation.Tanh", "tanh", module+"linear.Identity", "none") == "tanh"
-		bias := value(o, "bias", true)
-		e.Head = map[[2]bool]text.Head{
-			{false, false}: text.HeadLinear, {true, false}: text.HeadBias, {false, true}: text.HeadTanh, {true, true}: text.HeadTanhBias,
-		}[[2]bool{bias, tanh}]
-		return struct{}{}, o.err()
-	})
+	d, err := parse(f, path.Join(dir, hfConfigFile), parseDense)
 	if err != nil {
 		return err
 	}
+	e.Head, e.EmbedDim = d.head, d.dim
 	for _, name := range []string{hfWeightsFile, "pytorch_model.bin"} {
 		at, err := f.view.Path(path.Join(dir, name))
 		if err != nil {

@@ -117,7 +117,8 @@ func hfSpecs() map[string]checkpoint.Spec {
 		ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 12, Layers: 2, Heads: 3, EmbedDim: 10, MLPRatio: 2.5,
 		Activation: nn.QuickGELU, NormEps: 1e-5, Pool: vision.PoolClass,
 	}
-	pooled := vision.PooledViT{
+	pooled := vision.PlainViT{
+		Pooler:    true,
 		ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 12, Layers: 2, Heads: 3, EmbedDim: 10, MLPRatio: 2.5, Activation: nn.GELU, NormEps: 1e-12,
 	}
 	e := text.Encoder{
@@ -280,7 +281,7 @@ func TestFolderRefusals(t *testing.T) {
 		{"mclip", "config.json", `"base"`, `"unknown"`, `modelBase is "unknown", whose shape is not known; known are roberta-base`},
 		{"mclip", "config.json", `"base"`, `"../mclip/base"`, `modelBase is "../mclip/base", whose shape is not known`},
 		{"mclip", "base/config.json", `"xlm-roberta"`, `"t5"`, `modelBase names a model of type "t5", which is not supported`},
-		{"st_multilingual", "modules.json", `"1_Pooling"`, `"../1_Pooling"`, "no such file"},
+		{"st_multilingual", "modules.json", `"1_Pooling"`, `"../1_Pooling"`, `step 1 lies in "../1_Pooling", outside the folder`},
 		{"st_multilingual", "modules.json", `dense.Dense`, `asym.Asym`, "step 2 is a Asym in \"2_Dense\", which is not supported"},
 		{"st_multilingual", "config.json", `"distilbert"`, `"mpnet"`, `model_type is "mpnet", which is not supported`},
 		{"st_multilingual", "1_Pooling/config.json", `"mean"`, `"weightedmean"`, `pooling_mode is "weightedmean", which is not supported`},

@@ -22,6 +22,8 @@ type hfProcessor struct {
 	Size      any        `json:"size,omitempty"`
 	Ground    *[3]uint8  `json:"ground,omitempty"`
 	Steps     string     `json:"steps,omitempty"`
+	Patch     int        `json:"patch_size,omitempty"`
+	Most      int        `json:"max_num_patches,omitempty"`
 }
 
 // formatPreprocessor writes the image processor of a class. Open_clip's steps, which
@@ -44,6 +46,8 @@ func formatPreprocessor(p *vision.Preprocess, kind string) ([]byte, error) {
 	}
 	scale := p.Scale
 	switch {
+	case p.MaxPatches > 0:
+		c.Patch, c.Most = p.PatchSize, p.MaxPatches
 	case p.Resize == vision.ResizeLongest:
 		return nil, unwritable(HuggingFace, "preprocessing that pads images")
 	case p.Resize == vision.ResizeSquash:
@@ -60,6 +64,9 @@ func formatPreprocessor(p *vision.Preprocess, kind string) ([]byte, error) {
 			edges["longest_edge"] = scale[1]
 		}
 		c.Size = edges
+	}
+	if (kind == siglip2Processor) != (p.MaxPatches > 0) {
+		return nil, unwritable(HuggingFace, "%s of images as %d patches", kind, p.MaxPatches)
 	}
 	if p.Size != [2]int{} && (p.Resize != vision.ResizeSquash || scale != p.Size) {
 		c.Crop, c.CropSize = true, box(p.Size)

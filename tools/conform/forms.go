@@ -25,6 +25,7 @@ type readAs struct {
 	Mean      *[3]float32 `json:"image_mean"`
 	Std       *[3]float32 `json:"image_std"`
 	Patch     int         `json:"patch_size"`
+	Most      int         `json:"max_num_patches"`
 	Factor    *float64    `json:"rescale_factor"`
 	Offset    bool        `json:"rescale_offset"`
 	Top       *bool       `json:"include_top"` // where it is not said, as its only class has it: on
@@ -90,6 +91,7 @@ func compareForm(r *report, files map[string]json.RawMessage, as json.RawMessage
 	}
 	same(r, "size", got.Size[:], expected.Size[:])
 	same(r, "scale", got.Scale[:], expected.Scale[:])
+	same(r, "patches", []int{got.PatchSize, got.MaxPatches}, []int{expected.PatchSize, expected.MaxPatches})
 	same(r, "resize", []string{got.Steps.String(), got.Resize.String(), got.Interpolation.String()},
 		[]string{expected.Steps.String(), expected.Resize.String(), expected.Interpolation.String()})
 	r.near("mean", got.Mean[:], expected.Mean[:], 1e-7)
@@ -108,15 +110,14 @@ func (w *readAs) useless() bool {
 // preprocess says the same in goclip's terms, where it has them.
 func (w *readAs) preprocess() (*vision.Preprocess, error) {
 	p := &vision.Preprocess{Steps: vision.StepsTransformers, Std: [3]float32{1, 1, 1}}
-	if w.Patch != 0 {
-		return nil, notSupported("pictures as patches of several grids")
-	}
 	if on(w.Center) {
 		p.Size = [2]int{w.Crop["height"], w.Crop["width"]}
 	}
 	switch short, shortest := w.Size["shortest_edge"]; {
 	case !on(w.Resize):
 		p.Resize = vision.ResizeNone
+	case w.Patch != 0:
+		p.Resize, p.PatchSize, p.MaxPatches = vision.ResizeSquash, w.Patch, w.Most
 	case shortest:
 		p.Scale = [2]int{short, w.Size["longest_edge"]}
 		if p.Size == [2]int{short, short} && p.Scale[1] == 0 {

@@ -40,6 +40,18 @@ func openModel(path string, preprocess, resized []int) (*model, error) {
 	return &model{m}, nil
 }
 
+// openPatchModel loads a model of pictures as patches whose folder does not say how they
+// are prepared: as at most so many patches of a size.
+func openPatchModel(path string, most, patch int) (*model, error) {
+	m, err := encoder.Load(path, &encoder.Options{Preprocess: &vision.Preprocess{
+		PatchSize: patch, MaxPatches: most, Resize: vision.ResizeSquash, Std: [3]float32{1, 1, 1},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &model{m}, nil
+}
+
 func (m *model) close() error { return m.encoder.Close() }
 
 // images returns the features of pixel_values.

@@ -31,8 +31,8 @@ var stageNames = []struct {
 	name   *regexp.Regexp
 	places []string
 }{
-	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight"}},
-	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed"}},
+	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight", "visual.trunk.embeds.proj.weight"}},
+	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed", "visual.trunk.embeds.pos_embed"}},
 	{stageName(`vision\.(ln_pre|ln_post)`), []string{"visual.$1.weight", "visual.trunk.norm.weight"}},
 	{stageName(`vision\.layernorm`), []string{"visual.trunk.norm.weight"}},
 	{stageName(`vision\.pooler`), []string{"visual.trunk.pooler.dense.weight +1"}}, // tanh
