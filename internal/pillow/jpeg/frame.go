@@ -93,13 +93,24 @@ func (d *decoder) allocate(comps []*component) error {
 	}
 	for _, c := range comps {
 		c.plane = make([]byte, c.stride*unit*c.down)
-		for i := range c.plane {
-			c.plane[i] = 128 // until there is a block
-		}
+		grey(c.plane) // until there is a block
 		if d.kind == progressive {
 			c.coefs = make([]int16, 64*c.across*c.down)
+			if !d.arithmetic {
+				c.known = make([]uint64, c.across*c.down)
+			}
 		}
 	}
 	d.comps = comps
 	return nil
+}
+
+func grey(plane []byte) {
+	const piece = 4096
+	for i := range min(piece, len(plane)) {
+		plane[i] = 128
+	}
+	for done := piece; done < len(plane); {
+		done += copy(plane[done:], plane[:piece])
+	}
 }

@@ -92,11 +92,13 @@ type component struct {
 	h, v             int // sampling factors
 	tq               byte
 	quant            *[64]uint16 // fixed by the component's first scan
+	steps            [80]uint32  // of each place in the file: quant's entry, and below it 8 bits of zigzag's
 	width, height    int         // in samples
 	across, down     int         // in blocks, padded to whole MCUs; in lossless frames in samples
 	plane            []byte      // samples in rows of stride
 	stride           int
 	coefs            []int16  // progressive only: 64 a block, natural order
+	known            []uint64 // with Huffman codes: of each block the AC coefficients, in the file's order, that are not zero
 	bits, before     coefBits // progressive only: what is known, and was before the last scan
 	pred             int32    // of the DC coefficient
 	dcTable, acTable int      // of the current scan

@@ -62,6 +62,9 @@ func (d *decoder) scan(body []byte) error {
 				return fmt.Errorf("component %d: no quantisation table %d", c.id, c.tq)
 			}
 			c.quant = d.quant[c.tq]
+			for k, z := range zigzag {
+				c.steps[k] = uint32(c.quant[min(k, 63)])<<8 | uint32(z)
+			}
 		}
 	}
 	if d.kind == progressive {

@@ -34,8 +34,8 @@ func (b *bitReader) block(c *component, out *[64]int16) (flat bool) {
 	if size := b.symbol(c.dc); size > 0 {
 		c.pred += extend(b.take(size), size)
 	}
-	q, ac := c.quant, c.ac
-	out[0] = int16(c.pred * int32(q[0]))
+	ac, steps := c.ac, &c.steps
+	out[0] = int16(c.pred * int32(steps[0]>>8))
 
 	acc, n := b.acc, b.n
 	k := uint(1)
@@ -74,7 +74,8 @@ func (b *bitReader) block(c *component, out *[64]int16) (flat bool) {
 			acc <<= size & 63
 			n -= int(size)
 		}
-		out[zigzag[k]] = int16(value * int32(q[min(k, 63)]))
+		step := steps[k]
+		out[step&63] = int16(value * int32(step>>8))
 	}
 	b.acc, b.n = acc, n
 	return k == 1
