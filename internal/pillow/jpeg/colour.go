@@ -14,8 +14,8 @@ func (d *decoder) image(rows int) image.Image {
 	pix := make([]byte, 4*d.width*d.height)
 	ups := make([]*upsampler, len(d.comps))
 	for i, c := range d.comps {
-		ups[i] = newUpsampler(c.plane, c.stride, c.width, c.height, d.hMax/c.h, d.vMax/c.v)
-		ups[i].repeats = d.kind == lossless
+		ups[i] = newUpsampler(c.plane, c.stride, c.width, c.height, d.hMax*d.whole/(c.h*c.side), d.vMax*d.whole/(c.v*c.side))
+		ups[i].repeats = d.whole == 1 // lossless, or a draft
 	}
 	convert := d.conversion()
 	lines := new([4][]byte)

@@ -179,7 +179,7 @@ func (d *decoder) units(e entropy, s *scanHeader) error {
 	single := len(s.comps) == 1
 	if single {
 		c := s.comps[0]
-		across, down = (c.width+7)/8, (c.height+7)/8
+		across, down = c.columns, c.rows
 	}
 	left, next := d.restart, byte(markRST0)
 	d.lastGood = 0

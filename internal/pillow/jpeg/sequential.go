@@ -15,14 +15,17 @@ func (s *sequential) block(c *component, x, y int) {
 // put computes the samples of a block of dequantised coefficients, which it
 // makes zero; flat says that only the first of them is not.
 func (c *component) put(x, y int, coefs *[64]int16, flat bool) {
-	stride := 8 * c.across
-	out := c.plane[8*(y*stride+x):]
-	if flat {
-		fillBlock(out, stride, coefs[0])
+	out := c.plane[c.side*(y*c.stride+x):]
+	switch {
+	case c.side < 8:
+		smallDCT(out, c.stride, c.side, coefs)
+	case flat:
+		fillBlock(out, c.stride, coefs[0])
 		coefs[0] = 0
 		return
+	default:
+		inverseDCT(out, c.stride, coefs)
 	}
-	inverseDCT(out, stride, coefs)
 	*coefs = [64]int16{}
 }
 
