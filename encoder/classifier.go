@@ -120,7 +120,7 @@ func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
 		ps := make([]Prediction, len(c.labels))
 		top := math.Inf(-1)
 		for j, label := range c.labels {
-			cos := float64(kernel.Dot(images.Row(i), c.rows.Row(j)))
+			cos := images.Cosine(i, c.rows.Row(j))
 			ps[j] = Prediction{Label: label, Index: j, Similarity: cos}
 			top = math.Max(top, cos)
 		}

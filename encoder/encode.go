@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"slices"
 
 	"github.com/goclip/goclip/internal/guard"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
+	"github.com/goclip/goclip/vision"
 )
 
 // Embeddings are N vectors of Dim numbers, row-major.
@@ -20,15 +24,33 @@ type Embeddings struct {
 
 	// Truncated counts the captions that did not fit into the context length.
 	Truncated int
+
+	// Vectors, where not zero, says that each of the N has so many vectors, one after the
+	// other, of which the nearest counts: those of a model whose image tower is a
+	// [vision.MultiVector].
+	Vectors int
 }
 
-// Row returns vector i, a part of Data.
-func (e *Embeddings) Row(i int) []float32 { return e.Data[i*e.Dim : (i+1)*e.Dim : (i+1)*e.Dim] }
+// Row returns vector i, or all vectors of the i-th, a part of Data.
+func (e *Embeddings) Row(i int) []float32 {
+	n := max(1, e.Vectors) * e.Dim
+	return e.Data[i*n : (i+1)*n : (i+1)*n]
+}
 
-// normalize scales every row to length one.
+// Cosine is the cosine of row i of normalised embeddings and a vector, the largest one
+// where there are several vectors.
+func (e *Embeddings) Cosine(i int, with []float32) float64 {
+	best := math.Inf(-1)
+	for v := range slices.Chunk(e.Row(i), e.Dim) {
+		best = math.Max(best, float64(kernel.Dot(v, with)))
+	}
+	return best
+}
+
+// normalize scales every vector to length one.
 func (e *Embeddings) normalize() *Embeddings {
-	for i := range e.N {
-		nn.NormalizeRow(e.Row(i), e.Row(i))
+	for v := range slices.Chunk(e.Data, e.Dim) {
+		nn.NormalizeRow(v, v)
 	}
 	return e
 }
@@ -50,17 +72,27 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 		return nil, err
 	}
 	defer end()
-	l := loader{n: n, size: m.pixelsPerImage(), batch: m.imagesPerPass(), load: func(dst []float32, i int) error {
+	p := m.cfg.Preprocess
+	grids := make([][2]int, n) // where images become patches
+	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
 		return guard.Call(func() error {
 			img, err := open(i)
 			if err != nil {
 				return err
 			}
-			return m.cfg.Preprocess.Image(dst, img)
+			if p.MaxPatches > 0 {
+				grids[i], err = p.Patches(dst, img)
+				return err
+			}
+			return p.Image(dst, img)
 		})
 	}}
 	defer l.stop()
-	e, err := m.forward(ctx, n, l.fill)
+	e, err := m.forward(ctx, n, p.MaxPatches, func(s *session, from int) error {
+		err := l.fill(s.pixels, from)
+		s.setGrids(grids[from:])
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +107,64 @@ func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embedding
 		return nil, err
 	}
 	defer end()
-	n := m.pixelsPerImage()
+	size := m.cfg.Vision.Dims().ImageSize
+	n := 3 * size[0] * size[1]
 	if len(pixels)%n != 0 {
-		size := m.cfg.Vision.Dims().ImageSize
 		return nil, fmt.Errorf("encoder: %d pixel values are not a multiple of 3 × %d × %d", len(pixels), size[0], size[1])
 	}
-	return m.forward(ctx, len(pixels)/n, func(dst []float32, from int) error {
-		copy(dst, pixels[from*n:])
+	return m.forward(ctx, len(pixels)/n, 0, func(s *session, from int) error {
+		copy(s.pixels, pixels[from*n:])
 		return nil
 	})
+}
+
+// PatchFeatures is [Model.ImageFeatures] for images of several grids, with a tower that is
+// a [vision.PatchReader]: len(grids) × (N, P·P·3), as [vision.Preprocess.Patches] makes
+// them, and the rows and columns of each. What is behind an image's patches has no part in
+// its features, whatever it is.
+func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2]int) (*Embeddings, error) {
+	end, err := m.beginImages()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	each, ok := m.patchLen()
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("encoder: an image tower of family %s takes no patches", m.cfg.Vision.Family())
+	case len(grids) == 0 && len(patches) == 0:
+		return &Embeddings{Dim: m.cfg.EmbedDim(), Vectors: m.vectors()}, nil
+	case len(grids) == 0 || len(patches)%(len(grids)*each) != 0:
+		return nil, fmt.Errorf("encoder: %d values of patches for %d images, want a multiple of 3 × P × P = %d for each", len(patches), len(grids), each)
+	}
+	n := len(patches) / len(grids) / each
+	for i, g := range grids {
+		if g[0] < 1 || g[1] < 1 || g[0] > n/g[1] {
+			return nil, fmt.Errorf("encoder: image %d has a grid of %d × %d, want 1 to %d patches", i, g[0], g[1], n)
+		}
+	}
+	return m.forward(ctx, len(grids), n, func(s *session, from int) error {
+		copy(s.pixels, patches[from*n*each:])
+		s.setGrids(grids[from:])
+		return nil
+	})
+}
+
+// vectors is how many vectors an image's embedding has, 0 where it is a vector.
+func (m *Model) vectors() int {
+	if v, ok := m.cfg.Vision.(vision.MultiVector); ok {
+		return v.Vectors()
+	}
+	return 0
+}
+
+// patchLen is how many numbers a patch has, if the image tower takes patches.
+func (m *Model) patchLen() (int, bool) {
+	p, ok := m.cfg.Vision.(vision.PatchReader)
+	if !ok {
+		return 0, false
+	}
+	return 3 * p.Patch() * p.Patch(), true
 }
 
 // beginImages is begin for what needs the image tower.
@@ -104,36 +185,35 @@ func (m *Model) beginTexts() (end func(), err error) {
 	return end, err
 }
 
-func (m *Model) pixelsPerImage() int {
-	size := m.cfg.Vision.Dims().ImageSize
-	return 3 * size[0] * size[1]
+// imagesPerPass is the size of a batch of images of so many patches, 0 for pixels.
+func (m *Model) imagesPerPass(patches int) int {
+	return m.options.perPass(cmp.Or(patches, m.cfg.Vision.Dims().Tokens))
 }
 
-func (m *Model) imagesPerPass() int { return m.options.perPass(m.cfg.Vision.Dims().Tokens) }
-
-// forward runs the image tower on n images, a batch at a time. The function
-// fill writes the pixels of a batch from the given image on.
-func (m *Model) forward(ctx context.Context, n int, fill func(dst []float32, from int) error) (*Embeddings, error) {
-	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass()
-	out := &Embeddings{N: n, Dim: dim, Data: make([]float32, n*dim)}
+// forward runs the image tower on n images, a batch at a time, of so many patches each, 0
+// for pixels. The function fill writes the input of a batch from the given image on.
+func (m *Model) forward(ctx context.Context, n, patches int, fill func(s *session, from int) error) (*Embeddings, error) {
+	vectors := m.vectors()
+	dim, each := m.cfg.Vision.Dims().EmbedDim, m.imagesPerPass(patches)
+	out := &Embeddings{N: n, Dim: dim, Vectors: vectors, Data: make([]float32, n*dim*max(1, vectors))}
 	for from := 0; from < n; from += each {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		b := min(each, n-from)
-		shape := imageShape{b}
+		shape := imageShape{b, patches}
 		s, err := m.images.take(shape, func() (*session, error) { return m.imageSession(shape) })
 		if err != nil {
 			return nil, err
 		}
-		if err := fill(s.pixels, from); err != nil {
+		if err := fill(s, from); err != nil {
 			return nil, err
 		}
 		features, err := s.run()
 		if err != nil {
 			return nil, fmt.Errorf("encoder: images %d to %d: %w", from, from+b-1, err)
 		}
-		copy(out.Data[from*dim:], features)
+		copy(out.Data[from*dim*max(1, vectors):], features)
 		m.images.put(shape, s)
 	}
 	return out, nil
@@ -162,7 +242,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 			cut++
 		}
 	}
-	e, err := m.textFeatures(ctx, ids)
+	e, err := m.textFeatures(ctx, Tokens{IDs: ids})
 	if err != nil {
 		return nil, err
 	}
@@ -193,9 +273,9 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 	case len(dst) != dims.ContextLength:
 		return false, fmt.Errorf("room for %d token ids, want the context length, %d", len(dst), dims.ContextLength)
 	}
-	err = guard.Call(func() error {
-		n, truncated = m.tok.Encode(dst, caption)
-		return nil
+	err = guard.Call(func() (err error) {
+		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
+		return err
 	})
 	if err == nil && (n < 0 || n > len(dst)) {
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
@@ -224,29 +304,67 @@ func checkIDs(ids []int32, vocab int) error {
 // TextFeatures returns the text tower's output, before normalisation, for token
 // ids padded to the context length: N × ContextLength.
 func (m *Model) TextFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
+	return m.TokenFeatures(ctx, Tokens{IDs: ids})
+}
+
+// Tokens are token ids with what tokenizers of transformers may say beside them: N ×
+// ContextLength numbers each.
+type Tokens struct {
+	IDs   []int32 // padded
+	Mask  []int32 // 0 for tokens that count for nothing; nil where the tower finds its padding by itself
+	Types []int32 // BERT's token types, which tell two sentences apart; nil for 0
+}
+
+// TokenFeatures is [Model.TextFeatures] with what is told beside the ids. A tower that
+// does not read it is an error.
+func (m *Model) TokenFeatures(ctx context.Context, t Tokens) (*Embeddings, error) {
 	end, err := m.beginTexts()
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	return m.textFeatures(ctx, ids)
+	return m.textFeatures(ctx, t)
 }
 
-func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, error) {
-	cfg := m.cfg.Text
-	length, dim := cfg.Dims().ContextLength, cfg.Dims().EmbedDim
-	if len(ids)%length != 0 {
-		return nil, fmt.Errorf("encoder: %d token ids are not a multiple of the context length %d", len(ids), length)
+// textRows asks what the tower reads of each caption.
+func (m *Model) textRows(t Tokens, length int) ([]text.Row, error) {
+	if len(t.IDs)%length != 0 {
+		return nil, fmt.Errorf("encoder: %d token ids are not a multiple of the context length %d", len(t.IDs), length)
 	}
-	n := len(ids) / length
-	row := func(i int) []int32 { return ids[i*length:][:length] }
-	rows, order := make([]text.Row, n), make([]int, n)
-	for i := range n {
-		r, err := m.textRow(row(i))
+	for _, told := range [][]int32{t.Mask, t.Types} {
+		if told != nil && len(told) != len(t.IDs) {
+			return nil, fmt.Errorf("encoder: %d token ids, but a mask or token types for %d", len(t.IDs), len(told))
+		}
+	}
+	rows := make([]text.Row, len(t.IDs)/length)
+	for i := range rows {
+		r, err := m.textRow(t.IDs[i*length:][:length])
 		if err != nil {
 			return nil, fmt.Errorf("encoder: text %d: %w", i, err)
 		}
-		rows[i], order[i] = r, i
+		if t.Mask != nil {
+			for j, seen := range t.Mask[i*length:][:length] {
+				if seen != 0 {
+					r.Length = max(r.Length, j+1)
+				}
+			}
+		}
+		rows[i] = r
+	}
+	return rows, nil
+}
+
+func (m *Model) textFeatures(ctx context.Context, t Tokens) (*Embeddings, error) {
+	cfg := m.cfg.Text
+	length, dim := cfg.Dims().ContextLength, cfg.Dims().EmbedDim
+	rows, err := m.textRows(t, length)
+	if err != nil {
+		return nil, err
+	}
+	n := len(rows)
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
 	}
 	// Captions of one length share a pass: no padding is computed.
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rows[a].Length, rows[b].Length) })
@@ -256,7 +374,7 @@ func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		shape := textShape{1, tokens(order[from])}
+		shape := textShape{1, tokens(order[from]), t.Mask != nil, t.Types != nil}
 		most := m.options.perPass(shape.tokens)
 		for from+shape.batch < n && shape.batch < most && tokens(order[from+shape.batch]) == shape.tokens {
 			shape.batch++
@@ -267,7 +385,13 @@ func (m *Model) textFeatures(ctx context.Context, ids []int32) (*Embeddings, err
 			return nil, err
 		}
 		for j, i := range batch {
-			copy(s.tokens[j*shape.tokens:][:shape.tokens], row(i))
+			copy(s.tokens[j*shape.tokens:][:shape.tokens], t.IDs[i*length:])
+			if shape.mask {
+				copy(s.mask[j*shape.tokens:][:shape.tokens], t.Mask[i*length:])
+			}
+			if shape.types {
+				copy(s.types[j*shape.tokens:][:shape.tokens], t.Types[i*length:])
+			}
 			s.pooled[j] = int32(rows[i].Pooled)
 		}
 		features, err := s.run()
@@ -298,12 +422,19 @@ func (m *Model) textRow(ids []int32) (r text.Row, err error) {
 	return r, err
 }
 
-// Validate reports a length of Data other than N × Dim.
+// Validate reports a length of Data other than N × Dim, or several vectors a row.
 func (e *Embeddings) Validate() error {
+	if e != nil && e.Vectors > 1 {
+		return fmt.Errorf("encoder: embeddings have %d vectors for each image, want one", e.Vectors)
+	}
+	return e.validate()
+}
+
+func (e *Embeddings) validate() error {
 	if e == nil {
 		return errors.New("encoder: the Embeddings are nil")
 	}
-	if e.N < 0 || e.Dim < 1 || len(e.Data)/e.Dim != e.N || len(e.Data)%e.Dim != 0 {
+	if e.N < 0 || e.Dim < 1 || e.Vectors < 0 || len(e.Data)/e.Dim != e.N*max(1, e.Vectors) || len(e.Data)%e.Dim != 0 {
 		return fmt.Errorf("encoder: embeddings hold %d numbers, want N × Dim = %d × %d", len(e.Data), e.N, e.Dim)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/journal"
@@ -14,18 +13,30 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel: config.json, model.safetensors or its shards,
-//     preprocessor_config.json;
+//   - Hugging Face's CLIPModel, SiglipModel, MetaClip2Model, ChineseCLIPModel, AltCLIPModel
+//     and VisionTextDualEncoderModel, a tower of the first two, or CLIPSeg: config.json,
+//     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
+//     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
+//     beside it; or as the CLIPModel of sentence-transformers;
+//   - text towers that were trained towards the features of a CLIP, for [Join]:
+//     M-CLIP's, and sentence-transformers' of BERT, RoBERTa, XLM-R or DistilBERT with its
+//     modules.json;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
-//   - OpenAI's .pt, a TorchScript archive or a state dict;
+//   - OpenAI's .pt, a TorchScript archive or a state dict, after fine-tuning too;
 //   - goclip's own, goclip_config.json with goclip_model.safetensors, which [Model.Save]
 //     writes for models that the other layouts cannot express.
 //
+// A file may hold the model within another, as training programs save it. Where it holds
+// several, or more than a model, FILE#PREFIX reads the tensors whose names begin with the
+// prefix. A file that is named itself is read without an adapter beside it.
+//
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
 // loading a damaged tensor is an error that names it. The tokenizer comes from the same
-// folder, from vocab.json with merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz;
-// a folder without any gives a model that takes token ids only, unless Options.Tokenizer is
+// folder: CLIP's own from vocab.json with merges.txt, tokenizer.json or
+// bpe_simple_vocab_16e6.txt.gz, those of other models from what
+// [tokenizer.LoadHuggingFace] reads. It gives the ids that the layout's own program gives.
+// A folder without any makes a model that takes token ids only, unless Options.Tokenizer is
 // set.
 //
 // Unless Options.Trainable or Copy is set the weights may be mapped from the file, and
@@ -43,7 +54,14 @@ func Load(path string, opts *Options) (m *Model, err error) {
 }
 
 func loadOnce(path string, o Options) (*Model, error) {
-	c, err := checkpoint.Open(path, &checkpoint.Options{ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited, Families: o.Families, Architecture: o.Architecture})
+	options := checkpoint.Options{
+		ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited,
+		Families: o.Families, Architecture: o.Architecture,
+	}
+	if o.Preprocess != nil {
+		options.Prepared = o.Preprocess.Size
+	}
+	c, err := checkpoint.Open(path, &options)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
@@ -60,26 +78,15 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 		spec.Preprocess = o.Preprocess
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
-		return nil, errors.New("the checkpoint does not say how images are preprocessed: set Options.Preprocess")
+		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")
 	}
 	tok := o.Tokenizer
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
 		return nil, errors.New("the model was saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer")
 	}
-	if tok == nil && spec.HFTokenizer == "" && spec.Text != nil {
-		clean, err := cleanOf(spec.TextClean)
-		if err != nil {
-			return nil, err
-		}
-		files := o.Vocabulary
-		if files == nil {
-			files = c.TokenizerFS()
-		}
-		bpe, err := tokenizer.Load(files, tokenizer.BPEOptions{Clean: clean})
-		switch {
-		case err == nil:
-			tok = bpe
-		case !errors.Is(err, fs.ErrNotExist):
+	if tok == nil {
+		var err error
+		if tok, err = c.LoadTokenizer(o.Vocabulary); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +101,7 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 }
 
 func fromSpec(s checkpoint.Spec) Config {
-	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale}
+	cfg := Config{Vision: s.Vision, Text: s.Text, Preprocess: s.Preprocess, LogitScale: s.InitLogitScale, Captioner: s.Captioner}
 	if s.LogitBias {
 		cfg.LogitBias = &s.InitLogitBias
 	}
@@ -158,40 +165,17 @@ type saver interface{ Save(dir string) error }
 func (m *Model) toSpec() (checkpoint.Spec, error) {
 	spec := m.spec
 	spec.Vision, spec.Text, spec.Preprocess = m.cfg.Vision, m.cfg.Text, m.cfg.Preprocess
-	spec.InitLogitScale = m.cfg.LogitScale
+	spec.InitLogitScale, spec.Captioner = m.cfg.LogitScale, m.cfg.Captioner
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
-	switch tok := m.tok.(type) {
-	case nil:
-	case *tokenizer.BPE:
-		spec.Tokenizer, spec.TextClean = checkpoint.TokenizerFiles, cleanName(tok.Options().Clean)
-	case saver:
-		spec.Tokenizer = checkpoint.TokenizerCustom
-	default:
-		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", tok)
+	if m.tok == nil {
+		return spec, nil
 	}
-	return spec, nil
-}
-
-// cleanName is how a layout names a way of cleaning captions; CLIP's own has no
-// name.
-func cleanName(c tokenizer.Clean) string {
-	if c == tokenizer.CleanLower {
-		return ""
+	if _, ok := m.tok.(saver); !ok {
+		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", m.tok)
 	}
-	return c.String()
-}
-
-// cleanOf is the way of cleaning captions that a layout's name means.
-func cleanOf(name string) (c tokenizer.Clean, err error) {
-	if name == "" {
-		return tokenizer.CleanLower, nil
-	}
-	if err := c.UnmarshalText([]byte(name)); err != nil {
-		return 0, fmt.Errorf("the way of cleaning captions %w", err)
-	}
-	return c, nil
+	return spec, spec.SetTokenizer(m.tok)
 }
 
 // ConfigByName returns the configuration of a published model, such as
@@ -206,19 +190,19 @@ func ConfigByName(name string) (Config, bool) {
 func ConfigFor(name string, tok tokenizer.Tokenizer) (cfg Config, known bool, err error) {
 	spec, known := checkpoint.ConfigByName(name)
 	if known {
-		size, end, err := vocabulary(tok)
+		v, err := vocabularyOf(tok)
 		if err != nil {
 			return Config{}, true, fmt.Errorf("encoder: configuration: %w", err)
 		}
-		spec.SetVocabulary(size, end)
+		spec.SetVocabulary(v)
 	}
 	return fromSpec(spec), known, nil
 }
 
-// vocabulary is the number of a tokenizer's tokens, and the id that it ends captions with.
-func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
+// vocabularyOf is what a text tower must know of a tokenizer.
+func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) {
 	if tok == nil {
-		return 0, 0, errors.New("the tokenizer is nil")
+		return v, errors.New("the tokenizer is nil")
 	}
 	err = guarded("tokenizer", func() error {
 		ids := make([]int32, 16)
@@ -226,13 +210,16 @@ func vocabulary(tok tokenizer.Tokenizer) (size int, end int32, err error) {
 		if n < 1 || n > len(ids) {
 			return fmt.Errorf("the tokenizer gave %d tokens of an empty caption, want 1 to %d", n, len(ids))
 		}
-		size, end = tok.VocabSize(), ids[n-1]
-		if end < 0 || int64(end) >= int64(size) {
-			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", end, size)
+		v = checkpoint.Vocabulary{Size: tok.VocabSize(), End: ids[n-1]}
+		if v.End < 0 || int64(v.End) >= int64(v.Size) {
+			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
+		}
+		if n < len(ids) && ids[n] >= 0 {
+			v.Pad = ids[n]
 		}
 		return nil
 	})
-	return size, end, err
+	return v, err
 }
 
 // ConfigNames lists the names that [ConfigByName] knows.
@@ -247,11 +234,11 @@ func ReadConfig(r io.Reader, tok tokenizer.Tokenizer) (Config, error) {
 	if r == nil {
 		return Config{}, errors.New("encoder: configuration: the reader is nil")
 	}
-	size, end, err := vocabulary(tok)
+	v, err := vocabularyOf(tok)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}
-	spec, err := checkpoint.Read(r, size, int(end))
+	spec, err := checkpoint.Read(r, v)
 	if err != nil {
 		return Config{}, fmt.Errorf("encoder: configuration: %w", err)
 	}

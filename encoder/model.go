@@ -40,6 +40,10 @@ type Config struct {
 	// LogitBias, where not nil, gives the model SigLIP's logit_bias with this
 	// initial value.
 	LogitBias *float64
+
+	// Captioner, where it is not zero, is the half of CoCa that writes captions: its
+	// weights are kept and saved with the model, and nothing computes them.
+	Captioner text.Captioner
 }
 
 // Validate reports the first field that is missing or does not fit.
@@ -51,8 +55,8 @@ func (c Config) Validate() error {
 		if err := c.validateVision(); err != nil {
 			return err
 		}
-		if c.Text == nil {
-			return nil
+		if err := c.Captioner.Validate(); err != nil || c.Text == nil {
+			return err
 		}
 		if err := c.Text.Validate(); err != nil {
 			return err
@@ -83,6 +87,12 @@ func (c Config) validateVision() error {
 	}
 	if err := c.Preprocess.Validate(); err != nil {
 		return err
+	}
+	if n := c.Preprocess.PatchSize; n > 0 {
+		if p, ok := c.Vision.(vision.PatchReader); !ok || p.Patch() != n {
+			return fmt.Errorf("encoder: images become patches of %d × %d pixels, which the image tower of family %s does not take", n, n, c.Vision.Family())
+		}
+		return nil
 	}
 	if c.Preprocess.Size != d.ImageSize {
 		return fmt.Errorf("encoder: Preprocess.Size is %v, but Vision.ImageSize is %v", c.Preprocess.Size, d.ImageSize)
@@ -120,6 +130,7 @@ type Model struct {
 	text       text.Tower   // nil without
 	logitScale *nn.Param
 	logitBias  *nn.Param // nil without
+	captioner  []*nn.Param
 	tok        tokenizer.Tokenizer
 	options    Options
 	images     pool[imageShape]
@@ -233,6 +244,7 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 	if cfg.LogitBias != nil {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
+	m.captioner = cfg.Captioner.Params()
 	return m, guarded("encoder: parameters", m.checkParams)
 }
 
@@ -282,7 +294,8 @@ func (m *Model) checkParams() error {
 
 // Join returns a model of the image tower of one model and the text tower of another,
 // with the logit_scale and the tokenizer of the latter, for checkpoints that store
-// each tower separately. It shares the weights of both: closing it closes both, and once
+// each tower separately. Where the text tower came without a logit_scale, as M-CLIP's do,
+// which are trained towards the features of a CLIP, it is the image model's. It shares the weights of both: closing it closes both, and once
 // either is closed its methods return [ErrClosed].
 func Join(image, text *Model) (*Model, error) {
 	if image == nil || text == nil || image.image == nil || text.text == nil {
@@ -294,6 +307,11 @@ func Join(image, text *Model) (*Model, error) {
 		logitScale: text.logitScale, logitBias: text.logitBias,
 		options: image.options, mapped: image.mapped || text.mapped,
 		close: func() error { return errors.Join(image.Close(), text.Close()) },
+	}
+	if text.spec.NoLogitScale {
+		m.cfg.LogitScale, m.cfg.LogitBias = image.cfg.LogitScale, image.cfg.LogitBias
+		m.logitScale, m.logitBias = image.logitScale, image.logitBias
+		m.spec.NoLogitScale = image.spec.NoLogitScale
 	}
 	if image.lora != nil || text.lora != nil {
 		return nil, errors.New("encoder: join: a model has adapters: call MergeLoRA or RemoveLoRA first")
@@ -365,7 +383,7 @@ func (m *Model) Close() error {
 	m.changed()
 	if m.mapped {
 		// Whoever reads them all the same meets a nil slice, not memory that is gone.
-		for _, p := range slices.Concat(m.textParams(), m.imageParams()) {
+		for _, p := range slices.Concat(m.textParams(), m.imageParams(), m.captioner) {
 			p.Data = nil
 		}
 	}

@@ -67,7 +67,15 @@ func (m *Model) Params() []*nn.Param {
 			ps = append(ps, p)
 		}
 	}
-	return slices.Concat(ps, m.textParams(), m.imageParams())
+	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captionerParams())
+}
+
+// captionerParams are kept with the model and not computed with.
+func (m *Model) captionerParams() []*nn.Param {
+	if m == nil {
+		return nil
+	}
+	return m.captioner
 }
 
 func (m *Model) imageParams() []*nn.Param {

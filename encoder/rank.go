@@ -7,7 +7,6 @@ import (
 	"image"
 	"slices"
 
-	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/unitrows"
 )
 
@@ -22,7 +21,7 @@ type Ranked struct {
 // Hessel et al. (2021) is 2.5 times the cosine, or 0 where that is negative, and
 // so has the same order.
 func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
-	if err := candidates.Validate(); err != nil {
+	if err := candidates.validate(); err != nil {
 		return nil, fmt.Errorf("encoder: rank: %w", err)
 	}
 	if len(query) != candidates.Dim {
@@ -32,13 +31,13 @@ func Rank(query []float32, candidates *Embeddings) ([]Ranked, error) {
 		return nil, fmt.Errorf("encoder: rank: the query %s", unitrows.Fault(query))
 	}
 	if i := unitrows.First(candidates.Data, candidates.Dim); i >= 0 {
-		return nil, fmt.Errorf("encoder: rank: candidate %d %s", i, unitrows.Fault(candidates.Row(i)))
+		return nil, fmt.Errorf("encoder: rank: candidate %d %s", i/max(1, candidates.Vectors), unitrows.Fault(candidates.Data[i*candidates.Dim:][:candidates.Dim]))
 	}
 	ranked := make([]Ranked, candidates.N)
 	for i := range ranked {
-		ranked[i] = Ranked{i, float64(kernel.Dot(query, candidates.Row(i)))}
+		ranked[i] = Ranked{i, candidates.Cosine(i, query)}
 	}
-	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Score, a.Score) })
+	sortRanked(ranked)
 	return ranked, nil
 }
 
@@ -67,5 +66,17 @@ func (m *Model) RankTexts(ctx context.Context, img image.Image, captions ...stri
 	if err != nil {
 		return nil, err
 	}
-	return Rank(query.Data, candidates)
+	if query.Vectors < 2 {
+		return Rank(query.Data, candidates)
+	}
+	ranked := make([]Ranked, candidates.N)
+	for i := range ranked {
+		ranked[i] = Ranked{i, query.Cosine(0, candidates.Row(i))}
+	}
+	sortRanked(ranked)
+	return ranked, nil
+}
+
+func sortRanked(ranked []Ranked) {
+	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Score, a.Score) })
 }

@@ -1,8 +1,10 @@
 package encoder_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
@@ -70,4 +72,39 @@ func TestEdited(t *testing.T) {
 	m, err := encoder.Load(dir, &encoder.Options{Edited: true})
 	check(t, err)
 	check(t, m.Close())
+}
+
+// TestSavesNowhereElse: saving needs no temporary folder of the system, and a tokenizer
+// that fails or panics leaves the folder as it was.
+func TestSavesNowhereElse(t *testing.T) {
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, filepath.Join(t.TempDir(), "gone"))
+	}
+	dir := filepath.Join(t.TempDir(), "model")
+	check(t, storable(t).Save(dir))
+	before, err := os.ReadDir(dir)
+	check(t, err)
+	for want, tok := range map[string]failing{"disk full": {errors.New("disk full")}, "tokenizer: panic: out of tune": {}} {
+		cfg := config()
+		m, err := encoder.New(cfg, tok, 1)
+		check(t, err)
+		fails(t, want, m.SaveWith(dir, "", encoder.SaveOptions{Overwrite: true}))
+		after, err := os.ReadDir(dir)
+		check(t, err)
+		if !slices.EqualFunc(before, after, func(a, b os.DirEntry) bool { return a.Name() == b.Name() }) {
+			t.Errorf("the folder holds %v, want %v", after, before)
+		}
+	}
+}
+
+// failing is a tokenizer whose files cannot be written; without an error it panics.
+type failing struct{ err error }
+
+func (failing) Encode(dst []int32, s string) (int, bool) { return unsaved{}.Encode(dst, s) }
+func (failing) VocabSize() int                           { return unsaved{}.VocabSize() }
+func (f failing) Save(string) error {
+	if f.err == nil {
+		panic("out of tune")
+	}
+	return f.err
 }

@@ -13,16 +13,22 @@ import (
 )
 
 // imageShape and textShape are what the shape of a compiled pass depends on.
-type imageShape struct{ batch int }
-type textShape struct{ batch, tokens int }
+type imageShape struct{ batch, patches int } // patches is 0 for pixels
+type textShape struct {
+	batch, tokens int
+	mask, types   bool // are told beside the tokens
+}
 
 // session is one compiled forward pass with its inputs and its memory. It serves
 // one goroutine at a time.
 type session struct {
 	machine  *nn.Machine
-	pixels   []float32
+	pixels   []float32 // or patches
+	grids    []int32   // of the patches
 	tokens   []int32
 	pooled   []int32
+	mask     []int32 // nil where they are not told
+	types    []int32
 	features *G.Node
 }
 
@@ -32,6 +38,13 @@ func (s *session) run() ([]float32, error) {
 		return nil, err
 	}
 	return s.features.Value().Data().([]float32), nil
+}
+
+// setGrids writes the grids of a batch; there are none where it takes pixels.
+func (s *session) setGrids(grids [][2]int) {
+	for i := range s.grids {
+		s.grids[i] = int32(grids[i/2][i%2])
+	}
 }
 
 // pool keeps idle sessions by shape, the last few used.
@@ -80,14 +93,21 @@ func (p *pool[K]) reset() {
 
 func (m *Model) imageSession(shape imageShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
-		size := m.cfg.Vision.Dims().ImageSize
-		s.pixels = make([]float32, shape.batch*3*size[0]*size[1])
-		pixels := nn.Leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
+		var in vision.Input
+		if n := shape.patches; n > 0 {
+			each, _ := m.patchLen()
+			s.pixels, s.grids = make([]float32, shape.batch*n*each), make([]int32, 2*shape.batch)
+			in.Patches, in.Grid = nn.Leaf(g, "patches", s.pixels, shape.batch, n, each), nn.Leaf(g, "grids", s.grids, shape.batch, 2)
+		} else {
+			size := m.cfg.Vision.Dims().ImageSize
+			s.pixels = make([]float32, shape.batch*3*size[0]*size[1])
+			in.Pixels = nn.Leaf(g, "pixels", s.pixels, shape.batch, 3, size[0], size[1])
+		}
 		return guarded("encoder: image tower", func() error {
-			if s.features, err = m.image.Forward(vision.Input{Pixels: pixels}); err != nil {
+			if s.features, err = m.image.Forward(in); err != nil {
 				return err
 			}
-			return checkFeatures("image", s.features, g, shape.batch, m.cfg.Vision.Dims().EmbedDim)
+			return checkFeatures("image", s.features, g, shape.batch, max(1, m.vectors())*m.cfg.Vision.Dims().EmbedDim)
 		})
 	})
 }
@@ -96,13 +116,37 @@ func (m *Model) textSession(shape textShape) (*session, error) {
 	return compile(func(g *G.ExprGraph, s *session) (err error) {
 		s.tokens, s.pooled = make([]int32, shape.batch*shape.tokens), make([]int32, shape.batch)
 		in := text.Input{Tokens: nn.Leaf(g, "tokens", s.tokens, shape.batch, shape.tokens), Pooled: nn.Leaf(g, "pooled", s.pooled, shape.batch)}
+		if shape.mask {
+			s.mask = make([]int32, len(s.tokens))
+			in.Mask = nn.Leaf(g, "mask", s.mask, shape.batch, shape.tokens)
+		}
+		if shape.types {
+			s.types = make([]int32, len(s.tokens))
+			in.Types = nn.Leaf(g, "types", s.types, shape.batch, shape.tokens)
+		}
 		return guarded("encoder: text tower", func() error {
 			if s.features, err = m.text.Forward(in); err != nil {
+				return err
+			}
+			if err := unread(g, in); err != nil {
 				return err
 			}
 			return checkFeatures("text", s.features, g, shape.batch, m.cfg.Text.Dims().EmbedDim)
 		})
 	})
+}
+
+// unread reports what is told beside the tokens and the tower has not looked at.
+func unread(g *G.ExprGraph, in text.Input) error {
+	for _, told := range []struct {
+		what string
+		leaf *G.Node
+	}{{"a mask", in.Mask}, {"token types", in.Types}} {
+		if told.leaf != nil && !g.To(told.leaf.ID()).Next() {
+			return fmt.Errorf("encoder: %s: the text tower reads none", told.what)
+		}
+	}
+	return nil
 }
 
 // checkFeatures reports what a tower returns other than features, float32 (B, D), in

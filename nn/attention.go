@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -27,23 +28,65 @@ const (
 // The attention probabilities are never kept: the gradient recomputes them from q
 // and k, at a cost of about L/(6·W) of a block.
 func Attention(qkv *G.Node, heads int, mask Mask, last *G.Node) *G.Node {
-	WantShape("attention", "qkv", qkv, -1, -1, -1)
-	s := qkv.Shape()
-	b, l, w := s[0], s[1], s[2]/3
-	if heads < 1 || s[2]%3 != 0 || w%heads != 0 {
-		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, heads)
-	}
-	a := &attention{b: b, l: l, w: w, heads: heads, mask: mask}
-	in := []*G.Node{qkv}
+	c := Attending{Heads: heads, Causal: mask == Causal}
 	if mask == Padding {
 		if last == nil {
 			Fail("attention", "a padding mask without last tokens")
 		}
-		WantShape("attention", "last tokens", last, b)
-		in = append(in, last)
+		WantShape("attention", "qkv", qkv, -1, -1, -1)
+		WantShape("attention", "last tokens", last, qkv.Shape()[0])
+		c.Keys = KeysThrough(last, qkv.Shape()[1])
 	}
-	back := make([]Pullback, len(in))
-	back[0] = Back(a.backward)
+	return Attend(qkv, c)
+}
+
+// BiasedAttention is [Attention] whose scores have a bias added to them, (H, L, L), of
+// each query and key the same in all samples.
+func BiasedAttention(qkv, bias *G.Node, heads int) *G.Node {
+	if bias == nil {
+		Fail("attention", "bias: the node is nil")
+	}
+	return Attend(qkv, Attending{Heads: heads, Bias: bias})
+}
+
+// Attending is what attentions differ in. Of its fields only Heads is required.
+type Attending struct {
+	Heads    int
+	Causal   bool    // a query sees itself and the keys before it
+	Window   int     // a query sees keys no further from it than this; 0 means any
+	Keys     *G.Node // (B, L): keys of 0 are seen by no query; see [KeysThrough] and [KeysExcept]
+	Bias     *G.Node // (H, L, L), added to the scores of all samples
+	Unscaled bool    // scores are not divided by √d, as in T5
+
+	// masks, (L, L) each, are added to the scores of sample i: masks[i mod len(masks)].
+	masks [][]float32
+}
+
+// Attend is [Attention] with all that it can do. Keys that are hidden behind the last
+// one that is seen change no bit of the result. A query that sees no key has zeros.
+func Attend(qkv *G.Node, c Attending) *G.Node {
+	WantShape("attention", "qkv", qkv, -1, -1, -1)
+	s := qkv.Shape()
+	b, l, w := s[0], s[1], s[2]/3
+	if c.Heads < 1 || s[2]%3 != 0 || w%c.Heads != 0 {
+		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, c.Heads)
+	}
+	if c.Window < 0 {
+		Fail("attention", "window %d, want 0 or more", c.Window)
+	}
+	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
+	if !c.Unscaled {
+		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
+	}
+	in, back := []*G.Node{qkv}, []Pullback{Back(a.backward)}
+	if c.Bias != nil {
+		WantShape("attention", "bias", c.Bias, c.Heads, l, l)
+		in, back, a.biasAt = append(in, c.Bias), append(back, Back(a.backwardBias)), len(in)
+	}
+	if c.Keys != nil {
+		WantShape("attention", "keys", c.Keys, b, l)
+		in, back, a.keysAt = append(in, c.Keys), append(back, Pullback{}), len(in)
+	}
 	return Apply(Op{
 		Name:     "attention",
 		Shape:    tensor.Shape{b, l, w}, // (B, L, W)
@@ -52,46 +95,24 @@ func Attention(qkv *G.Node, heads int, mask Mask, last *G.Node) *G.Node {
 	}, in...)
 }
 
-// BiasedAttention is [Attention] whose scores have a bias added to them, (H, L, L), of
-// each query and key the same in all samples.
-func BiasedAttention(qkv, bias *G.Node, heads int) *G.Node {
-	return biasedAttention(qkv, bias, heads, nil)
-}
-
-// biasedAttention also adds constants, (L, L) each, to the scores of every sample i:
-// masks[i mod len(masks)], nil for none.
-func biasedAttention(qkv, bias *G.Node, heads int, masks [][]float32) *G.Node {
-	WantShape("attention", "qkv", qkv, -1, -1, -1)
-	s := qkv.Shape()
-	b, l, w := s[0], s[1], s[2]/3
-	if heads < 1 || s[2]%3 != 0 || w%heads != 0 {
-		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, heads)
-	}
-	WantShape("attention", "bias", bias, heads, l, l)
-	a := &attention{b: b, l: l, w: w, heads: heads, biased: true, masks: masks}
-	return Apply(Op{
-		Name:     "attention",
-		Shape:    tensor.Shape{b, l, w}, // (B, L, W)
-		Forward:  a.forward,
-		Backward: []Pullback{Back(a.backward), Back(a.backwardBias)},
-	}, qkv, bias)
-}
-
 type attention struct {
 	b, l, w, heads int
-	mask           Mask
-	biased         bool // the second input is a bias of the scores
-	masks          [][]float32
+	causal         bool
+	window         int
+	masks          [][]float32 // see Attending
+	scale          float32
+	biasAt, keysAt int // which input; 0 for none
 	scratch        scratch
 }
 
 func (a *attention) forward(y []float32, x Inputs) {
 	qkv, d := x.F32(0), a.w/a.heads
-	a.each(x, func(sample, head, keys int) {
+	a.each(func(sample, head int) {
+		seen, keys := a.keys(x, sample)
 		p := a.scratch.get(a.l * a.l)
 		defer a.scratch.put(p)
 		q, k, v := a.split(qkv, sample, head)
-		a.probabilities(*p, q, k, a.biases(x, sample, head), keys)
+		a.probabilities(*p, q, k, a.biases(x, sample, head), seen, keys)
 		kernel.GemmSerial(kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, 0, y[sample*a.l*a.w+head*d:], a.w)
 	})
 }
@@ -101,18 +122,19 @@ func (a *attention) forward(y []float32, x Inputs) {
 //	dv = Pᵀ·dy   dP = dy·vᵀ   dS = P∘(dP − rowsum(P∘dP))   dq = dS·k/√d   dk = dSᵀ·q/√d
 func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 	qkv, d, l, ld := x.F32(0), a.w/a.heads, a.l, 3*a.w
-	a.each(x, func(sample, head, keys int) {
+	a.each(func(sample, head int) {
+		seen, keys := a.keys(x, sample)
 		buf := a.scratch.get(2 * l * l)
 		defer a.scratch.put(buf)
 		p, ds := (*buf)[:l*l], (*buf)[l*l:2*l*l]
 		q, k, v := a.split(qkv, sample, head)
 		dq, dk, dv := a.split(dqkv, sample, head)
 		dy := dy[sample*l*a.w+head*d:]
-		a.probabilities(p, q, k, a.biases(x, sample, head), keys)
+		a.probabilities(p, q, k, a.biases(x, sample, head), seen, keys)
 		kernel.GemmSerial(kernel.TN, keys, d, l, 1, p, l, dy, a.w, 0, dv, ld)
 		kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy, a.w, v, ld, 0, ds, l)
 		for i := range l {
-			kernel.SoftmaxBackward(ds[i*l:][:keys], p[i*l:][:keys], ds[i*l:][:keys], a.scale())
+			kernel.SoftmaxBackward(ds[i*l:][:keys], p[i*l:][:keys], ds[i*l:][:keys], a.scale)
 		}
 		kernel.GemmSerial(kernel.NN, l, d, keys, 1, ds, l, k, ld, 0, dq, ld)
 		kernel.GemmSerial(kernel.TN, keys, d, l, 1, ds, l, q, ld, 0, dk, ld)
@@ -133,20 +155,21 @@ func (a *attention) backwardBias(db []float32, x Inputs, _, dy []float32) {
 		p, ds := (*buf)[:l*l], (*buf)[l*l:2*l*l]
 		for sample := range a.b {
 			q, k, v := a.split(qkv, sample, head)
-			a.probabilities(p, q, k, a.biases(x, sample, head), l)
-			kernel.GemmSerial(kernel.NT, l, l, d, 1, dy[sample*l*a.w+head*d:], a.w, v, ld, 0, ds, l)
+			seen, keys := a.keys(x, sample)
+			a.probabilities(p, q, k, a.biases(x, sample, head), seen, keys)
+			kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy[sample*l*a.w+head*d:], a.w, v, ld, 0, ds, l)
 			for i := range l {
-				kernel.SoftmaxBackward(ds[i*l:][:l], p[i*l:][:l], ds[i*l:][:l], 1)
+				kernel.SoftmaxBackward(ds[i*l:][:keys], p[i*l:][:keys], ds[i*l:][:keys], 1)
+				kernel.Axpy(db[(head*l+i)*l:][:keys], 1, ds[i*l:][:keys])
 			}
-			kernel.Axpy(db[head*l*l:][:l*l], 1, ds)
 		}
 	})
 }
 
-// biases are what is added to the scores of a head of a sample.
+// biases are what is added to the scores of a head of a sample, nil for nothing.
 func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
-	if a.biased {
-		all[0] = x.F32(1)[head*a.l*a.l:][:a.l*a.l]
+	if a.biasAt != 0 {
+		all[0] = x.F32(a.biasAt)[head*a.l*a.l:][:a.l*a.l]
 	}
 	if len(a.masks) > 0 {
 		all[1] = a.masks[sample%len(a.masks)]
@@ -154,26 +177,69 @@ func (a *attention) biases(x Inputs, sample, head int) (all [2][]float32) {
 	return all
 }
 
-// probabilities writes softmax(q·kᵀ/√d + biases) over the first keys columns of p, (L, L).
-func (a *attention) probabilities(p, q, k []float32, biases [2][]float32, keys int) {
-	l, d := a.l, a.w/a.heads
-	kernel.GemmSerial(kernel.NT, l, keys, d, a.scale(), q, 3*a.w, k, 3*a.w, 0, p, l)
-	for _, bias := range biases {
-		if bias != nil {
-			kernel.Add(p[:l*l], p[:l*l], bias)
-		}
+// keys returns which keys of a sample are seen, those that are not 0, and how many there
+// are up to the last of them. Nil means all.
+func (a *attention) keys(x Inputs, sample int) (seen []float32, n int) {
+	if a.keysAt == 0 {
+		return nil, a.l
 	}
+	seen = x.F32(a.keysAt)[sample*a.l:][:a.l]
+	for n = a.l; n > 0 && seen[n-1] == 0; n-- {
+	}
+	return seen, n
+}
+
+// probabilities writes softmax(q·kᵀ/√d + biases) over the first keys columns of p, (L, L).
+func (a *attention) probabilities(p, q, k []float32, biases [2][]float32, seen []float32, keys int) {
+	l, d := a.l, a.w/a.heads
+	kernel.GemmSerial(kernel.NT, l, keys, d, a.scale, q, 3*a.w, k, 3*a.w, 0, p, l)
 	for i := range l {
-		row, seen := p[i*l:][:keys], keys
-		if a.mask == Causal {
-			seen = i + 1
+		row := p[i*l:][:keys]
+		for _, bias := range biases {
+			if bias != nil {
+				kernel.Add(row, row, bias[i*l:][:keys])
+			}
 		}
-		kernel.Softmax(row[:seen], row[:seen])
-		clear(row[seen:])
+		from, to := a.span(i, keys)
+		clear(row[:from])
+		clear(row[to:])
+		row = row[from:to]
+		if seen != nil {
+			hide(row, seen[from:to])
+		}
+		if visible(row) {
+			kernel.Softmax(row, row)
+		} else {
+			clear(row)
+		}
 	}
 }
 
-func (a *attention) scale() float32 { return float32(1 / math.Sqrt(float64(a.w/a.heads))) }
+// span is the range of keys that query i sees, of so many.
+func (a *attention) span(i, keys int) (from, to int) {
+	to = keys
+	if a.causal {
+		to = min(to, i+1)
+	}
+	if a.window > 0 {
+		from, to = max(0, i-a.window), min(to, i+a.window+1)
+	}
+	return min(from, to), to
+}
+
+// hide makes the scores of keys that are not seen -Inf.
+func hide(scores, seen []float32) {
+	for j, s := range seen {
+		if s == 0 {
+			scores[j] = float32(math.Inf(-1))
+		}
+	}
+}
+
+// visible reports whether any key is seen.
+func visible(scores []float32) bool {
+	return slices.ContainsFunc(scores, func(s float32) bool { return !math.IsInf(float64(s), -1) })
+}
 
 // split returns one head's q, k and v (or their gradients) with row stride 3W.
 func (a *attention) split(qkv []float32, sample, head int) (q, k, v []float32) {
@@ -181,17 +247,7 @@ func (a *attention) split(qkv []float32, sample, head int) (q, k, v []float32) {
 	return qkv[off:], qkv[off+a.w:], qkv[off+2*a.w:]
 }
 
-// each calls f for every head of every sample, in parallel, with the number of
-// keys that the sample's queries see.
-func (a *attention) each(x Inputs, f func(sample, head, keys int)) {
-	parallel.For(a.b*a.heads, func(i int) {
-		keys := a.l
-		if a.mask == Padding {
-			keys = int(x.I32(1)[i/a.heads]) + 1
-			if keys < 1 || keys > a.l {
-				Fail("attention", "last token %d of sample %d is outside its %d tokens", keys-1, i/a.heads, a.l)
-			}
-		}
-		f(i/a.heads, i%a.heads, keys)
-	})
+// each calls f for every head of every sample, in parallel.
+func (a *attention) each(f func(sample, head int)) {
+	parallel.For(a.b*a.heads, func(i int) { f(i/a.heads, i%a.heads) })
 }

@@ -14,6 +14,12 @@ import (
 // q (B, W), or (1, W) for the same query in all samples, k and v (B, L, W) →
 // (B, W).
 func AttentionPool(q, k, v *G.Node, heads int) *G.Node {
+	return MaskedAttentionPool(q, k, v, nil, heads)
+}
+
+// MaskedAttentionPool is [AttentionPool] of the keys that are marked, (B, L), by what is not
+// zero; a sample that has none gets zeros. Nil marks all.
+func MaskedAttentionPool(q, k, v, keys *G.Node, heads int) *G.Node {
 	b, l, w := tokens("attention pool", k)
 	WantShape("attention pool", "values", v, b, l, w)
 	WantShape("attention pool", "query", q, -1, w)
@@ -24,12 +30,18 @@ func AttentionPool(q, k, v *G.Node, heads int) *G.Node {
 		Fail("attention pool", "keys %v do not split into %d heads", k.Shape(), heads)
 	}
 	a := &attentionPool{b: b, l: l, w: w, heads: heads, shared: q.Shape()[0] == 1}
+	in := []*G.Node{q, k, v}
+	back := []Pullback{Back(a.backwardQuery), Back(a.backwardKeys), Back(a.backwardValues)}
+	if keys != nil {
+		WantShape("attention pool", "keys", keys, b, l)
+		in, back = append(in, keys), append(back, Pullback{})
+	}
 	return Apply(Op{
 		Name:     "attention pool",
 		Shape:    tensor.Shape{b, w}, // (B, W)
 		Forward:  a.forward,
-		Backward: []Pullback{Back(a.backwardQuery), Back(a.backwardKeys), Back(a.backwardValues)},
-	}, q, k, v)
+		Backward: back,
+	}, in...)
 }
 
 type attentionPool struct {
@@ -102,7 +114,14 @@ func (a *attentionPool) each(x Inputs, f func(h head, p []float32)) {
 			for t := range p {
 				p[t] = a.scale() * kernel.Dot(a.query(q, h), a.token(k, h, t))
 			}
-			kernel.Softmax(p, p)
+			if len(x) == 4 {
+				hide(p, x.F32(3)[b*a.l:][:a.l])
+			}
+			if !visible(p) {
+				clear(p)
+			} else {
+				kernel.Softmax(p, p)
+			}
 			f(h, p)
 		}
 	})

@@ -36,6 +36,7 @@ type BranchedConv struct {
 	Residual    bool        // x is added
 	Groups      int         // 1, or as many as x has channels
 	Stride      int         // 1 where x is added or a branch has no kernel
+	Unpadded    bool        // there is no padding, and all kernels are of one size
 
 	kernel, bias kept
 }
@@ -75,18 +76,22 @@ func (c *BranchedConv) Forward(x *G.Node) *G.Node {
 	if !slices.ContainsFunc(c.Params(), func(p *Param) bool { return !p.mapped }) {
 		f.keptKernel, f.keptBias = &c.kernel, &c.bias
 	}
-	return f.convolve(x, c.Groups, c.Stride)
+	pad := f.shape[2] / 2
+	if c.Unpadded {
+		pad = 0
+	}
+	return f.convolve(x, c.Groups, c.Stride, pad)
 }
 
-func (f *fold) convolve(x *G.Node, groups, stride int) *G.Node {
-	weight, bias, size := f.kernel(), f.bias(), f.shape[2]
+func (f *fold) convolve(x *G.Node, groups, stride, pad int) *G.Node {
+	weight, bias := f.kernel(), f.bias()
 	switch {
 	case groups > 1:
-		return DepthwiseConv2D(x, weight, bias, stride, size/2) // (B, H', W', N)
-	case size == 1 && stride == 1:
+		return DepthwiseConv2D(x, weight, bias, stride, pad) // (B, H', W', N)
+	case f.shape[2] == 1 && stride == 1:
 		return project("convolution", kernel.NT, f.keptKernel.fixed(), x, weight, bias) // (B, H, W, N)
 	}
-	return AddBias(Conv2D(x, weight, stride, size/2), bias) // (B, H', W', N)
+	return AddBias(Conv2D(x, weight, stride, pad), bias) // (B, H', W', N)
 }
 
 // kept holds values that are computed once.

@@ -37,6 +37,15 @@ func convLayers() []layer {
 		conv(1, 1, 0), conv(3, 1, 1), conv(3, 2, 1), conv(2, 2, 0), conv(5, 1, 3), conv(1, 2, 0), conv(3, 1, 4),
 		pool(1), pool(2), pool(3), within(3, 2, 1), within(2, 1, 0), within(4, 3, 2),
 		attend("attention pool", 3), attend("attention pool, shared query", 1),
+		{"zero padding", [][]int{{b, 2, 3, 2}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.ZeroPad(x[0], 1, 2) },
+			func(x [][]float64) []float64 {
+				y := make([]float64, b*5*6*2)
+				for i, v := range x[0] {
+					y[((i/12*5+1+i/6%2)*6+1+i/2%3)*2+i%2] = v
+				}
+				return y
+			}},
 		{"rows", [][]int{{5, 3, 2}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Rows(x[0], 1, 3) },
 			func(x [][]float64) []float64 { return x[0][6:24] }},

@@ -35,6 +35,35 @@ func ChannelsLast(x *G.Node) *G.Node {
 	}, x)
 }
 
+// ZeroPad surrounds images with zeros, so many pixels above and to the left, and below and
+// to the right: (B, H, W, C) → (B, before+H+after, before+W+after, C).
+func ZeroPad(x *G.Node, before, after int) *G.Node {
+	WantShape("zero padding", "input", x, -1, -1, -1, -1)
+	if before < 0 || after < 0 {
+		Fail("zero padding", "%d and %d pixels", before, after)
+	}
+	s := x.Shape()
+	b, h, w, c := s[0], s[1], s[2], s[3]
+	oh, ow := before+h+after, before+w+after
+	// each visits the rows of the images with the place of each in the larger ones.
+	each := func(f func(row, padded int)) {
+		for r := range b * h {
+			f(r*w*c, ((r/h*oh+before+r%h)*ow+before)*c)
+		}
+	}
+	return Apply(Op{
+		Name:  "zero padding",
+		Shape: tensor.Shape{b, oh, ow, c}, // (B, before+H+after, before+W+after, C)
+		Forward: func(y []float32, x Inputs) {
+			clear(y)
+			each(func(row, padded int) { copy(y[padded:], x.F32(0)[row:][:w*c]) })
+		},
+		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
+			each(func(row, padded int) { copy(dx[row:][:w*c], dy[padded:]) })
+		}).Reads()},
+	}, x)
+}
+
 // AvgPool2D averages squares of size×size pixels side by side: (B, H, W, C) →
 // (B, H/size, W/size, C). Pixels beyond the last whole square are dropped.
 func AvgPool2D(x *G.Node, size int) *G.Node {

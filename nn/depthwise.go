@@ -16,8 +16,8 @@ func DepthwiseConv2D(x, weight, bias *G.Node, stride, pad int) *G.Node {
 	WantShape("depthwise convolution", "input", x, -1, -1, -1, -1)
 	WantShape("depthwise convolution", "weight", weight, -1, 1, -1, -1)
 	s, ws := x.Shape(), weight.Shape()
-	d := &depthwise{b: s[0], h: s[1], w: s[2], c: s[3], n: ws[0], size: ws[2], stride: stride, pad: pad}
-	if ws[3] != d.size || d.size < 1 || stride < 1 || pad < 0 || d.n%d.c != 0 || min(d.h, d.w)+2*pad < d.size {
+	d := &depthwise{b: s[0], h: s[1], w: s[2], c: s[3], n: ws[0], size: ws[2], stride: stride, border: pad}
+	if ws[3] != d.size || d.size < 1 || stride < 1 || pad < 0 || pad >= d.size || d.n%d.c != 0 || min(d.h, d.w)+2*pad < d.size {
 		Fail("depthwise convolution", "weight %v with stride %d and padding %d does not fit input %v", ws, stride, pad, s)
 	}
 	d.oh, d.ow = (d.h+2*pad-d.size)/stride+1, (d.w+2*pad-d.size)/stride+1
@@ -39,9 +39,10 @@ func DepthwiseConv2D(x, weight, bias *G.Node, stride, pad int) *G.Node {
 }
 
 type depthwise struct {
-	b, h, w, c        int // of the input
-	oh, ow, n         int // of the output
-	size, stride, pad int
+	b, h, w, c           int // of the input
+	oh, ow, n            int // of the output
+	size, stride, border int
+	scratch              scratch
 }
 
 // taps returns the weight as (k·k, C·m): a row for each place under the kernel.
@@ -71,8 +72,46 @@ func (d *depthwise) spread(x []float32) []float32 {
 	return out
 }
 
+// pad copies images of h×w pixels into frames of zeros, with so many rows and columns in
+// front, and lends them. Between the pixels of an image there is room for more.
+func (d *depthwise) pad(x []float32, h, w int, frame [2]int, front, apart int) *[]float32 {
+	lent := d.scratch.get(d.b * frame[0] * frame[1] * d.n)
+	out := *lent
+	parallel.For(d.b*frame[0], func(r int) {
+		row := out[r*frame[1]*d.n:][:frame[1]*d.n]
+		clear(row)
+		y := r%frame[0] - front
+		if y < 0 || y%apart != 0 || y/apart >= h {
+			return
+		}
+		from := x[(r/frame[0]*h+y/apart)*w*d.n:][:w*d.n]
+		if apart == 1 {
+			copy(row[front*d.n:], from)
+			return
+		}
+		for i := range w {
+			copy(row[(front+i*apart)*d.n:][:d.n], from[i*d.n:])
+		}
+	})
+	return lent
+}
+
+// padded is x in a frame, with n values a pixel, the frame's size, and what gives the
+// frame back.
+func (d *depthwise) padded(x []float32) (framed []float32, frame [2]int, done func()) {
+	frame = [2]int{d.h + 2*d.border, d.w + 2*d.border}
+	if d.border == 0 {
+		return d.spread(x), frame, func() {}
+	}
+	lent := d.pad(d.spread(x), d.h, d.w, frame, d.border, 1)
+	return *lent, frame, func() { d.scratch.put(lent) }
+}
+
 func (d *depthwise) forward(y []float32, in Inputs) {
-	x, taps := d.spread(in.F32(0)), d.taps(in.F32(1))
+	taps := d.taps(in.F32(1))
+	x, frame, done := d.padded(in.F32(0))
+	defer done()
+	k := kernel.Kernel2D{Rows: d.size, Cols: d.size, Channels: d.n, Pitch: frame[1] * d.n, Stride: d.stride}
 	parallel.For(d.b*d.oh, func(r int) {
 		row := y[r*d.ow*d.n:][:d.ow*d.n]
 		if len(in) == 3 {
@@ -82,90 +121,55 @@ func (d *depthwise) forward(y []float32, in Inputs) {
 		} else {
 			clear(row)
 		}
-		d.each(r, func(tap, output, input, n int) {
-			w := taps[tap*d.n:][:d.n]
-			for i := range n {
-				mulAdd(row[output+i*d.n:][:d.n], x[input+i*d.stride*d.n:][:d.n], w)
-			}
-		})
+		kernel.Depthwise(row, x[(r/d.oh*frame[0]+r%d.oh*d.stride)*k.Pitch:], taps, k)
 	})
 }
 
-// backwardInput adds up, for each pixel, what came of the outputs that saw it. Only the
-// outputs of one sample meet, in one order.
+// backwardInput is the convolution of the outputs' gradients, as far apart as the stride,
+// with the kernel turned around.
 func (d *depthwise) backwardInput(dx []float32, in Inputs, _, dy []float32) {
 	taps, m := d.taps(in.F32(1)), d.n/d.c
+	area := d.size * d.size
+	for t := range area / 2 {
+		a, b := taps[t*d.n:][:d.n], taps[(area-1-t)*d.n:][:d.n]
+		for j := range a {
+			a[j], b[j] = b[j], a[j]
+		}
+	}
+	frame, front := [2]int{d.h + d.size - 1, d.w + d.size - 1}, d.size-1-d.border
+	lent := d.pad(dy, d.oh, d.ow, frame, front, d.stride)
+	defer d.scratch.put(lent)
+	spaced := *lent
 	wide := dx
 	if m > 1 {
 		wide = make([]float32, len(dx)*m)
 	}
 	clear(wide)
-	parallel.For(d.b, func(b int) {
-		for r := b * d.oh; r < (b+1)*d.oh; r++ {
-			row := dy[r*d.ow*d.n:][:d.ow*d.n]
-			d.each(r, func(tap, output, input, n int) {
-				w := taps[tap*d.n:][:d.n]
-				for i := range n {
-					mulAdd(wide[input+i*d.stride*d.n:][:d.n], row[output+i*d.n:][:d.n], w)
-				}
-			})
-		}
+	k := kernel.Kernel2D{Rows: d.size, Cols: d.size, Channels: d.n, Pitch: frame[1] * d.n, Stride: 1}
+	parallel.For(d.b*d.h, func(r int) {
+		kernel.Depthwise(wide[r*d.w*d.n:][:d.w*d.n], spaced[(r/d.h*frame[0]+r%d.h)*k.Pitch:], taps, k)
 	})
-	if m > 1 {
-		for i := range dx {
-			dx[i] = 0
-			for _, v := range wide[i*m:][:m] {
-				dx[i] += v
-			}
+	for i := 0; m > 1 && i < len(dx); i++ {
+		dx[i] = 0
+		for _, v := range wide[i*m:][:m] {
+			dx[i] += v
 		}
 	}
 }
 
 // backwardWeight sums over all outputs, those of one place under the kernel on one core.
 func (d *depthwise) backwardWeight(dw []float32, in Inputs, _, dy []float32) {
-	x, area := d.spread(in.F32(0)), d.size*d.size
+	x, frame, done := d.padded(in.F32(0))
+	defer done()
+	area := d.size * d.size
 	parallel.For(area, func(t int) {
 		sum := make([]float32, d.n)
 		for r := range d.b * d.oh {
-			row := dy[r*d.ow*d.n:][:d.ow*d.n]
-			d.each(r, func(tap, output, input, n int) {
-				if tap != t {
-					return
-				}
-				for i := range n {
-					mulAdd(sum, x[input+i*d.stride*d.n:][:d.n], row[output+i*d.n:][:d.n])
-				}
-			})
+			seen := (r/d.oh*frame[0]+r%d.oh*d.stride+t/d.size)*frame[1] + t%d.size
+			kernel.AddProducts(sum, x[seen*d.n:], dy[r*d.ow*d.n:], d.ow, d.stride*d.n, d.n)
 		}
 		for o, v := range sum {
 			dw[o*area+t] = v
 		}
 	})
-}
-
-// each visits the places under the kernel, in row-major order, for a row of outputs: with
-// each the offset of the first output in the row that sees a pixel there, that of the
-// pixel in x, C·m values each, and for how many outputs it is so.
-func (d *depthwise) each(r int, f func(tap, output, input, n int)) {
-	b, top := r/d.oh, r%d.oh*d.stride-d.pad
-	for i := max(0, -top); i < min(d.size, d.h-top); i++ {
-		for j := range d.size {
-			// Outputs o with 0 ≤ o·stride − pad + j < w.
-			first := max(0, (d.pad-j+d.stride-1)/d.stride)
-			end := min(d.ow, (d.w-1+d.pad-j)/d.stride+1)
-			if d.w-1+d.pad-j < 0 || first >= end {
-				continue
-			}
-			input := ((b*d.h+top+i)*d.w + first*d.stride - d.pad + j) * d.n
-			f(i*d.size+j, first*d.n, input, end-first)
-		}
-	}
-}
-
-// mulAdd is dst += a·b, elementwise.
-func mulAdd(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] += a[i] * b[i]
-	}
 }

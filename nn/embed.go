@@ -64,40 +64,51 @@ func AddPositions(x, pos *G.Node) *G.Node {
 	}, x, pos)
 }
 
-// Prepend puts the vector cls, (W), before each sample's tokens: (B, P, W) →
-// (B, 1+P, W). The vector may have dimensions of 1 in front, as timm's has.
-func Prepend(cls, x *G.Node) *G.Node {
+// Prepend puts the vector cls, (W), before each sample's tokens, or several, (1, R, W):
+// (B, P, W) → (B, R+P, W).
+func Prepend(cls, x *G.Node) *G.Node { return Insert(cls, x, 0) }
+
+// Insert puts a vector, (W), before the token at a place of each sample, or several, (1,
+// R, W): (B, P, W) → (B, R+P, W).
+func Insert(rows, x *G.Node, at int) *G.Node {
 	WantShape("class token", "input", x, -1, -1, -1)
 	b, p, w := x.Shape()[0], x.Shape()[1], x.Shape()[2]
-	if len(cls.Shape()) == 3 {
-		WantShape("class token", "class embedding", cls, 1, 1, w)
+	if len(rows.Shape()) == 3 {
+		WantShape("class token", "class embedding", rows, 1, -1, w)
 	} else {
-		WantShape("class token", "class embedding", cls, w)
+		WantShape("class token", "class embedding", rows, w)
 	}
+	if at < 0 || at > p {
+		Fail("class token", "position %d of %d", at, p)
+	}
+	n, front, each := size(rows.Shape()), at*w, p*w // elements that are inserted, those in front, and a sample's
 	return Apply(Op{
 		Name:  "class token",
-		Shape: tensor.Shape{b, 1 + p, w}, // (B, 1+P, W)
+		Shape: tensor.Shape{b, p + n/w, w}, // (B, R+P, W)
 		Forward: func(y []float32, x Inputs) {
 			for i := range b {
-				row := y[i*(1+p)*w:]
-				copy(row[:w], x.F32(0))
-				copy(row[w:][:p*w], x.F32(1)[i*p*w:])
+				out, in := y[i*(n+each):][:n+each], x.F32(1)[i*each:][:each]
+				copy(out, in[:front])
+				copy(out[front:], x.F32(0))
+				copy(out[front+n:], in[front:])
 			}
 		},
 		Backward: []Pullback{
-			Back(func(dcls []float32, _ Inputs, _, dy []float32) {
-				clear(dcls)
+			Back(func(drows []float32, _ Inputs, _, dy []float32) {
+				clear(drows)
 				for i := range b {
-					kernel.Axpy(dcls, 1, dy[i*(1+p)*w:][:w])
+					kernel.Axpy(drows, 1, dy[i*(n+each)+front:][:n])
 				}
 			}),
 			Back(func(dx []float32, _ Inputs, _, dy []float32) {
 				for i := range b {
-					copy(dx[i*p*w:][:p*w], dy[(i*(1+p)+1)*w:])
+					d, in := dx[i*each:][:each], dy[i*(n+each):][:n+each]
+					copy(d, in[:front])
+					copy(d[front:], in[front+n:])
 				}
 			}),
 		},
-	}, cls, x)
+	}, rows, x)
 }
 
 // PatchEmbed cuts images into square patches and projects each, a convolution

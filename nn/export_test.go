@@ -37,7 +37,7 @@ func BranchedConvOf(x *G.Node, shape []int, groups, stride int, residual bool, s
 		}
 		f.branches = append(f.branches, n)
 	}
-	return f.convolve(x, groups, stride)
+	return f.convolve(x, groups, stride, shape[2]/2)
 }
 
 // LowRankOf is the update of LoRA on any nodes.
@@ -53,3 +53,9 @@ func (m *Machine) Buffers() int {
 	}
 	return n
 }
+
+// RMSNormOf is the layer's op on any nodes.
+func RMSNormOf(x, gamma *G.Node, eps float64) *G.Node { return rmsNorm(x, gamma, eps) }
+
+// Bucket is the row of a distance.
+func Bucket(distance, n, furthest int) int { return bucket(distance, n, furthest) }

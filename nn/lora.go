@@ -66,11 +66,12 @@ func (a *LoRA) forward(x *G.Node) *G.Node {
 }
 
 func lowRank(x, a, b *G.Node, by float32) *G.Node {
-	h := scale(project("lora", kernel.NT, nil, x, a), by) // (…, R)
+	h := Scale(project("lora", kernel.NT, nil, x, a), by) // (…, R)
 	return project("lora", kernel.NT, nil, h, b)          // (…, out)
 }
 
-func scale(x *G.Node, by float32) *G.Node {
+// Scale is by·x, elementwise.
+func Scale(x *G.Node, by float32) *G.Node {
 	times := func(dst, src []float32) {
 		for i, v := range src {
 			dst[i] = by * v

@@ -235,7 +235,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers()) {
+	for _, l := range slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers()) {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()
@@ -422,9 +422,35 @@ func TestShapeErrors(t *testing.T) {
 		{"windows: 3 windows, of which an image has 2 × 2", func() {
 			nn.Windows{Image: [2]int{4, 4}, Window: [2]int{2, 2}}.Merge(m("wi2", 3, 4, 2))
 		}},
+		{"grid positions: table has shape (1, 2, 2, 3), want (1, any, any, 4)", func() {
+			nn.GridPositions(m("gp", 1, 5, 4), ints(g, "gp2", []int32{1, 1}, 1, 2), m("gp3", 1, 2, 2, 3), nn.Bicubic)
+		}},
+		{"tokens: no tokens from 3 of 3 on", func() { nn.TokensFrom(m("tf", 1, 3, 2), 3) }},
+		{"patches: no patch of 5 × 5 in pixels (1, 3, 4, 4)", func() { nn.Patchify(m("pa", 1, 3, 4, 4), 5) }},
+		{"class token: position 4 of 3", func() { nn.Insert(m("in", 2), m("in2", 1, 3, 2), 4) }},
+		{"cross attention: keys has shape (2, 4, 6), want (1, any, 6)", func() {
+			nn.CrossAttention(m("ca", 1, 3, 6), m("ca2", 2, 4, 6), m("ca3", 2, 4, 6), 2)
+		}},
 		{"tokens: input has shape (2, 3), want (any, any, any, any)", func() { nn.Tokens(m("tk", 2, 3)) }},
 		{"swiglu: shapes (2, 3) and (3, 2) differ", func() { nn.SwiGLU(m("s", 2, 3), m("s2", 3, 2)) }},
 		{"mul: shapes (2, 3) and (3, 2) differ", func() { nn.Mul(m("mu", 2, 3), m("mu2", 3, 2)) }},
+		{"attention: window -1, want 0 or more", func() { nn.Attend(m("qw", 1, 2, 12), nn.Attending{Heads: 2, Window: -1}) }},
+		{"attention: keys has shape (2, 2), want (1, 2)", func() { nn.Attend(m("qk", 1, 2, 12), nn.Attending{Heads: 2, Keys: m("ks", 2, 2)}) }},
+		{"attention pool: keys has shape (1, 2), want (1, 3)", func() {
+			nn.MaskedAttentionPool(m("pq", 1, 4), m("pk", 1, 3, 4), m("pv", 1, 3, 4), m("pm", 1, 2), 2)
+		}},
+		{"mean: keys has shape (1, 3), want (1, 2)", func() { nn.MeanOf(m("mo", 1, 2, 3), m("mk", 1, 3)) }},
+		{"max: keys has shape (1, 3), want (1, 2)", func() { nn.MaxOf(m("xo", 1, 2, 3), m("xk", 1, 3)) }},
+		{"padding: keys has shape (1, 3), want (1, 2)", func() { nn.OnlyKeys(m("oo", 1, 2, 3), m("ok", 1, 3)) }},
+		{"rms norm: input (2, 5) does not end in rows of 3", func() { nn.RMSNormOf(m("rn", 2, 5), m("rg", 3), 1e-5) }},
+		{"rotary embedding: qkv (1, 4, 12) does not split into q, k and v of heads of 3, a multiple of 2", func() { nn.RotaryLine{Head: 3}.Forward(m("rl", 1, 4, 12)) }},
+		{"positional embedding: table has shape (2, 3), want (any, 4)", func() {
+			nn.AddCountedPositions(m("cp", 1, 2, 4), ints(g, "cids", make([]int32, 2), 1, 2), m("ct", 2, 3), 0)
+		}},
+		{"token types: table has shape (2, 3), want (any, 4)", func() { nn.AddKinds(m("tt", 1, 2, 4), nil, m("tb", 2, 3)) }},
+		{"distance buckets: 6 rows for 0 tokens up to distance 8", func() { nn.DistanceBuckets(m("db", 6, 2), 0, 8) }},
+		{"sigmoid gate: shapes (2, 3) and (3, 2) differ", func() { nn.SigmoidGate(m("sg", 2, 3), m("sx", 3, 2)) }},
+		{"class token: class embedding has shape (3), want (4)", func() { nn.Append(m("ap", 1, 2, 4), m("ac", 3)) }},
 		{"token: position 4 of 4", func() { nn.Token(m("h", 1, 4, 2), 4) }},
 	} {
 		var err error

@@ -11,8 +11,9 @@ import (
 // LayerNorm normalises each row to zero mean and unit variance, then scales and
 // shifts it (Ba et al., 2016).
 type LayerNorm struct {
-	Weight, Bias *Param // (W)
-	Eps          float64
+	Weight *Param // (W)
+	Bias   *Param // (W); nil for none
+	Eps    float64
 }
 
 // NewLayerNorm returns the identity scale and shift.
@@ -21,38 +22,57 @@ func NewLayerNorm(name string, width int, eps float64) *LayerNorm {
 }
 
 // Params lists the layer's parameters.
-func (l *LayerNorm) Params() []*Param { return []*Param{l.Weight, l.Bias} }
+func (l *LayerNorm) Params() []*Param {
+	if l.Bias == nil {
+		return []*Param{l.Weight}
+	}
+	return []*Param{l.Weight, l.Bias}
+}
 
 // Forward maps (…, W) to (…, W).
 func (l *LayerNorm) Forward(x *G.Node) *G.Node {
+	if l.Bias == nil {
+		return layerNorm(x, l.Weight.Node(x.Graph()), nil, l.Eps)
+	}
 	return layerNorm(x, l.Weight.Node(x.Graph()), l.Bias.Node(x.Graph()), l.Eps)
 }
 
+// layerNorm has no shift where beta is nil.
 func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
 	shape := x.Shape()
 	rows, w := rowsOf(shape)
 	WantShape("layer norm", "weight", gamma, w)
-	WantShape("layer norm", "bias", beta, w)
+	in := []*G.Node{x, gamma}
+	if beta != nil {
+		WantShape("layer norm", "bias", beta, w)
+		in = append(in, beta)
+	}
+	none := make([]float32, w)
 	mean, rstd := make([]float32, rows), make([]float32, rows)
 	unused := make([]float32, w) // beta's gradient, which has a pullback of its own
+	back := []Pullback{
+		Back(func(dx []float32, x Inputs, _, dy []float32) {
+			kernel.LayerNormBackward(dx, x.F32(0), dy, x.F32(1), mean, rstd, rows, w)
+		}),
+		Back(func(dg []float32, x Inputs, _, dy []float32) {
+			kernel.LayerNormBackwardParams(dg, unused, x.F32(0), dy, mean, rstd, rows, w)
+		}),
+		Back(func(db []float32, _ Inputs, _, dy []float32) {
+			kernel.ColSum(db, dy, rows, w)
+		}),
+	}
 	return Apply(Op{
 		Name:  "layer norm",
 		Shape: shape,
 		Forward: func(y []float32, x Inputs) {
-			kernel.LayerNorm(y, x.F32(0), x.F32(1), x.F32(2), rows, w, float32(eps), mean, rstd)
+			shift := none
+			if len(x) == 3 {
+				shift = x.F32(2)
+			}
+			kernel.LayerNorm(y, x.F32(0), x.F32(1), shift, rows, w, float32(eps), mean, rstd)
 		},
-		Backward: []Pullback{
-			Back(func(dx []float32, x Inputs, _, dy []float32) {
-				kernel.LayerNormBackward(dx, x.F32(0), dy, x.F32(1), mean, rstd, rows, w)
-			}),
-			Back(func(dg []float32, x Inputs, _, dy []float32) {
-				kernel.LayerNormBackwardParams(dg, unused, x.F32(0), dy, mean, rstd, rows, w)
-			}),
-			Back(func(db []float32, _ Inputs, _, dy []float32) {
-				kernel.ColSum(db, dy, rows, w)
-			}),
-		},
-	}, x, gamma, beta)
+		Backward: back[:len(in)],
+	}, in...)
 }
 
 // L2Normalize scales each row to length one, dividing by max(‖x‖, 1e-12) as

@@ -108,6 +108,52 @@ func variantLayers() []layer {
 				}
 				return y
 			}},
+		gridPositions("grid positions", nn.Bicubic),
+		gridPositions("grid positions, bilinear", nn.Bilinear),
+		{"attention of grids", [][]int{{b, 7, 36}},
+			func(g *G.ExprGraph, x []*G.Node) *G.Node {
+				return nn.Attend(x[0], nn.Attending{Heads: 3, Keys: nn.KeysOfGrid(ints(g, "grids", []int32{2, 3, 1, 2}, b, 2), 1, 6)})
+			},
+			func(x [][]float64) []float64 {
+				return refAttention(x[0], b, 7, 12, 3, func(n, _, j int) bool { return j < []int{7, 3}[n] })
+			}},
+		{"tokens from", [][]int{{b, 3, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.TokensFrom(x[0], 2) },
+			func(x [][]float64) []float64 { return slices.Concat(x[0][2*w:3*w], x[0][5*w:]) }},
+		{"patches", [][]int{{b, 2, 5, 4}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Patchify(x[0], 2) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for i := range b * 4 * 4 * 2 {
+					ch, col, row, patch, n := i%2, i/2%2, i/4%2, i/8%4, i/32
+					y = append(y, x[0][((n*2+ch)*5+patch/2*2+row)*4+patch%2*2+col])
+				}
+				return y
+			}},
+		{"registers behind the class token", [][]int{{1, 2, w}, {b, 3, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Insert(x[0], x[1], 1) },
+			func(x [][]float64) []float64 {
+				return slices.Concat(x[1][:w], x[0], x[1][w:4*w], x[0], x[1][4*w:])
+			}},
+		{"cross attention", [][]int{{b, 3, 6}, {b, 4, 6}, {b, 4, 6}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.CrossAttention(x[0], x[1], x[2], 2) },
+			func(x [][]float64) []float64 {
+				var y []float64
+				for i := range b * 3 {
+					n := i / 3
+					y = append(y, refAttentionPool(x[0][i*6:][:6], x[1][n*24:][:24], x[2][n*24:][:24], 1, 4, 6, 2)...)
+				}
+				return y
+			}},
+		{"repeat", [][]int{{1, 2, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Repeat(x[0], 3) },
+			func(x [][]float64) []float64 { return slices.Repeat(x[0], 3) }},
+		{"flatten", [][]int{{b, 2, 3}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Flatten(x[0]) },
+			func(x [][]float64) []float64 { return x[0] }},
+		{"registers", [][]int{{1, 2, w}, {b, 3, w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.Prepend(x[0], x[1]) },
+			func(x [][]float64) []float64 { return slices.Concat(x[0], x[1][:3*w], x[0], x[1][3*w:]) }},
 		{"silu", [][]int{{3, 37}},
 			func(_ *G.ExprGraph, x []*G.Node) *G.Node { return nn.SiLU(x[0]) },
 			func(x [][]float64) []float64 { return each(x[0], refSiLU) }},
@@ -268,4 +314,63 @@ func refWindowAttention(qkv, bias []float64, w nn.Windows, b, width, heads int) 
 		y = append(y, refBiasedAttention(qkv[i*3*width:][:l*3*width], masked, 1, l, width, heads)...)
 	}
 	return y
+}
+
+// gridPositions has three images, of which two have the same grid, which is larger than the
+// table in one direction and smaller in the other.
+func gridPositions(name string, by nn.Interpolation) layer {
+	const n, w = 7, 4
+	grids := []int32{2, 3, 6, 1, 2, 3}
+	return layer{name, [][]int{{3, n, w}, {1, 3, 2, w}},
+		func(g *G.ExprGraph, x []*G.Node) *G.Node {
+			return nn.GridPositions(x[0], ints(g, "grids", grids, 3, 2), x[1], by)
+		},
+		func(x [][]float64) []float64 {
+			y := slices.Clone(x[0])
+			for i := range 3 {
+				h, v := int(grids[2*i]), int(grids[2*i+1])
+				rows, cols := refResizing(3, h, by), refResizing(2, v, by)
+				for t := range n {
+					at := t
+					if t >= h*v {
+						at = 0
+					}
+					for r, wr := range rows[at/v] {
+						for c, wc := range cols[at%v] {
+							for j := range w {
+								y[(i*n+t)*w+j] += wr * wc * x[1][(r*2+c)*w+j]
+							}
+						}
+					}
+				}
+			}
+			return y
+		}}
+}
+
+// refResizing are the weights of each of from elements in each of to.
+func refResizing(from, to int, by nn.Interpolation) [][]float64 {
+	s := float64(from) / float64(to)
+	wide := math.Max(s, 1)
+	all := make([][]float64, to)
+	for i := range all {
+		var sum float64
+		for j := range from {
+			d := math.Abs(float64(j)+0.5-s*(float64(i)+0.5)) / wide
+			var v float64
+			switch {
+			case by == nn.Bilinear:
+				v = math.Max(0, 1-d)
+			case d < 1:
+				v = 1.5*d*d*d - 2.5*d*d + 1
+			case d < 2:
+				v = -0.5*d*d*d + 2.5*d*d - 4*d + 2
+			}
+			all[i], sum = append(all[i], v), sum+v
+		}
+		for j := range all[i] {
+			all[i][j] /= sum
+		}
+	}
+	return all
 }

@@ -106,7 +106,7 @@ func (w Windows) Attention(qkv, bias *G.Node, heads int) *G.Node {
 	if WantShape("attention", "qkv", qkv, -1, w.Window[0]*w.Window[1], -1); qkv.Shape()[0]%(g[0]*g[1]) != 0 {
 		Fail("windows", "%d windows, of which an image has %d × %d", qkv.Shape()[0], g[0], g[1])
 	}
-	return biasedAttention(qkv, bias, heads, w.masks())
+	return Attend(qkv, Attending{Heads: heads, Bias: bias, masks: w.masks()})
 }
 
 // masks are what is added to the scores of each of an image's windows, nil for nothing.

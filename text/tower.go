@@ -65,6 +65,13 @@ type Tower interface {
 type Input struct {
 	Tokens *G.Node // (B, L) int32, with L at most the context length and no less than any [Row.Length]
 	Pooled *G.Node // (B) int32, [Row.Pooled] of each
+
+	// Mask, (B, L) int32, has 0 for tokens that no other attends to and no mean counts.
+	// Where it is nil a tower finds its padding by itself, if its reference hides any.
+	Mask *G.Node
+	// Types, (B, L) int32, are BERT's token types, which tell two sentences apart; nil
+	// means 0 for every token. Towers that have none do not read it.
+	Types *G.Node
 }
 
 // Resizer is a configuration whose tower can take another context length, with its
@@ -94,4 +101,28 @@ func New(cfg Config, seed uint64) (Tower, error) {
 // invalid is an error about a field of a configuration.
 func invalid(field, format string, args ...any) error {
 	return fmt.Errorf("text: %s %w", field, fmt.Errorf(format, args...))
+}
+
+// size is a field that must be from 1 to a limit.
+type size struct {
+	name     string
+	v, limit int
+}
+
+func checkSizes(sizes ...size) error {
+	for _, f := range sizes {
+		if f.v < 1 || f.v > f.limit {
+			return invalid(f.name, "is %d, want 1 to %d", f.v, f.limit)
+		}
+	}
+	return nil
+}
+
+// paramsOf lists the parameters of layers in order.
+func paramsOf(layers ...interface{ Params() []*nn.Param }) []*nn.Param {
+	var ps []*nn.Param
+	for _, l := range layers {
+		ps = append(ps, l.Params()...)
+	}
+	return ps
 }

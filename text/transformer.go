@@ -77,11 +77,29 @@ const (
 	PoolEOS                    // the first EOSTokenID; position 0 where there is none
 	PoolFirst                  // position 0
 	PoolLast                   // the last position of the context, padding or not
-	PoolMean                   // the mean of the positions up to the end token
+	PoolMean                   // the mean of the positions up to the end token; of an [Encoder] all tokens but padding
+	PoolMax                    // of each channel the largest number, of all tokens but padding
+	PoolTanh                   // position 0 through BERT's pooler, a linear layer and tanh
+	PoolMap                    // what a learned query finds by attention (Lee et al., 2019)
 )
 
 func poolNames() map[Pool]string {
-	return map[Pool]string{PoolArgmax: "argmax", PoolEOS: "eos", PoolFirst: "first", PoolLast: "last", PoolMean: "mean"}
+	return map[Pool]string{
+		PoolArgmax: "argmax", PoolEOS: "eos", PoolFirst: "first", PoolLast: "last", PoolMean: "mean",
+		PoolMax: "max", PoolTanh: "tanh", PoolMap: "map",
+	}
+}
+
+// among refuses a Pool that a family does not have.
+func (p Pool) among(known ...Pool) error {
+	names := map[Pool]string{}
+	for _, k := range known {
+		names[k] = poolNames()[k]
+	}
+	if err := enum.Valid(p, names); err != nil {
+		return invalid("Pool", "%w", err)
+	}
+	return nil
 }
 
 // String returns open_clip's name for it.
@@ -132,23 +150,21 @@ func (c Transformer) Positions() (param string) { return "positional_embedding" 
 
 // Validate implements [Config].
 func (c Transformer) Validate() error {
-	for _, f := range []struct {
-		name     string
-		v, limit int
-	}{
-		{"ContextLength", c.ContextLength, 1 << 16}, {"VocabSize", c.VocabSize, 1 << 24}, {"Width", c.Width, 1 << 20},
-		{"Layers", c.Layers, 1000}, {"Heads", c.Heads, 1 << 20}, {"EmbedDim", c.EmbedDim, 1 << 20},
-	} {
-		if f.v < 1 || f.v > f.limit {
-			return invalid(f.name, "is %d, want 1 to %d", f.v, f.limit)
-		}
+	if err := checkSizes(
+		size{"ContextLength", c.ContextLength, 1 << 16}, size{"VocabSize", c.VocabSize, 1 << 24}, size{"Width", c.Width, 1 << 20},
+		size{"Layers", c.Layers, 1000}, size{"Heads", c.Heads, 1 << 20}, size{"EmbedDim", c.EmbedDim, 1 << 20},
+	); err != nil {
+		return err
+	}
+	if err := c.Pool.among(PoolArgmax, PoolEOS, PoolFirst, PoolLast, PoolMean); err != nil {
+		return err
 	}
 	for _, f := range []struct {
 		name string
 		err  error
 	}{
 		{"Activation", c.Activation.Valid()}, {"Mask", enum.Valid(c.Mask, maskNames())},
-		{"Pool", enum.Valid(c.Pool, poolNames())}, {"Proj", enum.Valid(c.Proj, projNames())},
+		{"Proj", enum.Valid(c.Proj, projNames())},
 	} {
 		if f.err != nil {
 			return invalid(f.name, "%w", f.err)
@@ -275,12 +291,24 @@ func (t *transformer) Forward(in Input) (features *G.Node, err error) {
 	g := in.Tokens.Graph()
 	x := nn.Embedding(in.Tokens, t.tokenEmbed.Node(g)) // (B, L, W)
 	x = nn.AddPositions(x, t.posEmbed.Node(g))
-	x = t.blocks.Forward(x, t.cfg.Mask.layer(), in.Pooled, t.pick(in.Pooled)) // of one position (B, W)
+	x = t.attend(x, in) // of one position (B, W)
 	x = t.lnFinal.Forward(x)
-	if t.cfg.Pool == PoolMean {
+	switch {
+	case t.cfg.Pool == PoolMean && in.Mask != nil:
+		x = nn.MeanOf(x, nn.KeysExcept(in.Mask, 0)) // (B, W)
+	case t.cfg.Pool == PoolMean:
 		x = nn.MeanThrough(x, in.Pooled) // (B, W)
 	}
 	return t.project(x), nil // (B, D)
+}
+
+// attend applies the blocks.
+func (t *transformer) attend(x *G.Node, in Input) *G.Node {
+	if in.Mask == nil {
+		return t.blocks.Forward(x, t.cfg.Mask.layer(), in.Pooled, t.pick(in.Pooled))
+	}
+	attending := nn.Attending{Heads: t.cfg.Heads, Causal: t.cfg.Mask == MaskCausal, Keys: nn.KeysExcept(in.Mask, 0)}
+	return t.blocks.ForwardWith(x, func(_ int, qkv *G.Node) *G.Node { return nn.Attend(qkv, attending) }, t.pick(in.Pooled))
 }
 
 // pick is what the last block computes of all tokens.

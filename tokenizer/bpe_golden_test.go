@@ -47,7 +47,7 @@ func TestLoadForms(t *testing.T) {
 	var errs [3]error
 	forms[vocabFile], errs[0] = LoadVocab(open(vocabFile), open(mergesFile), BPEOptions{})
 	forms[tokenizerFile], errs[1] = LoadJSON(open(tokenizerFile), BPEOptions{})
-	forms["folder"], errs[2] = Load(dir, BPEOptions{})
+	forms["folder"], errs[2] = LoadCLIP(dir, BPEOptions{})
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,10 @@ const (
 // maxFile bounds what is read of one file, unpacked; CLIP's have 3 MB at most.
 const maxFile = 32 << 20
 
-// Load loads the tokenizer of a checkpoint's folder: vocab.json with
+// LoadCLIP loads the tokenizer of a CLIP checkpoint's folder: vocab.json with
 // merges.txt, tokenizer.json, or bpe_simple_vocab_16e6.txt.gz. Where there are
 // several, they must agree. The error wraps [fs.ErrNotExist] if there is none.
-func Load(fsys fs.FS, opts BPEOptions) (*BPE, error) {
+func LoadCLIP(fsys fs.FS, opts BPEOptions) (*BPE, error) {
 	if fsys == nil {
 		return nil, errors.New("tokenizer: the file system is nil")
 	}

@@ -45,7 +45,7 @@ func TestLoadTiny(t *testing.T) {
 		"added": folder(tokenizerFile, strings.Replace(tinyJSON(`{"a":0,"b":1,"a</w>":2,"b</w>":3,"ab":4,"ab</w>":5}`, `["a b","a b</w>"]`),
 			`{`, `{"added_tokens":[{"id":6,"content":"<|startoftext|>"},{"id":7,"content":"<|endoftext|>"}],`, 1)),
 	} {
-		b, err := Load(dir, BPEOptions{})
+		b, err := LoadCLIP(dir, BPEOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -114,19 +114,19 @@ func TestLoadRefuses(t *testing.T) {
 		{"gzip bomb", folder(gzipFile, zip(strings.Repeat("\n", maxFile+1))), "tokenizer: bpe_simple_vocab_16e6.txt.gz: more than 33554432 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Load(c.dir, BPEOptions{})
+			_, err := LoadCLIP(c.dir, BPEOptions{})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
 	}
-	if _, err := Load(folder(), BPEOptions{}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := LoadCLIP(folder(), BPEOptions{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want fs.ErrNotExist", err)
 	}
-	if _, err := Load(folder(vocabFile, tinyVocab), BPEOptions{}); errors.Is(err, fs.ErrNotExist) {
+	if _, err := LoadCLIP(folder(vocabFile, tinyVocab), BPEOptions{}); errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half a tokenizer is not none, but the error is %v", err)
 	}
-	if _, err := Load(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{Clean: 9}); err == nil {
+	if _, err := LoadCLIP(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{Clean: 9}); err == nil {
 		t.Error("no error for an unknown way to clean")
 	}
 }

@@ -14,7 +14,7 @@ type merge struct {
 // A workspace holds what joining one word needs, to be used again.
 type workspace struct {
 	nodes []node
-	queue []turn
+	queue turns
 	fresh []turn
 	out   []int32
 }
@@ -60,13 +60,13 @@ func (b *BPE) join(ids []int32, w *workspace, word string) []int32 {
 		// New pairs wait until all those of this rank are joined.
 		w.fresh = w.fresh[:0]
 		for len(w.queue) > 0 && w.queue[0].rank() == rank {
-			at := w.pop().at()
+			at := w.queue.pop().at()
 			if w.nodes[at].rank == rank {
 				b.joinAt(w, at)
 			}
 		}
 		for _, t := range w.fresh {
-			w.push(t)
+			w.queue.push(t)
 		}
 	}
 	for i := int32(0); i >= 0; i = w.nodes[i].next {
@@ -88,7 +88,7 @@ func (b *BPE) split(w *workspace, word string) {
 	}
 	for i := range w.nodes {
 		if rank := b.rate(w, int32(i)); rank != unmerged {
-			w.push(newTurn(rank, int32(i)))
+			w.queue.push(newTurn(rank, int32(i)))
 		}
 	}
 }
@@ -125,20 +125,22 @@ func (b *BPE) joinAt(w *workspace, at int32) {
 	}
 }
 
-// push and pop keep the least turn at the front of the queue, a binary heap.
-func (w *workspace) push(t turn) {
-	q := append(w.queue, t)
+// turns keep the least one at the front: a binary heap.
+type turns []turn
+
+func (all *turns) push(t turn) {
+	q := append(*all, t)
 	i := len(q) - 1
 	for i > 0 && q[(i-1)/2] > t {
 		q[i] = q[(i-1)/2]
 		i = (i - 1) / 2
 	}
 	q[i] = t
-	w.queue = q
+	*all = q
 }
 
-func (w *workspace) pop() turn {
-	q := w.queue
+func (all *turns) pop() turn {
+	q := *all
 	first, t := q[0], q[len(q)-1]
 	q = q[:len(q)-1]
 	i := 0
@@ -159,6 +161,6 @@ func (w *workspace) pop() turn {
 	if len(q) > 0 {
 		q[i] = t
 	}
-	w.queue = q
+	*all = q
 	return first
 }

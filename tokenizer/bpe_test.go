@@ -99,7 +99,7 @@ func TestSpecials(t *testing.T) {
 // The spelling that was asked for is saved, too.
 func TestSpecialsOverride(t *testing.T) {
 	load := func(dir fs.FS, opts BPEOptions) *BPE {
-		b, err := Load(dir, opts)
+		b, err := LoadCLIP(dir, opts)
 		if err != nil {
 			t.Fatal(err)
 		}

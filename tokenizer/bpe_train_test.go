@@ -107,7 +107,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if err := b.Save(dir); err != nil {
 			t.Fatal(err)
 		}
-		loaded, err := Load(os.DirFS(dir), BPEOptions{Clean: opts.Clean})
+		loaded, err := LoadCLIP(os.DirFS(dir), BPEOptions{Clean: opts.Clean})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,12 +143,12 @@ func TestTrainLayout(t *testing.T) {
 
 func TestTrainRefuses(t *testing.T) {
 	for want, opts := range map[string]TrainOptions{
-		"tokenizer: VocabSize is 0, want at least":                      {},
-		"tokenizer: VocabSize is 513, want at least 514":                {VocabSize: 513, AllBytes: true},
-		"tokenizer: VocabSize is 2097152, want 1048576":                 {VocabSize: 1 << 21},
-		"tokenizer: MinCount is -1, want 1 at least":                    {VocabSize: 600, MinCount: -1},
-		"tokenizer: Clean is 9, want lower, whitespace or canonicalize": {VocabSize: 600, BPEOptions: BPEOptions{Clean: 9}},
-		"tokenizer: Specials is 9, want openai or open_clip":            {VocabSize: 600, BPEOptions: BPEOptions{Specials: 9}},
+		"tokenizer: VocabSize is 0, want at least":                                                   {},
+		"tokenizer: VocabSize is 513, want at least 514":                                             {VocabSize: 513, AllBytes: true},
+		"tokenizer: VocabSize is 2097152, want 1048576":                                              {VocabSize: 1 << 21},
+		"tokenizer: MinCount is -1, want 1 at least":                                                 {VocabSize: 600, MinCount: -1},
+		"tokenizer: Clean is 9, want lower, whitespace, canonicalize, whitespace_underscore or none": {VocabSize: 600, BPEOptions: BPEOptions{Clean: 9}},
+		"tokenizer: Specials is 9, want openai or open_clip":                                         {VocabSize: 600, BPEOptions: BPEOptions{Specials: 9}},
 	} {
 		_, err := TrainBPE(slices.Values(toyCaptions), opts)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

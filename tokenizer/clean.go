@@ -8,7 +8,7 @@ import (
 )
 
 // Clean says what is done to a caption before it is split into words. In every
-// mode mojibake is repaired and plain forms replace typographic ones (by ftfy's
+// mode but [CleanNone] mojibake is repaired and plain forms replace typographic ones (by ftfy's
 // rules), HTML's character references are resolved, and runs of white space
 // become one space. What a letter, a number or a space is, is up to the Unicode
 // version of the Go release, 15.0 for Go 1.26. The zero value means CleanLower.
@@ -23,10 +23,17 @@ const (
 	// CleanCanonicalize, "canonicalize", also lower-cases, turns "_" into a space
 	// and removes the rest of ASCII's punctuation.
 	CleanCanonicalize
+	// CleanUnderscore, "whitespace_underscore", also turns "_" into a space.
+	CleanUnderscore
+	// CleanNone, "none", leaves captions as they are, mojibake included.
+	CleanNone
 )
 
 func cleanNames() map[Clean]string {
-	return map[Clean]string{CleanLower: "lower", CleanWhitespace: "whitespace", CleanCanonicalize: "canonicalize"}
+	return map[Clean]string{
+		CleanLower: "lower", CleanWhitespace: "whitespace", CleanCanonicalize: "canonicalize",
+		CleanUnderscore: "whitespace_underscore", CleanNone: "none",
+	}
 }
 
 // String returns the name of c.
@@ -41,11 +48,16 @@ func (c *Clean) UnmarshalText(text []byte) error { return enum.Unmarshal(c, text
 // Text returns s cleaned. Bytes that are not UTF-8 are read as U+FFFD, one for
 // each character cut short and for each other stray byte.
 func (c Clean) Text(s string) string {
+	if c == CleanNone {
+		return s
+	}
 	s = textclean.Fix(s)
 	s = textclean.UnescapeHTML(textclean.UnescapeHTML(s))
 	switch c {
 	case CleanWhitespace:
 		return textclean.CollapseSpace(s)
+	case CleanUnderscore:
+		return textclean.CollapseSpace(strings.ReplaceAll(s, "_", " "))
 	case CleanCanonicalize:
 		s = textclean.Lower(strings.Map(dropPunctuation, s))
 		return textclean.CollapseSpace(s)

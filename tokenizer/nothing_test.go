@@ -12,7 +12,7 @@ func TestNothing(t *testing.T) {
 		want string
 	}{
 		"TrainBPE":  {func() (*BPE, error) { return TrainBPE(nil, TrainOptions{VocabSize: 1000}) }, "tokenizer: captions is nil"},
-		"Load":      {func() (*BPE, error) { return Load(nil, BPEOptions{}) }, "tokenizer: the file system is nil"},
+		"LoadCLIP":  {func() (*BPE, error) { return LoadCLIP(nil, BPEOptions{}) }, "tokenizer: the file system is nil"},
 		"LoadJSON":  {func() (*BPE, error) { return LoadJSON(nil, BPEOptions{}) }, "the reader is nil"},
 		"LoadBPE":   {func() (*BPE, error) { return LoadBPE(nil, BPEOptions{}) }, "the reader is nil"},
 		"LoadVocab": {func() (*BPE, error) { return LoadVocab(nil, nil, BPEOptions{}) }, "the reader is nil"},

@@ -14,7 +14,10 @@ import (
 type Batch struct {
 	N      int
 	Pixels []float32 // N × (3, H, W), preprocessed
-	Tokens []int32   // N × ContextLength, padded
+	// Grids, (N, 2), where the model's preprocessing makes patches, holds the rows and
+	// columns of each image's; Pixels is then N × (MaxPatches, P·P·3).
+	Grids  []int32
+	Tokens []int32 // N × ContextLength, padded
 	// Groups, (N), where not nil, holds the group number of each pair: pairs of
 	// one group are right answers for each other. See [Config].Groups.
 	Groups []int32
@@ -41,10 +44,21 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		Tokens: make([]int32, len(pairs)*length),
 		Groups: t.cfg.Groups.number(pairs),
 	}
+	prepare := t.model.Config().Preprocess
+	if prepare.MaxPatches > 0 {
+		b.Grids = make([]int32, 2*len(pairs))
+	}
 	errs, cut, prints := make([]error, b.N), make([]bool, b.N), make([]uint64, b.N)
 	parallel.For(b.N, func(i int) {
 		pixels, pair := b.Pixels[i*size:(i+1)*size], pairs[i]
-		err := guard.Call(func() error { return t.model.Config().Preprocess.Image(pixels, pair.Image) })
+		err := guard.Call(func() error {
+			if b.Grids == nil {
+				return prepare.Image(pixels, pair.Image)
+			}
+			grid, err := prepare.Patches(pixels, pair.Image)
+			b.Grids[2*i], b.Grids[2*i+1] = int32(grid[0]), int32(grid[1])
+			return err
+		})
 		if err == nil {
 			prints[i] = fingerprint(pixels)
 			cut[i], err = t.model.Tokenize(b.Tokens[i*length:(i+1)*length], pair.Caption)
@@ -79,6 +93,8 @@ func (b *Batch) check(m *encoder.Model, cfg Config) error {
 		return fmt.Errorf("train: a batch of %d pairs, want 2 or more: a contrastive loss needs negatives", b.N)
 	case len(b.Pixels) != b.N*size:
 		return fmt.Errorf("train: %d pixel values for %d images of %d values each", len(b.Pixels), b.N, size)
+	case m.Config().Preprocess.MaxPatches > 0 != (b.Grids != nil) || b.Grids != nil && len(b.Grids) != 2*b.N:
+		return fmt.Errorf("train: %d numbers of grids for %d images, of preprocessing with MaxPatches %d", len(b.Grids), b.N, m.Config().Preprocess.MaxPatches)
 	case len(b.Tokens) != b.N*length:
 		return fmt.Errorf("train: %d token ids for %d captions of context length %d", len(b.Tokens), b.N, length)
 	case b.Groups != nil && len(b.Groups) != b.N:

@@ -2,11 +2,15 @@ package train_test
 
 import (
 	"context"
+	"fmt"
+	"image"
 	"math"
 	"path"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
 	"github.com/goclip/goclip/nn"
@@ -34,6 +38,9 @@ func families() map[string]family {
 	}
 	mean, mapped := vit, vit
 	mean.Pool, mean.NormAfterPool, mean.NoClassToken, mean.NoLnPre = vision.PoolMean, true, true, true
+	sorting, plain := mean, vit
+	sorting.NormAfterPool, sorting.NoLnPost, sorting.Proj = false, true, vision.ProjLinear
+	plain.Proj = vision.ProjNone
 	mapped.Pool, mapped.PoolQueries, mapped.PoolHeads = vision.PoolMap, 1, 2
 	sig := clip
 	sig.Mask, sig.Pool, sig.Proj, sig.Activation = text.MaskNone, text.PoolLast, text.ProjLinear, nn.GELUTanh
@@ -51,6 +58,8 @@ func families() map[string]family {
 	all := map[string]family{
 		"vit": {vit, clip, slices.Concat(clipImage, clipText)},
 		"vit of patches, text without projection": {mean, bare, slices.Concat(clipImage, clipText)},
+		"vit of a classifier":                     {sorting, clip, append(slices.Clone(clipImage), "visual.proj.weight")},
+		"vit without projection":                  {plain, clip, clipImage},
 		"vit with attention pool":                 {mapped, clip, append(slices.Clone(clipImage), "visual.attn_pool.attn.out_proj.weight")},
 		"resnet": {vision.ResNet{ImageSize: [2]int{32, 32}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}, clip,
 			blocks("visual.attnpool.", "q_proj.weight", "k_proj.weight", "v_proj.weight", "c_proj.weight")},
@@ -88,6 +97,33 @@ func families() map[string]family {
 			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, RotaryGrid: 2,
 		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), packed...)...),
 		"eva": timm(eva, packed...),
+		"efficientnet": timm(vision.EfficientNet{
+			ImageSize: [2]int{24, 24}, StemWidth: 8, NormEps: 1e-3, Stages: [8]vision.EfficientNetStage{
+				{Blocks: 1, Width: 8, Kernel: 3, Stride: 1, Expand: 1}, {Blocks: 2, Width: 12, Kernel: 5, Stride: 2, Expand: 4},
+				{Blocks: 1, Width: 16, Kernel: 3, Stride: 2, Expand: 2},
+			},
+		}),
+		"plain vit": timm(vision.PlainViT{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5, NormTwice: true,
+		}, noHead...),
+		"plain vit with a pooler": timm(vision.PlainViT{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-12,
+			Pooler: true, ProjBias: true,
+		}, append([]string{"pooler.dense.weight"}, noHead...)...),
+		"tips": timm(vision.TIPS{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, Registers: 1, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1,
+		}, noHead...),
+		"tips with swiglu": timm(vision.TIPS{
+			ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 16, Layers: 2, Heads: 2, Registers: 1, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1, SwiGLU: true,
+		}, "blocks.*.attn.qkv.weight", "blocks.*.attn.proj.weight", "blocks.*.mlp.w12.weight", "blocks.*.mlp.w3.weight"),
+		"naflex": timm(vision.NaFlex{
+			ImageSize: [2]int{16, 24}, PatchSize: 8, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+			Activation: nn.GELU, NormEps: 1e-6, Pool: vision.PoolMean, Registers: 2, LayerScale: 0.1,
+		}, noHead...),
+		"naflex with swiglu": timm(vision.NaFlex{
+			ImageSize: [2]int{16, 24}, PatchSize: 8, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+			Activation: nn.GELU, NormEps: 1e-6, Pool: vision.PoolMap, Registers: 1, LayerScale: 0.1, SwiGLU: true,
+		}, append(blocks("attn_pool.", "q.weight", "kv.weight", "proj.weight", "mlp.fc1.weight", "mlp.fc2.weight"), noHead...)...),
 		"swin": timm(vision.Swin{
 			ImageSize: [2]int{64, 64}, Window: 4, Width: 8, Depths: [4]int{2, 1, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 16,
 		}, "layers.*.blocks.*.attn.qkv.weight", "layers.*.blocks.*.attn.proj.weight", "layers.*.blocks.*.mlp.fc1.weight", "layers.*.blocks.*.mlp.fc2.weight",
@@ -111,12 +147,69 @@ func families() map[string]family {
 	} {
 		all[name] = f
 	}
+	for name, f := range textFamilies() {
+		f.vision = vit
+		all[name] = f
+	}
 	return all
 }
 
+// textFamilies are the families of text towers beside CLIP's, for the tokenizer of letters.
+func textFamilies() map[string]family {
+	e := text.Encoder{
+		ContextLength: 40, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, MLPWidth: 32, EmbedDim: 16, NormEps: 1e-5,
+		Padding: text.PaddingIDs, Pool: text.PoolMean, Head: text.HeadMLP,
+	}
+	pooled, first, affine := e, e, e
+	pooled.Pool, pooled.Head, pooled.Padding = text.PoolTanh, text.HeadLinear, text.PaddingTail
+	first.Pool, first.Head = text.PoolFirst, text.HeadTanhBias
+	affine.Pool, affine.Head = text.PoolMax, text.HeadBias
+	bert := []string{"attention.self.query.weight", "attention.self.key.weight", "attention.self.value.weight", "attention.output.dense.weight",
+		"intermediate.dense.weight", "output.dense.weight"}
+	in := func(prefix string, names []string, more ...string) []string {
+		for _, n := range names {
+			more = append(more, prefix+n)
+		}
+		return more
+	}
+	encoder, mlp := "transformer.encoder.layer.*.", []string{"proj.0.weight", "proj.2.weight"}
+	modern := text.Modern{
+		ContextLength: 40, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, NormEps: 1e-6, RotaryBase: 1e4,
+		Mask: text.MaskCausal, Pool: text.PoolEOS, EOSTokenID: 129, Head: text.HeadLinear, Gated: true,
+	}
+	mapped := modern
+	mapped.Mask, mapped.Pool, mapped.QKNorm = text.MaskPadding, text.PoolMap, true
+	blocks := in("blocks.*.", []string{"attn.qkv.weight", "attn.gate.weight", "attn.proj.weight", "mlp.w12.weight", "mlp.w3.weight"}, "text_projection.weight")
+	t5 := []string{"0.SelfAttention.q.weight", "0.SelfAttention.k.weight", "0.SelfAttention.v.weight", "0.SelfAttention.o.weight", "1.DenseReluDense.wo.weight"}
+	return map[string]family{
+		"bert": {text: text.BERT{Encoder: pooled, Activation: nn.GELU, Positions: 40, TokenTypes: 1},
+			matrices: in(encoder, bert, "transformer.pooler.dense.weight", "proj.weight")},
+		"roberta":    {text: text.BERT{Encoder: e, Activation: nn.GELU, Positions: 41, TokenTypes: 1, Counted: true}, matrices: in(encoder, bert, mlp...)},
+		"distilbert": {text: text.BERT{Encoder: affine, Activation: nn.GELU, Positions: 40}, matrices: in(encoder, bert, "proj.weight")},
+		"altclip": {text: text.BERT{Encoder: first, Activation: nn.GELU, Positions: 41, TokenTypes: 1, Counted: true, Transform: 12},
+			matrices: in(encoder, bert, "transformation.weight", "proj.weight")},
+		"m2m_100": {text: text.M2M100{Encoder: e, ScaleEmbedding: true}, matrices: in("transformer.layers.*.", []string{
+			"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.out_proj.weight", "fc1.weight", "fc2.weight"}, mlp...)},
+		"mt5": {text: text.T5{Encoder: e, HeadWidth: 6, Buckets: 8, MaxDistance: 20, Gated: true},
+			matrices: in("transformer.block.*.layer.", append(t5, "1.DenseReluDense.wi_0.weight", "1.DenseReluDense.wi_1.weight"), mlp...)},
+		"t5": {text: text.T5{Encoder: e, HeadWidth: 8, Buckets: 8, MaxDistance: 20},
+			matrices: in("transformer.block.*.layer.", append(t5, "1.DenseReluDense.wi.weight"), mlp...)},
+		"modernbert": {text: text.ModernBERT{Encoder: e, GlobalEvery: 2, Window: 4, GlobalBase: 160000, LocalBase: 10000},
+			matrices: in("transformer.layers.*.", []string{"attn.Wqkv.weight", "attn.Wo.weight", "mlp.Wi.weight", "mlp.Wo.weight"}, mlp...)},
+		"modern text":                  {text: modern, matrices: blocks},
+		"modern text with map pooling": {text: mapped, matrices: append(slices.Clone(blocks), "pool.q.weight", "pool.kv.weight")},
+		"coca": {text: text.CoCa{ContextLength: 40, VocabSize: 130, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16, Activation: nn.GELU, NormEps: 1e-5},
+			matrices: in("transformer.resblocks.*.", []string{"attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"})},
+	}
+}
+
 // idle reports whether no feature depends on a parameter: of relpos vit the last block's
-// distances, since the class token alone is the feature and has none.
+// distances, since the class token alone is the feature and has none; and biases of keys,
+// which add the same to all scores of a query.
 func idle(family, param string) bool {
+	if strings.HasSuffix(param, ".key.bias") || strings.HasSuffix(param, ".k_proj.bias") {
+		return true
+	}
 	ok, _ := path.Match("visual.trunk.blocks.1.attn.rel_pos.*", param)
 	return ok && family == "relpos vit"
 }
@@ -159,6 +252,43 @@ func TestFamiliesTrain(t *testing.T) {
 				t.Errorf("the loss went from %g to %g in 20 steps, want less than four fifths", first.Loss, last.Loss)
 			}
 		})
+	}
+}
+
+// TestGridsTrain: a model of patches of several grids learns, from images of any shape.
+func TestGridsTrain(t *testing.T) {
+	f := families()["naflex"]
+	preprocess := &vision.Preprocess{PatchSize: 8, MaxPatches: 6, Resize: vision.ResizeSquash, Std: [3]float32{1, 1, 1}}
+	m, err := encoder.New(encoder.Config{Vision: f.vision, Text: f.text, Preprocess: preprocess}, letters.Tokenizer{}, 1)
+	check(t, err)
+	tr, err := train.New(m, train.Config{LR: train.Constant(3e-3, 0)})
+	check(t, err)
+	var pairs []dataset.Pair
+	for i, size := range []image.Point{{20, 40}, {64, 8}, {30, 30}, {8, 80}} {
+		img := image.NewGray(image.Rectangle{Max: size})
+		for j := range img.Pix {
+			img.Pix[j] = uint8(j * (i + 3))
+		}
+		pairs = append(pairs, dataset.Pair{Key: fmt.Sprint(i), Image: img, Caption: strings.Repeat("ab", i+1)})
+	}
+	b, err := tr.Prepare(pairs)
+	check(t, err)
+	if want := []int32{3, 2, 1, 6, 2, 2, 6, 1}; !slices.Equal(b.Grids, want) {
+		t.Errorf("got grids %v, want %v", b.Grids, want)
+	}
+	first, err := tr.StepBatch(context.Background(), b)
+	check(t, err)
+	last := first
+	for range 20 {
+		last, err = tr.StepBatch(context.Background(), b)
+		check(t, err)
+	}
+	if !(last.Loss < 0.8*first.Loss) {
+		t.Errorf("the loss went from %g to %g in 20 steps, want less than four fifths", first.Loss, last.Loss)
+	}
+	b.Grids = nil
+	if _, err := tr.StepBatch(context.Background(), b); err == nil || !strings.Contains(err.Error(), "0 numbers of grids for 4 images") {
+		t.Errorf("without grids: got error %v", err)
 	}
 }
 

@@ -16,14 +16,20 @@ import (
 
 // imageTower adds the image tower to the graph, from pixels to embeddings, (B, D).
 func (p *pass) imageTower() *G.Node {
-	size := p.model.Config().Vision.Dims().ImageSize
-	each := 3 * size[0] * size[1]
-	data := make([]float32, p.batch*each)
+	prepare := p.model.Config().Preprocess
+	each := prepare.Len()
+	data, grids := make([]float32, p.batch*each), make([]int32, 2*p.batch)
 	p.feed(func(b *Batch, from, _ int) error {
 		copy(data, b.Pixels[from*each:])
+		copy(grids, b.Grids[min(2*from, len(b.Grids)):])
 		return nil
 	})
-	in := vision.Input{Pixels: nn.Leaf(p.graph, "pixels", data, p.batch, 3, size[0], size[1]), Keep: p.keep()}
+	in := vision.Input{Keep: p.keep()}
+	if n := prepare.MaxPatches; n > 0 {
+		in.Patches, in.Grid = nn.Leaf(p.graph, "patches", data, p.batch, n, each/n), nn.Leaf(p.graph, "grids", grids, p.batch, 2)
+	} else {
+		in.Pixels = nn.Leaf(p.graph, "pixels", data, p.batch, 3, prepare.Size[0], prepare.Size[1])
+	}
 	return p.embedding("image tower", func() (*G.Node, error) { return p.model.Vision().Forward(in) })
 }
 
@@ -102,8 +108,7 @@ func reaches(from, to *G.Node) bool {
 
 // sizes are how many pixel values an image has, and how many tokens a caption.
 func sizes(m *encoder.Model) (pixels, tokens int) {
-	size := m.Config().Vision.Dims().ImageSize
-	return 3 * size[0] * size[1], m.Config().Text.Dims().ContextLength
+	return m.Config().Preprocess.Len(), m.Config().Text.Dims().ContextLength
 }
 
 // embedDim is the size of the embeddings.

@@ -47,12 +47,13 @@ func newLatentPool(c latentPoolConfig) *latentPool {
 	}
 }
 
-// forward maps (B, L, W) to (B, W).
-func (p *latentPool) forward(x *G.Node) *G.Node {
+// forward maps (B, L, W) to (B, W). Of the tokens those count that keys, (B, L), marks; nil
+// marks all.
+func (p *latentPool) forward(x, keys *G.Node) *G.Node {
 	w := p.latent.Shape[2]
 	q := p.q.Forward(nn.Token(p.latent.Node(x.Graph()), 0)) // (1, W)
 	kv := p.kv.Forward(x)                                   // (B, L, 2W)
-	y := nn.AttentionPool(q, nn.Columns(kv, 0, w), nn.Columns(kv, w, w), p.heads)
+	y := nn.MaskedAttentionPool(q, nn.Columns(kv, 0, w), nn.Columns(kv, w, w), keys, p.heads)
 	y = p.proj.Forward(y) // (B, W)
 	h := nn.Activate(p.activation, p.fc1.Forward(p.norm.Forward(y)))
 	return nn.Add(y, p.fc2.Forward(h))

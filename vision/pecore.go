@@ -146,7 +146,7 @@ func (p *peCore) Forward(in Input) (features *G.Node, err error) {
 	}
 	x := p.normPre.Forward(p.embed.forward(in)) // (B, 1+P, W)
 	x = p.norm.Forward(p.blocks.ForwardWith(x, attend, nil))
-	return p.head.Forward(p.pool.forward(x)), nil // (B, D)
+	return p.head.Forward(p.pool.forward(x, nil)), nil // (B, D)
 }
 
 func (p *peCore) Params() []*nn.Param {

@@ -13,9 +13,11 @@ import (
 
 // Preprocess turns an image into the pixels that an image tower reads: resized, cut or
 // padded to Size, reduced to RGB, normalised. It does what openai/CLIP's and open_clip's
-// evaluation transforms do with Pillow 9.4 and torchvision 0.14, to the last bit.
+// evaluation transforms do with Pillow 9.4 and torchvision 0.14, or with
+// [StepsTransformers] what the image processors of transformers 5 do with Pillow 12, to the
+// last bit.
 //
-// The reference resizes an image before it converts it to RGB, so the kind of
+// open_clip resizes an image before it converts it to RGB, so the kind of
 // image matters. [Decode] reads files so that the kind is kept:
 //
 //	*image.Paletted                 resized by nearest neighbour, whatever Interpolation says
@@ -30,7 +32,9 @@ import (
 // the others the zero value means what the comment says. A Preprocess is safe for
 // concurrent use as long as its fields do not change.
 type Preprocess struct {
-	// Size is the height and width of the result. Required.
+	// Size is the height and width of the result. Required, but for images that become
+	// patches; with StepsTransformers zero leaves a scaled image uncut, so that results
+	// differ in size: see [Preprocess.Shape].
 	Size [2]int
 
 	// Resize is how an image of another shape is fitted: covering Size, padded
@@ -52,8 +56,22 @@ type Preprocess struct {
 
 	// Ground is what an image with transparency is laid on before anything
 	// else. Nil means that transparency is treated as the reference treats it:
-	// in effect the colours under it show, near its border mixed with black.
+	// transformers lays it on white; with open_clip in effect the colours under it show,
+	// near its border mixed with black.
 	Ground color.Color
+
+	// Steps says whose preprocessing this is.
+	Steps Steps `json:",omitzero"`
+
+	// Scale is the height and width that an image is scaled to before it is cut or padded
+	// to Size; zero means Size. For ResizeShortest it is the shorter side, and the most
+	// that the longer one may have, zero for no limit. For StepsTransformers only.
+	Scale [2]int `json:",omitzero"`
+
+	// PatchSize and MaxPatches, where not zero, are of towers that take images of any shape:
+	// an image is stretched to whole patches, as many as fit into MaxPatches at about its
+	// shape, with ResizeSquash. See [Preprocess.Patches].
+	PatchSize, MaxPatches int `json:",omitempty"`
 }
 
 // CLIPPreprocess returns the preprocessing of OpenAI's models, and of most
@@ -71,15 +89,17 @@ func (p *Preprocess) Validate() error {
 	if p == nil {
 		return errors.New("vision: preprocess: the Preprocess is nil")
 	}
-	h, w := p.Size[0], p.Size[1]
-	if h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w {
-		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, pillow.DefaultMaxPixels)
+	if err := p.validateSize(); err != nil {
+		return err
 	}
-	if p.Resize > ResizeSquash {
+	if p.Resize > ResizeNone {
 		return fmt.Errorf("vision: preprocess: Resize %w", enum.Valid(p.Resize, resizeNames()))
 	}
-	if p.Interpolation > Bilinear {
+	if p.Interpolation > Hamming {
 		return fmt.Errorf("vision: preprocess: Interpolation %w", enum.Valid(p.Interpolation, interpolationNames()))
+	}
+	if p.Steps > StepsTransformers {
+		return fmt.Errorf("vision: preprocess: Steps %w", enum.Valid(p.Steps, stepsNames()))
 	}
 	if p.Ground != nil {
 		if _, _, _, a := p.Ground.RGBA(); a != 0xffff {
@@ -97,16 +117,65 @@ func (p *Preprocess) Validate() error {
 	return nil
 }
 
-// Image writes the normalised pixels of img to dst, (3, H, W). It is an error if
-// dst has another length, if img has no pixels or more than about 179 million,
-// or if [ResizeLongest] would leave a side shorter than half a pixel.
-func (p *Preprocess) Image(dst []float32, img image.Image) error {
+func (p *Preprocess) validateSize() error {
+	if p.MaxPatches != 0 || p.PatchSize != 0 {
+		return p.validatePatches()
+	}
+	size, open := p.Size, p.Size == [2]int{} && p.Steps == StepsTransformers
+	if open && p.Resize == ResizeSquash {
+		size, open = p.Scale, false
+	}
+	h, w := size[0], size[1]
+	if !open && (h < 1 || w < 1 || h > pillow.MaxSide || w > pillow.MaxSide || h > pillow.DefaultMaxPixels/w) {
+		return fmt.Errorf("vision: preprocess: Size %d×%d, want two positive sides and at most %d pixels", h, w, pillow.DefaultMaxPixels)
+	}
+	if p.Steps == StepsTransformers && p.Resize == ResizeLongest {
+		return fmt.Errorf("vision: preprocess: Resize is longest, which Steps %s has not", p.Steps)
+	}
+	if p.Scale == [2]int{} && !(open && p.Resize != ResizeNone) {
+		return nil
+	}
+	short, long := p.Scale[0], p.Scale[1]
+	switch {
+	case p.Steps != StepsTransformers || p.Resize == ResizeNone:
+		return fmt.Errorf("vision: preprocess: Scale is %v, but Steps %s and Resize %s have none", p.Scale, p.Steps, p.Resize)
+	case short < 1 || long < 0 || p.Resize == ResizeSquash && long < 1 || short > pillow.MaxSide || long > pillow.MaxSide:
+		return fmt.Errorf("vision: preprocess: Scale is %v, want positive sides up to %d", p.Scale, pillow.MaxSide)
+	}
+	return nil
+}
+
+// Shape returns the height and width of the result for an image: Size, where that is
+// set.
+func (p *Preprocess) Shape(img image.Image) ([2]int, error) {
 	if err := p.Validate(); err != nil {
+		return [2]int{}, err
+	}
+	p, err := p.sized(img)
+	if err != nil {
+		return [2]int{}, err
+	}
+	h, w, err := p.fit().Shape(img)
+	if err != nil {
+		return [2]int{}, fmt.Errorf("vision: %w", err)
+	}
+	return [2]int{h, w}, nil
+}
+
+// Image writes the normalised pixels of img to dst, (3, H, W). It is an error if
+// dst has another length, if images become patches, if img has no pixels or more than
+// about 179 million, or if it would be scaled to a side shorter than half a pixel.
+func (p *Preprocess) Image(dst []float32, img image.Image) error {
+	size, err := p.Shape(img)
+	if err != nil {
 		return err
 	}
-	n := p.Size[0] * p.Size[1]
+	if p.MaxPatches > 0 {
+		return errors.New("vision: preprocess: images become patches, which Patches makes")
+	}
+	n := size[0] * size[1]
 	if len(dst) != 3*n {
-		return fmt.Errorf("vision: preprocess: dst has %d elements, want 3·%d·%d", len(dst), p.Size[0], p.Size[1])
+		return fmt.Errorf("vision: preprocess: dst has %d elements, want 3·%d·%d", len(dst), size[0], size[1])
 	}
 	buf := rgbaPool.Get().(*[]uint8)
 	defer rgbaPool.Put(buf)
@@ -124,12 +193,17 @@ func (p *Preprocess) Image(dst []float32, img image.Image) error {
 // rgbaPool holds memory for the images between [Preprocess.Image]'s two steps.
 var rgbaPool = sync.Pool{New: func() any { return new([]uint8) }}
 
-// RGB returns the image of Size that [Preprocess.Image] normalises, opaque.
+// RGB returns the image that [Preprocess.Image] or [Preprocess.Patches] normalises, opaque.
 func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
-	if err := p.Validate(); err != nil {
+	p, err := p.sized(img)
+	if err != nil {
 		return nil, err
 	}
-	out := image.NewRGBA(image.Rect(0, 0, p.Size[1], p.Size[0]))
+	size, err := p.Shape(img)
+	if err != nil {
+		return nil, err
+	}
+	out := image.NewRGBA(image.Rect(0, 0, size[1], size[0]))
 	if err := p.fit().Render(out.Pix, img); err != nil {
 		return nil, fmt.Errorf("vision: %w", err)
 	}
@@ -139,6 +213,13 @@ func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
 // fit is all but the normalisation.
 func (p *Preprocess) fit() pillow.Fit {
 	f := pillow.Fit{Size: p.Size, Resize: pillow.Resize(p.Resize), Filter: pillow.Filter(p.Interpolation), Fill: p.Fill, Ground: p.Ground}
+	if p.Steps == StepsTransformers {
+		f.Transformers, f.Scale = true, p.Scale
+		if f.Ground == nil {
+			f.Ground = color.White
+		}
+		return f
+	}
 	if p.Size[0] != p.Size[1] && p.Resize == ResizeShortest {
 		// The one way of resizing to which open_clip does not pass the
 		// interpolation on (transform.py at 89fb801, image_transform).

@@ -63,8 +63,18 @@ func TestPreprocessRefuses(t *testing.T) {
 		{"no size", "Size 0×0", func(p *Preprocess) { p.Size = [2]int{} }, ok},
 		{"negative size", "Size -8×8", func(p *Preprocess) { p.Size[0] = -8 }, ok},
 		{"huge size", "Size 1048576×1048576", func(p *Preprocess) { p.Size = [2]int{1 << 20, 1 << 20} }, ok},
-		{"resize", "Resize is 3, want shortest, longest or squash", func(p *Preprocess) { p.Resize = 3 }, ok},
-		{"interpolation", "Interpolation is 200, want bicubic or bilinear", func(p *Preprocess) { p.Interpolation = 200 }, ok},
+		{"resize", "Resize is 4, want shortest, longest, squash or none", func(p *Preprocess) { p.Resize = 4 }, ok},
+		{"longest of transformers", "Resize is longest, which Steps transformers has not", func(p *Preprocess) { p.Steps, p.Resize = StepsTransformers, ResizeLongest }, ok},
+		{"scale of open_clip", "Scale is [8 0], but Steps open_clip and Resize shortest have none", func(p *Preprocess) { p.Scale[0] = 8 }, ok},
+		{"scale of nothing", "Scale is [0 0], want positive sides", func(p *Preprocess) { p.Steps, p.Size = StepsTransformers, [2]int{} }, ok},
+		{"huge scale", "Scale is [1048577 0], want positive sides up to 1048576", func(p *Preprocess) { p.Steps, p.Scale[0] = StepsTransformers, 1<<20+1 }, ok},
+		{"half a scale", "Scale is [8 0], want positive sides", func(p *Preprocess) { p.Steps, p.Resize, p.Scale[0] = StepsTransformers, ResizeSquash, 8 }, ok},
+		{"a long strip", "pixels, want 1×1 to", func(p *Preprocess) { p.Steps, p.Size, p.Scale[0] = StepsTransformers, [2]int{}, 1000 }, image.NewGray(image.Rect(0, 0, 1, 1<<20))},
+		{"a strip that vanishes", "a size of 0×8 pixels", func(p *Preprocess) {
+			p.Steps, p.Size, p.Scale = StepsTransformers, [2]int{}, [2]int{8, 8}
+		}, image.NewGray(image.Rect(0, 0, 1, 500))},
+		{"steps", "Steps is 2, want open_clip or transformers", func(p *Preprocess) { p.Steps = 2 }, ok},
+		{"interpolation", "Interpolation is 200, want bicubic, bilinear, lanczos, nearest, box or hamming", func(p *Preprocess) { p.Interpolation = 200 }, ok},
 		{"zero std", "Std[1] is 0", func(p *Preprocess) { p.Std[1] = 0 }, ok},
 		{"infinite std", "Std[2] is +Inf", func(p *Preprocess) { p.Std[2] = inf }, ok},
 		{"NaN mean", "Mean[0] is NaN", func(p *Preprocess) { p.Mean[0] = inf - inf }, ok},
@@ -153,8 +163,8 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"Resize":"crop"}`:           `vision: Resize is "crop", want shortest, longest or squash`,
-		`{"Interpolation":"Bicubic"}`: `vision: Interpolation is "Bicubic", want bicubic or bilinear`,
+		`{"Resize":"crop"}`:           `vision: Resize is "crop", want shortest, longest, squash or none`,
+		`{"Interpolation":"Bicubic"}`: `vision: Interpolation is "Bicubic", want bicubic, bilinear, lanczos, nearest, box or hamming`,
 	} {
 		got := settings{ResizeSquash, Bilinear}
 		if err := json.Unmarshal([]byte(text), &got); err == nil || err.Error() != want || got != (settings{ResizeSquash, Bilinear}) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Resize is how an image of another shape is fitted to a size. As text it is
-// open_clip's resize_mode: shortest, longest or squash.
+// open_clip's resize_mode: shortest, longest or squash; or none.
 type Resize uint8
 
 // The resize modes.
@@ -16,10 +16,11 @@ const (
 	ResizeShortest = Resize(pillow.Shortest) // scaled to cover the size, and cut from the centre
 	ResizeLongest  = Resize(pillow.Longest)  // scaled to fit into the size, and padded
 	ResizeSquash   = Resize(pillow.Squash)   // stretched to the size, whatever its shape
+	ResizeNone     = Resize(pillow.Unscaled) // cut from the centre, or padded, as it is
 )
 
 func resizeNames() map[Resize]string {
-	return map[Resize]string{ResizeShortest: "shortest", ResizeLongest: "longest", ResizeSquash: "squash"}
+	return map[Resize]string{ResizeShortest: "shortest", ResizeLongest: "longest", ResizeSquash: "squash", ResizeNone: "none"}
 }
 
 // String returns the name of r.
@@ -44,10 +45,14 @@ type Interpolation uint8
 const (
 	Bicubic  = Interpolation(pillow.Bicubic) // a = −0.5
 	Bilinear = Interpolation(pillow.Bilinear)
+	Lanczos  = Interpolation(pillow.Lanczos) // three lobes
+	Nearest  = Interpolation(pillow.Nearest) // without anti-aliasing
+	Box      = Interpolation(pillow.Box)
+	Hamming  = Interpolation(pillow.Hamming)
 )
 
 func interpolationNames() map[Interpolation]string {
-	return map[Interpolation]string{Bicubic: "bicubic", Bilinear: "bilinear"}
+	return map[Interpolation]string{Bicubic: "bicubic", Bilinear: "bilinear", Lanczos: "lanczos", Nearest: "nearest", Box: "box", Hamming: "hamming"}
 }
 
 // String returns the name of i.
@@ -60,6 +65,37 @@ func (i Interpolation) MarshalText() ([]byte, error) { return enum.Marshal(i, in
 func (i *Interpolation) UnmarshalText(text []byte) error {
 	if err := enum.Unmarshal(i, text, interpolationNames()); err != nil {
 		return fmt.Errorf("vision: Interpolation %w", err)
+	}
+	return nil
+}
+
+// Steps says whose preprocessing is followed, in the order of its steps and in its
+// rounding.
+type Steps uint8
+
+const (
+	// StepsOpenCLIP: an image is scaled as the kind that it is, and becomes RGB at the end;
+	// the centre is rounded half to even. So openai/CLIP and open_clip do, with torchvision.
+	StepsOpenCLIP Steps = iota
+	// StepsTransformers: an image becomes RGB first, on white where it is transparent; the
+	// centre is rounded down. So transformers 5 does.
+	StepsTransformers
+)
+
+func stepsNames() map[Steps]string {
+	return map[Steps]string{StepsOpenCLIP: "open_clip", StepsTransformers: "transformers"}
+}
+
+// String returns the name of s.
+func (s Steps) String() string { return enum.String(s, stepsNames()) }
+
+// MarshalText returns the name of s.
+func (s Steps) MarshalText() ([]byte, error) { return enum.Marshal(s, stepsNames()) }
+
+// UnmarshalText parses a name; an unknown one is an error and leaves s unchanged.
+func (s *Steps) UnmarshalText(text []byte) error {
+	if err := enum.Unmarshal(s, text, stepsNames()); err != nil {
+		return fmt.Errorf("vision: Steps %w", err)
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (s *siglip) Forward(in Input) (features *G.Node, err error) {
 	in.check(s.cfg.ImageSize)
 	x := s.embed.forward(in) // (B, P, W)
 	x = s.norm.Forward(s.blocks.Forward(x, nn.NoMask, nil, nil))
-	return s.pool.forward(x), nil // (B, W)
+	return s.pool.forward(x, nil), nil // (B, W)
 }
 
 func (s *siglip) Params() []*nn.Param {

@@ -96,6 +96,13 @@ func newResidualLinear(name string, in, out, layers int) *nn.Linear {
 	return l
 }
 
+// blockStack is a stack of blocks, with an attention that maps packed queries, keys and
+// values, (B, L, 3W), to (B, L, W), of which the last block picks tokens.
+type blockStack interface {
+	ForwardWith(x *G.Node, attend func(i int, qkv *G.Node) *G.Node, pick func(*G.Node) *G.Node) *G.Node
+	Params() []*nn.Param
+}
+
 // allTokens is what a block computes of all tokens where they are all needed.
 func allTokens(x *G.Node) *G.Node { return x }
 
@@ -115,5 +122,5 @@ func paramsOf(layers ...interface{ Params() []*nn.Param }) []*nn.Param {
 // trunkDepth is what [nn.Layered] asks for.
 func trunkDepth(param string, layers int) int {
 	return nn.Depth(param, "visual.trunk.blocks.", layers,
-		"visual.trunk.patch_embed.", "visual.trunk.cls_token", "visual.trunk.pos_embed", "visual.trunk.norm_pre.")
+		"visual.trunk.patch_embed.", "visual.trunk.cls_token", "visual.trunk.pos_embed", "visual.trunk.norm_pre.", "visual.trunk.embeds.", "visual.trunk.mask_token", "visual.trunk.register_tokens")
 }

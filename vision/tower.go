@@ -55,7 +55,13 @@ type Tower interface {
 
 // Input are the leaves that a tower reads.
 type Input struct {
-	Pixels *G.Node // (B, 3, H, W)
+	Pixels *G.Node // (B, 3, H, W); nil where there are Patches
+
+	// Patches, (B, N, P·P·3), where not nil, are images of several grids: the patches of
+	// each in row-major order, then padding, each patch as its pixels' values in the order
+	// of row, column and channel. Grid, (B, 2) int32, holds the rows and columns of each.
+	// Only a [PatchReader]'s tower takes them. No padding changes a feature's bits.
+	Patches, Grid *G.Node
 
 	// Keep, (B, K) int32, where not nil, selects the patches of each image that the
 	// tower sees, by their row-major index; each keeps its position embedding, and
@@ -70,6 +76,18 @@ type PatchDropper interface {
 	Patches() int // number of patches of an image
 }
 
+// MultiVector is a configuration whose tower gives several feature vectors of D numbers
+// for each image, one after the other, (B, Vectors·D). An image is as near to a caption as
+// the nearest of them is.
+type MultiVector interface {
+	Vectors() int
+}
+
+// PatchReader is a configuration whose tower takes patches: see [Input].Patches.
+type PatchReader interface {
+	Patch() int // side of a square patch
+}
+
 // Resizer is a configuration whose tower can take images of another size, with its
 // position embedding interpolated to the new grid.
 type Resizer interface {
@@ -79,6 +97,12 @@ type Resizer interface {
 	// in front of the patches, such as the class token; the rest are the grid of
 	// patches, (rows, columns), row-major.
 	Positions() (param string, grid [2]int, prefix int)
+}
+
+// PositionResizer is a [Resizer] whose position embedding is interpolated in a way of its
+// own, with antialiasing. That of others is interpolated as their checkpoint's program does.
+type PositionResizer interface {
+	PositionsBy() nn.Interpolation
 }
 
 // New returns a tower with random weights drawn from seed.
@@ -98,6 +122,9 @@ func New(cfg Config, seed uint64) (Tower, error) {
 
 // check begins a forward pass: it fails where the pixels are not those of size.
 func (in Input) check(size [2]int) {
+	if in.Patches != nil {
+		nn.Fail("image tower", "patches instead of pixels are not supported")
+	}
 	nn.WantShape("image tower", "pixels", in.Pixels, -1, 3, size[0], size[1])
 }
 

@@ -33,6 +33,21 @@ func timmTowers() []Config {
 		ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8, 12}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8},
 		ViTamin{ImageSize: [2]int{40, 48}, ConvWidths: [2]int{8, 8}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, NoPositions: true},
 		Swin{ImageSize: [2]int{36, 68}, Window: 4, Width: 8, Depths: [4]int{2, 2, 1, 1}, Heads: [4]int{1, 2, 2, 2}, EmbedDim: 8},
+		EfficientNet{
+			ImageSize: [2]int{21, 32}, StemWidth: 4, NormEps: 1e-3, Stages: [8]EfficientNetStage{
+				{Blocks: 1, Width: 6, Kernel: 3, Stride: 1, Expand: 1}, {Blocks: 2, Width: 8, Kernel: 5, Stride: 2, Expand: 4},
+				{Blocks: 1, Width: 8, Kernel: 3, Stride: 2, Expand: 2, EvenPadding: true},
+			},
+		},
+		PlainViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5, NormTwice: true},
+		PlainViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-12, Pooler: true, ProjBias: true},
+		TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Registers: 2, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1},
+		TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Registers: 1, SwiGLU: true, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1},
+		BLIP2{
+			ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 4, Activation: nn.GELU, NormEps: 1e-6,
+			QFormer: QFormer{Queries: 3, Width: 8, Layers: 3, Heads: 2, Hidden: 12, CrossEvery: 2, NormEps: 1e-12},
+		},
+		naFlexes()[0], naFlexes()[1], naFlexes()[2],
 		ViT{
 			ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-5,
 			Pool: PoolClass, LayerScale: 1,
@@ -169,10 +184,62 @@ func TestTowersValidate(t *testing.T) {
 		{"ConvWidths[1] is 0", ViTamin{ImageSize: [2]int{32, 48}, ConvWidths: [2]int{8}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8}},
 		{"Heads[1] is 3, which does not divide the stage's width 16", Swin{ImageSize: size, Window: 4, Width: 8, Depths: [4]int{1, 1, 1, 1}, Heads: [4]int{1, 3, 1, 1}, EmbedDim: 8}},
 		{"Window is 0", Swin{ImageSize: size, Width: 8, Depths: [4]int{1, 1, 1, 1}, Heads: [4]int{1, 1, 1, 1}, EmbedDim: 8}},
+		{"PositionGrid[1] is 0", NaFlex{ImageSize: size, PatchSize: 4, PositionGrid: [2]int{2}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-6, Pool: PoolMap}},
+		{"Pool is tok", NaFlex{ImageSize: size, PatchSize: 4, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-6, Pool: PoolClass}},
+		{"EmbedDim is 8, but without projection", NaFlex{ImageSize: size, PatchSize: 4, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 1, Heads: 2, EmbedDim: 8, Activation: nn.GELU, NormEps: 1e-6, Pool: PoolMap, NoProjection: true}},
+		{"Stages[0].Blocks is 0", EfficientNet{ImageSize: [2]int{16, 16}, StemWidth: 4, NormEps: 1e-3}},
+		{"Stages[0].Kernel is 4, want an odd number", EfficientNet{ImageSize: [2]int{16, 16}, StemWidth: 4, NormEps: 1e-3, Stages: [8]EfficientNetStage{
+			{Blocks: 1, Width: 6, Kernel: 4, Stride: 1, Expand: 1},
+		}}},
+		{"Stages[2] is", EfficientNet{ImageSize: [2]int{16, 16}, StemWidth: 4, NormEps: 1e-3, Stages: [8]EfficientNetStage{
+			{Blocks: 1, Width: 6, Kernel: 3, Stride: 1, Expand: 1}, {}, {Blocks: 1, Width: 6, Kernel: 3, Stride: 1, Expand: 1},
+		}}},
+		{"Registers is 0", TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1}},
+		{"LayerScale is 0", TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Registers: 2, Activation: nn.GELU, NormEps: 1e-6}},
+		{"NormEps is 0", PlainViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU}},
+		{"QFormer.Heads is 3, which does not divide", BLIP2{
+			ImageSize: size, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 4, Activation: nn.GELU, NormEps: 1e-6,
+			QFormer: QFormer{Queries: 3, Width: 8, Layers: 3, Heads: 3, Hidden: 12, CrossEvery: 2, NormEps: 1e-12},
+		}},
 		{"Width is 18, want a multiple of 4", ConvStemViT{ImageSize: [2]int{16, 16}, Width: 18, Layers: 1, Heads: 2, EmbedDim: 8}},
 	} {
 		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), "vision: "+c.want) {
 			t.Errorf("got error %v, want vision: %s…", err, c.want)
+		}
+	}
+}
+
+// TestBLIP2Gradients: every parameter of the tower has a gradient. The trainer does not take
+// a tower of several vectors.
+func TestBLIP2Gradients(t *testing.T) {
+	c := BLIP2{
+		ImageSize: [2]int{8, 12}, PatchSize: 4, Width: 16, Layers: 1, Heads: 2, EmbedDim: 4, Activation: nn.GELU, NormEps: 1e-6,
+		QFormer: QFormer{Queries: 3, Width: 8, Layers: 2, Heads: 2, Hidden: 12, CrossEvery: 2, NormEps: 1e-12},
+	}
+	tower := randomTower(t, c)
+	g := G.NewGraph()
+	y, err := tower.Forward(Input{Pixels: pixelNode(g, randomPixels(2*3*8*12), []int{2, 3, 8, 12})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaves []*G.Node
+	for _, p := range tower.Params() {
+		leaves = append(leaves, p.Node(g))
+	}
+	grads, err := nn.VJP(G.Nodes{y}, G.Nodes{nn.Leaf(g, "dy", randomPixels(2*3*4), 2, 12)}, leaves...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := nn.NewMachine(g, grads...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range tower.Params() {
+		if !slices.ContainsFunc(nn.Floats(grads[i]), func(v float32) bool { return v != 0 }) {
+			t.Errorf("%s has no gradient", p.Name)
 		}
 	}
 }

@@ -36,6 +36,10 @@ type ViT struct {
 	NormAfterPool bool
 	NoClassToken  bool // no class embedding is prepended
 	NoLnPre       bool // no ln_pre, the LayerNorm before the first block
+	NoLnPost      bool // no ln_post, as in transformers' CLIPForImageClassification
+
+	// Proj is how the pooled vector is projected to the feature.
+	Proj Proj
 
 	// LayerScale is the initial value of the LayerScale after attention and after the
 	// MLP (Touvron et al., 2021); zero means no LayerScale.
@@ -69,6 +73,28 @@ func (p Pool) MarshalText() ([]byte, error) { return enum.Marshal(p, poolNames()
 // UnmarshalText parses a name; an unknown one is an error.
 func (p *Pool) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, poolNames()) }
 
+// Proj says how the pooled vector is projected to the feature.
+type Proj uint8
+
+const (
+	ProjMatrix Proj = iota // the matrix visual.proj, (W, D), as in CLIP
+	ProjLinear             // a linear layer with bias, such as a classifier's
+	ProjNone               // no projection
+)
+
+func projNames() map[Proj]string {
+	return map[Proj]string{ProjMatrix: "matrix", ProjLinear: "linear", ProjNone: "none"}
+}
+
+// String returns the name used in files.
+func (p Proj) String() string { return enum.String(p, projNames()) }
+
+// MarshalText returns the name; an invalid Proj is an error.
+func (p Proj) MarshalText() ([]byte, error) { return enum.Marshal(p, projNames()) }
+
+// UnmarshalText parses a name; an unknown one is an error.
+func (p *Proj) UnmarshalText(text []byte) error { return enum.Unmarshal(p, text, projNames()) }
+
 // Family is "vit".
 func (ViT) Family() string { return "vit" }
 
@@ -94,6 +120,14 @@ func (c ViT) Positions() (param string, grid [2]int, prefix int) {
 
 func (c ViT) patches() int { return c.Grid()[0] * c.Grid()[1] }
 
+// pooled is the length of the pooled vector.
+func (c ViT) pooled() int {
+	if c.Pool == PoolMap {
+		return c.EmbedDim
+	}
+	return c.Width
+}
+
 // prefix is how many tokens precede the patches.
 func (c ViT) prefix() int {
 	if c.NoClassToken {
@@ -110,7 +144,12 @@ func (c ViT) Validate() error {
 	if err := enum.Valid(c.Pool, poolNames()); err != nil {
 		return invalid("Pool", "%w", err)
 	}
+	if err := enum.Valid(c.Proj, projNames()); err != nil {
+		return invalid("Proj", "%w", err)
+	}
 	switch {
+	case c.Proj == ProjNone && c.pooled() != c.EmbedDim:
+		return invalid("EmbedDim", "is %d, but without projection features have %d elements", c.EmbedDim, c.pooled())
 	case c.Pool == PoolClass && c.NoClassToken:
 		return invalid("Pool", "is tok, but NoClassToken is set")
 	case c.Pool == PoolMap && (c.PoolQueries < 1 || c.PoolQueries > maxDim):
@@ -142,6 +181,9 @@ func (c ViT) MultiplyAdds() float64 {
 		n += 2*tokens*width*dim + dim*dim + 2*tokens*dim + dim*dim
 		width = dim
 	}
+	if c.Proj == ProjNone {
+		return n
+	}
 	return n + width*dim
 }
 
@@ -154,7 +196,8 @@ type vit struct {
 	blocks         *nn.Transformer
 	mapPool        *mapPool // nil unless Pool is PoolMap
 	lnPost         *nn.LayerNorm
-	proj           *nn.Param // (W, D); (D, D) after mapPool
+	proj           *nn.Param  // (W, D), (D, D) after mapPool; nil unless Proj is ProjMatrix
+	projLinear     *nn.Linear // nil unless Proj is ProjLinear
 }
 
 // New implements [Config].
@@ -164,17 +207,21 @@ func (c ViT) New() (Tower, error) {
 	}
 	scale := 1 / math.Sqrt(float64(c.Width))
 	fanIn := float64(3 * c.PatchSize * c.PatchSize)
-	pooled := c.Width
-	if c.Pool == PoolMap {
-		pooled = c.EmbedDim
-	}
 	v := &vit{
 		cfg:        c,
 		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
 		posEmbed:   nn.NewParam("visual.positional_embedding", c.Dims().Tokens, c.Width).Normal(scale),
 		blocks:     nn.NewTransformer("visual.transformer", c.blocks()),
-		lnPost:     nn.NewLayerNorm("visual.ln_post", pooled, c.NormEps),
-		proj:       nn.NewParam("visual.proj", pooled, c.EmbedDim).Normal(scale),
+	}
+	if !c.NoLnPost {
+		v.lnPost = nn.NewLayerNorm("visual.ln_post", c.pooled(), c.NormEps)
+	}
+	switch c.Proj {
+	case ProjMatrix:
+		v.proj = nn.NewParam("visual.proj", c.pooled(), c.EmbedDim).Normal(scale)
+	case ProjLinear:
+		v.projLinear = nn.NewLinear("visual.proj", c.pooled(), c.EmbedDim)
+		v.projLinear.Weight.Normal(scale)
 	}
 	if !c.NoClassToken {
 		v.classEmbedding = nn.NewParam("visual.class_embedding", c.Width).Normal(scale)
@@ -209,7 +256,7 @@ func (v *vit) Forward(in Input) (features *G.Node, err error) {
 	}
 	x = v.blocks.Forward(x, nn.NoMask, nil, v.pick()) // (B, L, W), of the class token (B, W)
 	x = v.pool(x)                                     // (B, W), by attention (B, D)
-	return nn.MatMul(x, v.proj.Node(g)), nil          // (B, D)
+	return v.project(x), nil                          // (B, D)
 }
 
 // pick is what the last block computes of all tokens: where the class token is the
@@ -223,15 +270,29 @@ func (v *vit) pick() func(*G.Node) *G.Node {
 
 // pool reduces the blocks' output to one vector and applies ln_post.
 func (v *vit) pool(x *G.Node) *G.Node {
+	norm := func(x *G.Node) *G.Node { return x }
+	if v.lnPost != nil {
+		norm = v.lnPost.Forward
+	}
 	switch {
 	case v.cfg.Pool == PoolMap:
-		return v.lnPost.Forward(v.mapPool.forward(x))
+		return norm(v.mapPool.forward(x))
 	case v.cfg.Pool == PoolMean && v.cfg.NormAfterPool:
-		return v.lnPost.Forward(nn.Mean(x, v.cfg.prefix()))
+		return norm(nn.Mean(x, v.cfg.prefix()))
 	case v.cfg.Pool == PoolMean:
-		return nn.Mean(v.lnPost.Forward(x), v.cfg.prefix())
+		return nn.Mean(norm(x), v.cfg.prefix())
 	}
-	return v.lnPost.Forward(x)
+	return norm(x)
+}
+
+func (v *vit) project(x *G.Node) *G.Node {
+	switch {
+	case v.proj != nil:
+		return nn.MatMul(x, v.proj.Node(x.Graph()))
+	case v.projLinear != nil:
+		return v.projLinear.Forward(x)
+	}
+	return x
 }
 
 func (v *vit) Params() []*nn.Param {
@@ -239,7 +300,11 @@ func (v *vit) Params() []*nn.Param {
 	if v.classEmbedding != nil {
 		ps = append(ps, v.classEmbedding)
 	}
-	ps = append(ps, v.posEmbed, v.proj, v.patchEmbed)
+	ps = append(ps, v.posEmbed)
+	if v.proj != nil {
+		ps = append(ps, v.proj)
+	}
+	ps = append(ps, v.patchEmbed)
 	if v.lnPre != nil {
 		ps = append(ps, v.lnPre.Params()...)
 	}
@@ -247,7 +312,13 @@ func (v *vit) Params() []*nn.Param {
 	if v.mapPool != nil {
 		ps = append(ps, v.mapPool.params()...)
 	}
-	return append(ps, v.lnPost.Params()...)
+	if v.lnPost != nil {
+		ps = append(ps, v.lnPost.Params()...)
+	}
+	if v.projLinear != nil {
+		ps = append(ps, v.projLinear.Params()...)
+	}
+	return ps
 }
 
 func (v *vit) Depth(param string) int {

@@ -31,7 +31,7 @@ func TestCoCaImages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := checkpoint.Read(bytes.NewReader(image), 10, 9)
+			s, err := checkpoint.Read(bytes.NewReader(image), checkpoint.Vocabulary{Size: 10, End: 9})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,6 +28,7 @@ func allPublished() map[string]func() Spec {
 	for _, family := range []map[string]func() Spec{
 		publishedCLIP(), publishedSigLIP(), publishedTimmViT(), publishedPECore(), publishedEVA(), publishedEVA02(),
 		publishedGapViT(), publishedConvStemViT(), publishedConvNeXt(), publishedFastViT(), publishedViTamin(), publishedSwin(),
+		publishedNaFlex(), publishedTexts(),
 	} {
 		maps.Copy(all, family)
 	}
@@ -43,20 +44,6 @@ func publishedCLIP() map[string]func() Spec {
 		}
 	}
 	return all
-}
-
-// SetVocabulary changes the size of the vocabulary and, where it is read, the end
-// token, for a model that is to be trained with another tokenizer.
-func (s *Spec) SetVocabulary(size int, end int32) {
-	t, ok := s.Text.(text.Transformer)
-	if !ok {
-		return
-	}
-	t.VocabSize = size
-	if t.EOSTokenID != 0 {
-		t.EOSTokenID = end
-	}
-	s.Text = t
 }
 
 // ConfigNames lists the names that [ConfigByName] knows, sorted.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goclip/goclip/nn"
@@ -61,8 +62,8 @@ func isStatistic(name string) bool {
 // being written and read in open_clip's form.
 func TestPublishedRoundTrip(t *testing.T) {
 	names := ConfigNames()
-	if len(names) != 131 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
-		t.Errorf("got %d names, want 131 different ones in order: %v", len(names), names)
+	if len(names) != 150 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("got %d names, want 150 different ones in order: %v", len(names), names)
 	}
 	for _, name := range names {
 		s, ok := ConfigByName(name)
@@ -89,8 +90,8 @@ func TestPublishedRoundTrip(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, s)
 		}
 	}
-	if _, ok := ConfigByName("coca_base"); ok {
-		t.Error("a configuration with an unknown tower is known")
+	if _, ok := ConfigByName("no_such_model"); ok {
+		t.Error("a configuration that does not exist is known")
 	}
 }
 
@@ -100,9 +101,10 @@ func spellOut(s *Spec) {
 		v.MLPRatio = cmp.Or(v.MLPRatio, 4)
 		s.Vision = v
 	}
-	t := s.Text.(text.Transformer)
-	t.MLPRatio = cmp.Or(t.MLPRatio, 4)
-	s.Text = t
+	if t, ok := s.Text.(text.Transformer); ok {
+		t.MLPRatio = cmp.Or(t.MLPRatio, 4)
+		s.Text = t
+	}
 }
 
 // TestDefaults: a configuration that says as little as it may has the
@@ -117,12 +119,12 @@ func TestDefaults(t *testing.T) {
 	oc := Spec{InitLogitScale: clipLogitScale, Vision: vit, Text: clip, Preprocess: vision.CLIPPreprocess(224)}
 	spellOut(&oc)
 
-	got, _, err := parseHuggingFace([]byte(`{}`))
+	got, _, err := parseHuggingFace([]byte(`{}`), &files{})
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
 	// The old form of a tower's configuration overrides the new one.
-	got, _, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`))
+	got, _, err = parseHuggingFace([]byte(`{"text_config": {"hidden_act": "gelu"}, "text_config_dict": {}, "vision_config_dict": null}`), &files{})
 	if err != nil || !reflect.DeepEqual(got, hf) {
 		t.Errorf("config.json with text_config_dict:\n got %+v, error %v\nwant %+v", got, err, hf)
 	}
@@ -136,7 +138,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, oc) {
 		t.Errorf("attentional_pool:\n got %+v, error %v\nwant %+v", got.Vision, err, oc.Vision)
 	}
-	p, err := parsePreprocessor([]byte(`{}`), hfCLIP())
+	oc.Preprocess.Steps = vision.StepsTransformers
+	p, err := parsePreprocessor(parseObject([]byte(`{}`)), "clip")
 	if err != nil || !reflect.DeepEqual(p, oc.Preprocess) {
 		t.Errorf("preprocessor_config.json: got %+v, error %v, want %+v", p, err, oc.Preprocess)
 	}
@@ -145,18 +148,29 @@ func TestDefaults(t *testing.T) {
 // TestProcessorGenerations: the forms of a size that CLIPImageProcessor reads.
 func TestProcessorGenerations(t *testing.T) {
 	for config, want := range map[string]vision.Preprocess{
-		`{"size": 336, "crop_size": 336}`:                                                               {Size: [2]int{336, 336}},
-		`{"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}`:                  {Size: [2]int{336, 336}},
-		`{"size": {"height": 20, "width": 30}, "crop_size": {"height": 20, "width": 30}}`:               {Size: [2]int{20, 30}, Resize: vision.ResizeSquash},
-		`{"size": {"height": 20, "width": 30}, "do_center_crop": false, "resample": 2}`:                 {Size: [2]int{20, 30}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear},
+		`{"size": 336, "crop_size": 336}`:                                                 {Size: [2]int{336, 336}},
+		`{"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}`:    {Size: [2]int{336, 336}},
+		`{"size": {"height": 20, "width": 30}, "crop_size": {"height": 20, "width": 30}}`: {Size: [2]int{20, 30}, Resize: vision.ResizeSquash},
+		`{"size": {"height": 20, "width": 30}, "do_center_crop": false, "resample": 2}`:   {Size: [2]int{20, 30}, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear},
+		`{"size": 256}`: {Size: [2]int{224, 224}, Scale: [2]int{256, 0}},
+		`{"size": {"shortest_edge": 256, "longest_edge": 300}}`:                                         {Size: [2]int{224, 224}, Scale: [2]int{256, 300}},
+		`{"size": [30, 50], "crop_size": [20, 40], "resample": 1}`:                                      {Size: [2]int{20, 40}, Scale: [2]int{30, 50}, Resize: vision.ResizeSquash, Interpolation: vision.Lanczos},
+		`{"size": 48, "do_center_crop": null}`:                                                          {Scale: [2]int{48, 0}},
+		`{"do_resize": false}`:                                                                          {Size: [2]int{224, 224}, Resize: vision.ResizeNone},
+		`{"do_resize": null, "do_center_crop": false}`:                                                  {Resize: vision.ResizeNone},
+		`{"steps": "open_clip"}`:                                                                        {Size: [2]int{224, 224}},
+		`{"do_normalize": false, "do_rescale": null}`:                                                   {Size: [2]int{224, 224}, Std: [3]float32{1 / 255., 1 / 255., 1 / 255.}},
 		`{"size": 224, "do_normalize": false}`:                                                          {Size: [2]int{224, 224}, Std: [3]float32{1, 1, 1}},
 		`{"image_mean": [0.5, 0.25, 0.125], "image_std": 0.5, "do_pad": false, "feature_extractor": 1}`: {Size: [2]int{224, 224}, Mean: [3]float32{0.5, 0.25, 0.125}, Std: [3]float32{0.5, 0.5, 0.5}},
 	} {
+		if want.Steps = vision.StepsTransformers; strings.Contains(config, "open_clip") {
+			want.Steps = vision.StepsOpenCLIP
+		}
 		if want.Std == [3]float32{} {
 			clip := vision.CLIPPreprocess(224)
 			want.Mean, want.Std = clip.Mean, clip.Std
 		}
-		got, err := parsePreprocessor([]byte(config), hfCLIP())
+		got, err := parsePreprocessor(parseObject([]byte(config)), "clip")
 		if err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s:\n got %+v, error %v\nwant %+v", config, got, err, want)
 		}

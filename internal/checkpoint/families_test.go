@@ -18,7 +18,9 @@ import (
 // CLIP's and SigLIP's, and the small models of the same family.
 func familyCases() []familyCase {
 	const gelu, one, tenth = "trunk.blocks.N.mlp.act: gelu_erf", "LayerNorm eps=1e-05", "LayerNorm eps=1e-06"
+	const tanh = "trunk.blocks.N.mlp.act: gelu_tanh"
 	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
+	const quick = "transformer.resblocks.N.mlp.gelu: quick_gelu"
 	const conv, batch = "trunk.stages.N.blocks.N.mlp.act: gelu_erf", "BatchNormAct2d eps=1e-05"
 	return []familyCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
@@ -72,12 +74,31 @@ func familyCases() []familyCase {
 		{"ViTamin-XL-336", gelu, tenth, nil},
 		{"ViTamin-XL-384", gelu, tenth, nil},
 		{"swin_base_patch4_window7_224", "trunk.layers.N.blocks.N.mlp.act: gelu_erf", one, []string{"swin_f16"}},
+		{"naflex_ViT-B-16", gelu, tenth, []string{"naflex_b16_f32"}},
+		{"naflex_ViT-B-32", gelu, tenth, nil},
+		{"ViT-B-16-SigLIP2-naflex", tanh, tenth, []string{"siglip2_naflex_up_f16"}},
+		{"ViT-SO400M-16-SigLIP2-naflex", tanh, tenth, []string{"siglip2_naflex_down_f16"}},
 		{"ViT-L-14-CLIPA", clip, one, []string{"clipa_l14_f16"}},
 		{"ViT-L-14-CLIPA-336", clip, one, nil},
 		{"ViT-H-14-CLIPA", clip, one, nil},
 		{"ViT-H-14-CLIPA-336", clip, one, nil},
 		{"ViT-bigG-14-CLIPA", clip, one, nil},
 		{"ViT-bigG-14-CLIPA-336", clip, one, nil},
+		{"roberta-ViT-B-32", quick, one, []string{"roberta_f16"}},
+		{"xlm-roberta-base-ViT-B-32", clip, one, []string{"xlmr_base_f32"}},
+		{"xlm-roberta-large-ViT-H-14", clip, one, nil},
+		{"mt5-base-ViT-B-32", clip, one, []string{"mt5_base_f32", "mt5_base_long_f16"}},
+		{"mt5-xl-ViT-H-14", clip, one, nil},
+		{"nllb-clip-base", clip, one, []string{"nllb_clip_base_f32"}},
+		{"nllb-clip-large", clip, one, nil},
+		{"nllb-clip-base-siglip", gelu, tenth, []string{"nllb_clip_base_siglip_f16"}},
+		{"nllb-clip-large-siglip", gelu, tenth, nil},
+		{"gte-modernbert-base-ViT-B-32-256", clip, one, []string{"gte_modernbert_f16"}},
+		{"moderntext-ViT-B-32-256", clip, one, []string{"moderntext_b32_f16"}},
+		{"coca_base", clip, one, []string{"coca_base_f16"}},
+		{"coca_ViT-B-32", clip, one, []string{"coca_b32_f16"}},
+		{"coca_ViT-L-14", clip, one, nil},
+		{"coca_roberta-ViT-B-32", clip, one, []string{"coca_roberta_f16"}},
 	}
 }
 
@@ -101,7 +122,7 @@ func TestFamilyManifests(t *testing.T) {
 		}
 		m := all[i]
 		sameShapes(t, m, s)
-		if got := s.CustomText; got != (m.Class == "CustomTextCLIP") {
+		if got := s.CustomText; got != (m.Class != "CLIP") {
 			t.Errorf("%s: CustomText is %t, want a %s", c.name, got, m.Class)
 		}
 		if heads := reflect.ValueOf(s.Vision).FieldByName("Heads"); m.TrunkHeads > 0 && (!heads.IsValid() || int(heads.Int()) != m.TrunkHeads) {
@@ -181,7 +202,7 @@ func TestFamilyRefusals(t *testing.T) {
 		`"vit_medium_patch16_gap_256", "timm_proj": null, "timm_pool": ""}`:                                                          "vision_cfg.timm_proj is null, which is not supported",
 		`"eva02_tiny_patch14_224"}`: `vision_cfg.timm_model_name is "eva02_tiny_patch14_224", which is not supported`,
 	} {
-		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), 10, 9)
+		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), checkpoint.Vocabulary{Size: 10, End: 9})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\n got error %v,\nwant %s", config, err, want)
 		}

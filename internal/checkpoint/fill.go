@@ -17,7 +17,8 @@ import (
 // changed any, with a list of all tensors that are missing, that no parameter
 // asks for, or that have another shape, each with the file's name and ours. So
 // params must be all of the model's: both towers', logit_scale and, where
-// Spec.LogitBias is set, logit_bias (scalars both, of nil or one-element shape).
+// Spec.LogitBias is set, logit_bias (scalars both, of nil or one-element shape); with
+// Spec.NoLogitScale and none in the file the former gets its initial value.
 // It fails with [journal.ErrChanged] where a writer has replaced the checkpoint since
 // Open; afterwards nobody can. A file beside the weights that is not the one they were
 // saved with is an error unless Options.Edited is set. A tensor that differs from its checksum, where the file has any, is an error
@@ -32,7 +33,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	if err := c.unchanged(); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	if err := c.view.Close(); err != nil {
+	if err := c.closeViews(); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	plans, err := c.plan(params)
@@ -75,6 +76,9 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 }
 
 func (c *Checkpoint) float32s(p *plan) bool {
+	if p.pieces == nil {
+		return false
+	}
 	for _, part := range p.pieces {
 		if info, _ := c.weights.Info(part.name); info.DType != tensorfile.F32 {
 			return false
@@ -95,6 +99,7 @@ type plan struct {
 	shape      []int   // of all pieces joined, as the parameter needs it but for size
 	transposed bool
 	resample   func(old []float32) []float32 // nil to keep the values
+	value      float32                       // of a scalar that has no pieces
 }
 
 func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
@@ -103,19 +108,23 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 	used := map[string]bool{}
 	for i, p := range params {
 		pieces, form := c.names.stored(p.Name)
+		if p.Name == logitScale && c.spec.NoLogitScale && !c.holds(pieces) {
+			plans[i] = plan{value: float32(c.spec.InitLogitScale)}
+			continue
+		}
 		if pieces == nil {
 			wrong.missing = append(wrong.missing, fmt.Sprintf("%s, for which the layout has no name", p.Name))
 			continue
 		}
 		shape, resample := c.resampling(p)
-		plans[i] = plan{pieces, shape, form.transposed, resample}
+		plans[i] = plan{pieces, shape, form.transposed, resample, 0}
 		for _, part := range pieces {
 			used[part.name] = true
 			c.check(&wrong, p, part, storedShape(shape, part, len(pieces), form))
 		}
 	}
 	for _, name := range c.weights.Names() {
-		if !used[name] && !ignored(name) {
+		if !used[name] && !ignored(name) && !c.names.unread(name) {
 			wrong.unexpected = append(wrong.unexpected, both(name, ourName(c.names.canonical(name))))
 		}
 	}
@@ -123,6 +132,14 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	return plans, nil
+}
+
+// holds reports whether all pieces of a parameter are in the file.
+func (c *Checkpoint) holds(pieces []piece) bool {
+	return pieces != nil && !slices.ContainsFunc(pieces, func(p piece) bool {
+		_, ok := c.weights.Info(p.name)
+		return !ok
+	})
 }
 
 func ourName(pieces []piece) string {
@@ -148,10 +165,10 @@ func storedShape(shape []int, p piece, n int, f form) []int {
 	return shape
 }
 
-// ranked adds ones in front of a shape or leaves them out.
+// ranked adds ones in front of a shape, or joins its first dimensions.
 func ranked(shape []int, rank int) []int {
-	for len(shape) > rank && shape[0] == 1 {
-		shape = shape[1:]
+	for len(shape) > max(rank, 1) {
+		shape = append([]int{shape[0] * shape[1]}, shape[2:]...)
 	}
 	for len(shape) < rank {
 		shape = append([]int{1}, shape...)
@@ -211,6 +228,9 @@ func (w *problems) err(what string) error {
 
 // read returns the values of a parameter.
 func (c *Checkpoint) read(p *plan) ([]float32, error) {
+	if p.pieces == nil {
+		return []float32{p.value}, nil
+	}
 	n := 1
 	for _, d := range p.shape {
 		n *= d

@@ -139,7 +139,7 @@ func formulaModel(t *testing.T, name string) (m *model, pixels []float32, shape 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := checkpoint.Read(bytes.NewReader(config), c.Config.Vocab, 0)
+	s, err := checkpoint.Read(bytes.NewReader(config), checkpoint.Vocabulary{Size: c.Config.Vocab})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,11 @@ import (
 
 // model is what encoder makes of a checkpoint, as far as these tests need it.
 type model struct {
-	vision vision.Tower
-	text   text.Tower
-	scale  *nn.Param
-	bias   *nn.Param // nil without Spec.LogitBias
+	vision    vision.Tower
+	text      text.Tower
+	scale     *nn.Param
+	bias      *nn.Param // nil without Spec.LogitBias
+	captioner []*nn.Param
 }
 
 func blank(t testing.TB, s checkpoint.Spec) *model {
@@ -38,7 +39,7 @@ func blank(t testing.TB, s checkpoint.Spec) *model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &model{vision: v, text: x, scale: nn.NewParam("logit_scale")}
+	m := &model{vision: v, text: x, scale: nn.NewParam("logit_scale"), captioner: s.Captioner.Params()}
 	if s.LogitBias {
 		m.bias = nn.NewParam("logit_bias")
 	}
@@ -51,7 +52,7 @@ func (m *model) params() []*nn.Param {
 	if m.bias != nil {
 		ps = append(ps, m.bias)
 	}
-	return ps
+	return append(ps, m.captioner...)
 }
 
 // open opens a checkpoint and fills a model from it.

@@ -1,7 +1,9 @@
 package checkpoint
 
 import (
-	"math"
+	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -14,7 +16,10 @@ const (
 	hfConfigFile     = "config.json"
 	hfWeightsFile    = "model.safetensors"
 	hfIndexFile      = "model.safetensors.index.json"
+	hfTorchFile      = "pytorch_model.bin"
+	hfTorchIndexFile = "pytorch_model.bin.index.json"
 	hfPreprocessFile = "preprocessor_config.json"
+	hfProcessorFile  = "processor_config.json"
 )
 
 // huggingFace is the layout of transformers.
@@ -22,8 +27,8 @@ func huggingFace() layout {
 	return layout{
 		name:    HuggingFace,
 		config:  hfConfigFile,
-		weights: []string{hfWeightsFile, hfIndexFile, "pytorch_model.bin"},
-		match:   func(f *files) bool { return f.has("vision_model.") },
+		weights: []string{hfWeightsFile, hfIndexFile, hfTorchFile, hfTorchIndexFile},
+		match:   func(f *files) bool { return f.has("vision_model.") || f.has("text_model.") },
 		read:    readHuggingFace,
 		write:   writeHuggingFace,
 		// open_clip antialiases here, transformers does not.
@@ -34,42 +39,110 @@ func huggingFace() layout {
 // hfClass is one model class of transformers.
 type hfClass struct {
 	modelType string // of config.json
-	family    string // of its image tower
-	names     string // table
-	processor processor
-	read      func(root *object) Spec
-	write     func(s *Spec) ([]byte, error) // refuses what the class does not compute
+	family    string // of its image tower; empty where fits tells
+	names     string // tables
+	processor string // the class of its image processor, as it is written
+	// match chooses between classes of one modelType, of which the first that matches
+	// counts; nil takes any file.
+	match func(f *files) bool
+	// replace are pairs of what stands in the tables and what stands for it here.
+	replace []string
+	// tables, where not nil, are the tables of a checkpoint in the place of names, and pairs
+	// of what its names have in the place of theirs.
+	tables func(f *files) (names string, replace []string)
+	// unused are prefixes of tensors that come with the class and that its features do
+	// not depend on.
+	unused []string
+	// fits, where not nil, reports whether a model with such an image tower is of the
+	// class; otherwise its text tower must be CLIP's.
+	fits func(s *Spec) bool
+	// written, where not nil, are the tables of a model that is written.
+	written func(s *Spec) string
+	read    func(root *object) Spec
+	write   func(s *Spec) ([]byte, error) // refuses what the class does not compute; nil for one that is only read
 }
 
-func hfClasses() []hfClass { return []hfClass{hfCLIP(), hfSigLIP()} }
+// hfClasses lists them. Of several that hold a model it is written as the first.
+func hfClasses() []hfClass {
+	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfSigLIP2(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual(), hfCLIPSeg()}
+	return slices.Concat(all, hfTextTowers(), hfImageTowers())
+}
+
+// holds reports whether a model's towers are those of the class, and it can be written.
+func (c hfClass) holds(s *Spec) bool {
+	if c.write == nil || c.family != "" && c.family != s.Vision.Family() {
+		return false
+	}
+	if c.fits != nil {
+		return c.fits(s)
+	}
+	_, plain := s.Text.(text.Transformer)
+	return plain
+}
 
 func readHuggingFace(f *files) (Spec, naming, error) {
 	var class hfClass
 	s, err := parse(f, hfConfigFile, func(config []byte) (s Spec, err error) {
-		s, class, err = parseHuggingFace(config)
+		s, class, err = parseHuggingFace(config, f)
 		return s, err
 	})
 	if err != nil {
 		return s, nil, err
 	}
-	if f.exists(hfPreprocessFile) {
-		s.Preprocess, err = parse(f, hfPreprocessFile, func(config []byte) (*vision.Preprocess, error) {
-			return parsePreprocessor(config, class)
-		})
-		if err != nil {
+	if s.Vision != nil {
+		if s.Preprocess, err = readProcessor(f, class); err != nil {
 			return s, nil, err
 		}
 	}
-	names, err := readTable(class.names)
-	return s, names, err
+	names, replace := class.names, class.replace
+	if class.tables != nil {
+		names, replace = class.tables(f)
+	}
+	table, err := readTable(names, replace...)
+	if err != nil {
+		return s, nil, err
+	}
+	return s, without{table, class.unused}, nil
+}
+
+// readProcessor reads how images are prepared; nil where the folder does not say it.
+func readProcessor(f *files, class hfClass) (*vision.Preprocess, error) {
+	o, name, err := processorObject(func(name string) ([]byte, error) {
+		path, err := f.view.Path(name)
+		if err != nil {
+			return nil, err
+		}
+		return readConfig(path)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePreprocessor(o, class.modelType)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, nil
+}
+
+// without is a naming of a file that holds tensors which are not the model's.
+type without struct {
+	naming
+	prefixes []string
+}
+
+func (w without) unread(stored string) bool {
+	return w.naming.unread(stored) || slices.ContainsFunc(w.prefixes, func(p string) bool { return strings.HasPrefix(stored, p) })
 }
 
 // parseHuggingFace reads a config.json. Absent fields have the defaults of the
 // class's configurations (transformers 5.24, which are those of 4.30); those classes
 // accept fields they do not know, and so does this.
-func parseHuggingFace(config []byte) (Spec, hfClass, error) {
+func parseHuggingFace(config []byte, f *files) (Spec, hfClass, error) {
 	root := parseObject(config)
-	class, err := hfClassOf(root)
+	class, err := hfClassOf(root, f)
 	if err != nil {
 		return Spec{}, class, err
 	}
@@ -77,20 +150,22 @@ func parseHuggingFace(config []byte) (Spec, hfClass, error) {
 	return s, class, root.err()
 }
 
-// hfClassOf returns the class that a config.json names.
-func hfClassOf(root *object) (hfClass, error) {
+// hfClassOf returns the class that a config.json and the tensors beside it are of.
+func hfClassOf(root *object, f *files) (hfClass, error) {
 	for _, a := range list[string](root, "architectures") {
-		if strings.HasSuffix(a, "ForImageClassification") { // it has the tensors of an image tower
-			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel", a)
+		if strings.HasSuffix(a, "ForImageClassification") && a != "CLIPForImageClassification" { // it has the tensors of an image tower
+			root.fail("architectures names %s, which is not supported; known are CLIPModel, SiglipModel, CLIPForImageClassification", a)
 		}
 	}
 	kind := value(root, "model_type", "clip")
 	var known []string
 	for _, class := range hfClasses() {
-		if class.modelType == kind {
+		if class.modelType == kind && (class.match == nil || class.match(f)) {
 			return class, root.err()
 		}
-		known = append(known, class.modelType)
+		if !slices.Contains(known, class.modelType) {
+			known = append(known, class.modelType)
+		}
 	}
 	root.fail("model_type is %q, which is not supported; known are %s", kind, strings.Join(known, ", "))
 	return hfClass{}, root.err()
@@ -100,34 +175,39 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if s.Vision == nil || s.Text == nil {
 		return nil, nil, unwritable(HuggingFace, "a model of one tower")
 	}
-	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.family == s.Vision.Family() })
+	at := slices.IndexFunc(hfClasses(), func(c hfClass) bool { return c.holds(s) })
 	if at < 0 {
-		return nil, nil, unwritable(HuggingFace, "an image tower of family %s", s.Vision.Family())
+		return nil, nil, unwritable(HuggingFace, "an image tower of family %s beside a text tower of family %s", s.Vision.Family(), s.Text.Family())
 	}
 	class := hfClasses()[at]
 	config, err := class.write(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, nil, unwritable(HuggingFace, "a custom tokenizer")
+	if err := s.captionsFit(HuggingFace); err != nil {
+		return nil, nil, err
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {
-		preprocess, err := formatPreprocessor(s.Preprocess, class)
+		preprocess, err := formatPreprocessor(s.Preprocess, class.processor)
 		if err != nil {
 			return nil, nil, err
 		}
 		all = append(all, File{hfPreprocessFile, preprocess})
 	}
-	names, err := readTable(class.names)
+	tables := class.names
+	if class.written != nil {
+		tables = class.written(s)
+	}
+	names, err := readTable(tables, class.replace...)
 	return all, names, err
 }
 
 func hfCLIP() hfClass {
 	return hfClass{
 		modelType: "clip", family: "vit", names: "clip_transformers",
-		processor: processor{"CLIPImageProcessor", *vision.CLIPPreprocess(224), true},
+		processor: "CLIPImageProcessor",
+		fits:      func(s *Spec) bool { return !hfMetaCLIP2().fits(s) && s.Text.Family() == "transformer" },
 		read: func(root *object) Spec {
 			dim := value(root, "projection_dim", 512)
 			return Spec{
@@ -168,7 +248,18 @@ func hfVision(o *object, dim int) vision.Config {
 	return c
 }
 
+// hfText is hfTransformer with CLIPTextModel's pooling.
 func hfText(o *object, dim int) text.Config {
+	c := hfTransformer(o, dim)
+	// Configurations written before the true id was known say 2, and CLIPTextModel
+	// then takes the highest id instead.
+	if c.EOSTokenID == 2 {
+		c.Pool, c.EOSTokenID = text.PoolArgmax, 0
+	}
+	return c
+}
+
+func hfTransformer(o *object, dim int) text.Transformer {
 	c := text.Transformer{
 		ContextLength: value(o, "max_position_embeddings", 77),
 		VocabSize:     value(o, "vocab_size", 49408),
@@ -180,18 +271,9 @@ func hfText(o *object, dim int) text.Config {
 		NormEps:       value(o, "layer_norm_eps", 1e-5),
 		Mask:          text.MaskCausal,
 		Pool:          text.PoolEOS,
+		EOSTokenID:    hfID(o, "eos_token_id", 49407),
 	}
 	c.MLPRatio = hfRatio(o, c.Width, 2048)
-	// Configurations written before the true id was known say 2, and CLIPTextModel
-	// then takes the highest id instead.
-	id := value(o, "eos_token_id", 49407)
-	if id == 2 {
-		c.Pool, id = text.PoolArgmax, 0
-	}
-	if id < 0 || id > math.MaxInt32 {
-		o.fail("%s is %d, want a token's id", o.name("eos_token_id"), id)
-	}
-	c.EOSTokenID = int32(id)
 	return c
 }
 
@@ -245,8 +327,8 @@ type hfConfig struct {
 	ProjectionDim  int      `json:"projection_dim"`
 	LogitScaleInit float64  `json:"logit_scale_init_value"`
 	Dtype          string   `json:"torch_dtype"`
-	Text           hfTower  `json:"text_config"`
-	Vision         hfTower  `json:"vision_config"`
+	Text           any      `json:"text_config"`
+	Vision         any      `json:"vision_config"`
 }
 
 type hfTower struct {
@@ -268,19 +350,44 @@ type hfTower struct {
 	Channels  int `json:"num_channels,omitempty"`
 }
 
-func formatHuggingFace(s *Spec) ([]byte, error) {
-	no := func(what string) ([]byte, error) { return nil, unwritable(HuggingFace, "%s", what) }
+// hfConfigOf is the config.json of a class with the configurations of its towers.
+func hfConfigOf(s *Spec, class, modelType string, image, caption any) hfConfig {
+	return hfConfig{
+		Architectures: []string{class}, ModelType: modelType, ProjectionDim: s.Vision.Dims().EmbedDim,
+		LogitScaleInit: s.InitLogitScale, Dtype: s.dtype, Text: caption, Vision: image,
+	}
+}
+
+// hfImageOf is the vision_config of CLIP's image tower. It refuses what no class with that
+// tower has.
+func hfImageOf(s *Spec, modelType string) (hfTower, error) {
 	v := s.Vision.(vision.ViT)
-	t, plain := s.Text.(text.Transformer)
+	no := func(what string) (hfTower, error) { return hfTower{}, unwritable(HuggingFace, "%s", what) }
 	switch {
-	case !plain:
-		return no("a text tower of family " + s.Text.Family())
 	case v.Pool != vision.PoolClass || v.NoClassToken || v.NoLnPre:
 		return no("an image tower without class token, its pooling or ln_pre")
 	case v.LayerScale != 0:
 		return no("an image tower with layer scale")
+	case v.Proj != vision.ProjMatrix || v.NoLnPost:
+		return no("an image tower with projection " + v.Proj.String() + " or without ln_post")
 	case v.ImageSize[0] != v.ImageSize[1]:
 		return no("an image tower that is not square")
+	case s.LogitBias:
+		return no("a logit bias")
+	case s.Captioner.Layers > 0:
+		return no("a captioner")
+	}
+	return hfTower{
+		ModelType: modelType, Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio),
+		Layers: v.Layers, Heads: v.Heads, Activation: hfActivationName(v.Activation), NormEps: v.NormEps,
+		Projection: v.EmbedDim, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
+	}, nil
+}
+
+// hfTextOf is the text_config of CLIP's text tower.
+func hfTextOf(t text.Transformer, modelType string, eos int32) (hfTower, error) {
+	no := func(what string) (hfTower, error) { return hfTower{}, unwritable(HuggingFace, "%s", what) }
+	switch {
 	case t.Mask != text.MaskCausal:
 		return no("the text tower's mask " + t.Mask.String())
 	case t.Pool != text.PoolArgmax && t.Pool != text.PoolEOS:
@@ -289,30 +396,33 @@ func formatHuggingFace(s *Spec) ([]byte, error) {
 		return no("a text projection with bias")
 	case t.Proj != text.ProjMatrix:
 		return no("a text tower without projection")
-	case s.LogitBias:
-		return no("a logit bias")
-	case t.Pool == text.PoolEOS && t.EOSTokenID == 2:
-		return no("the end token's id 2, which stands for the highest id there,")
-	case s.HFTokenizer != "" || s.TextClean != "":
-		return no("another tokenizer than CLIP's")
 	}
+	return hfTower{
+		ModelType: modelType, Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
+		Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,
+		Projection: t.EmbedDim, MaxPositions: t.ContextLength, VocabSize: t.VocabSize, EOS: &eos,
+	}, nil
+}
+
+func formatHuggingFace(s *Spec) ([]byte, error) {
+	t := s.Text.(text.Transformer)
 	eos := t.EOSTokenID
-	if t.Pool == text.PoolArgmax {
+	switch {
+	case t.Pool == text.PoolArgmax:
 		eos = 2
+	case t.Pool == text.PoolEOS && eos == 2:
+		return nil, unwritable(HuggingFace, "the end token's id 2, which stands for the highest id there,")
 	}
-	c := hfConfig{
-		Architectures: []string{"CLIPModel"}, ModelType: "clip", ProjectionDim: v.EmbedDim,
-		LogitScaleInit: s.InitLogitScale, Dtype: "float32",
-		Text: hfTower{
-			ModelType: "clip_text_model", Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
-			Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,
-			Projection: t.EmbedDim, MaxPositions: t.ContextLength, VocabSize: t.VocabSize, EOS: &eos,
-		},
-		Vision: hfTower{
-			ModelType: "clip_vision_model", Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio),
-			Layers: v.Layers, Heads: v.Heads, Activation: hfActivationName(v.Activation), NormEps: v.NormEps,
-			Projection: v.EmbedDim, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
-		},
+	caption, err := hfTextOf(t, "clip_text_model", eos)
+	if err != nil {
+		return nil, err
 	}
-	return marshal(c)
+	image, err := hfImageOf(s, "clip_vision_model")
+	if err != nil {
+		return nil, err
+	}
+	if s.HFTokenizer != "" || s.TextClean != "" {
+		return nil, unwritable(HuggingFace, "another tokenizer than CLIP's")
+	}
+	return marshal(hfConfigOf(s, "CLIPModel", "clip", image, caption))
 }

@@ -51,7 +51,7 @@ type text1 struct {
 func FirstFacts(v vision.Config, t text.Config, p *vision.Preprocess) (facts string, ok bool) {
 	image, ok := visionFacts1(v)
 	caption, known := textFacts1(t)
-	if !ok || !known {
+	if !ok || !known || p.Steps != vision.StepsOpenCLIP || p.Resize == vision.ResizeNone || p.Interpolation > vision.Bilinear {
 		return "", false
 	}
 	return fmt.Sprintf("%s\n%s\n%s", image, caption, preprocessFacts1(p)), true
@@ -62,7 +62,7 @@ func visionFacts1(c vision.Config) (string, bool) {
 	case vision.ResNet:
 		return fmt.Sprint("resnet ", c.ImageSize, c.Width, cmp.Or(c.Heads, c.Width/2), c.EmbedDim, c.Stages[:]), true
 	case vision.ViT:
-		if c.LayerScale != 0 {
+		if c.LayerScale != 0 || c.Proj != vision.ProjMatrix || c.NoLnPost {
 			return "", false
 		}
 		return fmt.Sprintf("vit %+v %d", vision1{

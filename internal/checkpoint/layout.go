@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ type layout struct {
 
 // layouts are all of them; where a folder holds several, the first counts.
 func layouts() []layout {
-	return []layout{own(), openCLIP(), huggingFace(), openAI()}
+	return []layout{own(), openCLIP(), huggingFace(), mCLIP(), sentenceTransformers(), openAI()}
 }
 
 // files is what a checkpoint consists of: a folder, and the open weights in it.
@@ -43,7 +42,7 @@ type files struct {
 
 // has reports whether a tensor's name begins with prefix.
 func (f *files) has(prefix string) bool {
-	return slices.ContainsFunc(f.weights.Names(), func(n string) bool { return strings.HasPrefix(n, prefix) })
+	return f.weights != nil && slices.ContainsFunc(f.weights.Names(), func(n string) bool { return strings.HasPrefix(n, prefix) })
 }
 
 func (f *files) exists(name string) bool { return f.view.Exists(name) }
@@ -76,15 +75,15 @@ func identify(f *files) (layout, error) {
 	base := filepath.Base(f.path)
 	if !f.has("visual.") {
 		if f.exists(hfConfigFile) {
-			_, err := parse(f, hfConfigFile, func(b []byte) (hfClass, error) { return hfClassOf(parseObject(b)) })
+			_, err := parse(f, hfConfigFile, func(b []byte) (hfClass, error) { return hfClassOf(parseObject(b), f) })
 			if err != nil {
 				return layout{}, fmt.Errorf("%s holds no model of a known layout: %w", base, err)
 			}
 		}
 		return layout{}, fmt.Errorf("%s holds no model of a known layout: no tensor is named vision_model.… or visual.…", base)
 	}
-	return layout{}, fmt.Errorf("%s beside %s is missing, and the file is not one of OpenAI's, which have a tensor input_resolution",
-		openCLIPConfigFile, base)
+	return layout{}, fmt.Errorf("%s beside %s is missing: put the model's configuration there, or in Go name it as Options.Architecture; "+
+		"or, if it is a model of OpenAI's after fine-tuning, whose shapes say all, call the file model.pt", openCLIPConfigFile, base)
 }
 
 // layoutNamed returns a layout that can be written.
@@ -100,56 +99,4 @@ func layoutNamed(name string) (layout, error) {
 		known = append(known, l.name)
 	}
 	return layout{}, fmt.Errorf("layout %q, want %s", name, strings.Join(known, ", "))
-}
-
-// find returns the name of the file of weights in a folder.
-func find(v *journal.View) (string, error) {
-	var looked, known []string
-	for _, l := range layouts() {
-		known = append(known, l.weights...)
-		if l.config != "" && !v.Exists(l.config) {
-			looked = append(looked, l.config)
-			continue
-		}
-		for _, name := range l.weights {
-			if name == anyEpoch {
-				name = lastEpoch(v.Dir())
-			}
-			if v.Exists(name) {
-				return name, nil
-			}
-			looked = append(looked, name)
-		}
-	}
-	err := fmt.Errorf("no checkpoint is here; looked for %s", strings.Join(looked, ", "))
-	if other := otherWeights(v.Dir(), known); other != nil {
-		err = fmt.Errorf("%w; found, but not supported in a folder: %s", err, strings.Join(other, ", "))
-	}
-	return "", err
-}
-
-// otherWeights lists a folder's files that look like weights but have none of the known
-// names, 20 at most.
-func otherWeights(dir string, known []string) []string {
-	var other []string
-	entries, _ := os.ReadDir(dir) // a folder that cannot be read has none
-	for _, e := range entries {
-		switch strings.ToLower(filepath.Ext(e.Name())) {
-		case ".json":
-			if !strings.HasSuffix(e.Name(), ".index.json") {
-				continue
-			}
-		case ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".npz":
-		default:
-			continue
-		}
-		if slices.Contains(known, e.Name()) {
-			continue
-		}
-		if len(other) == 20 {
-			return append(other, "…")
-		}
-		other = append(other, e.Name())
-	}
-	return other
 }

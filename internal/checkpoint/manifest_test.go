@@ -17,6 +17,7 @@ import (
 // manifest is what open_clip has of one configuration.
 type manifest struct {
 	Name              string           `json:"name"`
+	Config            json.RawMessage  `json:"config"`
 	Class             string           `json:"class"`
 	TextClass         string           `json:"text_class"`
 	TrunkHeads        int              `json:"trunk_heads"`
@@ -28,6 +29,7 @@ type manifest struct {
 	VisionActivations map[string]int   `json:"vision_activations"`
 	VisionNorms       map[string]int   `json:"vision_norms"`
 	TextActivations   map[string]int   `json:"text_activations"`
+	TextNorms         map[string]int   `json:"text_norms"`
 }
 
 // prep is how a manifest says that images are prepared.
@@ -44,7 +46,7 @@ func sameShapes(t *testing.T, m manifest, s checkpoint.Spec) {
 	want := m.Tensors
 	for _, p := range blank(t, s).params() {
 		name := p.Name
-		if s.CustomText && !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") {
+		if s.CustomText && !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") && !strings.HasPrefix(name, "text_decoder.") {
 			name = "text." + name
 		}
 		shape, ok := want[name]

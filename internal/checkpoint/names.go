@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,8 @@ type naming interface {
 	// canonical says what parameters make up a tensor of the file; nil for a name
 	// that the layout does not know.
 	canonical(stored string) []piece
+	// unread reports whether a tensor is known to be there and not to be computed with.
+	unread(stored string) bool
 }
 
 // piece is a range of a tensor's rows: those from from/of on, up to to/of.
@@ -32,7 +35,7 @@ func (p piece) rows(all int) int { return all * (p.to - p.from) / p.of }
 // form is how the tensors of the file differ from their parameter.
 type form struct {
 	transposed bool
-	rank       int // number of dimensions, where ones in front are added or left out; 0 as the parameter's
+	rank       int // number of dimensions, where ones in front are added or the first ones joined; 0 as the parameter's
 }
 
 // prefixed is the naming of open_clip and OpenAI: the canonical names, in some
@@ -53,19 +56,23 @@ func (p prefixed) canonical(stored string) []piece {
 	return []piece{whole(stored)}
 }
 
+func (p prefixed) unread(string) bool { return false }
+
 // isText reports whether a canonical name is the text tower's.
 func isText(canonical string) bool {
-	return !strings.HasPrefix(canonical, "visual.") && canonical != "logit_scale" && canonical != "logit_bias"
+	return !strings.HasPrefix(canonical, "visual.") && !strings.HasPrefix(canonical, "text_decoder.") && canonical != "logit_scale" && canonical != "logit_bias"
 }
 
 // table is a naming written as text, a line a tensor: our name, two spaces or more,
 // what is stored. In names # stands for the number of a block, and * for weight and
 // for bias, a line for each. Either side may be a sum, which the other is cut into
 // along its first dimension; @2 behind a summand gives it two shares. At the end, ^T
-// says that what is stored is transposed, ^1 that it has one dimension.
+// says that what is stored is transposed, ^1 that it has one dimension. In the place of our name
+// a - stands for a tensor that is not computed with.
 type table struct {
 	toStored    map[string]entry
 	toCanonical map[string][]piece
+	left        map[string]bool // what is stored and not read
 }
 
 type entry struct {
@@ -76,17 +83,22 @@ type entry struct {
 //go:embed names/*.txt
 var tables embed.FS
 
-// readTable reads names/NAME.txt.
-func readTable(name string) (*table, error) {
-	text, err := tables.ReadFile("names/" + name + ".txt")
-	if err != nil {
-		return nil, err
+// readTable reads names/NAME.txt of several names between spaces, as one. Replace are
+// pairs of what stands there and what stands for it.
+func readTable(names string, replace ...string) (*table, error) {
+	var all strings.Builder
+	for _, name := range strings.Fields(names) {
+		text, err := tables.ReadFile("names/" + name + ".txt")
+		if err != nil {
+			return nil, err
+		}
+		all.Write(text)
 	}
-	return parseTable(string(text))
+	return parseTable(strings.NewReplacer(replace...).Replace(all.String()))
 }
 
 func parseTable(text string) (*table, error) {
-	t := &table{map[string]entry{}, map[string][]piece{}}
+	t := &table{map[string]entry{}, map[string][]piece{}, map[string]bool{}}
 	for i, line := range strings.Split(text, "\n") {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
@@ -110,6 +122,10 @@ func (t *table) add(line string) error {
 		return fmt.Errorf("%q has no second column", line)
 	}
 	right, mark, _ := strings.Cut(strings.TrimSpace(right), " ^")
+	if left == "-" {
+		t.left[right] = true
+		return nil
+	}
 	f := form{transposed: mark == "T"}
 	if mark != "" && mark != "T" {
 		n, err := strconv.Atoi(mark)
@@ -187,6 +203,11 @@ func (t *table) canonical(stored string) []piece {
 	return numbered(t.toCanonical[pattern], number)
 }
 
+func (t *table) unread(stored string) bool {
+	pattern, _ := cutNumber(stored)
+	return t.left[pattern]
+}
+
 func numbered(pieces []piece, number string) []piece {
 	var out []piece
 	for _, p := range pieces {
@@ -209,13 +230,13 @@ func cutNumber(name string) (pattern, number string) {
 }
 
 // ignored reports whether a tensor is a constant that is stored beside the
-// weights: positions 0, 1, 2…, numbers that OpenAI's files repeat from shapes,
+// weights: positions 0, 1, 2…, token types of 0, numbers that OpenAI's files repeat from shapes,
 // and BatchNorm's count of training steps.
 func ignored(stored string) bool {
 	switch stored {
-	case "text_model.embeddings.position_ids", "vision_model.embeddings.position_ids",
-		"input_resolution", "context_length", "vocab_size":
+	case "input_resolution", "context_length", "vocab_size":
 		return true
 	}
-	return strings.HasSuffix(stored, ".num_batches_tracked")
+	return slices.ContainsFunc([]string{".num_batches_tracked", ".position_ids", "embeddings.token_type_ids"},
+		func(suffix string) bool { return strings.HasSuffix(stored, suffix) })
 }

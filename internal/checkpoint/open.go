@@ -4,15 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/goclip/goclip/internal/journal"
-	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
-	"github.com/goclip/goclip/internal/torchfile"
 	"github.com/goclip/goclip/text"
 	"github.com/goclip/goclip/vision"
 )
@@ -25,6 +23,10 @@ type Options struct {
 	// as the layout's reference does. A ResNet cannot be resized.
 	ImageSize     [2]int
 	ContextLength int
+
+	// Prepared is the size at which the caller prepares images by other rules than the
+	// checkpoint's; zero where it has none. See [Spec].Adapts.
+	Prepared [2]int
 
 	// Own gives every parameter memory of its own. Otherwise Fill may hand out
 	// views of the mapped file, which must not be written to and end at Close.
@@ -47,11 +49,13 @@ type Checkpoint struct {
 	files
 	layout layout
 	file   fs.FileInfo // of the weights
-	mixed  error       // that a file beside the weights is another
-	names  naming
-	spec   Spec
-	stored Spec // as the files say, before Options
-	opts   Options
+	// adapter is the folder of an adapter to the model, often the model's own; nil without.
+	adapter *journal.View
+	mixed   error // that a file beside the weights is another
+	names   naming
+	spec    Spec
+	stored  Spec // as the files say, before Options
+	opts    Options
 }
 
 // weights is what files of tensors have in common.
@@ -68,10 +72,18 @@ type weights interface {
 // It reads the configuration and the names and shapes of all tensors, and checks
 // that the towers can compute what the model computes; it reads no weights.
 //
+// An adapter of PEFT in the folder is merged in; in a folder of its own it is merged in
+// its base, a folder of that name beside it. In a folder of sentence-transformers its
+// CLIPModel is opened.
+//
 // In a folder with weights of several layouts open_clip's come first. Of several
 // training checkpoints epoch_N.pt the last counts, and without any of them
 // epoch_latest.pt. OpenAI's files need no configuration: theirs follows from the
 // shapes.
+//
+// A model within another, as training programs save it, is found by its tensors' names.
+// Where there are several, or others beside it, path ends in # and the prefix of the
+// model's names: last.ckpt#student.
 //
 // Where a writer replaces the files meanwhile it reads again.
 func Open(path string, opts *Options) (*Checkpoint, error) {
@@ -107,17 +119,23 @@ func Open(path string, opts *Options) (*Checkpoint, error) {
 }
 
 func (c *Checkpoint) open(path string) error {
+	path, part := splitPart(path)
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	stat, err := os.Stat(path)
 	isDir := err == nil && stat.IsDir()
 	if isDir {
-		dir = path
-	}
-	c.view, c.families, c.architecture = journal.Open(dir), c.opts.Families, c.opts.Architecture
-	if isDir {
-		if name, err = find(c.view); err != nil {
+		if dir, err = clipModule(path); err != nil {
 			return err
 		}
+	}
+	c.families, c.architecture = c.opts.Families, c.opts.Architecture
+	if isDir {
+		name, err = c.search(dir)
+	} else {
+		c.view = journal.Open(dir)
+	}
+	if err != nil {
+		return err
 	}
 	if c.path, err = c.view.Path(name); err != nil {
 		return err
@@ -125,10 +143,16 @@ func (c *Checkpoint) open(path string) error {
 	if c.file, err = os.Stat(c.path); err != nil {
 		return err
 	}
-	if c.weights, err = openWeights(c.path); err != nil {
+	stored, err := openWeights(c.path)
+	if err != nil {
 		return err
 	}
-	c.weights = unwrap(c.weights)
+	c.weights = stored // for Close
+	own, err := unwrap(stored, part)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(c.path), err)
+	}
+	c.weights = own
 	if c.layout, err = identify(&c.files); err != nil {
 		return err
 	}
@@ -136,13 +160,82 @@ func (c *Checkpoint) open(path string) error {
 		return err
 	}
 	c.stored.Layout = c.layout.name
-	if err := c.stored.Validate(); err != nil {
-		return err
+	if !c.stored.Adapts {
+		if err := c.stored.Validate(); err != nil {
+			return err
+		}
 	}
 	if err := c.resize(); err != nil {
 		return err
 	}
-	return compare(&c.files) // last: what is wrong with a file says more than that it is another
+	if err := compare(&c.files); err != nil { // last: what is wrong with a file says more than that it is another
+		return err
+	}
+	return c.adapt()
+}
+
+// search opens the view of a folder, and finds its file of weights. Where the folder
+// holds an adapter alone both are of the model that the adapter is for.
+func (c *Checkpoint) search(dir string) (name string, err error) {
+	c.view = journal.Open(dir)
+	if c.view.Exists(adapterConfigFile) {
+		c.adapter = c.view
+	}
+	if name, err = find(c.view); err == nil || c.adapter == nil {
+		return name, err
+	}
+	config, err := parse(&files{view: c.adapter}, adapterConfigFile, parsePEFT)
+	if err != nil {
+		return "", err
+	}
+	base, err := config.baseFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	c.view = journal.Open(base)
+	if c.view.Exists(adapterConfigFile) {
+		return "", fmt.Errorf("the base of the adapter, %s, has an adapter itself, which is not supported", base)
+	}
+	return find(c.view)
+}
+
+// adapt merges the adapter of PEFT, where there is one. PEFT calls tensors what
+// transformers does.
+func (c *Checkpoint) adapt() error {
+	if c.adapter == nil {
+		return nil
+	}
+	if c.layout.name != HuggingFace {
+		return fmt.Errorf("%s beside %s is of an adapter to a model of transformers, which that file is not: take it away, or name the file of weights",
+			adapterConfigFile, filepath.Base(c.path))
+	}
+	config, err := parse(&files{view: c.adapter}, adapterConfigFile, parsePEFT)
+	if err != nil {
+		return err
+	}
+	adapter, err := openAdapter(c.adapter)
+	if err != nil {
+		return err
+	}
+	merged, err := adapt(c.weights, adapter, &config)
+	if err != nil {
+		return errors.Join(err, adapter.Close())
+	}
+	c.weights = merged
+	return nil
+}
+
+// splitPart takes PREFIX off FILE#PREFIX, which reads the tensors alone whose names begin
+// with it; a file of the whole name goes before.
+func splitPart(path string) (file, part string) {
+	at := strings.LastIndexByte(path, '#')
+	if at < 0 {
+		return path, ""
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, ""
+	}
+	return path[:at], path[at+1:]
 }
 
 // Spec returns what the checkpoint says about the model.
@@ -168,7 +261,11 @@ func (c *Checkpoint) unchanged() error {
 	if c.view == nil {
 		return nil
 	}
-	return c.view.Check()
+	err := c.view.Check()
+	if c.adapter != nil && c.adapter != c.view {
+		err = errors.Join(err, c.adapter.Check())
+	}
+	return err
 }
 
 // Close closes the file. Parameters that Fill gave views of it must not be used
@@ -177,41 +274,17 @@ func (c *Checkpoint) Close() (err error) {
 	if c.weights != nil {
 		err = c.weights.Close()
 	}
+	return errors.Join(err, c.closeViews())
+}
+
+func (c *Checkpoint) closeViews() (err error) {
 	if c.view != nil {
-		err = errors.Join(err, c.view.Close())
+		err = c.view.Close()
+	}
+	if c.adapter != nil && c.adapter != c.view {
+		err = errors.Join(err, c.adapter.Close())
 	}
 	return err
-}
-
-// anyEpoch stands for the latest checkpoint of open_clip's training.
-const anyEpoch = "epoch_N.pt"
-
-// lastEpoch returns the name of the latest checkpoint of open_clip's training.
-func lastEpoch(dir string) string {
-	last, name := -1, anyEpoch
-	entries, _ := os.ReadDir(dir) // a folder that cannot be read has none
-	for _, e := range entries {
-		stem, pt := strings.CutSuffix(e.Name(), ".pt")
-		number, epoch := strings.CutPrefix(stem, "epoch_")
-		if n, err := strconv.Atoi(number); pt && epoch && err == nil && n > last {
-			last, name = n, e.Name()
-		}
-	}
-	return name
-}
-
-func openWeights(path string) (weights, error) {
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".safetensors":
-		return opened(safetensors.Open(path))
-	case ".json":
-		if strings.HasSuffix(path, ".index.json") {
-			return opened(safetensors.OpenSharded(path))
-		}
-	case ".pt", ".pth", ".bin":
-		return opened(torchfile.Open(path))
-	}
-	return nil, fmt.Errorf("%s: the name of a file of weights ends in .safetensors, .index.json, .pt, .pth or .bin", filepath.Base(path))
 }
 
 // opened keeps a nil *File from becoming weights that are not nil.
@@ -225,16 +298,20 @@ func opened[F weights](f F, err error) (weights, error) {
 // resize applies the options to the spec.
 func (c *Checkpoint) resize() error {
 	c.spec = c.stored
-	if size := c.opts.ImageSize; size != [2]int{} && c.spec.Vision != nil && size != c.spec.Vision.Dims().ImageSize {
+	size := c.opts.ImageSize
+	if size == [2]int{} && c.stored.Adapts {
+		if size = c.opts.Prepared; size == [2]int{} && c.stored.Preprocess != nil {
+			size = c.stored.Preprocess.Size
+		}
+	}
+	if size != [2]int{} && c.spec.Vision != nil && size != c.spec.Vision.Dims().ImageSize {
 		r, ok := c.spec.Vision.(vision.Resizer)
 		if !ok {
 			return fmt.Errorf("image size %v: an image tower of family %s has no position embeddings that can be resized", size, c.spec.Vision.Family())
 		}
 		c.spec.Vision = r.Resized(size)
 		if p := c.stored.Preprocess; p != nil {
-			q := *p
-			q.Size = size
-			c.spec.Preprocess = &q
+			c.spec.Preprocess = resized(p, size)
 		}
 	}
 	if n := c.opts.ContextLength; n != 0 && c.spec.Text != nil && n != c.spec.Text.Dims().ContextLength {
@@ -245,4 +322,17 @@ func (c *Checkpoint) resize() error {
 		c.spec.Text = r.Resized(n)
 	}
 	return c.spec.Validate()
+}
+
+// resized is preprocessing for images of another size; what they are scaled to before
+// they are cut changes with it.
+func resized(p *vision.Preprocess, size [2]int) *vision.Preprocess {
+	q := *p
+	for i := range size {
+		if p.Size[i] > 0 {
+			q.Scale[i] = int(math.Round(float64(p.Scale[i]) * float64(size[i]) / float64(p.Size[i])))
+		}
+	}
+	q.Size = size
+	return &q
 }

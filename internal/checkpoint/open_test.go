@@ -14,6 +14,7 @@ import (
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/vision"
 )
 
 // fillError opens a checkpoint and returns what Fill says.
@@ -121,9 +122,9 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"pool_type": "eos"`, `"pool_type": "none"`, `model_cfg.text_cfg.pool_type is "none", which is not supported; known are argmax, eos, first, last, mean`},
 		{oc, `"eos_id": 19,`, ``, "model_cfg.text_cfg.eos_id is missing"},
 		{oc, `"eos_id": 19`, `"eos_id": -1`, "model_cfg.text_cfg.eos_id is -1, want a token's id"},
-		{oc, `"context_length": 6`, `"context_length": 6, "embed_cls": true`, "model_cfg.text_cfg.embed_cls is true"},
+		{oc, `"context_length": 6`, `"context_length": 6, "embed_cls": true, "no_causal_mask": true`, "model_cfg.text_cfg.no_causal_mask is true"},
 		{oc, `"context_length": 6`, `"context_length": 6, "tokenizer_kwargs": {"reduction_mask": "random"}`, "not supported: model_cfg.text_cfg.tokenizer_kwargs.reduction_mask"},
-		{oc, `"text_cfg": {`, `"multimodal_cfg": {}, "text_cfg": {`, "not supported: model_cfg.multimodal_cfg"},
+		{oc, `"text_cfg": {`, `"multimodal_cfg": {"layers": -1}, "text_cfg": {`, "text: Layers is -1, want 1 to 1000"},
 		{oc, `"text_cfg": {`, `"text_cfg": 5, "old": {`, "model_cfg.text_cfg is 5, want an object"},
 		{oc, `"mode": "RGB"`, `"mode": "L"`, `preprocess_cfg.mode is "L", which is not supported`},
 		{oc, `"resize_mode": "shortest"`, `"resize_mode": "stretch"`, `preprocess_cfg.resize_mode is "stretch", which is not supported; known are shortest, longest, squash`},
@@ -134,23 +135,27 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{oc, `"model_cfg": {`, `"model_cfg": null, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
 		{oc, `"model_cfg": {`, `"model_cfg": {}, "x": {`, "open_clip_config.json: model_cfg is missing or empty"},
 		{oc, `"vision_cfg": {`, `"vision_cfg": null, "x": {`, "open_clip_config.json: model_cfg.vision_cfg is missing"},
-		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["CLIPForImageClassification"]`, "architectures names CLIPForImageClassification, which is not supported"},
+		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["SiglipForImageClassification"]`, "architectures names SiglipForImageClassification, which is not supported"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
-		{hf, `"model_type": "clip"`, `"model_type": "blip"`, `model_type is "blip", which is not supported; known are clip, siglip`},
+		{hf, `"model_type": "clip"`, `"model_type": "layoutlm"`, `model_type is "layoutlm", which is not supported; known are clip, siglip, siglip2, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
 		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a"}, // token's id, or an integer where int has 32 bits
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
 		{hf, `"hidden_size": 8`, `"hidden_size": 8.5`, "text_config.hidden_size is 8.5, want an integer"},
 		{hf, `"image_size": 16`, `"image_size": 24`, "images are prepared at 16×16 pixels, but the image tower reads 24×24"},
-		{pre, `"do_resize": true`, `"do_resize": false`, "preprocessor_config.json: do_resize is false, which is not supported"},
-		{pre, `"do_center_crop": true`, `"do_center_crop": false`, "size gives the shorter side, but do_center_crop is false"},
-		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "images are scaled to 20 pixels and cut to 16×16, which is not supported"},
-		{pre, `"shortest_edge": 16`, `"height": 16, "width": 20`, "images are scaled to 20×16 and cut to 16×16, which is not supported"},
-		{pre, `"shortest_edge": 16`, `"shortest_edge": 16, "longest_edge": 3`, "not supported: size.longest_edge"},
+		{pre, `"do_resize": true`, `"do_pad": true`, "preprocessor_config.json: do_pad is true, which is not supported"},
+		{pre, `"do_center_crop": true`, `"do_center_crop": false`, "images keep their shape, since nothing is cut to a crop_size, but the image tower reads 16×16 pixels: give do_center_crop and crop_size"},
+		{pre, `"steps": "open_clip"`, `"steps": "pillow"`, `steps is "pillow", want open_clip or transformers`},
+		{pre, `"shortest_edge": 16`, `"shortest_edge": 20`, "steps is open_clip, beside a size that images are not cut to"},
+		{pre, `"shortest_edge": 16`, `"shortest_edge": 16, "max_height": 3`, "not supported: size.max_height"},
+		{pre, `"shortest_edge": 16`, `"height": 16`, "size.width is 0, want 1 or more"},
+		{pre, `"crop_size": {`, `"crop_size": null, "x": {`, "crop_size is missing, but do_center_crop needs it"},
+		{pre, `"size": {`, `"size": null, "x": {`, "size is null, but do_resize needs it"},
+		{pre, `"image_std": [`, `"image_std": null, "x": [`, "image_std is null, but do_normalize needs it"},
 		{pre, `"resample": 3`, `"resample": 3, "ground": [0, 0, 256]`, "ground is [0 0 256], want 3 numbers of 0 to 255"},
 		{pre, `"resample": 3`, `"resample": 3, "ground": "white"`, `ground is "white", want 3 numbers of 0 to 255`},
-		{pre, `"resample": 3`, `"resample": 1`, "resample is 1, want 2 (bilinear) or 3 (bicubic)"},
-		{pre, `"rescale_factor": 0.0039`, `"rescale_factor": 0.0139`, "rescale_factor is 0.0139"},
+		{pre, `"resample": 3`, `"resample": 6`, "resample is 6, want 0 (nearest), 1 (lanczos)"},
+		{pre, `"rescale_factor": 0.0039`, `"rescale_factor": -0.0039`, "rescale_factor is -0.0039"},
 		{pre, `"image_mean": [`, `"image_mean": [1, `, "image_mean has 4 elements, want 3"},
 		{pre, `"image_std": [`, `"image_std": 0, "x": [`, "vision: preprocess: Std[0] is 0"},
 	} {
@@ -158,7 +163,11 @@ func TestOpenRefusesConfig(t *testing.T) {
 		if c.file == oc {
 			layout = checkpoint.OpenCLIP
 		}
-		dir := saved(t, layout, tinySpec())
+		s := tinySpec()
+		if strings.Contains(c.want, "images keep their shape") {
+			s.Preprocess.Steps = vision.StepsTransformers
+		}
+		dir := saved(t, layout, s)
 		edit(t, filepath.Join(dir, c.file), c.old, c.new)
 		ck, err := checkpoint.Open(dir, nil)
 		wantError(t, err, c.want, "checkpoint: "+dir)
@@ -178,7 +187,7 @@ func TestOpenRefusesFiles(t *testing.T) {
 		return err
 	}
 	empty := t.TempDir()
-	wantError(t, open(empty), "no checkpoint is here; looked for goclip_config.json, open_clip_config.json, config.json, model.pt, state_dict.pt")
+	wantError(t, open(empty), "no checkpoint is here; looked for goclip_config.json, open_clip_config.json, config.json, modules.json, model.pt, state_dict.pt")
 	if err := open(filepath.Join(empty, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing path: got %v, want one that is fs.ErrNotExist", err)
 	}
@@ -207,14 +216,14 @@ func TestOpenRefusesFiles(t *testing.T) {
 	})
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip"}`)
 	wantError(t, open(weights), "holds no model of a known layout: no tensor is named vision_model.… or visual.…")
-	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip_text_model"}`)
-	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "clip_text_model", which is not supported; known are clip, siglip`)
+	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "layoutlm"}`)
+	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "layoutlm", which is not supported; known are clip, siglip, siglip2, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder, clipseg`)
 
 	other := t.TempDir()
-	for _, name := range []string{"config.json", "model.fp16.safetensors", "pytorch_model.bin.index.json", "checkpoint.pt"} {
+	for _, name := range []string{"config.json", "pytorch_model.bin.index.json"} {
 		write(t, filepath.Join(other, name), "{}")
 	}
-	wantError(t, open(other), "; found, but not supported in a folder: checkpoint.pt, model.fp16.safetensors, pytorch_model.bin.index.json")
+	wantError(t, open(other), "pytorch_model.bin.index.json: no weight_map, or an empty one")
 
 	dir = saved(t, checkpoint.OpenCLIP, tinySpec())
 	write(t, filepath.Join(dir, "open_clip_config.json"), strings.Repeat(" ", 1<<20)+"{}")

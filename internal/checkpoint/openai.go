@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,13 +20,23 @@ func openAI() layout {
 	return layout{
 		name:    OpenAI,
 		weights: []string{"model.pt", "state_dict.pt"},
-		match:   func(f *files) bool { return f.has("visual.") && f.has("input_resolution") },
+		match: func(f *files) bool {
+			// A state dict after fine-tuning has none of the numbers that repeat shapes.
+			return f.has("visual.") && (f.has("input_resolution") || !f.exists(openCLIPConfigFile) && !openCLIPNamed(filepath.Base(f.path)))
+		},
 		read: func(f *files) (Spec, naming, error) {
 			s, err := openAISpec(f.weights)
 			return s, prefixed{}, err
 		},
 		positions: resizeGrid,
 	}
+}
+
+// openCLIPNamed reports whether a file has a name that open_clip gives: such a one is of
+// a configuration that is not there.
+func openCLIPNamed(name string) bool {
+	number, epoch := strings.CutPrefix(strings.TrimSuffix(name, ".pt"), "epoch_")
+	return slices.Contains(openCLIP().weights, name) || epoch && digits(number)
 }
 
 // openAISpec derives a model from the shapes of its tensors, as openai/CLIP's

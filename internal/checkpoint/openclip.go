@@ -16,7 +16,7 @@ import (
 //
 // Settings that open_clip lacks are read and written too: text_cfg.pool_type
 // "mean", text_cfg.pad_mask and vision_cfg.no_class_token, which open_clip
-// refuses, and preprocess_cfg.ground, which it passes over.
+// refuses, and preprocess_cfg.ground and steps, which it passes over.
 func parseOpenCLIP(config []byte) (Spec, error) {
 	root := parseObject(config)
 	model := root.object("model_cfg")
@@ -34,8 +34,8 @@ func parseOpenCLIP(config []byte) (Spec, error) {
 
 // Read reads an open_clip_config.json, or one of open_clip's model_configs,
 // which is its model_cfg alone, for a model that is to be trained: it is given
-// the size of the vocabulary and the end token.
-func Read(r io.Reader, vocab, end int) (Spec, error) {
+// a vocabulary.
+func Read(r io.Reader, v Vocabulary) (Spec, error) {
 	config, err := readSmall(r, "it")
 	if err != nil {
 		return Spec{}, err
@@ -46,8 +46,7 @@ func Read(r io.Reader, vocab, end int) (Spec, error) {
 		model = root.object("model_cfg")
 	}
 	tower := model.object("text_cfg")
-	tower.set("vocab_size", vocab)
-	tower.set("eos_id", end)
+	v.set(tower)
 	model.set("text_cfg", tower.fields)
 	preprocess := root.object("preprocess_cfg")
 	s := openCLIPModel(model)
@@ -117,6 +116,7 @@ func openCLIPModel(model *object) Spec {
 	if !model.has("vision_cfg") {
 		model.fail("%s is missing", model.name("vision_cfg"))
 	}
+	s.Captioner = openCLIPCaptioner(model)
 	s.Vision = openCLIPVision(model.object("vision_cfg"), dim, quick)
 	s.openCLIPText(model.object("text_cfg"), dim, quick)
 	model.none()
@@ -140,6 +140,7 @@ func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
 	}
 	p.Fill = uint8(fill)
 	p.Ground = o.ground()
+	_ = p.Steps.UnmarshalText([]byte(o.oneOf("steps", "open_clip", "open_clip", "open_clip", "transformers", "transformers")))
 	return p
 }
 
@@ -153,6 +154,7 @@ type openCLIPConfig struct {
 		CustomText     bool           `json:"custom_text,omitempty"`
 		Vision         map[string]any `json:"vision_cfg"`
 		Text           map[string]any `json:"text_cfg"`
+		Multimodal     map[string]any `json:"multimodal_cfg,omitempty"`
 	} `json:"model_cfg"`
 	Preprocess map[string]any `json:"preprocess_cfg"`
 }
@@ -161,34 +163,45 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if s.Vision == nil || s.Text == nil {
 		return nil, false, unwritable(OpenCLIP, "a model of one tower")
 	}
-	t, ok := s.Text.(text.Transformer)
-	if !ok {
-		return nil, false, unwritable(OpenCLIP, "a text tower of family %s", s.Text.Family())
-	}
 	var c openCLIPConfig
 	m := &c.Model
-	m.EmbedDim = t.EmbedDim
+	m.EmbedDim = s.Text.Dims().EmbedDim
 	m.InitLogitScale = s.InitLogitScale
 	if s.LogitBias {
 		m.InitLogitBias = &s.InitLogitBias
 	}
-	m.QuickGELU = t.Activation == nn.QuickGELU
+	m.QuickGELU = s.quickGELU()
 	if m.Vision, customText, err = formatVision(s.Vision, m.QuickGELU); err != nil {
 		return nil, false, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, false, unwritable(OpenCLIP, "a custom tokenizer")
+	if err := s.captionsFit(OpenCLIP); err != nil {
+		return nil, false, err
 	}
-	m.CustomText = s.CustomText || customText
-	m.Text = s.formatText(t)
+	var customToo bool
+	if m.Text, customToo, err = s.formatText(); err != nil {
+		return nil, false, err
+	}
+	m.CustomText = s.CustomText || customText || customToo
+	if s.Captioner.Layers > 0 {
+		m.CustomText, m.Multimodal, m.Vision["output_tokens"] = true, formatCaptioner(s.Captioner), true
+	}
 	p := s.Preprocess
 	if p == nil {
 		return nil, false, unwritable(OpenCLIP, "a model without preprocessing")
+	}
+	switch {
+	case p.Scale != [2]int{} || p.Resize == vision.ResizeNone || p.Steps == vision.StepsTransformers && p.Size == [2]int{}:
+		return nil, false, unwritable(OpenCLIP, "preprocessing that scales images to another size than they are cut to")
+	case p.Interpolation > vision.Bilinear:
+		return nil, false, unwritable(OpenCLIP, "the interpolation %s", p.Interpolation)
+	case p.Steps == vision.StepsTransformers && p.Resize == vision.ResizeShortest && p.Size[0] != p.Size[1]:
+		return nil, false, unwritable(OpenCLIP, "preprocessing of transformers that cuts images to %d×%d", p.Size[1], p.Size[0])
 	}
 	c.Preprocess = map[string]any{
 		"size": side(p.Size), "mode": "RGB", "mean": decimals(p.Mean), "std": decimals(p.Std),
 		"interpolation": p.Interpolation, "resize_mode": p.Resize, "fill_color": p.Fill,
 	}
+	set(c.Preprocess, "steps", p.Steps, p.Steps != vision.StepsOpenCLIP)
 	if p.Ground != nil {
 		ground, err := formatGround(OpenCLIP, p.Ground)
 		if err != nil {
@@ -198,6 +211,19 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	}
 	config, err = marshal(c)
 	return config, m.CustomText, err
+}
+
+// quickGELU is the activation of both towers' own blocks; that of timm's towers and of
+// transformers' encoders is another matter.
+func (s *Spec) quickGELU() bool {
+	switch t := s.Text.(type) {
+	case text.Transformer:
+		return t.Activation == nn.QuickGELU
+	case text.CoCa:
+		return t.Activation == nn.QuickGELU
+	}
+	v, ok := s.Vision.(vision.ViT)
+	return ok && v.Activation == nn.QuickGELU
 }
 
 func set(m map[string]any, key string, v any, present bool) {

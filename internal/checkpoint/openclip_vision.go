@@ -22,7 +22,7 @@ type openCLIPTower struct {
 func openCLIPTowers() []openCLIPTower {
 	return []openCLIPTower{
 		timmSigLIP(), timmViT().tower(), timmPECore().tower(), timmEVA().tower(), timmEVA02().tower(),
-		timmGapViT().tower(), timmRelPosViT().tower(), timmConvStemViT().tower(), timmConvNeXt(), timmFastViT(), timmViTamin(), timmSwin(),
+		timmGapViT().tower(), timmRelPosViT().tower(), timmConvStemViT().tower(), timmConvNeXt(), timmFastViT(), timmViTamin(), timmSwin(), timmNaFlex(),
 		openCLIPResNet(), openCLIPViT(),
 	}
 }
@@ -121,6 +121,9 @@ func openCLIPViT() openCLIPTower {
 			}
 			if (v.Activation == nn.QuickGELU) != quick {
 				return nil, true, unwritable(OpenCLIP, "the image tower's activation %s beside another of the text tower's", v.Activation)
+			}
+			if v.Proj != vision.ProjMatrix || v.NoLnPost {
+				return nil, true, unwritable(OpenCLIP, "an image tower with projection %s or without ln_post", v.Proj)
 			}
 			m := map[string]any{
 				"image_size": side(v.ImageSize), "width": v.Width, "layers": v.Layers, "head_width": v.Width / v.Heads, "patch_size": v.PatchSize,

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -28,8 +29,9 @@ func builtIn() Families {
 		Vision: []vision.Config{
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
 			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{},
+			vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.TIPS{}, vision.BLIP2{},
 		},
-		Text: []text.Config{text.Transformer{}},
+		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}},
 	}
 }
 
@@ -64,14 +66,18 @@ func own() layout {
 
 // ownConfig is a goclip_config.json.
 type ownConfig struct {
-	Format         string         `json:"format"`
-	Vision         *ownTower      `json:"vision,omitempty"`
-	Text           *ownTower      `json:"text,omitempty"`
-	Preprocess     *ownPreprocess `json:"preprocess,omitempty"`
-	InitLogitScale float64        `json:"init_logit_scale"`
-	InitLogitBias  *float64       `json:"init_logit_bias,omitempty"`
-	Tokenizer      Tokenizer      `json:"tokenizer,omitempty"`
-	TextClean      string         `json:"text_clean,omitempty"`
+	Format         string          `json:"format"`
+	Vision         *ownTower       `json:"vision,omitempty"`
+	Text           *ownTower       `json:"text,omitempty"`
+	Preprocess     *ownPreprocess  `json:"preprocess,omitempty"`
+	InitLogitScale float64         `json:"init_logit_scale"`
+	NoLogitScale   bool            `json:"no_logit_scale,omitempty"`
+	InitLogitBias  *float64        `json:"init_logit_bias,omitempty"`
+	Captioner      *text.Captioner `json:"captioner,omitempty"`
+	Tokenizer      Tokenizer       `json:"tokenizer,omitempty"`
+	TextClean      string          `json:"text_clean,omitempty"`
+
+	Captions *tokenizer.HuggingFaceOptions `json:"captions,omitempty"`
 }
 
 type ownTower struct {
@@ -86,7 +92,10 @@ type ownPreprocess struct {
 }
 
 func formatOwn(s *Spec) ([]byte, error) {
-	c := ownConfig{Format: ownFormat, InitLogitScale: s.InitLogitScale, Tokenizer: s.Tokenizer, TextClean: s.TextClean}
+	c := ownConfig{
+		Format: ownFormat, InitLogitScale: s.InitLogitScale, NoLogitScale: s.NoLogitScale,
+		Tokenizer: s.Tokenizer, TextClean: s.TextClean, Captions: s.Captions,
+	}
 	var err error
 	if s.Vision != nil {
 		if c.Vision, err = ownTowerOf(s.Vision.Family(), s.Vision); err != nil {
@@ -100,6 +109,9 @@ func formatOwn(s *Spec) ([]byte, error) {
 	}
 	if s.LogitBias {
 		c.InitLogitBias = &s.InitLogitBias
+	}
+	if s.Captioner != (text.Captioner{}) {
+		c.Captioner = &s.Captioner
 	}
 	if p := s.Preprocess; p != nil {
 		c.Preprocess = &ownPreprocess{Preprocess: *p}
@@ -134,9 +146,12 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 		return Spec{}, err
 	}
 	if c.Format != ownFormat {
-		return Spec{}, fmt.Errorf("format is %q, want %q", c.Format, ownFormat)
+		return Spec{}, fmt.Errorf("format is %.100q, want %q", c.Format, ownFormat)
 	}
-	s := Spec{InitLogitScale: c.InitLogitScale, Tokenizer: c.Tokenizer, TextClean: c.TextClean}
+	s := Spec{
+		InitLogitScale: c.InitLogitScale, NoLogitScale: c.NoLogitScale,
+		Tokenizer: c.Tokenizer, TextClean: c.TextClean, Captions: c.Captions,
+	}
 	var err error
 	if c.Vision != nil {
 		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, builtIn().Vision)); err != nil {
@@ -150,6 +165,9 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 	}
 	if c.InitLogitBias != nil {
 		s.LogitBias, s.InitLogitBias = true, *c.InitLogitBias
+	}
+	if c.Captioner != nil {
+		s.Captioner = *c.Captioner
 	}
 	if p := c.Preprocess; p != nil {
 		s.Preprocess = &p.Preprocess
@@ -175,7 +193,7 @@ func decodeTower[C interface{ Family() string }](t *ownTower, known []C) (C, err
 		}
 		return v.Elem().Interface().(C), nil
 	}
-	return none, fmt.Errorf("family %q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
+	return none, fmt.Errorf("family %.100q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
 		t.Family, strings.Join(names, ", "))
 }
 

@@ -7,63 +7,59 @@ import (
 	"github.com/goclip/goclip/vision"
 )
 
-// parsePreprocessor reads a preprocessor_config.json of either generation of
-// CLIPImageProcessor. Images are cut as torchvision does, which is what that
-// class's fast variant and the original do; the slow one may cut one pixel
-// further up or left where the margin is odd. The field ground is goclip's own,
-// which that class keeps and does not use.
-func parsePreprocessor(config []byte, class hfClass) (*vision.Preprocess, error) {
-	o := parseObject(config)
-	kind := processorKind(value(o, "image_processor_type", value(o, "feature_extractor_type", class.processor.name)))
-	def, ok := processorNamed(kind)
-	if !ok {
-		o.fail("image_processor_type is %q, which is not supported", kind)
-		return nil, o.err()
+// processor is a class of transformers' image processors: what it does where its file
+// says nothing (5.24; 4.57 differed in EfficientNet's resample).
+type processor struct {
+	name      string // image_processor_type, without the generation's suffix
+	size      int    // of a side; crop too where it is cut
+	shortest  bool   // size is the shorter side, else both
+	square    bool   // a size that is one number is both sides, else the shorter one
+	crop      int    // the side of what is cut, whether it is cut or not; 0 where the class has none
+	crops     bool
+	bilinear  bool
+	mean, std [3]float32
+	plain     bool // it does not normalise
+	top       bool // include_top: it divides by std once more
+	patches   bool // images become patches of any grid
+}
+
+const siglip2Processor = "Siglip2ImageProcessor"
+
+func processors() []processor {
+	clip := vision.CLIPPreprocess(224)
+	half := [3]float32{0.5, 0.5, 0.5}
+	return []processor{
+		{name: "CLIPImageProcessor", size: 224, shortest: true, crop: 224, crops: true, mean: clip.Mean, std: clip.Std},
+		{name: "ChineseCLIPImageProcessor", size: 224, shortest: true, crop: 224, crops: true, mean: clip.Mean, std: clip.Std},
+		{name: "SiglipImageProcessor", size: 224, mean: half, std: half},
+		{name: siglip2Processor, bilinear: true, mean: half, std: half, patches: true},
+		{name: "BlipImageProcessor", size: 384, square: true, mean: clip.Mean, std: clip.Std},
+		{name: "EfficientNetImageProcessor", size: 346, square: true, crop: 289, mean: half, std: half, top: true},
+		{name: "ViTImageProcessor", size: 224, square: true, bilinear: true, mean: half, std: half},
+		{name: "Tipsv2ImageProcessor", size: 448, square: true, bilinear: true, plain: true, std: [3]float32{1, 1, 1}},
 	}
-	p, crops := &def.defaults, def.crops
-	o.only("do_resize", "true")
-	o.only("do_rescale", "true")
-	o.only("do_pad", "false")
-	if f := value(o, "rescale_factor", 1/255.0); math.Abs(f*255-1) > 1e-6 {
-		o.fail("rescale_factor is %g, want 1/255", f)
+}
+
+func processorNamed(kind string) (processor, bool) {
+	for _, p := range processors() {
+		if p.name == kind {
+			return p, true
+		}
 	}
-	p.Mean, p.Std = o.triple("image_mean", p.Mean), o.triple("image_std", p.Std)
-	if !value(o, "do_normalize", true) {
-		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
-	}
-	switch r := value(o, "resample", 3); r {
-	case 2:
-		p.Interpolation = vision.Bilinear
-	case 3:
-		p.Interpolation = vision.Bicubic
-	default:
-		o.fail("resample is %d, want 2 (bilinear) or 3 (bicubic)", r)
-	}
-	p.Ground = o.ground()
-	size, shortest := o.edges("size", p.Resize != vision.ResizeSquash)
-	if o.isNull("do_center_crop") { // no crop, as the class has it; not the default
-		crops = false
-	}
-	crop := value(o, "do_center_crop", crops)
-	cut, _ := o.edges("crop_size", true)
-	p.Size, p.Resize = cut, vision.ResizeShortest
-	if !shortest {
-		p.Size, p.Resize = size, vision.ResizeSquash
-	}
-	switch {
-	case shortest && !crop:
-		o.fail("size gives the shorter side, but do_center_crop is false: images would differ in shape")
-	case crop && shortest && size[0] != min(cut[0], cut[1]):
-		o.fail("images are scaled to %d pixels and cut to %d×%d, which is not supported; want the same number", size[0], cut[1], cut[0])
-	case crop && shortest && cut[0] != cut[1]:
-		o.fail("crop_size is %d×%d beside a shortest_edge, want a square", cut[1], cut[0])
-	case crop && !shortest && cut != size:
-		o.fail("images are scaled to %d×%d and cut to %d×%d, which is not supported; want the same", size[1], size[0], cut[1], cut[0])
-	}
-	if err := o.err(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return processor{}, false
+}
+
+// processorOf is the class for models of a model_type whose file names none; empty where
+// transformers knows none.
+func processorOf(modelType string) string {
+	return map[string]string{
+		"clip": "CLIPImageProcessor", "clip_vision_model": "CLIPImageProcessor", "metaclip_2": "CLIPImageProcessor", "altclip": "CLIPImageProcessor",
+		"groupvit": "CLIPImageProcessor", "chinese_clip": "ChineseCLIPImageProcessor",
+		"siglip": "SiglipImageProcessor", "siglip_vision_model": "SiglipImageProcessor",
+		"siglip2": siglip2Processor, "siglip2_vision_model": siglip2Processor,
+		"blip": "BlipImageProcessor", "blip-2": "BlipImageProcessor", "align": "EfficientNetImageProcessor",
+		"clipseg": "ViTImageProcessor", "vision-text-dual-encoder": "ViTImageProcessor", "vit": "ViTImageProcessor", "tipsv2": "Tipsv2ImageProcessor",
+	}[modelType]
 }
 
 // processorKind leaves out what tells one generation of a class from another.
@@ -75,41 +71,180 @@ func processorKind(kind string) string {
 	return kind
 }
 
-// processor is a class of image processors: what it does where its file says
-// nothing, and whether it crops.
-type processor struct {
-	name     string // image_processor_type, without the generation's suffix
-	defaults vision.Preprocess
-	crops    bool
+// parsePreprocessor reads a preprocessor_config.json, or what processor_config.json has
+// under image_processor, for a model of the given model_type. The fields ground and steps
+// are goclip's own, which transformers keeps and does not use.
+//
+// A step whose field is null is not done; other fields that are null are as if they were
+// not there, except where a step that is done needs them.
+func parsePreprocessor(o *object, modelType string) (*vision.Preprocess, error) {
+	kind := processorKind(value(o, "image_processor_type", value(o, "feature_extractor_type", processorOf(modelType))))
+	def, ok := processorNamed(kind)
+	if !ok {
+		o.fail("image_processor_type is %q, which is not supported", kind)
+		return nil, o.err()
+	}
+	o.only("do_pad", "false")
+	p := &vision.Preprocess{Steps: vision.StepsTransformers, Interpolation: o.resample(def), Ground: o.ground()}
+	if def.patches {
+		o.patches(p)
+	} else {
+		o.scaling(p, &def)
+	}
+	o.normalisation(p, &def)
+	o.openCLIPSteps(p)
+	if err := o.err(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-func processorNamed(kind string) (processor, bool) {
-	if kind == "ChineseCLIPImageProcessor" {
-		kind = "CLIPImageProcessor" // in all but the name
+// patches reads what patches images become.
+func (o *object) patches(p *vision.Preprocess) {
+	p.Resize, p.PatchSize, p.MaxPatches = vision.ResizeSquash, value(o, "patch_size", 16), value(o, "max_num_patches", 256)
+	if !o.step("do_resize", true) {
+		o.fail("do_resize is false, which is not supported: images of any size are no whole patches")
 	}
-	for _, class := range hfClasses() {
-		if class.processor.name == kind {
-			return class.processor, true
+	if p.PatchSize < 1 || p.MaxPatches < 1 || p.PatchSize > 1<<10 || p.MaxPatches > 1<<16 {
+		o.fail("patch_size is %d and max_num_patches %d, want positive numbers up to %d and %d", p.PatchSize, p.MaxPatches, 1<<10, 1<<16)
+	}
+}
+
+// step reads whether a step is done.
+func (o *object) step(key string, def bool) bool {
+	if o.isNull(key) {
+		def = false
+	}
+	return value(o, key, def)
+}
+
+// resamples are Pillow's codes.
+func resamples() []vision.Interpolation {
+	return []vision.Interpolation{vision.Nearest, vision.Lanczos, vision.Bilinear, vision.Bicubic, vision.Box, vision.Hamming}
+}
+
+func (o *object) resample(def processor) vision.Interpolation {
+	code := 3
+	if def.bilinear {
+		code = 2
+	}
+	code = value(o, "resample", code)
+	if code < 0 || code >= len(resamples()) {
+		o.fail("resample is %d, want 0 (nearest), 1 (lanczos), 2 (bilinear), 3 (bicubic), 4 (box) or 5 (hamming)", code)
+		return 0
+	}
+	return resamples()[code]
+}
+
+// scaling reads to what size images are scaled, and what is cut out of them.
+func (o *object) scaling(p *vision.Preprocess, def *processor) {
+	size, shortest := o.edges("size", def.size, def.shortest, !def.square)
+	p.Scale, p.Resize = size, vision.ResizeSquash
+	if shortest {
+		p.Resize = vision.ResizeShortest
+	}
+	if !o.step("do_resize", true) {
+		p.Scale, p.Resize = [2]int{}, vision.ResizeNone
+	} else if o.isNull("size") {
+		o.fail("size is null, but do_resize needs it")
+	}
+	cut, side := o.edges("crop_size", def.crop, false, false)
+	if side {
+		cut[1] = cut[0]
+	}
+	if !o.step("do_center_crop", def.crops) {
+		if p.Resize == vision.ResizeSquash {
+			p.Size, p.Scale = p.Scale, [2]int{}
+		}
+		return
+	}
+	if p.Size = cut; cut == [2]int{} || o.isNull("crop_size") {
+		o.fail("crop_size is missing, but do_center_crop needs it")
+	}
+	if p.Scale == cut && p.Resize == vision.ResizeSquash || p.Scale == [2]int{cut[0], 0} && cut[0] == cut[1] && p.Resize == vision.ResizeShortest {
+		p.Scale = [2]int{}
+	}
+}
+
+// normalisation reads what becomes of a byte. Of rescale_factor f, an offset and the mean
+// and deviation that follow it makes those of values from 0 to 1.
+func (o *object) normalisation(p *vision.Preprocess, def *processor) {
+	factor, offset := 1.0, 0.0
+	rescale := value(o, "rescale_factor", 1/255.0)
+	if o.step("do_rescale", true) {
+		factor = rescale
+	}
+	if !(factor > 0) || factor > 1e6 {
+		o.fail("rescale_factor is %g, want a positive number", factor)
+		factor = 1
+	}
+	if value(o, "rescale_offset", false) {
+		offset = 1
+	}
+	var mean [3]float32
+	std, top := [3]float32{1, 1, 1}, [3]float32{1, 1, 1}
+	normalise := o.step("do_normalize", !def.plain)
+	for _, key := range []string{"image_mean", "image_std"} {
+		if normalise && o.isNull(key) {
+			o.fail("%s is null, but do_normalize needs it", key)
 		}
 	}
-	return processor{}, false
+	m, s := o.triple("image_mean", def.mean), o.triple("image_std", def.std)
+	if normalise {
+		mean, std = m, s
+	}
+	if value(o, "include_top", def.top) {
+		top = s
+	}
+	p.Mean, p.Std = mean, std
+	if exact := math.Abs(factor*255-1) < 1e-6 && offset == 0; exact && top == [3]float32{1, 1, 1} {
+		return
+	}
+	for c := range 3 {
+		p.Mean[c] = float32((offset + float64(mean[c])) / (255 * factor))
+		p.Std[c] = float32(float64(std[c]) * float64(top[c]) / (255 * factor))
+	}
 }
 
-// edges reads a size: a number, in which case it is the shorter side, or an
-// object. An absent one is 224 pixels, of the shorter side or of both.
-func (o *object) edges(key string, shorter bool) (size [2]int, shortest bool) {
+// openCLIPSteps reads that images are prepared by open_clip's steps, which only goclip
+// writes.
+func (o *object) openCLIPSteps(p *vision.Preprocess) {
+	switch steps := value(o, "steps", vision.StepsTransformers.String()); {
+	case steps == vision.StepsTransformers.String():
+	case steps != vision.StepsOpenCLIP.String():
+		o.fail("steps is %q, want open_clip or transformers", steps)
+	case p.MaxPatches == 0 && p.Size == [2]int{} || p.Scale != [2]int{}:
+		o.fail("steps is open_clip, beside a size that images are not cut to")
+	default:
+		p.Steps = vision.StepsOpenCLIP
+	}
+}
+
+// edges reads a size: both sides, as an object or a pair, or the shorter one with the most
+// that the longer may have. A number is the shorter side or, unless shorter is set, both.
+func (o *object) edges(key string, def int, defShortest, shorter bool) (size [2]int, shortest bool) {
+	number := func(n int, shortest bool) ([2]int, bool) {
+		if shortest {
+			return [2]int{n, 0}, true
+		}
+		return [2]int{n, n}, false
+	}
 	switch {
 	case !o.has(key):
-		return [2]int{224, 224}, shorter
+		return number(def, defShortest)
+	case o.fields[key][0] == '[':
+		return o.pair(key, [2]int{}), false
 	case o.fields[key][0] != '{':
-		n := o.edge(key)
-		return [2]int{n, n}, true
+		return number(o.edge(key), shorter)
 	}
 	in := o.object(key)
 	defer in.none()
 	if in.has("shortest_edge") {
-		n := in.edge("shortest_edge")
-		return [2]int{n, n}, true
+		size[0] = in.edge("shortest_edge")
+		if in.has("longest_edge") {
+			size[1] = in.edge("longest_edge")
+		}
+		return size, true
 	}
 	return [2]int{in.edge("height"), in.edge("width")}, false
 }
@@ -120,46 +255,4 @@ func (o *object) edge(key string) int {
 		o.fail("%s is %d, want 1 or more", o.name(key), n)
 	}
 	return n
-}
-
-// hfProcessor is a preprocessor_config.json as it is written.
-type hfProcessor struct {
-	Type      string     `json:"image_processor_type"`
-	Crop      bool       `json:"do_center_crop"`
-	CropSize  any        `json:"crop_size,omitempty"`
-	RGB       bool       `json:"do_convert_rgb"`
-	Normalize bool       `json:"do_normalize"`
-	Rescale   bool       `json:"do_rescale"`
-	Resize    bool       `json:"do_resize"`
-	Mean      [3]float64 `json:"image_mean"`
-	Std       [3]float64 `json:"image_std"`
-	Resample  int        `json:"resample"`
-	Factor    float64    `json:"rescale_factor"`
-	Size      any        `json:"size"`
-	Ground    *[3]uint8  `json:"ground,omitempty"`
-}
-
-func formatPreprocessor(p *vision.Preprocess, class hfClass) ([]byte, error) {
-	box := map[string]int{"height": p.Size[0], "width": p.Size[1]}
-	c := hfProcessor{
-		Type: class.processor.name, RGB: true, Normalize: true, Rescale: true, Resize: true,
-		Mean: decimals(p.Mean), Std: decimals(p.Std), Resample: 3, Factor: 1 / 255.0, Size: box,
-	}
-	if p.Interpolation == vision.Bilinear {
-		c.Resample = 2
-	}
-	if p.Ground != nil {
-		ground, err := formatGround(HuggingFace, p.Ground)
-		if err != nil {
-			return nil, err
-		}
-		c.Ground = &ground
-	}
-	switch {
-	case p.Resize == vision.ResizeLongest:
-		return nil, unwritable(HuggingFace, "preprocessing that pads images")
-	case p.Resize != vision.ResizeSquash:
-		c.Crop, c.CropSize, c.Size = true, box, map[string]int{"shortest_edge": min(p.Size[0], p.Size[1])}
-	}
-	return marshal(c)
 }

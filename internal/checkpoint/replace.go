@@ -16,6 +16,7 @@ import (
 
 	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/internal/tensorfile"
 )
 
 // FilesKey is the metadata of the weights under which [Save] keeps the SHA-256 of each
@@ -35,6 +36,8 @@ type SaveOptions struct {
 	// Beside are further files to be written with the model, such as adapters that are
 	// merged in it. Open does not read them, and they may be replaced by themselves.
 	Beside []File
+	// DType is F32, F16 or BF16; empty is F32.
+	DType tensorfile.DType
 	// Tokenizer, where not nil, writes the tokenizer's files to an empty folder.
 	Tokenizer func(dir string) error
 }
@@ -56,7 +59,7 @@ func occupied(v *journal.View) (found []string) {
 			found = append(found, name)
 		}
 	}
-	return found
+	return append(found, variants(v.Dir())...)
 }
 
 // modelFiles are the names of configurations and weights in all layouts. Checkpoints of
@@ -79,18 +82,17 @@ func modelFiles() (names []string) {
 func companions() []string {
 	return []string{
 		hfPreprocessFile, "processor_config.json",
-		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model",
+		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
 		"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-		"lora.safetensors", "adapter_config.json", "adapter_model.safetensors",
+		"lora.safetensors", adapterConfigFile, "adapter_model.safetensors", "adapter_model.bin",
 	}
 }
 
 // orphans are the files in a folder without a model that a new model of the given files
-// would overwrite or be read with. Adapters beside a model are not read with it.
+// would overwrite or be read with. Adapters of goclip beside a model are not read with it.
 func orphans(v *journal.View, files []string) []string {
 	return slices.DeleteFunc(companions(), func(name string) bool {
-		adapters := name == "lora.safetensors" || strings.HasPrefix(name, "adapter_")
-		return !v.Exists(name) || adapters && !slices.Contains(files, name)
+		return !v.Exists(name) || name == "lora.safetensors" && !slices.Contains(files, name)
 	})
 }
 
@@ -105,7 +107,7 @@ func stale(v *journal.View, l layout, files []string, o SaveOptions) ([]string, 
 	switch {
 	case o.Overwrite:
 		for _, name := range found {
-			if strings.HasSuffix(name, ".index.json") {
+			if isIndex(name) {
 				old = append(old, shardsOf(v, name)...)
 			}
 		}
@@ -123,8 +125,12 @@ func stale(v *journal.View, l layout, files []string, o SaveOptions) ([]string, 
 	}), nil
 }
 
-// mine reports whether all that a folder holds is the model of o.Own, in the layout.
+// mine reports whether all that a folder holds is the model of o.Own, in the layout. With
+// an adapter beside it it is not: that would be merged in again.
 func (o *SaveOptions) mine(v *journal.View, l layout, found []string) bool {
+	if v.Exists(adapterConfigFile) {
+		return false
+	}
 	for _, name := range found {
 		if name != l.config && name != l.weights[0] {
 			return false
@@ -154,7 +160,7 @@ func shardsOf(v *journal.View, index string) (names []string) {
 		return nil
 	}
 	for _, name := range list.Weights {
-		if checkNames([]File{{Name: name}}, "") == nil && strings.HasSuffix(name, ".safetensors") {
+		if checkNames([]File{{Name: name}}, "") == nil && (strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".bin")) {
 			names = append(names, name)
 		}
 	}

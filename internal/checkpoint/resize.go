@@ -49,58 +49,9 @@ func resampledLine(p *nn.Param, from int) ([]int, func([]float32) []float32) {
 	return shape, func(x []float32) []float32 { return resizeLine(x, from, to, width) }
 }
 
-// resizeGrid is PyTorch's interpolate(mode="bicubic", antialias=True,
-// align_corners=False) of x, (from[0], from[1], W): along the rows first, then
-// across them.
+// resizeGrid resizes as open_clip does.
 func resizeGrid(x []float32, from, to [2]int, width int) []float32 {
-	cols := make([]float32, from[0]*to[1]*width)
-	for r := range from[0] {
-		resample(cols[r*to[1]*width:][:to[1]*width], x[r*from[1]*width:][:from[1]*width], from[1], to[1], width)
-	}
-	y := make([]float32, to[0]*to[1]*width)
-	resample(y, cols, from[0], to[0], to[1]*width)
-	return y
-}
-
-// resample filters x, from vectors of the given width, to as many as to says.
-// Weights are computed in float32, as upsample_bicubic2d_aa does.
-func resample(y, x []float32, from, to, width int) {
-	scale := float32(from) / float32(to)
-	support, inverse := float32(2), float32(1)
-	if scale >= 1 {
-		support, inverse = 2*scale, 1/scale
-	}
-	for i := range to {
-		centre := scale * (float32(i) + 0.5)
-		first := max(int(centre-support+0.5), 0)
-		weights := make([]float32, min(int(centre+support+0.5), from)-first)
-		var sum float32
-		for j := range weights {
-			weights[j] = keys((float32(j+first)-centre+0.5)*inverse, -0.5)
-			sum += weights[j]
-		}
-		out := y[i*width : (i+1)*width]
-		for j, w := range weights {
-			if sum != 0 {
-				w /= sum
-			}
-			for k, v := range x[(first+j)*width:][:width] {
-				out[k] += w * v
-			}
-		}
-	}
-}
-
-// keys is the interpolation kernel of Keys (1981).
-func keys(x, a float32) float32 {
-	x = float32(math.Abs(float64(x)))
-	switch {
-	case x < 1:
-		return ((a+2)*x-(a+3))*x*x + 1
-	case x < 2:
-		return (((x-5)*x+8)*x - 4) * a
-	}
-	return 0
+	return nn.ResizeGrid(x, from, to, width, nn.Bicubic)
 }
 
 // resizeGridSharp is PyTorch's interpolate(mode="bicubic", align_corners=False)
@@ -124,7 +75,7 @@ func sharpen(y, x []float32, from, to, width int) {
 		first := int(math.Floor(float64(at)))
 		out := y[i*width : (i+1)*width]
 		for j := first - 1; j <= first+2; j++ {
-			w := keys(float32(j)-at, -0.75)
+			w := nn.Keys(float32(j)-at, -0.75)
 			row := min(max(j, 0), from-1)
 			for k, v := range x[row*width:][:width] {
 				out[k] += w * v

@@ -146,32 +146,41 @@ func nearestTimm(s vision.SigLIP) (name string, base vision.SigLIP) {
 func hfSigLIP() hfClass {
 	return hfClass{
 		modelType: "siglip", family: "siglip", names: "siglip_transformers",
-		processor: processor{"SiglipImageProcessor", sigPreprocess(224), false},
+		processor: "SiglipImageProcessor",
 		read: func(root *object) Spec {
-			v := root.object("vision_config")
-			v.only("num_channels", "3")
-			v.only("vision_use_head", "true")
-			image := vision.SigLIP{
-				PatchSize: value(v, "patch_size", 16), Width: value(v, "hidden_size", 768),
-				Layers: value(v, "num_hidden_layers", 12), Heads: value(v, "num_attention_heads", 12),
-				Activation: hfActivation(v, nn.GELUTanh), NormEps: value(v, "layer_norm_eps", 1e-6),
+			return Spec{
+				Vision: hfSigLIPVision(root.object("vision_config")), Text: hfSigLIPText(root.object("text_config")),
+				LogitBias: true, InitLogitScale: sigLogitScale, InitLogitBias: -10,
 			}
-			side := value(v, "image_size", 224)
-			image.ImageSize = [2]int{side, side}
-			image.MLPRatio = hfRatio(v, image.Width, 3072)
-			t := root.object("text_config")
-			caption := text.Transformer{
-				ContextLength: value(t, "max_position_embeddings", 64), VocabSize: value(t, "vocab_size", 32000),
-				Width: value(t, "hidden_size", 768), Layers: value(t, "num_hidden_layers", 12), Heads: value(t, "num_attention_heads", 12),
-				Activation: hfActivation(t, nn.GELUTanh), NormEps: value(t, "layer_norm_eps", 1e-6),
-				Mask: text.MaskNone, Pool: text.PoolLast, Proj: text.ProjLinear,
-			}
-			caption.MLPRatio = hfRatio(t, caption.Width, 3072)
-			caption.EmbedDim = value(t, "projection_size", caption.Width)
-			return Spec{Vision: image, Text: caption, LogitBias: true, InitLogitScale: sigLogitScale, InitLogitBias: -10}
 		},
 		write: formatSigLIP,
 	}
+}
+
+func hfSigLIPVision(v *object) vision.Config {
+	v.only("num_channels", "3")
+	v.only("vision_use_head", "true")
+	image := vision.SigLIP{
+		PatchSize: value(v, "patch_size", 16), Width: value(v, "hidden_size", 768),
+		Layers: value(v, "num_hidden_layers", 12), Heads: value(v, "num_attention_heads", 12),
+		Activation: hfActivation(v, nn.GELUTanh), NormEps: value(v, "layer_norm_eps", 1e-6),
+	}
+	side := value(v, "image_size", 224)
+	image.ImageSize = [2]int{side, side}
+	image.MLPRatio = hfRatio(v, image.Width, 3072)
+	return image
+}
+
+func hfSigLIPText(t *object) text.Config {
+	caption := text.Transformer{
+		ContextLength: value(t, "max_position_embeddings", 64), VocabSize: value(t, "vocab_size", 32000),
+		Width: value(t, "hidden_size", 768), Layers: value(t, "num_hidden_layers", 12), Heads: value(t, "num_attention_heads", 12),
+		Activation: hfActivation(t, nn.GELUTanh), NormEps: value(t, "layer_norm_eps", 1e-6),
+		Mask: text.MaskNone, Pool: text.PoolLast, Proj: text.ProjLinear,
+	}
+	caption.MLPRatio = hfRatio(t, caption.Width, 3072)
+	caption.EmbedDim = value(t, "projection_size", caption.Width)
+	return caption
 }
 
 // hfSigLIPConfig is a config.json as it is written.
@@ -203,7 +212,7 @@ func formatSigLIP(s *Spec) ([]byte, error) {
 		return no("a model without logit bias")
 	}
 	return marshal(hfSigLIPConfig{
-		Architectures: []string{"SiglipModel"}, ModelType: "siglip", Dtype: "float32",
+		Architectures: []string{"SiglipModel"}, ModelType: "siglip", Dtype: s.dtype,
 		Text: hfTextTower{hfTower{
 			ModelType: "siglip_text_model", Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
 			Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,

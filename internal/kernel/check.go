@@ -31,6 +31,13 @@ func checkLen(name string, x []float32, n int) {
 	}
 }
 
+// checkAtLeast panics unless x has n elements or more.
+func checkAtLeast(name string, x []float32, n int) {
+	if len(x) < n {
+		panic(fmt.Sprintf("kernel: %s has %d elements, want at least %d", name, len(x), n))
+	}
+}
+
 // checkRows panics unless x has rows·cols elements.
 func checkRows(name string, x []float32, rows, cols int) {
 	if rows < 0 || cols < 0 || cols > 0 && (len(x)/cols != rows || len(x)%cols != 0) || cols == 0 && len(x) != 0 {

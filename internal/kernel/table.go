@@ -37,7 +37,11 @@ type table struct {
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
 	addColumns      func(dst, x []float32, rows, ld int)
+	addProducts     func(dst, x, y []float32, rows, ldx, ldy int)
 	layerNormParams func(dgamma, dbeta, x, dy, mean, rstd []float32, ld int)
+
+	// Of a depthwise convolution: one output, and four side by side.
+	taps, taps4 func(dst, x, w []float32, s asm.Taps)
 
 	// Matrix products.
 	tiles       *asm.TileSet
@@ -70,7 +74,11 @@ var portable = table{
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
 	addColumns:      addColumnsGo,
+	addProducts:     addProductsGo,
 	layerNormParams: layerNormParamsGo,
+
+	taps:  tapsGo,
+	taps4: taps4Go,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

@@ -38,7 +38,11 @@ var avx2 = table{
 	sumSquares:      asm.SumSquares,
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
+	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
+
+	taps:  asm.Taps1,
+	taps4: asm.Taps4,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeBy8,
@@ -66,7 +70,11 @@ var avx512 = table{
 	sumSquares:      asm.SumSquares,      // AVX2
 	finite:          finiteSum,           // AVX2
 	addColumns:      asm.AddColumns,      // AVX2
+	addProducts:     asm.AddProducts,     // AVX2
 	layerNormParams: asm.NormalizeParams, // AVX2
+
+	taps:  asm.Taps1AVX512,
+	taps4: asm.Taps4AVX512,
 
 	tiles:       &asm.TilesAVX512,
 	transpose:   transposeBy8,   // AVX2

@@ -25,7 +25,11 @@ var neon = table{
 	sumSquares:      sumSquaresGo, // no NEON: float64, two to a vector
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
+	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
+
+	taps:  asm.Taps1,
+	taps4: asm.Taps4,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing

@@ -16,6 +16,7 @@ const (
 	Shortest Resize = iota // covers the size, and is cut from the centre
 	Longest                // fits into the size, and is padded
 	Squash                 // is stretched to the size
+	Unscaled               // is cut and padded as it is
 )
 
 // Filter is an interpolation kernel, used with anti-aliasing as Pillow does.
@@ -25,6 +26,10 @@ type Filter uint8
 const (
 	Bicubic Filter = iota // a = −0.5
 	Bilinear
+	Lanczos // over three pixels to each side
+	Nearest
+	Box
+	Hamming
 )
 
 // Fit says how an image of any kind becomes RGB of one size, as in open_clip's
@@ -43,6 +48,12 @@ type Fit struct {
 	// Ground is opaque, and what an image with transparency is laid on first.
 	// Nil means Pillow's convert("RGB"), which drops alpha at the end.
 	Ground color.Color
+
+	// Transformers takes the steps of transformers' image processors instead: see
+	// transformers.go. Scale is what an image is scaled to, before it is cut or padded to
+	// Size; zero means Size.
+	Transformers bool
+	Scale        [2]int
 }
 
 // MaxSide bounds the sides of images and results, and so the memory that the
@@ -53,22 +64,23 @@ const MaxSide = 1 << 20
 // opaque. It fails where img has no pixels or more than [DefaultMaxPixels], or
 // where a side of it would be scaled to less than half a pixel.
 func (f Fit) Render(dst []uint8, img image.Image) error {
-	h, w := f.Size[0], f.Size[1]
-	switch {
-	case h < 1 || w < 1 || h > MaxSide || w > MaxSide || h > DefaultMaxPixels/w:
-		return fmt.Errorf("pillow: a size of %d×%d pixels, want 1×1 to %d pixels", w, h, DefaultMaxPixels)
-	case len(dst) != 4*h*w:
-		return fmt.Errorf("pillow: dst has %d bytes, want 4·%d·%d", len(dst), h, w)
-	case img == nil:
+	if img == nil {
 		return errors.New("pillow: the image is nil")
+	}
+	size := img.Bounds().Size()
+	rows, cols, err := f.place(size.Y, size.X)
+	if err != nil {
+		return fmt.Errorf("pillow: %w", err)
+	}
+	if len(dst) != 4*rows.size*cols.size {
+		return fmt.Errorf("pillow: dst has %d bytes, want 4·%d·%d", len(dst), rows.size, cols.size)
 	}
 	pic, err := newRaster(img, f.Ground)
 	if err != nil {
 		return fmt.Errorf("pillow: %w", err)
 	}
-	rows, cols, err := f.place(pic.height, pic.width)
-	if err != nil {
-		return fmt.Errorf("pillow: %w", err)
+	if f.Transformers {
+		pic.convertRGB()
 	}
 	if rows.count < rows.size || cols.count < cols.size {
 		fill := pic.fill(f.Fill)
@@ -80,10 +92,10 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 	defer scratchPool.Put(s)
 	// The part of dst that the image covers.
 	part := window{pix: dst[4*(rows.pad*cols.size+cols.pad):], stride: 4 * cols.size}
-	switch pic.mode {
-	case modeIndexed:
+	switch {
+	case pic.mode == modeIndexed, f.Filter == Nearest:
 		pic.nearest(s, part, rows, cols)
-	case modeWide, modeDeep:
+	case pic.mode == modeWide, pic.mode == modeDeep:
 		pic.resampleWide(s, part, rows, cols, f.Filter)
 	default:
 		pic.resample(s, part, rows, cols, f.Filter)

@@ -1,7 +1,9 @@
 package pillow
 
 import (
+	"errors"
 	"fmt"
+	"image"
 	"math"
 )
 
@@ -17,10 +19,56 @@ type axis struct {
 // scales reports whether the image's side changes.
 func (a axis) scales() bool { return a.scaled != a.in }
 
+// Shape returns the height and width of what Render makes of an image.
+func (f Fit) Shape(img image.Image) (height, width int, err error) {
+	if img == nil {
+		return 0, 0, errors.New("pillow: the image is nil")
+	}
+	size := img.Bounds().Size()
+	rows, cols, err := f.place(size.Y, size.X)
+	if err != nil {
+		return 0, 0, fmt.Errorf("pillow: %w", err)
+	}
+	return rows.size, cols.size, nil
+}
+
 // place returns where an image of the given size lands.
 func (f Fit) place(height, width int) (rows, cols axis, err error) {
+	if err := checkImage(height, width); err != nil {
+		return rows, cols, err
+	}
+	if f.Transformers {
+		rows, cols = f.transformers(height, width)
+	} else {
+		rows, cols = f.openCLIP(height, width)
+	}
+	h, w := rows.size, cols.size
+	switch {
+	case h < 1 || w < 1 || h > MaxSide || w > MaxSide || h > DefaultMaxPixels/w:
+		return rows, cols, fmt.Errorf("a size of %d×%d pixels, want 1×1 to %d pixels", w, h, DefaultMaxPixels)
+	case rows.scaled < 1 || cols.scaled < 1:
+		return rows, cols, fmt.Errorf("an image of %d×%d pixels scaled to fit in %d×%d has a side of 0", width, height, f.Size[1], f.Size[0])
+	}
+	return rows, cols, nil
+}
+
+// checkImage bounds the size of an image.
+func checkImage(height, width int) error {
+	switch {
+	case height < 1 || width < 1:
+		return fmt.Errorf("an image of %d×%d has no pixels", width, height)
+	case height > MaxSide || width > MaxSide || height > DefaultMaxPixels/width:
+		return fmt.Errorf("an image of %d×%d pixels is too large", width, height)
+	}
+	return nil
+}
+
+// openCLIP is where open_clip's transform puts an image.
+func (f Fit) openCLIP(height, width int) (rows, cols axis) {
 	rows, cols = axis{in: height, size: f.Size[0]}, axis{in: width, size: f.Size[1]}
 	switch {
+	case f.Resize == Unscaled:
+		rows.scaled, cols.scaled = height, width
 	case f.Resize == Squash:
 		rows.scaled, cols.scaled = rows.size, cols.size
 	case f.Resize == Longest:
@@ -36,13 +84,9 @@ func (f Fit) place(height, width int) (rows, cols axis, err error) {
 	default:
 		keepRatio(&rows, &cols, math.Min)
 	}
-	if rows.scaled < 1 || cols.scaled < 1 {
-		return rows, cols, fmt.Errorf("an image of %d×%d pixels scaled to fit in %d×%d has a side of 0",
-			width, height, f.Size[1], f.Size[0])
-	}
 	rows.centre()
 	cols.centre()
-	return rows, cols, nil
+	return rows, cols
 }
 
 // keepRatio is open_clip's ResizeKeepRatio.

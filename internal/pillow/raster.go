@@ -51,11 +51,8 @@ func newRaster(img image.Image, ground color.Color) (*raster, error) {
 		}
 	}
 	b := img.Bounds()
-	if b.Empty() {
-		return nil, fmt.Errorf("the image %v has no pixels", b)
-	}
-	if b.Dx() > MaxSide || b.Dy() > MaxSide || b.Dx() > DefaultMaxPixels/b.Dy() {
-		return nil, fmt.Errorf("an image of %d×%d pixels is too large", b.Dx(), b.Dy())
+	if err := checkImage(b.Dy(), b.Dx()); err != nil {
+		return nil, err
 	}
 	r := &raster{width: b.Dx(), height: b.Dy()}
 	if err := r.take(img, ground != nil); err != nil {

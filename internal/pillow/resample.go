@@ -12,8 +12,30 @@ type kernel struct {
 // float64 forbid fused multiply-add, so that every architecture gets Pillow's
 // coefficients.
 func (f Filter) kernel() kernel {
-	if f == Bilinear {
+	switch f {
+	case Bilinear:
 		return kernel{1, func(x float64) float64 { return max(1-math.Abs(x), 0) }}
+	case Lanczos:
+		return kernel{3, func(x float64) float64 {
+			if -3 <= x && x < 3 {
+				return float64(sinc(x) * sinc(x/3))
+			}
+			return 0
+		}}
+	case Box:
+		return kernel{0.5, func(x float64) float64 {
+			if -0.5 < x && x <= 0.5 {
+				return 1
+			}
+			return 0
+		}}
+	case Hamming:
+		return kernel{1, func(x float64) float64 {
+			if x = math.Abs(x); x >= 1 {
+				return 0
+			}
+			return float64(sinc(x) * (0.54 + float64(0.46*math.Cos(x*math.Pi))))
+		}}
 	}
 	return kernel{2, func(x float64) float64 {
 		const a = -0.5
@@ -25,6 +47,14 @@ func (f Filter) kernel() kernel {
 		}
 		return 0
 	}}
+}
+
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	x *= math.Pi
+	return math.Sin(x) / x
 }
 
 // coefficients holds, for each pixel seen along an axis, the source pixels it

@@ -2,21 +2,31 @@ package pillow
 
 import "encoding/binary"
 
-// nearest scales an image of indices as Pillow's affine transform does: the
-// source position is a running sum, with its rounding.
+// nearest scales an image as Pillow's affine transform does: the source position is a
+// running sum, with its rounding. What lies beyond the border is index 0, or black.
 func (r *raster) nearest(s *scratch, out window, rows, cols axis) {
 	s.xs = resized(s.xs, cols.count+rows.count)
 	xs, ys := s.xs[:cols.count], s.xs[cols.count:]
 	cols.positions(xs)
 	rows.positions(ys)
+	if r.mode != modeIndexed {
+		r.convertRGB()
+	}
+	size := bytesPerPixel[r.mode]
 	for i, y := range ys {
 		dst := out.row(i, cols.count)
 		for j, x := range xs {
-			index := uint8(0)
+			px := []uint8{0, 0, 0}
 			if x < r.width && y < r.height {
-				index = r.pix[y*r.stride+x]
+				px = r.pix[y*r.stride+size*x:][:size]
 			}
-			c := r.palette[index]
+			c := [3]uint8{px[0], px[0], px[0]}
+			switch r.mode {
+			case modeIndexed:
+				c = r.palette[px[0]]
+			case modeRGB:
+				c = [3]uint8(px[:3])
+			}
 			*(*[4]uint8)(dst[4*j:]) = [4]uint8{c[0], c[1], c[2], 255}
 		}
 	}

@@ -1,15 +1,14 @@
 package safetensors
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goclip/goclip/internal/tensorfile"
@@ -51,7 +50,7 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	if int64(n) > size-8 {
 		return nil, fmt.Errorf("header length %d exceeds the %d bytes of the file", n, size)
 	}
-	text, err := tensorfile.ReadBytes(r, 8, int(n))
+	text, err := readText(r, 8, int64(n))
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +65,17 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 		return nil, err
 	}
 	return h, h.checksums()
+}
+
+// readText returns n bytes, in memory that the names of tensors then share.
+func readText(r io.ReaderAt, off, n int64) (string, error) {
+	var b strings.Builder
+	b.Grow(int(n))
+	_, err := io.CopyN(&b, io.NewSectionReader(r, off, n), n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return b.String(), err
 }
 
 // check requires of the sorted entries that each has the bytes its shape needs
@@ -97,22 +107,25 @@ func (h *header) check(data int64) error {
 	return nil
 }
 
-func (h *header) parse(text []byte) error {
-	if !utf8.Valid(text) {
+func (h *header) parse(text string) error {
+	if !utf8.ValidString(text) {
 		return errors.New("not UTF-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	err := object(dec, func(key string) error {
+	s, seen := &scanner{text: text}, map[string]struct{}{}
+	err := s.object(func(key string) (err error) {
+		if _, twice := seen[key]; twice {
+			return errTwice
+		}
+		seen[key] = struct{}{}
 		if key == "__metadata__" {
-			h.metadata = map[string]string{}
-			return object(dec, func(k string) (err error) {
-				h.metadata[k], err = str(dec)
-				return err
-			})
+			h.metadata, err = s.strings()
+			return err
+		}
+		if len(h.entries) == maxTensors {
+			return fmt.Errorf("more than %d tensors", maxTensors)
 		}
 		e := entry{Info: tensorfile.Info{Name: key}}
-		if err := e.parse(dec); err != nil {
+		if err := e.parse(s); err != nil {
 			return err
 		}
 		h.entries = append(h.entries, e)
@@ -121,143 +134,55 @@ func (h *header) parse(text []byte) error {
 	if err != nil {
 		return err
 	}
-	return atEOF(dec)
+	return s.end()
 }
 
-func (e *entry) parse(dec *json.Decoder) error {
-	fields := 0
-	err := object(dec, func(key string) (err error) {
-		fields++
+// What no model comes near: the largest have some 100,000 tensors, of up to 6 dimensions.
+const (
+	maxTensors = 1 << 17
+	maxDims    = 64
+)
+
+func (e *entry) parse(s *scanner) error {
+	var fields []string
+	err := s.object(func(key string) (err error) {
+		if slices.Contains(fields, key) {
+			return errTwice
+		}
+		fields = append(fields, key) // four at most
 		switch key {
 		case "dtype":
-			var s string
-			s, err = str(dec)
-			e.DType = tensorfile.DType(s)
+			var d string
+			d, err = s.str()
+			e.DType = tensorfile.DType(d)
 		case "shape":
-			e.Shape = []int{}
-			err = array(dec, func(s string) error {
-				d, err := strconv.ParseInt(s, 10, strconv.IntSize)
+			e.Shape = make([]int, 0, 4)
+			err = s.array(func(literal string) error {
+				d, err := strconv.ParseInt(literal, 10, strconv.IntSize)
+				if err == nil && len(e.Shape) == maxDims {
+					err = fmt.Errorf("more than %d dimensions", maxDims)
+				}
 				e.Shape = append(e.Shape, int(d))
 				return err
 			})
 		case "data_offsets":
-			var offsets []int64
-			err = array(dec, func(s string) error {
-				o, err := strconv.ParseInt(s, 10, 64)
-				offsets = append(offsets, o)
+			n := 0
+			err = s.array(func(literal string) error {
+				o, err := strconv.ParseInt(literal, 10, 64)
+				e.begin, e.end = e.end, o
+				n++
 				return err
 			})
-			if err == nil && len(offsets) != 2 {
-				err = fmt.Errorf("%d numbers, want 2", len(offsets))
-			}
-			if err == nil {
-				e.begin, e.end = offsets[0], offsets[1]
+			if err == nil && n != 2 {
+				err = fmt.Errorf("%d numbers, want 2", n)
 			}
 		default:
 			err = errors.New("unknown field")
 		}
 		return err
 	})
-	if err == nil && fields != 3 { // none repeats and none is unknown
+	if err == nil && len(fields) != 3 { // none repeats and none is unknown
 		err = errors.New("want dtype, shape and data_offsets")
 	}
 	return err
-}
-
-// object reads a JSON object: value must consume the value of each key. A key
-// that occurs twice is an error, as is any error of value, with the key named.
-func object(dec *json.Decoder, value func(key string) error) error {
-	if err := delim(dec, '{'); err != nil {
-		return err
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		key, err := str(dec)
-		if err != nil {
-			return err
-		}
-		if seen[key] {
-			return fmt.Errorf("duplicate name %q", key)
-		}
-		seen[key] = true
-		if err := value(key); err != nil {
-			return fmt.Errorf("%q: %w", key, err)
-		}
-	}
-	return delim(dec, '}')
-}
-
-// array reads a JSON array of numbers.
-func array(dec *json.Decoder, number func(s string) error) error {
-	if err := delim(dec, '['); err != nil {
-		return err
-	}
-	for dec.More() {
-		token, err := token(dec)
-		if err != nil {
-			return err
-		}
-		n, ok := token.(json.Number)
-		if !ok {
-			return fmt.Errorf("%s, want a number", describe(token))
-		}
-		if err := number(n.String()); err != nil {
-			return err
-		}
-	}
-	return delim(dec, ']')
-}
-
-func str(dec *json.Decoder) (string, error) {
-	token, err := token(dec)
-	if err != nil {
-		return "", err
-	}
-	s, ok := token.(string)
-	if !ok {
-		return "", fmt.Errorf("%s, want a string", describe(token))
-	}
-	return s, nil
-}
-
-func delim(dec *json.Decoder, want json.Delim) error {
-	token, err := token(dec)
-	if err != nil {
-		return err
-	}
-	if token != want {
-		return fmt.Errorf("%s, want %s", describe(token), want)
-	}
-	return nil
-}
-
-func token(dec *json.Decoder) (json.Token, error) {
-	t, err := dec.Token()
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return t, err
-}
-
-// atEOF requires that only white space follows.
-func atEOF(dec *json.Decoder) error {
-	switch t, err := dec.Token(); {
-	case err == io.EOF:
-		return nil
-	case err != nil:
-		return err
-	default:
-		return fmt.Errorf("%s after the end of the object", describe(t))
-	}
-}
-
-func describe(t json.Token) string {
-	switch t := t.(type) {
-	case nil:
-		return "null"
-	case string:
-		return strconv.Quote(t)
-	default:
-		return fmt.Sprint(t)
-	}
 }

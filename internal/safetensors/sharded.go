@@ -1,16 +1,14 @@
 package safetensors
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // OpenSharded opens the shards that an index file such as
@@ -30,58 +28,109 @@ func OpenSharded(indexPath string) (*File, error) {
 	return f, nil
 }
 
+// faults are what is wrong with tensors' names. An error lists the first few in order.
+type faults struct {
+	n     int
+	lines []string // of the first thousand
+}
+
+func (f *faults) add(format string, args ...any) {
+	if f.n++; f.n <= 1000 {
+		f.lines = append(f.lines, fmt.Sprintf(format, args...))
+	}
+}
+
+func (f *faults) err() error {
+	if f.n == 0 {
+		return nil
+	}
+	slices.Sort(f.lines)
+	list, more := f.lines[:min(20, len(f.lines))], ""
+	if n := f.n - len(list); n > 0 {
+		more = fmt.Sprintf("; and %d more", n)
+	}
+	return fmt.Errorf("%d tensors: %s%s", f.n, strings.Join(list, "; "), more)
+}
+
 func openSharded(indexPath string) (*File, error) {
 	weights, err := readIndex(indexPath)
 	if err != nil {
 		return nil, err
 	}
 	shards := slices.Compact(slices.Sorted(maps.Values(weights)))
-	paths := make([]string, len(shards))
+	paths, shardOf := make([]string, len(shards)), make(map[string]string)
 	for i, s := range shards {
 		if paths[i], err = shardPath(filepath.Dir(indexPath), s); err != nil {
 			return nil, err
 		}
+		shardOf[paths[i]] = s
 	}
 	f := &File{name: indexPath, tensors: map[string]tensor{}, sources: make([]source, 0, len(shards))}
-	var wrong []string
+	var wrong faults
 	for i, path := range paths {
-		bad, err := f.addShard(path, shards[i], weights)
-		if err != nil {
+		if err := f.addShard(path, shards[i], weights, &wrong); err != nil {
 			return nil, errors.Join(fmt.Errorf("shard %s: %w", shards[i], err), f.Close())
 		}
-		wrong = append(wrong, bad...)
 	}
 	for name, shard := range weights {
 		if t, ok := f.tensors[name]; !ok {
-			wrong = append(wrong, fmt.Sprintf("%q is missing from %s", name, shard))
-		} else if at := shards[slices.IndexFunc(paths, func(p string) bool { return p == t.src.name })]; at != shard {
-			wrong = append(wrong, fmt.Sprintf("%q is listed in %s but found in %s", name, shard, at))
+			wrong.add("%q is missing from %s", name, shard)
+		} else if at := shardOf[t.src.name]; at != shard {
+			wrong.add("%q is listed in %s but found in %s", name, shard, at)
 		}
 	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		return nil, errors.Join(fmt.Errorf("%d tensors: %s", len(wrong), strings.Join(wrong, "; ")), f.Close())
+	if err := wrong.err(); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// addShard opens one shard and returns what is wrong with its tensors' names.
-func (f *File) addShard(path, shard string, weights map[string]string) (wrong []string, err error) {
+// Shard is a file that an index names, with the tensors that it says are in it.
+type Shard struct {
+	Path    string
+	Tensors []string
+}
+
+// Shards reads an index file, of any format's shards, and returns them in the order of
+// their names. The same names are refused as by [OpenSharded]; no shard is opened.
+func Shards(indexPath string) ([]Shard, error) {
+	weights, err := readIndex(indexPath)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", indexPath, err)
+	}
+	tensors := map[string][]string{}
+	for name, shard := range weights {
+		tensors[shard] = append(tensors[shard], name)
+	}
+	var shards []Shard
+	for _, s := range slices.Sorted(maps.Keys(tensors)) {
+		path, err := shardPath(filepath.Dir(indexPath), s)
+		if err != nil {
+			return nil, fmt.Errorf("safetensors: %s: %w", indexPath, err)
+		}
+		slices.Sort(tensors[s])
+		shards = append(shards, Shard{path, tensors[s]})
+	}
+	return shards, nil
+}
+
+// addShard opens one shard and notes what is wrong with its tensors' names.
+func (f *File) addShard(path, shard string, weights map[string]string, wrong *faults) error {
 	src, size, err := openSource(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.sources = append(f.sources, src) // never beyond its capacity: tensors point into it
 	h, err := readHeader(src.r, size)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, e := range h.entries {
 		if _, ok := weights[e.Name]; !ok {
-			wrong = append(wrong, fmt.Sprintf("%q in %s is not listed", e.Name, shard))
+			wrong.add("%q in %s is not listed", e.Name, shard)
 		}
 		if t, ok := f.tensors[e.Name]; ok {
-			wrong = append(wrong, fmt.Sprintf("%q is both in %s and in %s", e.Name, filepath.Base(t.src.name), shard))
+			wrong.add("%q is both in %s and in %s", e.Name, filepath.Base(t.src.name), shard)
 		}
 	}
 	f.add(h, &f.sources[len(f.sources)-1])
@@ -93,42 +142,50 @@ func (f *File) addShard(path, shard string, weights map[string]string) (wrong []
 			f.metadata[k] = v
 		}
 	}
-	return wrong, nil
+	return nil
 }
 
 // readIndex returns the weight_map of an index file.
 func readIndex(path string) (map[string]string, error) {
+	stat, err := os.Stat(path) // before it is opened: on a pipe that would wait for a writer
+	switch {
+	case err != nil:
+		return nil, err
+	case !stat.Mode().IsRegular():
+		return nil, errors.New("the index is not a regular file")
+	case stat.Size() > maxHeader:
+		return nil, fmt.Errorf("the index exceeds %d bytes", maxHeader)
+	}
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, maxHeader+1))
+	text, err := readText(r, 0, stat.Size())
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxHeader {
-		return nil, fmt.Errorf("the index exceeds %d bytes", maxHeader)
 	}
 	return parseIndex(text)
 }
 
-func parseIndex(text []byte) (map[string]string, error) {
+func parseIndex(text string) (map[string]string, error) {
 	var weights map[string]string
-	dec := json.NewDecoder(bytes.NewReader(text))
-	err := object(dec, func(key string) error {
+	s := &scanner{text: text}
+	if !utf8.ValidString(s.text) {
+		return nil, errors.New("not UTF-8")
+	}
+	err := s.object(func(key string) (err error) {
 		if key != "weight_map" {
-			var skip json.RawMessage
-			return dec.Decode(&skip)
+			return s.skip(0)
 		}
-		weights = map[string]string{}
-		return object(dec, func(name string) (err error) {
-			weights[name], err = str(dec)
-			return err
-		})
+		if weights != nil {
+			return errTwice
+		}
+		weights, err = s.strings()
+		return err
 	})
 	if err == nil {
-		err = atEOF(dec)
+		err = s.end()
 	}
 	if err == nil && len(weights) == 0 {
 		err = errors.New("no weight_map, or an empty one")

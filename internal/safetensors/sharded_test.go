@@ -169,7 +169,7 @@ func TestIndexRefusals(t *testing.T) {
 		`{"weight_map":{"a":"1"}} {}`:                     "{ after the end of the object",
 		`{"weight_map":{"a":"1"},"metadata":nope}`:        "invalid character",
 	} {
-		if _, err := parseIndex([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseIndex(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %s", text, err, want)
 		}
 	}
@@ -182,7 +182,7 @@ func FuzzIndex(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte) {
-		weights, err := parseIndex(text)
+		weights, err := parseIndex(string(text))
 		if err != nil {
 			return
 		}

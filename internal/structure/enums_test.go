@@ -11,7 +11,8 @@ import (
 // paths, names, patterns.
 var freeText = []string{
 	"dataset.Options.CaptionKey", "dataset.Options.ImageKey", "dataset.Options.LabelKey",
-	"encoder.Options.Architecture", // one of 150 names, as encoder.ConfigByName takes them
+	"encoder.Options.Architecture",          // one of 150 names, as encoder.ConfigByName takes them
+	"tokenizer.HuggingFaceOptions.Language", // any token of the vocabulary
 }
 
 // TestChoicesAreTypes: what a setting may be is a type of its own with a constant

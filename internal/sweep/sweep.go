@@ -95,6 +95,9 @@ func (p *pass) encode() error {
 		imgs[i] = pair.Image
 	}
 	e, err := p.model.EncodeImages(p.ctx, imgs...)
+	if err == nil {
+		err = e.Validate()
+	}
 	if err != nil {
 		return err
 	}

@@ -218,7 +218,7 @@ func classify(s string) []class {
 	out[0] = lineStart
 	for _, r := range s {
 		c := table[r]
-		if isSpace(r) {
+		if IsSpace(r) {
 			c |= white
 		} else if r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) {
 			c |= word

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// isSpace reports whether r is a space to Python's str methods: Unicode's white
-// space and four separators of ASCII.
-func isSpace(r rune) bool {
+// IsSpace reports whether r is a space to Python's str methods and regular
+// expressions: Unicode's white space and four separators of ASCII.
+func IsSpace(r rune) bool {
 	return 0x1c <= r && r <= 0x1f || unicode.Is(unicode.White_Space, r)
 }
 
@@ -18,7 +18,7 @@ func CollapseSpace(s string) string {
 	if isCollapsed(s) {
 		return s
 	}
-	return strings.Join(strings.FieldsFunc(s, isSpace), " ")
+	return strings.Join(strings.FieldsFunc(s, IsSpace), " ")
 }
 
 // isCollapsed reports whether s is certainly what [CollapseSpace] makes of it.
@@ -54,6 +54,12 @@ func Lower(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// LowerEach returns s in lower case, character by character, so that every sigma
+// becomes σ.
+func LowerEach(s string) string {
+	return strings.ToLower(strings.ReplaceAll(s, "İ", "i\u0307"))
 }
 
 // isFinal reports whether a sigma between the two texts ends a word. Unicode

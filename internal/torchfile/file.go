@@ -107,7 +107,7 @@ func (f *File) read(size int64) error {
 		state = s
 		break
 	}
-	flat := flattener{tensors: map[string]*tensor{}, pickle: pickle}
+	flat := flattener{tensors: map[string]*tensor{}, pickle: pickle, size: size}
 	if err := flat.walk(state, "", 0); err != nil {
 		return err
 	}

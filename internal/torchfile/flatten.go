@@ -11,7 +11,9 @@ import (
 // of the pickle at least.
 const (
 	maxDepth     = 128 // a module is two levels, itself and its dict
-	maxNameBytes = 64  // for each byte of the pickle
+	maxNameBytes = 16  // for each byte of the pickle
+	maxShared    = 4   // bytes of tensors for each byte of the file, which holds shared storages once
+	freelyShared = 1 << 20
 )
 
 // flattener collects the tensors of nested dicts, lists and modules.
@@ -19,8 +21,10 @@ type flattener struct {
 	names   []string
 	tensors map[string]*tensor
 	pickle  int64 // bytes of the pickle
+	size    int64 // of the file
 	parts   int64 // visited
 	bytes   int64 // of names
+	data    int64 // bytes of tensors
 }
 
 // members returns the named parts of a dict or module.
@@ -42,6 +46,10 @@ func (f *flattener) walk(v any, name string, depth int) error {
 	if t, ok := v.(*tensor); ok {
 		if f.tensors[name] != nil {
 			return fmt.Errorf("two tensors are named %q", name)
+		}
+		// No sum of parts overflows: each is at most the file.
+		if f.data += int64(t.elements()) * int64(t.dtype.Size()); f.data > max(maxShared*f.size, freelyShared) {
+			return fmt.Errorf("tensors share storages beyond reason: up to %q, of storage %q, they have %d bytes from a file of %d", name, t.key, f.data, f.size)
 		}
 		f.names = append(f.names, name)
 		f.tensors[name] = t

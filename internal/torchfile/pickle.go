@@ -13,7 +13,7 @@ import (
 // optimizer has some 150 000 opcodes and 2 MB.
 const (
 	maxPickle = 64 << 20 // bytes
-	maxOps    = 1 << 20  // opcodes, and so values, memo entries and stack depth
+	maxOps    = 1 << 19  // opcodes, and so values, memo entries and stack depth
 	maxString = 1 << 20  // bytes of one string
 )
 
@@ -64,6 +64,13 @@ func (in *input) byte() (byte, error) {
 func (in *input) bytes(n uint32) ([]byte, error) {
 	if n > maxString {
 		return nil, fmt.Errorf("a string of %d bytes exceeds %d", n, maxString)
+	}
+	if n > 1<<12 { // not before the file has as many
+		b, err := io.ReadAll(io.LimitReader(in.r, int64(n)))
+		if in.pos += int64(len(b)); err == nil && len(b) < int(n) {
+			err = io.ErrUnexpectedEOF
+		}
+		return b, err
 	}
 	b := make([]byte, n)
 	k, err := io.ReadFull(in.r, b)

@@ -23,6 +23,8 @@ type storage struct {
 	mismatch error
 }
 
+var errDamaged = errors.New("is damaged")
+
 // verify compares the storage with its checksum, once.
 func (s *storage) verify(r io.ReaderAt) error {
 	s.checked.Do(func() {
@@ -33,7 +35,7 @@ func (s *storage) verify(r io.ReaderAt) error {
 		if _, err := io.Copy(h, io.NewSectionReader(r, s.off, s.bytes())); err != nil {
 			s.mismatch = err
 		} else if got := h.Sum32(); got != s.crc {
-			s.mismatch = fmt.Errorf("storage %q is damaged: its checksum is %08x, want %08x", s.key, got, s.crc)
+			s.mismatch = fmt.Errorf("storage %q %w: its checksum is %08x, want %08x", s.key, errDamaged, got, s.crc)
 		}
 	})
 	return s.mismatch
@@ -108,9 +110,9 @@ func newTensor(store, offset, shape, stride any) (*tensor, error) {
 	return t, nil
 }
 
-// maxDims is PyTorch's own limit. Without one, a long shape that many tensors
-// share would be copied for each.
-const maxDims = 64
+// maxDims is more than any weight has; PyTorch's limit is 64. A long shape that many
+// tensors share is copied for each.
+const maxDims = 8
 
 // ints reads a tuple of numbers ≥ 0.
 func ints(v any) ([]int, error) {
@@ -119,7 +121,7 @@ func ints(v any) ([]int, error) {
 		return nil, fmt.Errorf("%s, want a tuple", kind(v))
 	}
 	if len(items) > maxDims {
-		return nil, fmt.Errorf("%d dimensions, at most %d are possible", len(items), maxDims)
+		return nil, fmt.Errorf("%d dimensions, at most %d are read", len(items), maxDims)
 	}
 	out := make([]int, len(items))
 	for i, it := range items {

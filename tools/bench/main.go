@@ -1,12 +1,14 @@
-// Bench times goclip beside PyTorch and ONNX Runtime: each work is done by one
+// Bench times goclip beside PyTorch, ONNX Runtime and others: each work is done by one
 // and then by the other, in processes of their own, several times over, and the
 // best of each counts. It prints a table and exits with 1 where a ratio is under
 // its bar.
 //
 //	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
+//	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
 //
 // The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
-// checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py.
+// checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py. The
+// second form times tokenizers beside Hugging Face's library, on one core each.
 package main
 
 import (
@@ -22,6 +24,8 @@ import (
 // options are where things are and how often they are done.
 type options struct {
 	peers, checkpoint, data, vocab string
+	tokenizers, vocabularies       string
+	python                         string // with the tokenizers library
 	scripts                        string // folder of our own scripts for the peers
 	rounds                         int
 	only                           *regexp.Regexp
@@ -34,6 +38,9 @@ func main() {
 	flag.StringVar(&o.checkpoint, "checkpoint", "", "folder of a ViT-B/32 in Hugging Face's layout with image.onnx and text.onnx")
 	flag.StringVar(&o.data, "data", "", "folder with photos/*.jpg and captions/test.csv")
 	flag.StringVar(&o.vocab, "vocab", "", "folder of CLIP's vocabulary")
+	flag.StringVar(&o.tokenizers, "tokenizers", "", "folder with captions-10k.txt and NAME/tokenizer.json: only tokenizers are timed")
+	flag.StringVar(&o.vocabularies, "vocabularies", "", "folder with NAME/tokenizer.json of those that are not there")
+	flag.StringVar(&o.python, "python", python, "Python with the tokenizers library")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
 	only := flag.String("only", "", "regular expression of the works to do; all where empty")
 	ours := flag.String("ours", "", "do our side of one work and print what it took; the program calls itself so")
@@ -50,7 +57,8 @@ func main() {
 		}
 		return
 	}
-	if flag.NArg() > 0 || o.peers == "" || o.checkpoint == "" || o.data == "" || o.vocab == "" || o.rounds < 1 {
+	models := o.peers != "" && o.checkpoint != "" && o.data != "" && o.vocab != ""
+	if flag.NArg() > 0 || models == (o.tokenizers != "") || o.rounds < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}

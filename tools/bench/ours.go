@@ -34,6 +34,7 @@ func (o *options) measure(ctx context.Context, name string) error {
 	side := map[string]func(context.Context) error{
 		"sgemm": o.sgemm, "image": o.images, "text": o.texts, "captions": o.captions,
 		"toy": o.toy, "train": o.train, "photos": o.photos, "load": o.load,
+		"tokenize": func(context.Context) error { return o.tokenize() },
 	}[name]
 	if side == nil {
 		return errors.New("there is no work of that name")
@@ -179,7 +180,7 @@ func tokens(n int, tower text.Config) []int32 {
 }
 
 func (o *options) captions(ctx context.Context) error {
-	tok, err := tokenizer.Load(os.DirFS(o.vocab), tokenizer.BPEOptions{})
+	tok, err := tokenizer.LoadCLIP(os.DirFS(o.vocab), tokenizer.BPEOptions{})
 	if err != nil {
 		return err
 	}

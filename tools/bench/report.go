@@ -68,6 +68,12 @@ func (r results) rows() []row {
 	add("peak RSS, training, batch 8", "MiB", r.ours[key].RSS, r.peer[key].RSS, 0.9, true, 0)
 	add("loading, peer reads the file", "times/s", r.ours["load"].Rate, r.ours["reading"].Rate, 0.5, false, 0)
 	add("peak RSS of loading, peer the weights", "MiB", r.ours["load"].RSS, r.ours["weights"].Rate, 1.3, true, 0)
+	for _, t := range tokenized() {
+		ours, peer = both(t.name)
+		add(t.name, "M tokens/s", ours, peer, 2, false, 0)
+	}
+	ours, peer = both("loading BPE 256k")
+	add("loading BPE 256k", "times/s", ours, peer, 2, false, 0)
 	return rows
 }
 

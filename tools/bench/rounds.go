@@ -43,6 +43,8 @@ var (
 	sgemmScript []byte
 	//go:embed photos.py
 	photosScript []byte
+	//go:embed tokenize.py
+	tokenizeScript []byte
 )
 
 // python is the system's, which Debian's python3-torch belongs to.
@@ -72,6 +74,13 @@ var works = []work{
 		return append([]string{python, filepath.Join(o.scripts, "photos.py"), o.checkpoint, fmt.Sprint(photos), fmt.Sprint(round % 3)}, files...)
 	}},
 	{"load", nil},
+	{"tokenize", func(o *options, _ int) []string {
+		args := []string{o.python, filepath.Join(o.scripts, "tokenize.py"), filepath.Join(o.tokenizers, "captions-10k.txt")}
+		for _, t := range tokenized() {
+			args = append(args, t.name, o.vocabularyOf(t.folder))
+		}
+		return args
+	}},
 }
 
 // run does every work on both sides, round after round.
@@ -85,18 +94,19 @@ func (o *options) run(ctx context.Context) (results, error) {
 		return r, err
 	}
 	defer os.RemoveAll(o.scripts)
-	for name, text := range map[string][]byte{"sgemm.py": sgemmScript, "photos.py": photosScript} {
+	for name, text := range map[string][]byte{"sgemm.py": sgemmScript, "photos.py": photosScript, "tokenize.py": tokenizeScript} {
 		if err := os.WriteFile(filepath.Join(o.scripts, name), text, 0o666); err != nil {
 			return r, err
 		}
 	}
 	for round := range o.rounds {
 		for _, w := range works {
-			if !o.only.MatchString(w.name) {
+			if !o.only.MatchString(w.name) || (w.name == "tokenize") != (o.tokenizers != "") {
 				continue
 			}
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, o.rounds, w.name)
-			own := []string{self, "-ours", w.name, "-checkpoint", o.checkpoint, "-data", o.data, "-vocab", o.vocab}
+			own := []string{self, "-ours", w.name, "-checkpoint", o.checkpoint, "-data", o.data, "-vocab", o.vocab,
+				"-tokenizers", o.tokenizers, "-vocabularies", o.vocabularies}
 			if err := o.side(ctx, r.ours, own); err != nil {
 				return r, err
 			}

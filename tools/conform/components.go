@@ -180,15 +180,17 @@ func (c *components) model(r *report, line []byte) error {
 		return err
 	}
 	same(r, "ids", ids, l.IDs)
-	tokens, err := e.tokens(l.IDs)
+	tokens, err := e.tokens(l.Input)
 	if err != nil {
 		return err
 	}
 	same(r, "tokens", tokens, l.Tokens)
-	for all, want := range map[bool]*string{false: &l.Decoded, true: l.All} {
-		if want == nil {
-			continue
-		}
+	// Of models there is one text, with special tokens.
+	texts := map[bool]*string{false: &l.Decoded, true: l.All}
+	if l.All == nil {
+		texts = map[bool]*string{true: &l.Decoded}
+	}
+	for all, want := range texts {
 		text, err := e.decode(l.IDs, all)
 		if err != nil {
 			return err
@@ -235,8 +237,27 @@ func (c *components) postProcessor(r *report, line []byte) error {
 	return nil
 }
 
+// postProcessorOf returns the post-processor of a tokenizer in the lines that say it.
+func (c *components) postProcessorOf(name string) (json.RawMessage, error) {
+	lines, err := readLines(filepath.Join(c.dir, "truncation.jsonl"))
+	for _, line := range lines {
+		var l struct {
+			Tokenizer     string
+			PostProcessor json.RawMessage `json:"post_processor"`
+		}
+		if err := json.Unmarshal(line, &l); err != nil {
+			return nil, err
+		}
+		if l.Tokenizer == name && l.PostProcessor != nil {
+			return l.PostProcessor, nil
+		}
+	}
+	return nil, err
+}
+
 // truncation compares several texts that are cut and padded together. A line with an
-// error has the settings that are refused, in the words of the reference's own program.
+// error has the settings that are refused, in the words of the reference's own program,
+// and lacks the post-processor, which is that of the tokenizer's other lines.
 func (c *components) truncation(r *report, line []byte) error {
 	var l struct {
 		Tokenizer     string
@@ -281,6 +302,9 @@ func (c *components) truncation(r *report, line []byte) error {
 		})
 		if err != nil || strategy == "" || direction == "" {
 			return errors.Join(err, fmt.Errorf("strategy %q, direction %q", l.Strategy, l.Direction))
+		}
+		if l.PostProcessor, err = c.postProcessorOf(l.Tokenizer); err != nil {
+			return err
 		}
 	}
 	got, err := e.process(texts, request{l.PostProcessor, l.Truncation, l.Padding, true})

@@ -25,9 +25,10 @@ type readAs struct {
 	Mean      *[3]float32 `json:"image_mean"`
 	Std       *[3]float32 `json:"image_std"`
 	Patch     int         `json:"patch_size"`
+	Most      int         `json:"max_num_patches"`
 	Factor    *float64    `json:"rescale_factor"`
 	Offset    bool        `json:"rescale_offset"`
-	Top       bool        `json:"include_top"`
+	Top       *bool       `json:"include_top"` // where it is not said, as its only class has it: on
 }
 
 // formCases compare how forms of configuration files are read, and the defaults of
@@ -77,7 +78,7 @@ func compareForm(r *report, files map[string]json.RawMessage, as json.RawMessage
 		return err
 	}
 	got, err := readPreprocess(files)
-	if want.Error != "" {
+	if want.Error != "" || want.useless() {
 		same(r, "refused", []bool{err != nil}, []bool{true})
 		return nil
 	}
@@ -89,45 +90,60 @@ func compareForm(r *report, files map[string]json.RawMessage, as json.RawMessage
 		return err
 	}
 	same(r, "size", got.Size[:], expected.Size[:])
-	same(r, "resize", []string{got.Resize.String(), got.Interpolation.String()}, []string{expected.Resize.String(), expected.Interpolation.String()})
+	same(r, "scale", got.Scale[:], expected.Scale[:])
+	same(r, "patches", []int{got.PatchSize, got.MaxPatches}, []int{expected.PatchSize, expected.MaxPatches})
+	same(r, "resize", []string{got.Steps.String(), got.Resize.String(), got.Interpolation.String()},
+		[]string{expected.Steps.String(), expected.Resize.String(), expected.Interpolation.String()})
 	r.near("mean", got.Mean[:], expected.Mean[:], 1e-7)
 	r.near("std", got.Std[:], expected.Std[:], 1e-7)
 	return nil
 }
 
+// on reports whether a step is done.
+func on(b *bool) bool { return b != nil && *b }
+
+// useless reports whether transformers reads the files and then refuses every picture.
+func (w *readAs) useless() bool {
+	return on(w.Normalize) && (w.Mean == nil || w.Std == nil) || on(w.Center) && w.Crop == nil
+}
+
 // preprocess says the same in goclip's terms, where it has them.
 func (w *readAs) preprocess() (*vision.Preprocess, error) {
-	on := func(b *bool) bool { return b != nil && *b }
-	p := &vision.Preprocess{Std: [3]float32{1, 1, 1}}
-	short, shortest := w.Size["shortest_edge"]
-	crop := on(w.Center)
-	switch {
-	case w.Patch != 0:
-		return nil, notSupported("pictures as patches of several grids")
-	case !on(w.Resize) || !on(w.Rescale) || w.Size["longest_edge"] != 0 || w.Offset || w.Top:
-		return nil, notSupported("%+v", *w)
-	case shortest && crop && w.Crop["height"] == short && w.Crop["width"] == short:
-		p.Size, p.Resize = [2]int{short, short}, vision.ResizeShortest
-	case !shortest && (!crop || maps.Equal(w.Crop, w.Size)):
-		p.Size, p.Resize = [2]int{w.Size["height"], w.Size["width"]}, vision.ResizeSquash
-	default:
-		return nil, notSupported("pictures scaled to %v and cut to %v", w.Size, w.Crop)
+	p := &vision.Preprocess{Steps: vision.StepsTransformers, Std: [3]float32{1, 1, 1}}
+	if on(w.Center) {
+		p.Size = [2]int{w.Crop["height"], w.Crop["width"]}
 	}
-	switch {
-	case w.Resample == nil:
-		return nil, fmt.Errorf("resample is missing")
-	case *w.Resample == 2:
-		p.Interpolation = vision.Bilinear
-	case *w.Resample == 3:
-		p.Interpolation = vision.Bicubic
+	switch short, shortest := w.Size["shortest_edge"]; {
+	case !on(w.Resize):
+		p.Resize = vision.ResizeNone
+	case w.Patch != 0:
+		p.Resize, p.PatchSize, p.MaxPatches = vision.ResizeSquash, w.Patch, w.Most
+	case shortest:
+		p.Scale = [2]int{short, w.Size["longest_edge"]}
+		if p.Size == [2]int{short, short} && p.Scale[1] == 0 {
+			p.Scale = [2]int{}
+		}
 	default:
-		return nil, notSupported("resample %d", *w.Resample)
+		p.Resize, p.Scale = vision.ResizeSquash, [2]int{w.Size["height"], w.Size["width"]}
+		if !on(w.Center) || p.Size == p.Scale {
+			p.Size, p.Scale = p.Scale, [2]int{}
+		}
+	}
+	filters := []vision.Interpolation{vision.Nearest, vision.Lanczos, vision.Bilinear, vision.Bicubic, vision.Box, vision.Hamming}
+	if w.Resample == nil || *w.Resample < 0 || *w.Resample >= len(filters) {
+		return nil, fmt.Errorf("resample is missing or no filter of Pillow's")
+	}
+	p.Interpolation = filters[*w.Resample]
+	if !on(w.Rescale) || w.Offset {
+		return nil, notSupported("%+v", *w)
 	}
 	if on(w.Normalize) {
-		if w.Mean == nil || w.Std == nil {
-			return nil, notSupported("normalising without mean or deviation")
-		}
 		p.Mean, p.Std = *w.Mean, *w.Std
+	}
+	if on(w.Top) || w.Top == nil && w.Class == "EfficientNetImageProcessor" {
+		for c := range p.Std {
+			p.Std[c] *= w.Std[c]
+		}
 	}
 	return p, nil
 }

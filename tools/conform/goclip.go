@@ -11,6 +11,7 @@ import (
 	"image"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
@@ -39,12 +40,24 @@ func openModel(path string, preprocess, resized []int) (*model, error) {
 	return &model{m}, nil
 }
 
+// openPatchModel loads a model of pictures as patches whose folder does not say how they
+// are prepared: as at most so many patches of a size.
+func openPatchModel(path string, most, patch int) (*model, error) {
+	m, err := encoder.Load(path, &encoder.Options{Preprocess: &vision.Preprocess{
+		PatchSize: patch, MaxPatches: most, Resize: vision.ResizeSquash, Std: [3]float32{1, 1, 1},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &model{m}, nil
+}
+
 func (m *model) close() error { return m.encoder.Close() }
 
 // images returns the features of pixel_values.
 func (m *model) images(ctx context.Context, want *tensors) (*encoder.Embeddings, error) {
 	if want.has("spatial_shapes") || want.has("pixel_attention_mask") {
-		return nil, notSupported("pictures as patches of several grids")
+		return m.patches(ctx, want)
 	}
 	cfg := m.encoder.Config().Vision
 	if cfg == nil {
@@ -59,6 +72,32 @@ func (m *model) images(ctx context.Context, want *tensors) (*encoder.Embeddings,
 		return nil, wrongInput(want, "pixel_values", "(B, 3, %d, %d)", size[0], size[1])
 	}
 	return m.encoder.ImageFeatures(ctx, pixels)
+}
+
+// patches returns the features of pictures of several grids.
+func (m *model) patches(ctx context.Context, want *tensors) (*encoder.Embeddings, error) {
+	patches, shape, grids := want.floats("pixel_values"), want.shape("pixel_values"), spatialShapes(want)
+	mask := want.ids("pixel_attention_mask")
+	if want.err != nil {
+		return nil, want.err
+	}
+	for i, g := range grids {
+		for j, kept := range mask[i*shape[1]:][:shape[1]] {
+			if (kept != 0) != (j < g[0]*g[1]) {
+				return nil, notSupported("the mask of picture %d, which has a grid of %v", i, g)
+			}
+		}
+	}
+	return m.encoder.PatchFeatures(ctx, patches, grids)
+}
+
+// spatialShapes are the grids of pictures as patches.
+func spatialShapes(want *tensors) [][2]int {
+	var grids [][2]int
+	for pair := range slices.Chunk(want.ids("spatial_shapes"), 2) {
+		grids = append(grids, [2]int{int(pair[0]), int(pair[1])})
+	}
+	return grids
 }
 
 // texts returns the features of token ids. Rows that are shorter than the context are
@@ -76,27 +115,25 @@ func (m *model) texts(ctx context.Context, want *tensors, ids []int32, shape []i
 	if len(shape) != 2 || shape[1] != length && !padded || shape[1] > length {
 		return nil, wrongInput(want, "input_ids", "(B, %d)", length)
 	}
-	if want.has("token_type_ids") {
-		for _, kind := range want.ids("token_type_ids") {
-			if kind != 0 {
-				return nil, notSupported("token_type_ids other than 0")
-			}
-		}
-	}
 	mask, pad := want.mask(shape), int32(0)
 	for i, keep := range mask {
 		if keep == 0 {
 			pad = ids[i]
 		}
 	}
-	rows := make([]int32, shape[0]*length)
-	for i := range rows {
-		rows[i] = pad
+	// wide pads the rows of a tensor.
+	wide := func(x []int32, pad int32) []int32 {
+		rows := slices.Repeat([]int32{pad}, shape[0]*length)
+		for i := range shape[0] {
+			copy(rows[i*length:], x[i*shape[1]:][:shape[1]])
+		}
+		return rows
 	}
-	for i := range shape[0] {
-		copy(rows[i*length:], ids[i*shape[1]:][:shape[1]])
+	t := encoder.Tokens{IDs: wide(ids, pad)}
+	if want.has("token_type_ids") {
+		t.Types = wide(want.ids("token_type_ids"), 0)
 	}
-	return m.encoder.TextFeatures(ctx, rows)
+	return m.encoder.TokenFeatures(ctx, t)
 }
 
 // tokens returns the ids of a text, cut to n.

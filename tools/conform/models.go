@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -254,11 +255,15 @@ func load(path string, want *tensors) (*model, error) {
 	if !isDir(dir) {
 		dir = filepath.Dir(path)
 	}
-	silent := exists(filepath.Join(dir, "config.json")) && !exists(filepath.Join(dir, "preprocessor_config.json"))
+	has := func(name string) bool { return exists(filepath.Join(dir, name)) }
+	silent := (has("config.json") || has("adapter_config.json")) && !has("preprocessor_config.json") && !has("processor_config.json")
 	var size []int
 	if want.has("pixel_values") {
-		if s := want.shape("pixel_values"); silent && len(s) == 4 {
+		switch s := want.shape("pixel_values"); {
+		case silent && len(s) == 4:
 			size = s[2:]
+		case silent && len(s) == 3: // patches, (B, N, P·P·3)
+			return openPatchModel(path, s[1], int(math.Sqrt(float64(s[2]/3))))
 		}
 	}
 	return openModel(path, size, nil)

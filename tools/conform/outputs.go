@@ -51,10 +51,8 @@ func compareModel(ctx context.Context, r *report, path, expected string) (err er
 
 // compare runs the towers that the file has inputs for, and compares every output.
 func (m *model) compare(ctx context.Context, r *report, want *tensors) error {
-	for _, name := range []string{"itm_logits", "logits"} {
-		if want.has(name) {
-			return notSupported("%s, which is not of an embedding", name)
-		}
+	if want.has("itm_logits") {
+		return notSupported("itm_logits, which are not of an embedding")
 	}
 	var images, texts *encoder.Embeddings
 	var err error
@@ -66,7 +64,7 @@ func (m *model) compare(ctx context.Context, r *report, want *tensors) error {
 		if m.convolutional() {
 			relative = relFeaturesDeep
 		}
-		features(r, want, images, relative, "image_features", "image_pooled", "st_image_embeddings")
+		features(r, want, images, relative, "image_features", "image_pooled", "st_image_embeddings", "logits")
 	}
 	if want.has("input_ids") {
 		if texts, err = m.texts(ctx, want, want.ids("input_ids"), want.shape("input_ids")); err != nil {
@@ -145,6 +143,9 @@ func compareAspect(ctx context.Context, r *report, path, expected, aspect string
 	}
 	defer want.close()
 	at := func(name string) string { return aspect + "." + name }
+	if aspect == "masked" {
+		return compareMasked(ctx, r, path, want)
+	}
 	if !strings.HasPrefix(aspect, "interp_") {
 		return notSupported("%s", strings.Join(want.names(at("")), ", "))
 	}
@@ -166,6 +167,27 @@ func compareAspect(ctx context.Context, r *report, path, expected, aspect string
 	for _, name := range want.names(at("")) {
 		if !want.read[at(name)] {
 			return fmt.Errorf("%s: nothing is compared with %s", want.path, at(name))
+		}
+	}
+	return want.err
+}
+
+// compareMasked compares a model's features of texts with a mask, which it is told.
+func compareMasked(ctx context.Context, r *report, path string, want *tensors) (err error) {
+	m, err := load(path, want)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	e, err := m.encoder.TokenFeatures(ctx, encoder.Tokens{IDs: want.ids("input_ids"), Mask: want.ids("masked.attention_mask")})
+	if err != nil {
+		return err
+	}
+	w := want.floats("masked.text_features")
+	r.near("masked.text_features", e.Data, w, relFeatures*largest(w))
+	for _, name := range want.names("masked.") {
+		if !want.read["masked."+name] {
+			return fmt.Errorf("%s: nothing is compared with masked.%s", want.path, name)
 		}
 	}
 	return want.err
@@ -242,7 +264,7 @@ func comparePixelValues(r *report, path, expected, root string, pictures []strin
 }
 
 // compareGrids compares a model's features of pictures of several grids at once.
-func compareGrids(_ context.Context, _ *report, path, expected string) (err error) {
+func compareGrids(ctx context.Context, r *report, path, expected string) (err error) {
 	want, err := openTensors(expected)
 	if err != nil {
 		return err
@@ -252,7 +274,34 @@ func compareGrids(_ context.Context, _ *report, path, expected string) (err erro
 	if err != nil {
 		return err
 	}
-	return errors.Join(notSupported("pictures of several grids at once"), m.close())
+	defer func() { err = errors.Join(err, m.close()) }()
+	patches, shape := want.floats("patches"), want.shape("patches")
+	coords, valid := want.ids("patch_coord"), want.bytes("patch_valid")
+	if want.err != nil {
+		return want.err
+	}
+	// A grid is one more than the largest coordinates, and its patches are row-major.
+	grids := make([][2]int, shape[0])
+	for i := range grids {
+		g, n := &grids[i], 0
+		for j := range shape[1] {
+			if at := i*shape[1] + j; valid[at] != 0 {
+				*g, n = [2]int{max(g[0], int(coords[2*at])+1), max(g[1], int(coords[2*at+1])+1)}, n+1
+			}
+		}
+		for j := range n {
+			at := i*shape[1] + j
+			if n != g[0]*g[1] || valid[at] == 0 || int(coords[2*at]) != j/g[1] || int(coords[2*at+1]) != j%g[1] {
+				return notSupported("picture %d: %d patches in another order than rows of a grid of %v", i, n, *g)
+			}
+		}
+	}
+	e, err := m.encoder.PatchFeatures(ctx, patches, grids)
+	if err != nil {
+		return err
+	}
+	features(r, want, e, relFeatures, "image_features")
+	return want.finish()
 }
 
 // logits is scale·a·bᵀ + bias.

@@ -151,10 +151,11 @@ func (set *processorSet) compareVariant(r *report, name string, v processorVaria
 	if err != nil {
 		return err
 	}
+	size := got.Rect.Size()
 	key := set.target(f, name, file)
 	want, shape := f.bytes(key), f.shape(key)
-	if !slices.Equal(shape, []int{p.Size[0], p.Size[1], 3}) {
-		return fmt.Errorf("%s has shape %v, the variant makes %v", key, shape, p.Size)
+	if !slices.Equal(shape, []int{size.Y, size.X, 3}) {
+		return fmt.Errorf("%s has shape %v, the variant makes %v", key, shape, size)
 	}
 	tol := 0.0
 	if strings.Contains(key, "/torchvision/") {
@@ -164,7 +165,10 @@ func (set *processorSet) compareVariant(r *report, name string, v processorVaria
 	if key := name + "/torchvision/" + file; f.has(key) && v.Apart <= 1 {
 		differences(r, "pixels by torchvision", got, f.bytes(key), 1)
 	}
-	pixels := make([]float32, 3*p.Size[0]*p.Size[1])
+	if p.MaxPatches > 0 {
+		return v.comparePatches(r, p, img, got, file)
+	}
+	pixels := make([]float32, 3*size.X*size.Y)
 	if err := p.Image(pixels, img); err != nil {
 		return err
 	}
@@ -177,11 +181,32 @@ func (set *processorSet) compareVariant(r *report, name string, v processorVaria
 	return f.err
 }
 
+// comparePatches compares the grid of a picture and its normalised patches.
+func (v processorVariant) comparePatches(r *report, p *vision.Preprocess, img image.Image, rgb *image.RGBA, file string) error {
+	patches := make([]float32, p.Len())
+	grid, err := p.Patches(patches, img)
+	if err != nil {
+		return err
+	}
+	var shapes map[string][]int
+	if v.Spatial != nil {
+		if err := json.Unmarshal(v.Spatial, &shapes); err != nil {
+			return err
+		}
+		same(r, "grid", grid[:], shapes[file])
+	}
+	normal, side := make([]float32, len(patches)), p.PatchSize
+	for i := range grid[0] * grid[1] * side * side * 3 {
+		c, col, row, patch := i%3, i/3%side, i/(3*side)%side, i/(3*side*side)
+		at := rgb.PixOffset(patch%grid[1]*side+col, patch/grid[1]*side+row)
+		normal[i] = float32(v.A[c]*float64(rgb.Pix[at+c]) + v.B[c])
+	}
+	r.near("pixel_values", patches, normal, 5e-7)
+	return nil
+}
+
 // preprocess returns what goclip makes of a variant's configuration file.
 func (v processorVariant) preprocess() (*vision.Preprocess, error) {
-	if v.Spatial != nil {
-		return nil, notSupported("pictures as patches of several grids")
-	}
 	fields := maps.Clone(v.Arguments)
 	fields["image_processor_type"], _ = json.Marshal(v.Type)
 	config, err := json.Marshal(fields)
@@ -191,8 +216,7 @@ func (v processorVariant) preprocess() (*vision.Preprocess, error) {
 	return readPreprocess(map[string]json.RawMessage{"preprocessor_config.json": config})
 }
 
-// readPreprocess returns what goclip makes of configuration files. Transparent pictures
-// are laid on white, as transformers 5 does.
+// readPreprocess returns what goclip makes of configuration files.
 func readPreprocess(files map[string]json.RawMessage) (*vision.Preprocess, error) {
 	dir, err := os.MkdirTemp("", "goclip-conform")
 	if err != nil {
@@ -204,11 +228,7 @@ func readPreprocess(files map[string]json.RawMessage) (*vision.Preprocess, error
 			return nil, err
 		}
 	}
-	p, err := checkpoint.ReadPreprocess(os.DirFS(dir))
-	if err == nil && p.Ground == nil {
-		p.Ground = color.White
-	}
-	return p, err
+	return checkpoint.ReadPreprocess(os.DirFS(dir))
 }
 
 func (set *processorSet) decode(file string, upright bool) (image.Image, error) {

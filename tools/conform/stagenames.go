@@ -31,10 +31,12 @@ var stageNames = []struct {
 	name   *regexp.Regexp
 	places []string
 }{
-	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight"}},
-	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed"}},
+	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight", "visual.trunk.embeds.proj.weight"}},
+	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed", "visual.trunk.embeds.pos_embed"}},
 	{stageName(`vision\.(ln_pre|ln_post)`), []string{"visual.$1.weight", "visual.trunk.norm.weight"}},
-	{stageName(`vision\.proj`), []string{"visual.proj"}},
+	{stageName(`vision\.layernorm`), []string{"visual.trunk.norm.weight"}},
+	{stageName(`vision\.pooler`), []string{"visual.trunk.pooler.dense.weight +1"}}, // tanh
+	{stageName(`vision\.proj`), []string{"visual.proj", "visual.head.proj.weight"}},
 	{stageName(`vision\.bn(\d+)`), []string{"visual.bn$1.weight"}},
 	{stageName(`vision\.avgpool`), []string{"visual.bn3.weight +2"}}, // ReLU, the pool
 	{stageName(`vision\.attnpool`), []string{"visual.attnpool.c_proj.weight"}},
@@ -50,19 +52,38 @@ var stageNames = []struct {
 	{stageName(`vision\.head\.layernorm`), []string{"visual.trunk.attn_pool.norm.weight"}},
 	{stageName(`vision\.head\.mlp`), []string{"visual.trunk.attn_pool.mlp.fc2.weight"}},
 
-	{stageName(`text\.embeddings`), []string{"positional_embedding"}},
-	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection"}},
-	{stageName(`text\.block(\d+)`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1"}},
+	{stageName(`text\.(?:roberta\.)?embeddings`), []string{"positional_embedding", "transformer.embeddings.LayerNorm.weight"}},
+	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection", "= text"}},
+	{stageName(`text\.block(\d+)(?:\.mlp_residual_ln)?`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1", "transformer.encoder.layer.$1.output.LayerNorm.weight"}},
 	{stageName(`text\.block(\d+\.ln_[12])`), []string{"transformer.resblocks.$1.weight"}},
-	{stageName(`text\.block(\d+\.attn)`), []string{"transformer.resblocks.$1.out_proj.weight"}},
+	{stageName(`text\.block(\d+)\.attn`), []string{"transformer.resblocks.$1.attn.out_proj.weight", "transformer.encoder.layer.$1.attention.output.LayerNorm.weight"}},
+	{stageName(`text\.block(\d+)\.attn\.context`), []string{"transformer.encoder.layer.$1.attention.output.dense.weight <"}},
 	{stageName(`text\.block(\d+\.mlp)`), []string{"transformer.resblocks.$1.c_proj.weight"}},
 	{stageName(`text\.block(\d+\.mlp\.c_(?:fc|proj))`), []string{"transformer.resblocks.$1.weight"}},
-	{stageName(`text\.block(\d+\.mlp)\.gelu`), []string{"transformer.resblocks.$1.c_fc.weight +1"}},
+	{stageName(`text\.block(\d+)\.mlp\.gelu`), []string{"transformer.resblocks.$1.mlp.c_fc.weight +1", "transformer.encoder.layer.$1.intermediate.dense.weight +1"}},
+
+	{stageName(`text\.pooler`), []string{"proj.weight <", "proj.0.weight <"}},
+	{stageName(`text\.pool`), []string{"text_projection.weight <"}},
+	{stageName(`text\.transformer\.embeddings`), []string{"transformer.embeddings.LayerNorm.weight", "transformer.embeddings.norm.weight"}},
+	{stageName(`(transformer\.encoder\.layer\.\d+)(?:\.output)?`), []string{"$1.output.LayerNorm.weight"}},
+	{stageName(`(transformer\.encoder\.layer\.\d+)\.attention`), []string{"$1.attention.output.LayerNorm.weight"}},
+	{stageName(`(transformer\.encoder\.layer\.\d+)\.intermediate`), []string{"$1.intermediate.dense.weight +1"}},
+	{stageName(`(transformer\.layers\.\d+)`), []string{"$1.fc2.weight +1", "$1.mlp.Wo.weight +1"}},
+	{stageName(`(transformer\.layers\.\d+):input`), []string{"$1.self_attn_layer_norm.weight <", "$1.attn_norm.weight <", "$1.attn.Wqkv.weight <"}},
+	{stageName(`(transformer\.layers\.\d+)\.self_attn`), []string{"$1.self_attn.out_proj.weight"}},
+	{stageName(`(transformer\.layers\.\d+\.(?:attn|mlp))`), []string{"$1.Wo.weight"}},
+	{stageName(`(transformer\.block\.\d+)(?:\.layer\.1)?`), []string{"$1.layer.1.DenseReluDense.wo.weight +1"}},
+	{stageName(`(transformer\.block\.\d+\.layer\.0)`), []string{"$1.SelfAttention.o.weight +1"}},
+	{stageName(`(blocks\.\d+)`), []string{"$1.mlp.w3.weight +1"}},
+	{stageName(`(blocks\.\d+):input`), []string{"$1.norm1.weight <"}},
+	{stageName(`(blocks\.\d+)\.attn`), []string{"$1.attn.proj.weight"}},
+	{stageName(`(blocks\.\d+)\.mlp`), []string{"$1.mlp.w3.weight"}},
 
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)`), []string{"$1.ls_2.gamma +1", "$1.mlp.c_proj.weight +1"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+):input`), []string{"$1.ln_1.weight <"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.attn`), []string{"$1.attn.out_proj.weight"}},
 	{stageName(`((?:visual\.)?transformer\.resblocks\.\d+)\.mlp`), []string{"$1.mlp.c_proj.weight"}},
+	{stageName(`visual\.trunk\.embeds`), []string{"visual.trunk.embeds.reg_token", "visual.trunk.embeds.pos_embed"}},
 	{stageName(`visual\.trunk\.patch_embed`), []string{"visual.trunk.patch_embed.norm.weight +1", "visual.trunk.patch_embed.proj.weight", "visual.trunk.pos_embed <", "visual.trunk.blocks.0.norm1.weight <"}},
 	{stageName(`(visual\.trunk\.patch_embed\.backbone\.\d)`), []string{"$1.bn.weight +1", "$1.conv.bias"}}, // GELU
 	{stageName(`(visual\.trunk\.patch_embed\.backbone)\.stem`), []string{"$1.stem.conv2.bias"}},
@@ -78,6 +99,7 @@ var stageNames = []struct {
 	{stageName(`(visual\.trunk\.layers\.\d+\.blocks\.\d+)\.mlp`), []string{"$1.mlp.fc2.weight"}},
 	{stageName(`(visual\.trunk\.layers\.\d+)\.downsample`), []string{"$1.downsample.reduction.weight"}},
 	{stageName(`visual\.trunk\.attn_pool`), []string{"visual.trunk.attn_pool.mlp.fc2.weight +1"}},
+	{stageName(`visual\.attn_pool`), []string{"visual.attn_pool.attn.out_proj.weight"}}, // of the first query
 	{stageName(`visual\.trunk\.stem`), []string{"visual.trunk.stem.1.weight", "visual.trunk.stem.2.conv_kxk.0.conv.weight +2"}},
 	{stageName(`(visual\.trunk\.stem\.0)`), []string{"$1.conv_kxk.0.conv.weight +3", "$1.bias"}},  // the convolution, its bias, GELU
 	{stageName(`(visual\.trunk\.stem\.\d)`), []string{"$1.conv_kxk.0.conv.weight +2", "$1.bias"}}, // the convolution, GELU
@@ -105,8 +127,13 @@ func (t *towers) find(name string) (*G.Node, error) {
 		return t.at("ln_final.weight")
 	case "text.ln_final", "ln_final":
 		return t.lnFinal()
+	case "text.last_hidden_state":
+		if t.params["ln_final.weight"] != nil {
+			return t.lnFinal()
+		}
+		name = fmt.Sprintf("text.block%d", t.last("transformer.encoder.layer.%d.output.LayerNorm.weight"))
 	}
-	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && !strings.Contains(layer, ".") {
+	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && layerOf.MatchString(layer) {
 		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))
 	}
 	if blocksOf.MatchString(name) {
@@ -145,6 +172,9 @@ func (t *towers) find(name string) (*G.Node, error) {
 	}
 	return nil, errors.New("a stage of an unknown name")
 }
+
+// layerOf matches the number of a ResNet's layer.
+var layerOf = stageName(`\d+`)
 
 // blocksOf matches stages that are several blocks.
 var blocksOf = stageName(`visual\.trunk\.(stages|layers)\.\d+`)

@@ -58,9 +58,6 @@ func (m *model) compareStages(r *report, f *stageFile, relative float64) error {
 	if f.has("attention_mask") {
 		f.ids("attention_mask") // which the tower must find for itself
 	}
-	if f.has("token_type_ids") {
-		f.ids("token_type_ids")
-	}
 	shapes := make([][]int, len(names))
 	values, err := compute(func(g *G.ExprGraph) ([]*G.Node, error) {
 		t, err := newTowers(g, m, f, false)
@@ -146,7 +143,7 @@ func (m *model) compareStage(r *report, f *stageFile, name string, got []float32
 		case len(s) == 4 && len(shape) != 4 && len(got) == len(want):
 			want = channelsLast(want, s)
 		case len(s) == 3 && len(got) == s[0]*s[2] && len(got) != len(want):
-			want = pooledTokens(want, s, m.pooled(name, f))
+			want = pooledTokens(want, s, m.pooled(name, f, s[1]))
 		}
 		r.near(name, got, want, relative*largest(want))
 	}
@@ -154,7 +151,7 @@ func (m *model) compareStage(r *report, f *stageFile, name string, got []float32
 
 // hidden compares last_hidden_state, the tokens that a tower of its own returns.
 func (m *model) hidden(r *report, want *tensors) error {
-	name := "text.ln_final"
+	name := "text.last_hidden_state"
 	if !want.has("input_ids") {
 		name = lastVisionStage(m.encoder.Vision().Params())
 	}
@@ -195,14 +192,17 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 	in := f.input
 	if in.has("pixel_values") && !every {
 		pixels, shape := firstRows(in.floats("pixel_values"), in.shape("pixel_values"), f.images)
+		input := vision.Input{Pixels: nn.Leaf(g, "pixels", pixels, shape...)}
 		if in.has("spatial_shapes") {
-			return nil, notSupported("pictures as patches of several grids")
+			grids, rows := firstRows(in.ids("spatial_shapes"), in.shape("spatial_shapes"), f.images)
+			in.ids("pixel_attention_mask") // which follows from them
+			input = vision.Input{Patches: input.Pixels, Grid: nn.Leaf(g, "grids", grids, rows...)}
 		}
 		tower := m.encoder.Vision()
 		if tower == nil {
 			return nil, notSupported("pixel_values: the model was loaded without an image tower")
 		}
-		out, err := tower.Forward(vision.Input{Pixels: nn.Leaf(g, "pixels", pixels, shape...)})
+		out, err := tower.Forward(input)
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +217,11 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 		if tower == nil {
 			return nil, notSupported("input_ids: the model was loaded without a text tower")
 		}
-		var rows, last []int32
+		var rows, kinds, last []int32
+		types := make([]int32, len(ids))
+		if in.has("token_type_ids") {
+			types, _ = firstRows(in.ids("token_type_ids"), in.shape("token_type_ids"), f.texts)
+		}
 		for row := range slices.Chunk(ids, shape[1]) {
 			at := []int32{int32(tower.Config().Row(row).Pooled)}
 			if every {
@@ -227,9 +231,14 @@ func newTowers(g *G.ExprGraph, m *model, f *stageFile, every bool) (*towers, err
 				}
 			}
 			last = append(last, at...)
-			rows = append(rows, slices.Repeat(row, len(at))...)
+			kinds = append(kinds, slices.Repeat(types[:shape[1]], len(at))...)
+			rows, types = append(rows, slices.Repeat(row, len(at))...), types[shape[1]:]
 		}
-		out, err := tower.Forward(text.Input{Tokens: nn.Leaf(g, "tokens", rows, len(last), shape[1]), Pooled: nn.Leaf(g, "pooled", last, len(last))})
+		leaves := text.Input{Tokens: nn.Leaf(g, "tokens", rows, len(last), shape[1]), Pooled: nn.Leaf(g, "pooled", last, len(last))}
+		if in.has("token_type_ids") {
+			leaves.Types = nn.Leaf(g, "types", kinds, len(last), shape[1])
+		}
+		out, err := tower.Forward(leaves)
 		if err != nil {
 			return nil, err
 		}
@@ -295,14 +304,17 @@ func (m *model) everyToken(f *stageFile, names []string) (map[string][]float32, 
 	return all, nil
 }
 
-// pooled returns the position of the pooled token in each sample, the class token of a
-// picture: behind the attention of its last block a tower computes no other, and where
+// pooled returns the position of the pooled token in each sample of so many, the class
+// token of a picture, and CoCa's behind the caption: behind the attention of its last block a tower computes no other, and where
 // [model.everyToken] cannot help no other is compared.
-func (m *model) pooled(name string, f *stageFile) func(sample int) int {
+func (m *model) pooled(name string, f *stageFile, tokens int) func(sample int) int {
 	if strings.HasPrefix(name, "vis") || !f.input.has("input_ids") {
 		return func(int) int { return 0 }
 	}
 	cfg, ids, length := m.encoder.Config().Text, f.input.ids("input_ids"), f.input.shape("input_ids")[1]
+	if tokens > length {
+		return func(int) int { return tokens - 1 }
+	}
 	return func(i int) int { return cfg.Row(ids[i*length:][:length]).Pooled }
 }
 

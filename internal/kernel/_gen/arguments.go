@@ -122,6 +122,14 @@ var structures = []structure{
 		{"Decay", "float32", "1-lr·wd"},
 		{"Grad", "float32", "what gradients are multiplied by"},
 	}},
+	{"Taps", `// Taps is where what an output of a depthwise convolution sees lies. Distances are in
+// bytes.`, []field{
+		{"Rows", "int", "of the kernel, at least 1"},
+		{"Cols", "int", "of the kernel, at least 1"},
+		{"Channels", "int", ""},
+		{"Pitch", "int", "from one row of x to the next"},
+		{"Step", "int", "from what an output sees to what the next one does"},
+	}},
 }
 
 func structureNamed(name string) structure {

@@ -47,6 +47,16 @@ type AdamWScalars struct {
 	Grad  float32 // what gradients are multiplied by
 }
 
+// Taps is where what an output of a depthwise convolution sees lies. Distances are in
+// bytes.
+type Taps struct {
+	Rows     int // of the kernel, at least 1
+	Cols     int // of the kernel, at least 1
+	Channels int
+	Pitch    int // from one row of x to the next
+	Step     int // from what an output sees to what the next one does
+}
+
 // TileSet is the tile functions of an instruction set, by the tile's rows and
 // vectors of columns. There is one for every number of rows up to Rows; its
 // columns are whole vectors of Lanes, the last of which may be partly used.

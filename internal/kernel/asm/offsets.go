@@ -32,4 +32,10 @@ var (
 	_ [28]byte  = [unsafe.Offsetof(AdamWScalars{}.Decay)]byte{}
 	_ [32]byte  = [unsafe.Offsetof(AdamWScalars{}.Grad)]byte{}
 	_ [36]byte  = [unsafe.Sizeof(AdamWScalars{})]byte{}
+	_ [0]byte   = [unsafe.Offsetof(Taps{}.Rows)]byte{}
+	_ [8]byte   = [unsafe.Offsetof(Taps{}.Cols)]byte{}
+	_ [16]byte  = [unsafe.Offsetof(Taps{}.Channels)]byte{}
+	_ [24]byte  = [unsafe.Offsetof(Taps{}.Pitch)]byte{}
+	_ [32]byte  = [unsafe.Offsetof(Taps{}.Step)]byte{}
+	_ [40]byte  = [unsafe.Sizeof(Taps{})]byte{}
 )
