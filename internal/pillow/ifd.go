@@ -121,9 +121,10 @@ func readDirectory(data []byte, at int64) *directory {
 		t.raw = e[entry-int64(inline):]
 		if need := float64(count) * float64(t.kind.size()); need > float64(inline) {
 			from := d.offset(t.raw)
-			if total += need; total > float64(size) {
-				continue
+			if total+need > float64(size) {
+				continue // but what follows is read, as by libtiff
 			}
+			total += need
 			if from > uint64(size) || uint64(need) > uint64(size)-from {
 				break
 			}

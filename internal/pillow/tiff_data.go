@@ -105,10 +105,15 @@ func (t *tiffFile) readPacked(l *tiffLayout, target *tiffTarget) error {
 		if err := d.open(data); err != nil {
 			return damaged(y, t.height, err)
 		}
+		ended := false // with fewer rows, but in order
 		for v := range height {
-			err := d.row(row)
+			if ended {
+				clear(row)
+			} else {
+				err = d.row(row)
+			}
 			if errors.Is(err, io.EOF) {
-				break // fewer rows, but in order
+				ended, err = true, nil
 			}
 			if err == nil {
 				err = t.unpredict(row, l)
