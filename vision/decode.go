@@ -24,6 +24,11 @@ type DecodeOptions struct {
 	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES; what is missing is
 	// black, mostly. Without it such a file is an [IncompleteError].
 	AllowTruncated bool
+
+	// Draft, where it is not 0, is how short the shorter side of a JPEG file may become by
+	// decoding it at a half, a quarter or an eighth of its size, which takes less time and
+	// memory: Pillow's Image.draft. [Preprocess.DraftSide] knows what to ask for.
+	Draft int
 }
 
 // IncompleteError is about a file that ends early or is damaged, and of which
@@ -70,7 +75,7 @@ func decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if opts == nil {
 		opts = &DecodeOptions{}
 	}
-	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated}
+	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated, Draft: opts.Draft}
 	if opts.Upright {
 		return pillow.DecodeUpright(r, limit)
 	}

@@ -40,6 +40,10 @@ type Limits struct {
 	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES. What is missing is
 	// black, or whatever the format's decoder makes of it.
 	AllowTruncated bool
+
+	// Draft, where it is not 0, is how short the shorter side of a JPEG file may become by
+	// decoding it at a half, a quarter or an eighth of its size: Pillow's draft mode.
+	Draft int
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -75,6 +79,7 @@ type file struct {
 	data      []byte
 	check     checkSize
 	truncated bool // read what is left
+	draft     int
 }
 
 // forgives reports whether err is no reason to read nothing.
@@ -167,7 +172,7 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
