@@ -164,6 +164,8 @@ func textFamilies() map[string]family {
 	pooled.Pool, pooled.Head, pooled.Padding = text.PoolTanh, text.HeadLinear, text.PaddingTail
 	first.Pool, first.Head = text.PoolFirst, text.HeadTanhBias
 	affine.Pool, affine.Head = text.PoolMax, text.HeadBias
+	bare := e
+	bare.Head, bare.Padding = text.HeadNone, text.PaddingTail
 	bert := []string{"attention.self.query.weight", "attention.self.key.weight", "attention.self.value.weight", "attention.output.dense.weight",
 		"intermediate.dense.weight", "output.dense.weight"}
 	in := func(prefix string, names []string, more ...string) []string {
@@ -190,6 +192,8 @@ func textFamilies() map[string]family {
 			matrices: in(encoder, bert, "transformation.weight", "proj.weight")},
 		"m2m_100": {text: text.M2M100{Encoder: e, ScaleEmbedding: true}, matrices: in("transformer.layers.*.", []string{
 			"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.out_proj.weight", "fc1.weight", "fc2.weight"}, mlp...)},
+		"tips text": {text: text.TIPS{Encoder: bare},
+			matrices: in("transformer.resblocks.*.", []string{"attn.in_proj.weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"})},
 		"mt5": {text: text.T5{Encoder: e, HeadWidth: 6, Buckets: 8, MaxDistance: 20, Gated: true},
 			matrices: in("transformer.block.*.layer.", append(t5, "1.DenseReluDense.wi_0.weight", "1.DenseReluDense.wi_1.weight"), mlp...)},
 		"t5": {text: text.T5{Encoder: e, HeadWidth: 8, Buckets: 8, MaxDistance: 20},

@@ -30,7 +30,7 @@ func builtIn() Families {
 			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{},
 			vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.TIPS{}, vision.BLIP2{},
 		},
-		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}},
+		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}, text.TIPS{}},
 	}
 }
 

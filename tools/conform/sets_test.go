@@ -181,7 +181,7 @@ func TestDamagedSets(t *testing.T) {
 		{"NaN in a stage", family, "", bump("stages/"+siglip+".safetensors", "text.ln_final", nan), "stages: text.ln_final: difference NaN"},
 		{"removed input", family, "", remove("activations/"+siglip+".safetensors", "input_ids"), "nothing is compared with "},
 		{"no stages' model", family, "", create("stages/other.safetensors"), "FAIL stages/other.safetensors: no case uses this file"},
-		{"grids", family, "", lone("naflex/" + siglip + ".safetensors"), "naflex: not supported: "},
+		{"grids", family, "", lone("naflex/" + siglip + ".safetensors"), "the tensor patch_coord is missing"},
 
 		{"feature by formula", made, "", bump("activations/"+siglip+".safetensors", "text_features", 1e-3), "text_features: difference 0.00"},
 		{"seed", made, "", replace("checkpoints/index.json", `"seed": 0`, `"seed": 5`), "difference"},
