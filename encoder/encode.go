@@ -13,6 +13,7 @@ import (
 	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -145,6 +146,9 @@ func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2
 	return m.forward(ctx, len(grids), n, func(s *session, from int) error {
 		copy(s.pixels, patches[from*n*each:])
 		s.setGrids(grids[from:])
+		for i, image := 0, s.pixels; len(image) > 0; i, image = i+1, image[n*each:] {
+			clear(image[grids[from+i][0]*grids[from+i][1]*each : n*each])
+		}
 		return nil
 	})
 }
@@ -272,9 +276,9 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 	case len(dst) != dims.ContextLength:
 		return false, fmt.Errorf("room for %d token ids, want the context length, %d", len(dst), dims.ContextLength)
 	}
-	err = guard.Call(func() error {
-		n, truncated = m.tok.Encode(dst, caption)
-		return nil
+	err = guard.Call(func() (err error) {
+		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
+		return err
 	})
 	if err == nil && (n < 0 || n > len(dst)) {
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/journal"
@@ -14,10 +13,14 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel or SiglipModel, a tower of one of them, or CLIPSeg: config.json,
+//   - Hugging Face's CLIPModel, SiglipModel, MetaClip2Model, ChineseCLIPModel, AltCLIPModel
+//     and VisionTextDualEncoderModel, a tower of the first two, or CLIPSeg: config.json,
 //     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
 //     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
 //     beside it; or as the CLIPModel of sentence-transformers;
+//   - text towers that were trained towards the features of a CLIP, for [Join]:
+//     M-CLIP's, and sentence-transformers' of BERT, RoBERTa, XLM-R or DistilBERT with its
+//     modules.json;
 //   - open_clip: open_clip_config.json with open_clip_model.safetensors or a
 //     training checkpoint, epoch_N.pt. [Model.Save] writes this one too;
 //   - OpenAI's .pt, a TorchScript archive or a state dict, after fine-tuning too;
@@ -30,8 +33,10 @@ import (
 //
 // Half-precision weights become float32. Weights that [Model.Save] wrote carry checksums:
 // loading a damaged tensor is an error that names it. The tokenizer comes from the same
-// folder, from vocab.json with merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz;
-// a folder without any gives a model that takes token ids only, unless Options.Tokenizer is
+// folder: CLIP's own from vocab.json with merges.txt, tokenizer.json or
+// bpe_simple_vocab_16e6.txt.gz, those of other models from what
+// [tokenizer.LoadHuggingFace] reads. It gives the ids that the layout's own program gives.
+// A folder without any makes a model that takes token ids only, unless Options.Tokenizer is
 // set.
 //
 // Unless Options.Trainable or Copy is set the weights may be mapped from the file, and
@@ -79,20 +84,9 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if tok == nil && spec.Tokenizer == checkpoint.TokenizerCustom {
 		return nil, errors.New("the model was saved with a custom tokenizer, which the layout does not hold: set Options.Tokenizer")
 	}
-	if tok == nil && spec.CLIPTokenizer() {
-		clean, err := cleanOf(spec.TextClean)
-		if err != nil {
-			return nil, err
-		}
-		files := o.Vocabulary
-		if files == nil {
-			files = c.TokenizerFS()
-		}
-		bpe, err := tokenizer.LoadCLIP(files, tokenizer.BPEOptions{Clean: clean})
-		switch {
-		case err == nil:
-			tok = bpe
-		case !errors.Is(err, fs.ErrNotExist):
+	if tok == nil {
+		var err error
+		if tok, err = c.LoadTokenizer(o.Vocabulary); err != nil {
 			return nil, err
 		}
 	}
@@ -175,36 +169,13 @@ func (m *Model) toSpec() (checkpoint.Spec, error) {
 	if m.cfg.LogitBias != nil {
 		spec.LogitBias, spec.InitLogitBias = true, *m.cfg.LogitBias
 	}
-	switch tok := m.tok.(type) {
-	case nil:
-	case *tokenizer.BPE:
-		spec.Tokenizer, spec.TextClean = checkpoint.TokenizerFiles, cleanName(tok.Options().Clean)
-	case saver:
-		spec.Tokenizer = checkpoint.TokenizerCustom
-	default:
-		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", tok)
+	if m.tok == nil {
+		return spec, nil
 	}
-	return spec, nil
-}
-
-// cleanName is how a layout names a way of cleaning captions; CLIP's own has no
-// name.
-func cleanName(c tokenizer.Clean) string {
-	if c == tokenizer.CleanLower {
-		return ""
+	if _, ok := m.tok.(saver); !ok {
+		return spec, fmt.Errorf("the tokenizer, a %T, has no method Save(dir string) error", m.tok)
 	}
-	return c.String()
-}
-
-// cleanOf is the way of cleaning captions that a layout's name means.
-func cleanOf(name string) (c tokenizer.Clean, err error) {
-	if name == "" {
-		return tokenizer.CleanLower, nil
-	}
-	if err := c.UnmarshalText([]byte(name)); err != nil {
-		return 0, fmt.Errorf("the way of cleaning captions %w", err)
-	}
-	return c, nil
+	return spec, spec.SetTokenizer(m.tok)
 }
 
 // ConfigByName returns the configuration of a published model, such as
@@ -243,7 +214,7 @@ func vocabularyOf(tok tokenizer.Tokenizer) (v checkpoint.Vocabulary, err error) 
 		if v.End < 0 || int64(v.End) >= int64(v.Size) {
 			return fmt.Errorf("the tokenizer ends captions with the id %d, but has %d tokens", v.End, v.Size)
 		}
-		if n < len(ids) {
+		if n < len(ids) && ids[n] >= 0 {
 			v.Pad = ids[n]
 		}
 		return nil

@@ -15,6 +15,9 @@ import (
 // loraKey is the metadata of a file of adapters that holds their configuration.
 const loraKey = "lora"
 
+// maxTargets is more than any model has linear layers: each is compared with each.
+const maxTargets = 10_000
+
 // loraConfig is it as JSON; r and lora_alpha are PEFT's names.
 type loraConfig struct {
 	Rank    int      `json:"r"`
@@ -104,6 +107,8 @@ func parseLoRA(text []byte) (LoRA, error) {
 	switch {
 	case err != nil:
 		return LoRA{}, fmt.Errorf("metadata %q: %w", loraKey, err)
+	case len(cfg.Targets) > maxTargets:
+		return LoRA{}, fmt.Errorf("metadata %q: %d target_modules, want at most %d", loraKey, len(cfg.Targets), maxTargets)
 	case cfg.Rank < 1 || !(cfg.Alpha > 0) || len(cfg.Targets) == 0:
 		return LoRA{}, fmt.Errorf("metadata %q: r is %d, lora_alpha %g, target_modules %q: want all three", loraKey, cfg.Rank, cfg.Alpha, cfg.Targets)
 	}

@@ -67,11 +67,11 @@ func (m *Model) Params() []*nn.Param {
 			ps = append(ps, p)
 		}
 	}
-	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captions())
+	return slices.Concat(ps, m.textParams(), m.imageParams(), m.captionerParams())
 }
 
-// captions are the parameters of a decoder that is kept for saving and never run.
-func (m *Model) captions() []*nn.Param {
+// captionerParams are kept with the model and not computed with.
+func (m *Model) captionerParams() []*nn.Param {
 	if m == nil {
 		return nil
 	}

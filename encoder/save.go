@@ -23,6 +23,8 @@ type SaveOptions struct {
 	// Beside are further files, by name, that are written together with the model,
 	// such as the adapters merged into it.
 	Beside map[string][]byte
+	// Precision is how the weights are stored; zero is float32, which loses nothing.
+	Precision Precision
 }
 
 // SaveWith is [Model.SaveAs] with options; an empty layout is the one that [Model.Save]
@@ -41,7 +43,11 @@ func (m *Model) SaveWith(dir, layout string, o SaveOptions) error {
 	if err != nil {
 		return fmt.Errorf("encoder: save %s: %w", dir, err)
 	}
-	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list()}
+	dtype, err := o.Precision.dtype()
+	if err != nil {
+		return fmt.Errorf("encoder: save %s: %w", dir, err)
+	}
+	replace := &checkpoint.SaveOptions{Overwrite: o.Overwrite, Own: m.own.list(), DType: dtype}
 	if tok, ok := m.tok.(saver); ok {
 		replace.Tokenizer = func(dir string) error {
 			return guarded("tokenizer", func() error { return tok.Save(dir) })

@@ -148,19 +148,6 @@ func copyFile(from, to string) error {
 	})
 }
 
-// tag marks the cache for programs that make backups, once.
-func (r repository) tag() error {
-	if err := os.MkdirAll(r.cache, 0o777); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(filepath.Join(r.cache, "CACHEDIR.TAG"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil // it is there, or the cache cannot be written to, which the first file says better
-	}
-	_, err = io.WriteString(f, "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache: https://bford.info/cachedir/\n")
-	return errors.Join(err, f.Close())
-}
-
 // The limits of what a repository may hold.
 const (
 	maxFiles = 100_000 // listed

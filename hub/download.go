@@ -72,13 +72,13 @@ func (c *caller) repository(ctx context.Context, s Source) error {
 	if err != nil {
 		return err
 	}
-	large := slices.DeleteFunc(wanted.weights, isIndex)
-	for _, index := range indexes {
-		if l.files[index].size > maxIndex {
-			return fmt.Errorf("%s has %d bytes, want at most %d", index, l.files[index].size, maxIndex)
-		}
+	weights, err := c.fill(ctx, s, l, slices.DeleteFunc(wanted.weights, isIndex))
+	if err != nil {
+		return err
 	}
-	c.state.Total = sum(small)
+	if err := c.expect(small, weights); err != nil {
+		return err
+	}
 	if err := c.fetchAll(ctx, r, l.commit, small); err != nil {
 		return err
 	}
@@ -87,18 +87,18 @@ func (c *caller) repository(ctx context.Context, s Source) error {
 		if err != nil {
 			return err
 		}
-		more, err := shards(index, text)
+		names, err := shards(index, text)
 		if err != nil {
 			return err
 		}
-		large = append(large, more...)
-	}
-	weights, err := c.fill(ctx, s, l, large)
-	if err != nil {
-		return err
-	}
-	if c.state.Total += sum(weights); c.state.Total > c.maxBytes() || c.state.Total < 0 {
-		return fmt.Errorf("its files are %s, want at most %s (Client.MaxBytes)", bytesOf(c.state.Total), bytesOf(c.maxBytes()))
+		more, err := c.fill(ctx, s, l, names)
+		if err != nil {
+			return err
+		}
+		if err := c.expect(more); err != nil {
+			return err
+		}
+		weights = append(weights, more...)
 	}
 	if err := c.vocabulary(ctx, s, l.commit); err != nil {
 		return err
@@ -106,12 +106,20 @@ func (c *caller) repository(ctx context.Context, s Source) error {
 	return c.fetchAll(ctx, r, l.commit, weights)
 }
 
+// expect adds the sizes of files to the whole, which has a limit.
+func (c *caller) expect(files ...[]remote) error {
+	for _, f := range slices.Concat(files...) {
+		if f.size > c.maxBytes()-c.state.Total {
+			return fmt.Errorf("its files are more than %s, want at most that (Client.MaxBytes)", bytesOf(c.maxBytes()))
+		}
+		c.state.Total += f.size
+	}
+	return nil
+}
+
 // begin makes a repository's folder and keeps what its revision stands for.
 func (c *caller) begin(r repository, revision string, l listing) error {
 	if err := os.MkdirAll(filepath.Join(r.dir(), "blobs"), 0o777); err != nil {
-		return err
-	}
-	if err := r.tag(); err != nil {
 		return err
 	}
 	for _, name := range slices.Concat(configurations, tokenizers) {
@@ -143,15 +151,6 @@ func (c *caller) fill(ctx context.Context, s Source, l listing, names []string) 
 		files = append(files, f)
 	}
 	return files, nil
-}
-
-func sum(files []remote) (n int64) {
-	for _, f := range files {
-		if n += f.size; n < 0 {
-			return n // so large are none
-		}
-	}
-	return n
 }
 
 func (c *caller) fetchAll(ctx context.Context, r repository, commit string, files []remote) error {
@@ -191,9 +190,6 @@ func (c *caller) fetch(ctx context.Context, r repository, commit string, f remot
 	if size(blob) == f.size {
 		c.state.Done += f.size
 		return r.place(f.etag, commit, f.name, false)
-	}
-	if f.size > c.maxBytes() {
-		return fmt.Errorf("it has %s, want at most %s (Client.MaxBytes)", bytesOf(f.size), bytesOf(c.maxBytes()))
 	}
 	if err := c.download(ctx, target{c.address(r.name, commit, f.name), blob, f.size, f.etag}); err != nil {
 		return err
@@ -294,7 +290,9 @@ func (c *caller) vocabulary(ctx context.Context, s Source, commit string) error 
 	if err != nil {
 		return fmt.Errorf("the tokenizer's files, %s: %w", v.Repo, err)
 	}
-	c.state.Total += sum(files)
+	if err := c.expect(files); err != nil {
+		return err
+	}
 	if err := c.fetchAll(ctx, r, l.commit, files); err != nil {
 		return fmt.Errorf("the tokenizer's files, %s: %w", v.Repo, err)
 	}

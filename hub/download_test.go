@@ -123,7 +123,6 @@ func TestLayoutOfTheCache(t *testing.T) {
 		"blobs/" + gitSHA1([]byte("{}")):                         "{}",
 		"blobs/" + sha256Of(h.repos[clipName]["tokenizer.json"]): string(h.repos[clipName]["tokenizer.json"]),
 		".no_exist/" + commit + "/spiece.model":                  "",
-		"../CACHEDIR.TAG":                                        "Signature: 8a477f597d28d172789f06886806bc55",
 	} {
 		got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(at)))
 		if err != nil || !strings.HasPrefix(string(got), want) || want == "" && len(got) > 0 {
@@ -345,7 +344,7 @@ func TestContextCuts(t *testing.T) {
 	if _, err := h.client(t).Download(ctx, clipName); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a silent server: got %v, want the context's error", err)
 	}
-	h.before = nil
+	h.answer(nil)
 	c := h.client(t)
 	release, err := hub.LockFile(t.Context(), hub.LockPath(c.Cache, clipName, etag(h.repos[clipName]["model.safetensors"])), func() {})
 	if err != nil {
@@ -355,12 +354,15 @@ func TestContextCuts(t *testing.T) {
 	if runtime.GOOS == "wasip1" {
 		return // no locks
 	}
-	waited := false
-	c.Progress = func(p hub.Progress) { waited = waited || strings.Contains(p.Waiting, "another process") }
-	ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := c.Download(ctx, clipName); !errors.Is(err, context.DeadlineExceeded) || !waited {
-		t.Errorf("a held lock: got %v, told %t, want the context's error, and that it waits", err, waited)
+	c.Progress = func(p hub.Progress) {
+		if strings.Contains(p.Waiting, "another process") {
+			cancel()
+		}
+	}
+	if _, err := c.Download(ctx, clipName); !errors.Is(err, context.Canceled) {
+		t.Errorf("a held lock: got %v, want the context's error", err)
 	}
 }
 

@@ -75,7 +75,7 @@ type Progress struct {
 	Name  string // of the model
 	File  string // that is being fetched
 	Done  int64  // bytes of all files that are there by now
-	Total int64  // bytes of all files
+	Total int64  // bytes of all files that are known of: an index of shards, once it is there, makes it more
 	// Fetched are bytes that came over the network in this call, of which rates are made.
 	Fetched int64
 	// Waiting says why nothing moves: another process downloads the same file, or the

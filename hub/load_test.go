@@ -25,9 +25,23 @@ import (
 // tinyModel is a random model, with the files that it saves.
 func tinyModel(t *testing.T, layout string) (*encoder.Model, map[string][]byte) {
 	t.Helper()
-	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a photo of a cat", "a photo of a dog"}), tokenizer.TrainOptions{VocabSize: 400})
+	dir := t.TempDir()
+	files, err := saveTiny(dir, layout)
 	if err != nil {
 		t.Fatal(err)
+	}
+	m, err := encoder.Load(dir, &encoder.Options{Copy: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, files
+}
+
+// saveTiny saves a small random model, and returns its files.
+func saveTiny(dir, layout string) (map[string][]byte, error) {
+	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a photo of a cat", "a photo of a dog"}), tokenizer.TrainOptions{VocabSize: 400})
+	if err != nil {
+		return nil, err
 	}
 	m, err := encoder.New(encoder.Config{
 		Vision:     vision.ViT{ImageSize: [2]int{16, 16}, PatchSize: 8, Width: 64, Layers: 1, Heads: 1, EmbedDim: 16, Activation: nn.QuickGELU, Pool: vision.PoolClass, NormEps: 1e-5},
@@ -35,23 +49,22 @@ func tinyModel(t *testing.T, layout string) (*encoder.Model, map[string][]byte) 
 		Preprocess: vision.CLIPPreprocess(16),
 	}, tok, 1)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	dir := t.TempDir()
 	if err := m.SaveAs(dir, layout); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	files := map[string][]byte{}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for _, e := range entries {
 		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	return m, files
+	return files, nil
 }
 
 // words is the embedding of a caption.
@@ -190,6 +203,7 @@ func TestWhichWeights(t *testing.T) {
 		{"a/b", "open_clip_model.safetensors", append([]string{"open_clip_model.safetensors"}, all...)},
 		{"hf-hub:a/b", "open_clip_model.safetensors", append([]string{"open_clip_model.safetensors"}, all...)},
 		{"a/b", "pytorch_model.bin", []string{"config.json", "pytorch_model.bin", "tf_model.h5"}},
+		{"a/b", "model.fp16.safetensors", []string{"config.json", "pytorch_model.bin", "model.fp16.safetensors", "model.fp32.safetensors"}},
 		{"a/b", "goclip_model.safetensors", append([]string{"goclip_model.safetensors", "goclip_config.json"}, all...)},
 		{"ViTamin-S/datacomp1b", "pytorch_model.bin", []string{"pytorch_model.bin", "model.safetensors"}},
 		{"ViTamin-S/datacomp1b", "pytorch_model.safetensors", []string{"pytorch_model.bin", "pytorch_model.safetensors"}},

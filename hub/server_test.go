@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
 )
 
@@ -62,6 +65,13 @@ func (h *fakeHub) client(t *testing.T) *hub.Client {
 	return c
 }
 
+// answer sets what is asked before every answer; nil for nothing.
+func (h *fakeHub) answer(before func(http.ResponseWriter, *http.Request) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.before = before
+}
+
 func (h *fakeHub) requests() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,8 +111,9 @@ func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.log = append(h.log, strings.TrimSpace(fmt.Sprint(r.Method, " ", where, " ", r.URL.Path, " ", r.Header.Get("Range"))))
 	h.auth = append(h.auth, where+" "+r.Header.Get("Authorization"))
+	before := h.before
 	h.mu.Unlock()
-	if h.before != nil && h.before(w, r) {
+	if before != nil && before(w, r) {
 		return
 	}
 	if where == "cdn" {
@@ -169,4 +180,33 @@ func (h *fakeHub) serveList(w http.ResponseWriter, rest string) {
 		answer = map[string]any{"id": repo, "sha": commit, "siblings": siblings}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// exampleHub makes the environment one in which the hub has one small model, and returns what
+// ends that.
+func exampleHub(name string) (end func()) {
+	dir, err := os.MkdirTemp("", "hub")
+	if err != nil {
+		log.Fatal(err)
+	}
+	files, err := saveTiny(filepath.Join(dir, "model"), encoder.HuggingFace)
+	if err != nil {
+		log.Fatal(err)
+	}
+	files["README.md"] = []byte("---\nlicense: apache-2.0\n---\n")
+	h := &fakeHub{repos: map[string]map[string][]byte{name: files}}
+	h.Server, h.cdn = httptest.NewServer(http.HandlerFunc(h.serve)), httptest.NewServer(http.HandlerFunc(h.serve))
+	old := map[string]string{}
+	for variable, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HOME": dir, "HF_HUB_CACHE": "", "HF_TOKEN": "", "HF_HUB_OFFLINE": ""} {
+		old[variable] = os.Getenv(variable)
+		_ = os.Setenv(variable, value)
+	}
+	return func() {
+		for variable, value := range old {
+			_ = os.Setenv(variable, value)
+		}
+		h.Close()
+		h.cdn.Close()
+		_ = os.RemoveAll(dir)
+	}
 }

@@ -36,9 +36,13 @@ var (
 	}
 	hfWeights = []weight{
 		{"model.safetensors", "config.json"}, {"model.safetensors.index.json", "config.json"},
-		{"model.fp16.safetensors", "config.json"}, {"model.fp16.safetensors.index.json", "config.json"},
+		{"model.fp16.safetensors", "config.json"}, {"model.safetensors.index.fp16.json", "config.json"},
+		{"model.bf16.safetensors", "config.json"}, {"model.safetensors.index.bf16.json", "config.json"},
 	}
-	hfPickles = []weight{{"pytorch_model.bin", "config.json"}, {"pytorch_model.bin.index.json", "config.json"}}
+	hfPickles = []weight{
+		{"pytorch_model.bin", "config.json"}, {"pytorch_model.bin.index.json", "config.json"},
+		{"pytorch_model.fp16.bin", "config.json"}, {"pytorch_model.bin.index.fp16.json", "config.json"},
+	}
 	// Adapters change the weights that they lie beside.
 	adapters = []weight{{"adapter_model.safetensors", "adapter_config.json"}, {"adapter_model.bin", "adapter_config.json"}}
 )
@@ -177,4 +181,5 @@ func shards(index string, text []byte) ([]string, error) {
 	return files, nil
 }
 
-func isIndex(name string) bool { return strings.HasSuffix(name, ".index.json") }
+// isIndex reports whether a file of weights names the files that have them.
+func isIndex(name string) bool { return strings.HasSuffix(name, ".json") }

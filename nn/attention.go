@@ -58,7 +58,8 @@ type Attending struct {
 	Bias     *G.Node // (H, L, L), added to the scores of all samples
 	Unscaled bool    // scores are not divided by √d, as in T5
 
-	masks [][]float32 // constants, (L, L), added to the scores of every sample i: masks[i mod len(masks)], nil for none
+	// masks, (L, L) each, are added to the scores of sample i: masks[i mod len(masks)].
+	masks [][]float32
 }
 
 // Attend is [Attention] with all that it can do. Keys that are hidden behind the last

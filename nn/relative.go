@@ -18,7 +18,6 @@ type RelativeMLP struct {
 	FC1, FC2 *Linear
 	grid     [2]int
 	prefix   int
-	coords   []float32 // (T, 2), for each distance down and across
 }
 
 // NewRelativeMLP returns one for a grid of patches with prefix tokens in front of them,
@@ -27,12 +26,18 @@ func NewRelativeMLP(name string, grid [2]int, prefix, hidden, heads int) *Relati
 	r := &RelativeMLP{FC1: NewLinear(name+".fc1", 2, hidden), FC2: NewLinear(name+".fc2", hidden, heads), grid: grid, prefix: prefix}
 	r.FC1.Weight.Normal(isqrt(2))
 	r.FC2.Weight.Normal(isqrt(hidden))
-	for y := 1 - grid[0]; y < grid[0]; y++ {
-		for x := 1 - grid[1]; x < grid[1]; x++ {
-			r.coords = append(r.coords, signedLog(y), signedLog(x))
+	return r
+}
+
+// distances returns (T, 2), for each distance down and across.
+func (r *RelativeMLP) distances() []float32 {
+	var all []float32
+	for y := 1 - r.grid[0]; y < r.grid[0]; y++ {
+		for x := 1 - r.grid[1]; x < r.grid[1]; x++ {
+			all = append(all, signedLog(y), signedLog(x))
 		}
 	}
-	return r
+	return all
 }
 
 func signedLog(d int) float32 {
@@ -44,10 +49,11 @@ func (r *RelativeMLP) Params() []*Param { return append(r.FC1.Params(), r.FC2.Pa
 
 // Forward returns the bias, (H, L, L).
 func (r *RelativeMLP) Forward(g *G.ExprGraph) *G.Node {
-	rows := len(r.coords) / 2
+	distances := r.distances()
+	rows := len(distances) / 2
 	// The addresses keep apart the leaves of two towers, and of two builds of a graph.
 	coords := G.NewTensor(g, tensor.Float32, 2, G.WithName(fmt.Sprintf("distances@%p.%p", r, g)), G.WithShape(rows, 2),
-		G.WithValue(tensor.New(tensor.WithShape(rows, 2), tensor.WithBacking(r.coords))))
+		G.WithValue(tensor.New(tensor.WithShape(rows, 2), tensor.WithBacking(distances))))
 	return RelativePositions(r.FC2.Forward(ReLU(r.FC1.Forward(coords))), r.grid, r.prefix)
 }
 

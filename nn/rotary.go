@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -15,7 +16,9 @@ import (
 // head rotates with the patch's column, the other with its row.
 type RotaryEmbedding struct {
 	patches, head int
-	prefix        int       // tokens before the patches, which are not turned
+	prefix        int // tokens before the patches, which are not turned
+	grid          RotaryGrid
+	computed      sync.Once
 	cos, sin      []float32 // (P, head/2)
 }
 
@@ -32,10 +35,15 @@ type RotaryGrid struct {
 	RowsFirst bool // the first half of a head rotates with the row
 }
 
-// NewRotaryEmbedding computes the angles of a grid, rounded as in timm, whose
-// frequencies and positions are float32.
+// NewRotaryEmbedding returns the rotation for a grid, whose angles the first Forward
+// computes.
 func NewRotaryEmbedding(c RotaryGrid) *RotaryEmbedding {
-	r := &RotaryEmbedding{patches: c.Grid[0] * c.Grid[1], head: c.Head, prefix: c.Prefix}
+	return &RotaryEmbedding{patches: c.Grid[0] * c.Grid[1], head: c.Head, prefix: c.Prefix, grid: c}
+}
+
+// angles rounds as timm does, whose frequencies and positions are float32.
+func (r *RotaryEmbedding) angles() {
+	c := r.grid
 	first, second := 1, 0
 	if c.RowsFirst {
 		first, second = 0, 1
@@ -51,7 +59,6 @@ func NewRotaryEmbedding(c RotaryGrid) *RotaryEmbedding {
 			}
 		}
 	}
-	return r
 }
 
 // Forward rotates the queries and keys of packed queries, keys and values, (B, L,
@@ -70,6 +77,7 @@ func (r *RotaryEmbedding) Forward(qkv, at *G.Node) *G.Node {
 		WantShape("rotary embedding", "places", at, b, l-r.prefix)
 		in = append(in, at)
 	}
+	r.computed.Do(r.angles)
 	back := make([]Pullback, len(in))
 	back[0] = Back(func(dx []float32, x Inputs, _, dy []float32) { r.turn(dx, dy, x, b, l, w, -1) })
 	return Apply(Op{

@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -92,29 +91,28 @@ func (a *addedTokens) set(t addedToken) {
 
 // A finder finds added tokens in a text.
 type finder struct {
-	trie   *trie
+	trie   *prefixTrie
 	starts byteSet
 	tokens []addedToken
 }
 
 func (a *addedTokens) finder(normalized bool) (*finder, error) {
-	var words []trieWord
 	f := &finder{tokens: a.list}
+	words, known := make([]string, len(a.list)), map[string]string{}
 	for i, t := range a.list {
-		if t.normalized == normalized {
-			words = append(words, trieWord{[]byte(t.matched), int32(i)})
-			f.starts.add(t.matched[0])
+		if t.normalized != normalized {
+			continue
 		}
+		if other, ok := known[t.matched]; ok {
+			return nil, fmt.Errorf("added tokens %q and %q are the same text", other, t.content)
+		}
+		words[i], known[t.matched] = t.matched, t.content
+		f.starts.add(t.matched[0])
 	}
-	if len(words) == 0 {
+	if len(known) == 0 {
 		return nil, nil
 	}
-	f.trie = newTrie(words)
-	for i := 1; i < len(words); i++ {
-		if a, b := words[i-1], words[i]; bytes.Equal(a.text, b.text) {
-			return nil, fmt.Errorf("added tokens %q and %q are the same text", f.tokens[a.value].content, f.tokens[b.value].content)
-		}
-	}
+	f.trie = newPrefixTrie(words)
 	return f, nil
 }
 
@@ -133,7 +131,7 @@ func (f *finder) find(list []piece, b []byte, base int, plain bool) []piece {
 			at++
 			continue
 		}
-		value, n := f.trie.longest(b[at:])
+		n, value := f.trie.longest(b[at:])
 		if n == 0 {
 			at++
 			continue
@@ -175,14 +173,4 @@ func (a *addedTokens) content(id int32) (token string, ok bool) {
 		return "", false
 	}
 	return a.list[at].matched, true
-}
-
-// ids returns the ids, sorted.
-func (a *addedTokens) ids() []int32 {
-	ids := make([]int32, 0, len(a.list))
-	for _, t := range a.list {
-		ids = append(ids, t.id)
-	}
-	slices.Sort(ids)
-	return ids
 }

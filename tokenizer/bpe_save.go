@@ -7,17 +7,24 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // Save writes the vocabulary into dir as vocab.json and merges.txt, from which
 // [LoadCLIP] makes a tokenizer of the same ids. How captions are cleaned
-// is not in these files.
+// is not in these files. A vocabulary without symbols for some bytes comes with a
+// tokenizer_config.json, which tells transformers what stands for them; it would take the end token.
 func (b *BPE) Save(dir string) error {
-	for _, file := range []struct {
+	type file struct {
 		name  string
 		write func(io.Writer) error
-	}{{vocabFile, b.writeVocab}, {mergesFile, b.writeMerges}} {
+	}
+	files := []file{{vocabFile, b.writeVocab}, {mergesFile, b.writeMerges}}
+	if slices.Contains(b.symbols, unknownToken) {
+		files = append(files, file{"tokenizer_config.json", writeUnknown})
+	}
+	for _, file := range files {
 		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
 			return fmt.Errorf("tokenizer: %w", err)
 		}
@@ -61,6 +68,11 @@ func (b *BPE) writeVocab(w io.Writer) error {
 		}
 	}
 	_, err := io.WriteString(w, "}\n")
+	return err
+}
+
+func writeUnknown(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "{\n  \"tokenizer_class\": \"CLIPTokenizer\",\n  \"unk_token\": %q\n}\n", unknownToken)
 	return err
 }
 

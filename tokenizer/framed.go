@@ -32,6 +32,7 @@ type Framed struct {
 	engine  Engine
 	frame   Frame
 	vocab   int
+	source  *source   // nil where it was not loaded from a folder
 	scratch sync.Pool // of *[]int32
 }
 
@@ -139,30 +140,4 @@ func (f *Framed) pad(dst []int32) {
 	for i := range dst {
 		dst[i] = f.frame.Pad
 	}
-}
-
-// TikTokenOptions are the settings of open_clip's TikTokenTokenizer. Its zero value is
-// what the program does by default.
-type TikTokenOptions struct {
-	Clean   Clean // zero means [CleanNone]
-	NoBegin bool  // no token stands before captions: add_bos is false
-	NoEnd   bool  // none behind them: add_eos is false
-}
-
-// NewTikToken returns open_clip's TikTokenTokenizer for the tokens of tiktoken. Its end
-// token, padding and begin token are the three ids behind the vocabulary; special tokens
-// in a caption are text.
-func NewTikToken(p *Pipeline, o TikTokenOptions) (*Framed, error) {
-	n := int32(p.VocabSize())
-	frame := Frame{Clean: o.Clean, Before: []int32{n + 2}, After: []int32{n}, Pad: n + 1}
-	if frame.Clean == 0 {
-		frame.Clean = CleanNone
-	}
-	if o.NoBegin {
-		frame.Before = nil
-	}
-	if o.NoEnd {
-		frame.After = nil
-	}
-	return NewFramed(p.Engine(true), frame)
 }

@@ -55,7 +55,7 @@ func TestRefusalsSayWhat(t *testing.T) {
 		{bpe(`{"a": 4294967295}`, `[]`, ""), "no whole number"},
 		{bpe(`{"a": 0}`, `["a b"]`, ""), `there is no symbol "b"`},
 		{bpe(`{"a": 0}`, `["a"]`, ""), "want two symbols"},
-		{bpe(`{"a": 0}`, `[["a", "b", "c"]]`, ""), "want two symbols"},
+		{bpe(`{"a": 0, "b": 1, "ab": 2}`, `[["a", "b", "c"]]`, ""), "want two symbols"},
 		{bpe(`{"a": 0}`, `[]`, `, "dropout": 0.1`), "dropout"},
 		{split("(a"), "a parenthesis is not closed"},
 		{split("(?<name>a)"), "the group (?<name is not supported"},
@@ -113,6 +113,9 @@ func TestFilesTakeTheirOwnSize(t *testing.T) {
 // tokenizer. What is not linear would take hours.
 func TestLongTextsTakeLinearTime(t *testing.T) {
 	dir := golden.Shared(t, "tokenizers")
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const n = 1 << 18
 	texts := map[string]string{
 		"letters":  strings.Repeat("abcdefghij", n/10),
@@ -142,7 +145,7 @@ func TestLongTextsTakeLinearTime(t *testing.T) {
 func TestSlowPatternsAreErrors(t *testing.T) {
 	for name, c := range map[string]struct{ part, config, text, want string }{
 		"choices": {"pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "(a|a|aa)+$b"}, "behavior": "Isolated", "invert": false}`, strings.Repeat("a", 5000), "takes too long"},
-		"rest":    {"pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "\\s+x"}, "behavior": "Isolated", "invert": false}`, strings.Repeat(" ", 100_000), "takes too long"},
+		"rest":    {"pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "\\s+x"}, "behavior": "Isolated", "invert": false}`, strings.Repeat(" ", 5000), "takes too long"},
 		"growth": {"normalizer", `{"type": "Sequence", "normalizers": [` + strings.TrimSuffix(strings.Repeat(`{"type": "Replace", "pattern": {"String": "a"}, "content": "`+strings.Repeat("a", 200)+`"},`, 30), ",") + `]}`,
 			strings.Repeat("a", 1000), "grows without measure"},
 		"bytes": {"pre_tokenizer", `{"type": "Sequence", "pretokenizers": [` + strings.TrimSuffix(strings.Repeat(`{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},`, 60), ",") + `]}`,

@@ -60,21 +60,36 @@ func (c Class) MarshalText() ([]byte, error) { return enum.Marshal(c, classNames
 // UnmarshalText reads a name.
 func (c *Class) UnmarshalText(text []byte) error { return enum.Unmarshal(c, text, classNames()) }
 
-// HuggingFaceOptions are what a folder does not tell.
+// classOf is the class of a name, with or without "Fast"; several classes do the same.
+func classOf(name string) (Class, bool) {
+	name = strings.TrimSuffix(name, "Fast")
+	switch name {
+	case "DistilBertTokenizer", "ElectraTokenizer":
+		return ClassBERT, true
+	case "MT5Tokenizer":
+		return ClassT5, true
+	}
+	var c Class
+	return c, c.UnmarshalText([]byte(name)) == nil
+}
+
+// HuggingFaceOptions are what a folder does not tell. They are comparable, and JSON gives
+// them back.
 type HuggingFaceOptions struct {
 	// Clean is what is done to captions first; zero means [CleanNone], as in
 	// transformers. open_clip's HFTokenizer has [CleanWhitespace] where its
 	// configuration has none.
-	Clean Clean
+	Clean Clean `json:"clean,omitempty"`
 	// Class overrides the one of tokenizer_config.json.
-	Class Class
+	Class Class `json:"class,omitempty"`
 	// StripSeparator makes separators padding (open_clip's strip_sep_token).
-	StripSeparator bool
+	StripSeparator bool `json:"strip_separator,omitempty"`
 	// Language is a token of NLLB's, such as fra_Latn; empty means the file's src_lang,
-	// or eng_Latn.
-	Language string
+	// or eng_Latn. (open_clip has a setting of the name, which transformers undoes before
+	// each text.)
+	Language string `json:"language,omitempty"`
 	// LanguageLast puts the language behind a text (transformers' legacy_behaviour).
-	LanguageLast bool
+	LanguageLast bool `json:"language_last,omitempty"`
 }
 
 // LoadHuggingFace reads a tokenizer as transformers' AutoTokenizer does from a folder with
@@ -83,6 +98,9 @@ type HuggingFaceOptions struct {
 // changes in the file's pipeline is changed. Where no file is a tokenizer's, the error is
 // [fs.ErrNotExist].
 func LoadHuggingFace(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
+	if o.Clean == 0 {
+		o.Clean = CleanNone
+	}
 	c, err := readClass(fsys)
 	if err != nil {
 		return nil, err
@@ -90,18 +108,23 @@ func LoadHuggingFace(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
 	if o.Class != 0 {
 		c.class = o.Class
 	}
-	if o.Clean == 0 {
-		o.Clean = CleanNone
+	if err := enum.Valid(c.class, classNames()); err != nil {
+		return nil, fmt.Errorf("tokenizer: Class %w", err)
 	}
-	for _, v := range []error{enum.Valid(o.Clean, cleanNames()), enum.Valid(c.class, classNames())} {
-		if v != nil {
-			return nil, fmt.Errorf("tokenizer: %w", v)
-		}
+	f, err := c.framed(fsys, o)
+	if err != nil {
+		return nil, err
 	}
+	f.source, err = sourceOf(fsys, sourceFiles())
+	f.source.options = o
+	return f, err
+}
+
+func (c *classConfig) framed(fsys fs.FS, o HuggingFaceOptions) (*Framed, error) {
 	if c.class == ClassSiglip {
-		data, err := fs.ReadFile(fsys, "spiece.model")
+		data, err := readFile(fsys, "spiece.model")
 		if err != nil {
-			return nil, err
+			return nil, in("spiece.model", err)
 		}
 		return NewSiglip(data)
 	}
@@ -179,7 +202,9 @@ func readClass(fsys fs.FS) (*classConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = c.class.UnmarshalText([]byte(strings.TrimSuffix(name, "Fast")))
+	if class, known := classOf(name); known {
+		c.class = class
+	}
 	c.begin = c.class == ClassGemma // of the class by itself
 	if err := errors.Join(value("add_bos_token", &c.begin), value("add_eos_token", &c.end)); err != nil {
 		return nil, err
@@ -239,7 +264,7 @@ func (c *classConfig) readAdded(data json.RawMessage) error {
 
 // readOptional reads a JSON file that need not be there.
 func readOptional(fsys fs.FS, name string, to any) error {
-	data, err := fs.ReadFile(fsys, name)
+	data, err := readFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -113,12 +113,20 @@ func readWords(data []byte) (*Pipeline, error) {
 	return p, nil
 }
 
-// readLines reads tokens, one a line, whose ids are the lines' numbers from 0.
+// readLines reads tokens, one a line, whose ids are the lines' numbers from 0. Of equal
+// lines, as those that hold but white space are, the last counts.
 func readLines(data []byte) (*lexicon, error) {
-	b := newLexiconBuilder(2 * len(data))
-	n := int32(0)
+	last, n := map[string]int32{}, int32(0)
 	for line := range bytes.Lines(data) {
-		b.add(bytes.TrimRightFunc(line, isSpace), n)
+		last[string(bytes.TrimRightFunc(line, isSpace))] = n
+		n++
+	}
+	b := newLexiconBuilder(2 * len(data))
+	n = 0
+	for line := range bytes.Lines(data) {
+		if word := bytes.TrimRightFunc(line, isSpace); last[string(word)] == n {
+			b.add(word, n)
+		}
 		n++
 	}
 	return b.build()
@@ -165,7 +173,7 @@ func readMergeLines(fsys fs.FS, l *lexicon) (merges []mergeSlot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var joined []byte
+	r := &mergeReader{l: l}
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
@@ -174,17 +182,14 @@ func readMergeLines(fsys fs.FS, l *lexicon) (merges []mergeSlot, err error) {
 			continue
 		}
 		left, right, err := splitMerge(string(line))
+		if err == nil {
+			err = r.add([]byte(left), []byte(right))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		m, err := newMerge(l, []byte(left), []byte(right), "", &joined)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
-		}
-		m.rank = int32(len(merges))
-		merges = append(merges, m)
 	}
-	return merges, nil
+	return r.merges, nil
 }
 
 // readTiktoken makes a tokenizer of tiktoken's ranks, with the expression and the special

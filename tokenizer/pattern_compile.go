@@ -188,13 +188,6 @@ func (c *compiler) repeat(r *regex) error {
 // aside compiles what is matched on its own.
 func (c *compiler) aside(r *regex) error {
 	body := r.parts[0]
-	widths := []*regex{body}
-	if r.kind == regexBehind && body.kind == regexEither {
-		widths = body.parts
-		if r.negative || len(widths) > 1 {
-			return notSupported("a choice behind")
-		}
-	}
 	i := instruction{op: map[regexKind]operation{regexAhead: opAhead, regexBehind: opBehind, regexAtomic: opAtomic}[r.kind], negative: r.negative}
 	if r.kind == regexBehind {
 		width, ok := body.width()

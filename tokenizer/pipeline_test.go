@@ -158,7 +158,7 @@ func TestIDsAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if allocs > 1 { // the pool may lose its memory to a collection
+	if allocs > 1 && !raceDetector { // the pool may lose its memory to a collection, and does on purpose under the detector
 		t.Errorf("got %v allocations, want none", allocs)
 	}
 }
@@ -203,5 +203,16 @@ func TestDecodeIsTheWayBack(t *testing.T) {
 		if got := p.Decode(ids, false); got != s {
 			t.Errorf("got %q, want %q", got, s)
 		}
+	}
+}
+
+// TestEqualLinesOfWords: the last of them has the token, and other ids stay.
+func TestEqualLinesOfWords(t *testing.T) {
+	p, err := Load(fstest.MapFS{wordsFile: &fstest.MapFile{Data: []byte("[PAD]\n\n[UNK]\na\n[CLS]\n\u3000\n[SEP]\na\n[MASK]\nb")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.IDs(nil, "a b [MASK]", true); err != nil || !slices.Equal(got, []int32{4, 7, 9, 8, 6}) {
+		t.Errorf("got %v (%v), want [4 7 9 8 6]", got, err)
 	}
 }

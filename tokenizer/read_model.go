@@ -11,12 +11,19 @@ func readModel(s *scanner) (model, error) {
 	m := settings{}
 	var words *lexicon
 	var pieces []scored
+	var merges []mergeSlot
 	err := s.object(func(key []byte) (err error) {
 		switch name := string(key); {
 		case name == "vocab" && s.peek() == '[':
 			pieces, err = readScored(s)
 		case name == "vocab":
 			words, err = readVocabulary(s)
+		case name == "merges" && words != nil && m["continuing_subword_prefix"] != nil:
+			// All is known that they need, as in any file that the library has written.
+			var prefix string
+			if prefix, err = get(m, "continuing_subword_prefix", aString, ""); err == nil {
+				merges, err = readMergeList(s, words, prefix)
+			}
 		default:
 			m[name], err = s.raw()
 			if len(m) > maxFields {
@@ -28,13 +35,13 @@ func readModel(s *scanner) (model, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, err := get(m, "type", aString, kindByFields(m, words, pieces))
+	kind, err := get(m, "type", aString, kindByFields(m, words, pieces, merges))
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case kind == "BPE" && words != nil:
-		return readBytePairs(m, words)
+		return readBytePairs(m, words, merges)
 	case kind == "WordPiece" && words != nil:
 		return readWordPiece(m, words)
 	case kind == "WordLevel" && words != nil:
@@ -57,11 +64,11 @@ func readModel(s *scanner) (model, error) {
 }
 
 // kindByFields is the reference's guess: the first model that the fields are enough for.
-func kindByFields(m settings, words *lexicon, pieces []scored) string {
+func kindByFields(m settings, words *lexicon, pieces []scored, merges []mergeSlot) string {
 	switch {
 	case pieces != nil:
 		return "Unigram"
-	case m.has("merges"):
+	case merges != nil || m.has("merges"):
 		return "BPE"
 	case m.has("continuing_subword_prefix") && m.has("max_input_chars_per_word"):
 		return "WordPiece"
@@ -124,82 +131,98 @@ func readScored(s *scanner) (all []scored, err error) {
 	return all, nil
 }
 
+// A mergeReader gathers merges.
+type mergeReader struct {
+	l      *lexicon
+	prefix string // that right symbols lose
+	merges []mergeSlot
+	joined []byte
+	last   int // entry of the last joined symbol: the next one is often the same or the next
+}
+
+// add looks up what a merge makes of two symbols.
+func (r *mergeReader) add(left, right []byte) error {
+	if len(right) < len(r.prefix) {
+		return fmt.Errorf("symbol %.40q is shorter than continuing_subword_prefix", right)
+	}
+	r.joined = append(append(r.joined[:0], left...), right[len(r.prefix):]...)
+	a, ok1 := r.l.find(left)
+	b, ok2 := r.l.find(right)
+	joined, ok3 := r.findJoined()
+	if !ok1 || !ok2 || !ok3 {
+		missing := right
+		if !ok1 {
+			missing = left
+		} else if ok2 {
+			missing = r.joined
+		}
+		return fmt.Errorf("%.40q and %.40q: there is no symbol %.80q", left, right, missing)
+	}
+	r.merges = append(r.merges, mergeSlot{pair: pairOf(a, b), rank: int32(len(r.merges)), joined: joined})
+	return nil
+}
+
+func (r *mergeReader) findJoined() (id int32, ok bool) {
+	for at := r.last; at < min(r.last+2, len(r.l.entries)); at++ {
+		if e := r.l.entries[at]; r.l.text[e.from:e.to] == string(r.joined) {
+			r.last = at
+			return e.id, true
+		}
+	}
+	id, ok = r.l.find(r.joined)
+	if at := int(id); ok && at < len(r.l.entries) && r.l.entries[at].id == id {
+		r.last = at
+	}
+	return id, ok
+}
+
 // readMergeList reads merges: an array of "left right" or, in newer files, of ["left",
 // "right"], where symbols may hold spaces.
-func readMergeList(data []byte, l *lexicon, prefix string) (merges []mergeSlot, err error) {
-	s := &scanner{data: data}
-	merges = make([]mergeSlot, 0, len(data)/16)
-	var left, right, joined []byte
-	var buffer []byte // of the left symbol, while the right one is read
+func readMergeList(s *scanner, l *lexicon, prefix string) ([]mergeSlot, error) {
+	r := &mergeReader{l: l, prefix: prefix, merges: make([]mergeSlot, 0, (len(s.data)-s.at)/16)}
+	var left []byte
 	pairs := false
-	err = s.array(func() error {
+	err := s.array(func() error {
 		if s.peek() == '[' {
 			pairs = true
 			n := 0
 			err := s.array(func() error {
 				b, err := s.bytes()
-				switch n++; n {
-				case 1:
-					buffer = append(buffer[:0], b...)
-					left = buffer
-				case 2:
-					right = b
-				default:
-					return errors.New("want two symbols")
+				switch n++; {
+				case err != nil:
+					return err
+				case n == 1:
+					left = append(left[:0], b...) // b is gone when the right one is read
+					return nil
+				case n == 2:
+					return r.add(left, b)
 				}
-				return err
+				return errTwoSymbols
 			})
-			if err != nil {
-				return err
+			if err == nil && n < 2 {
+				err = errTwoSymbols
 			}
-			if n != 2 {
-				return errors.New("want two symbols")
-			}
-		} else {
-			b, err := s.bytes()
-			if err != nil {
-				return err
-			}
-			if pairs {
-				return errors.New("want two symbols, as before")
-			}
-			if bytes.HasPrefix(b, []byte("#version")) {
-				return nil
-			}
-			var ok bool
-			if left, right, ok = bytes.Cut(b, []byte{' '}); !ok || bytes.IndexByte(right, ' ') >= 0 {
-				return fmt.Errorf("%.80q, want two symbols with a space between", b)
-			}
+			return err
 		}
-		m, err := newMerge(l, left, right, prefix, &joined)
-		m.rank = int32(len(merges))
-		merges = append(merges, m)
-		return err
+		b, err := s.bytes()
+		if err != nil || bytes.HasPrefix(b, []byte("#version")) {
+			return err
+		}
+		left, right, ok := bytes.Cut(b, []byte{' '})
+		if !ok || bytes.IndexByte(right, ' ') >= 0 || pairs {
+			return fmt.Errorf("%.80q, want two symbols with a space between", b)
+		}
+		return r.add(left, right)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("merges: merge %d: %w", len(merges), err)
+		return nil, fmt.Errorf("merges: merge %d: %w", len(r.merges), err)
 	}
-	return merges, nil
+	return r.merges, nil
 }
 
-// newMerge looks up what a merge makes of two symbols: the second one without its prefix.
-func newMerge(l *lexicon, left, right []byte, prefix string, joined *[]byte) (m mergeSlot, err error) {
-	if len(right) < len(prefix) {
-		return m, fmt.Errorf("symbol %.40q is shorter than continuing_subword_prefix", right)
-	}
-	*joined = append(append((*joined)[:0], left...), right[len(prefix):]...)
-	var ids [3]int32
-	for i, symbol := range [...][]byte{left, right, *joined} {
-		id, ok := l.find(symbol)
-		if !ok {
-			return m, fmt.Errorf("%.40q and %.40q: there is no symbol %.80q", left, right, symbol)
-		}
-		ids[i] = id
-	}
-	return mergeSlot{pair: pairOf(ids[0], ids[1]), joined: ids[2]}, nil
-}
+var errTwoSymbols = errors.New("want two symbols")
 
-func readBytePairs(m settings, l *lexicon) (*bytePairs, error) {
+func readBytePairs(m settings, l *lexicon, merges []mergeSlot) (*bytePairs, error) {
 	var o pairOptions
 	var err error
 	text := func(name string, to *string) {
@@ -221,12 +244,13 @@ func readBytePairs(m settings, l *lexicon) (*bytePairs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !m.has("merges") {
-		return nil, errors.New("merges is missing")
-	}
-	merges, err := readMergeList(m["merges"], l, o.prefix)
-	if err != nil {
-		return nil, err
+	if merges == nil {
+		if !m.has("merges") {
+			return nil, errors.New("merges is missing")
+		}
+		if merges, err = readMergeList(&scanner{data: m["merges"]}, l, o.prefix); err != nil {
+			return nil, err
+		}
 	}
 	dropout, err := get(m, "dropout", (*scanner).float, 0)
 	if err != nil {

@@ -176,31 +176,49 @@ func (m *fastModel) model() (model, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, p := range m.pieces {
+		if len(p.piece) > maxMerged {
+			return nil, fmt.Errorf("piece %d, %.40q, has %d bytes, want at most %d", i, p.piece, len(p.piece), maxMerged)
+		}
+	}
 	o := pairOptions{unknown: m.unkPiece, fuse: true, byteFallback: m.gemma()}
-	return newBytePairs(l, m.merges(l), o), nil
+	return newBytePairs(l, m.merges(), o), nil
 }
+
+// maxMerged bounds the pieces that are merged, so that finding all ways to do it takes a
+// time that grows as the file does.
+const maxMerged = 1 << 10
 
 // merges are all ways to join two pieces to a third, those with the greatest score first:
 // what sentencepiece decides by scores, the tokenizers library does by this order.
-func (m *fastModel) merges(l *lexicon) []mergeSlot {
+func (m *fastModel) merges() []mergeSlot {
 	type way struct {
 		mergeSlot
 		score       float64
 		left, right int // characters
 	}
+	keys := make([]string, len(m.pieces))
+	for i, p := range m.pieces {
+		keys[i] = p.piece
+	}
+	trie := newPrefixTrie(keys)
 	var ways []way
-	for id, p := range m.pieces {
-		first, n := len(ways), utf8.RuneCountInString(p.piece)
-		left := 0
-		for at := range p.piece {
-			if at == 0 {
+	for id, piece := range keys {
+		first, n := len(ways), utf8.RuneCountInString(piece)
+		node, left := int32(0), 0
+		for at := range len(piece) - 1 {
+			if node = trie.step(node, piece[at]); node < 0 {
+				break
+			}
+			if utf8.RuneStart(piece[at]) {
+				left++
+			}
+			a := trie.nodes[node].value
+			if a < 0 || !utf8.RuneStart(piece[at+1]) {
 				continue
 			}
-			left++
-			a, okA := l.id(p.piece[:at])
-			b, okB := l.id(p.piece[at:])
-			if okA && okB {
-				ways = append(ways, way{mergeSlot{pair: pairOf(a, b), joined: int32(id)}, p.score, left, n - left})
+			if b := trie.find(piece[at+1:]); b >= 0 {
+				ways = append(ways, way{mergeSlot{pair: pairOf(a, b), joined: int32(id)}, m.pieces[id].score, left, n - left})
 			}
 		}
 		slices.SortStableFunc(ways[first:], func(a, b way) int { return cmp.Compare(a.pair, b.pair) })
@@ -261,9 +279,5 @@ func (m *fastModel) around(p *Pipeline) (postProcessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := readSettings(data)
-	if err != nil {
-		return nil, err
-	}
-	return readPostProcessor(s, new(limits))
+	return read(settings{"post_processor": data}, "post_processor", readPostProcessor)
 }

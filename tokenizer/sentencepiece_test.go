@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -196,6 +197,28 @@ func FuzzSentencePiece(f *testing.F) {
 		}
 		if _, err := m.Decode(ids); err != nil {
 			t.Errorf("ids of %q: %v", text, err)
+		}
+		for _, name := range []string{"spiece.model", "sentencepiece.bpe.model", "tokenizer.model"} {
+			f, err := LoadHuggingFace(fstest.MapFS{name: &fstest.MapFile{Data: model}}, HuggingFaceOptions{})
+			if err == nil {
+				f.Encode(make([]int32, 8), text)
+			}
+		}
+	})
+}
+
+// FuzzTokenizerConfig reads the small files of a folder.
+func FuzzTokenizerConfig(f *testing.F) {
+	f.Add([]byte(`{"tokenizer_class": "GemmaTokenizer", "add_eos_token": true, "pad_token": {"content": "<pad>"}}`), []byte(`{"eos_token": "<eos>"}`), "a")
+	f.Add([]byte(`{"tokenizer_class": "NllbTokenizer", "src_lang": "<eos>", "added_tokens_decoder": {"3": {"content": "</s>"}}}`), []byte(`{}`), "a</s>")
+	vocab := words("WordLevel", "<unk>", "<unk>", "<pad>", "<bos>", "<eos>", "</s>", "a")
+	alone := spmFile(f, "bpe.model")
+	f.Fuzz(func(t *testing.T, config, special []byte, text string) {
+		for name, data := range map[string][]byte{tokenizerFile: vocab.Data, "sentencepiece.bpe.model": alone} {
+			fsys := fstest.MapFS{name: {Data: data}, "tokenizer_config.json": {Data: config}, "special_tokens_map.json": {Data: special}}
+			if tok, err := LoadHuggingFace(fsys, HuggingFaceOptions{Clean: CleanWhitespace, StripSeparator: len(text)%2 == 0}); err == nil {
+				tok.Encode(make([]int32, 8), text)
+			}
 		}
 	})
 }

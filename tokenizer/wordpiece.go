@@ -1,8 +1,8 @@
 package tokenizer
 
 import (
-	"bytes"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -10,8 +10,8 @@ import (
 // unknown token for a word that does not come out whole (Schuster and Nakajima, 2012).
 type wordPiece struct {
 	*lexicon
-	first, inner *trie // tokens at the start of a word; behind it, without their prefix
-	unknown      int32 // -1: there is none
+	first, inner *prefixTrie // tokens at the start of a word; behind it, without their prefix
+	unknown      int32       // -1: there is none
 	name         string
 	longest      int // characters of a word; longer ones are unknown
 }
@@ -24,21 +24,18 @@ func newWordPiece(l *lexicon, unknown, prefix string, longest int) (*wordPiece, 
 	if id, ok := l.id(unknown); ok {
 		m.unknown = id
 	}
-	var first, inner []trieWord
-	text := []byte(l.text)
-	for _, e := range l.entries {
-		word := text[e.from:e.to]
+	first, inner := make([]string, len(l.entries)), make([]string, len(l.entries))
+	for i, e := range l.entries {
+		word := l.text[e.from:e.to]
 		if len(word) > maxWordPiece {
 			return nil, fmt.Errorf("token %.20q has %d bytes, want at most %d", word, len(word), maxWordPiece)
 		}
-		if len(word) > 0 {
-			first = append(first, trieWord{word, e.id})
-		}
-		if rest, ok := bytes.CutPrefix(word, []byte(prefix)); ok && len(rest) > 0 {
-			inner = append(inner, trieWord{rest, e.id})
+		first[i] = word
+		if rest, ok := strings.CutPrefix(word, prefix); ok {
+			inner[i] = rest
 		}
 	}
-	m.first, m.inner = newTrie(first), newTrie(inner)
+	m.first, m.inner = newPrefixTrie(first), newPrefixTrie(inner)
 	return m, nil
 }
 
@@ -49,9 +46,9 @@ func (m *wordPiece) tokenize(dst []token, piece []byte) ([]token, error) {
 	ok := len(piece) <= m.longest || utf8.RuneCount(piece) <= m.longest
 	t := m.first
 	for at := 0; ok && at < len(piece); t = m.inner {
-		id, n := t.longest(piece[at:])
+		n, entry := t.longest(piece[at:])
 		if ok = n > 0; ok {
-			dst = append(dst, token{id, span{int32(at), int32(at + n)}})
+			dst = append(dst, token{m.entries[entry].id, span{int32(at), int32(at + n)}})
 			at += n
 		}
 	}

@@ -166,7 +166,7 @@ func TestPanics(t *testing.T) {
 	for _, micro := range []int{0, 3} {
 		for place, name := range map[string]string{
 			"image":                  "train: 000001",
-			"tokenizer":              "train: 000000: tokenizer",
+			"tokenizer":              "train: 000000: encoder: tokenizer: caption",
 			"row":                    "text tower",
 			"image tower":            "train: image tower",
 			"text tower":             "train: text tower",
@@ -251,7 +251,7 @@ func TestPanicOfATeacher(t *testing.T) {
 	check(t, err)
 	f.lit = "tokenizer"
 	folder := train.Checkpoints{Dir: t.TempDir()}
-	if err := folder.Save(tr, dataset.Cursor{}); err == nil || !strings.Contains(err.Error(), "tokenizer: panic: boom") {
+	if err := folder.Save(tr, dataset.Cursor{}); err == nil || !strings.Contains(err.Error(), "encoder: tokenizer: caption") || !strings.Contains(err.Error(), "panic: boom") {
 		t.Errorf("got error %v, want one of the tokenizer", err)
 	}
 }

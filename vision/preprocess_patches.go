@@ -10,7 +10,7 @@ import (
 )
 
 // Len is how many numbers the preprocessed image takes: 3·H·W, or those of MaxPatches
-// patches.
+// patches; 0 for a nil Preprocess.
 func (p *Preprocess) Len() int {
 	if p == nil {
 		return 0
@@ -36,10 +36,10 @@ func (p *Preprocess) validatePatches() error {
 }
 
 // Grid returns the rows and columns of patches that an image of the given height and width
-// becomes: as many as fit into MaxPatches at its shape. It is what transformers'
-// Siglip2ImageProcessor computes. Where images become no patches it is zero.
+// becomes: as many as fit into MaxPatches at its shape, zeros where there are none. It is
+// what transformers' Siglip2ImageProcessor computes.
 func (p *Preprocess) Grid(height, width int) [2]int {
-	if p == nil || p.PatchSize < 1 {
+	if p == nil || p.PatchSize < 1 || p.MaxPatches < 1 || height < 1 || width < 1 {
 		return [2]int{}
 	}
 	patches := func(side int, scale float64) int {

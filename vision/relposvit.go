@@ -43,6 +43,10 @@ func (c RelPosViT) Validate() error {
 	if err := checkTransformer(c.ImageSize, c.PatchSize, c.Width, c.Layers, c.Heads, c.EmbedDim, c.MLPRatio, timmEps, nn.GELU); err != nil {
 		return err
 	}
+	// No weight says how large the image is, and each pair of patches takes memory.
+	if n := area(c.Grid()); n > 1<<14 {
+		return invalid("PatchSize", "is %d, which cuts the image into %d patches, want at most %d", c.PatchSize, n, 1<<14)
+	}
 	if c.LayerScale == 0 {
 		return invalid("LayerScale", "is 0, want what scales begin with")
 	}

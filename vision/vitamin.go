@@ -50,11 +50,14 @@ func (c ViTamin) Positions() (param string, grid [2]int, prefix int) {
 
 // Validate implements [Config].
 func (c ViTamin) Validate() error {
-	if err := checkTransformer(c.ImageSize, 1, c.Width, c.Layers, c.Heads, c.EmbedDim, c.MLPRatio, timmEps, nn.GELU); err != nil {
+	if err := checkTransformer(c.ImageSize, vitaminStride, c.Width, c.Layers, c.Heads, c.EmbedDim, c.MLPRatio, timmEps, nn.GELU); err != nil {
 		return err
 	}
 	return checkNumbers(number{"ConvWidths[0]", c.ConvWidths[0], 1, maxDim}, number{"ConvWidths[1]", c.ConvWidths[1], 1, maxDim})
 }
+
+// vitaminStride is how many pixels, each way, a token of the last stage stands for.
+const vitaminStride = 16
 
 // vitaminDepths are the blocks of the two stages of convolutions.
 func vitaminDepths() [2]int { return [2]int{2, 4} }

@@ -23,6 +23,7 @@ type app struct {
 	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
 	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
 	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
+	Convert  convertCommand  `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
 	Pull     pullCommand     `cmd:"" help:"Download models by name."`
 	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
 }
@@ -120,7 +121,7 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	err, code := s.meaning(err)
+	code, err := s.meaning(err)
 	rest := ""
 	if s.terminal {
 		rest = "\x1b[K" // of a line of progress
@@ -135,18 +136,18 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	return code
 }
 
-// meaning is what an error says to a user, and its exit code.
-func (s *session) meaning(err error) (error, int) {
+// meaning is the exit code of an error, and what it says to a user.
+func (s *session) meaning(err error) (int, error) {
 	var c coded
 	switch cause := s.Err(); {
 	case errors.As(err, &c) && c.code == interrupted:
-		return err, interrupted
+		return interrupted, err
 	case cause != nil && errors.Is(err, cause) && besides(err, cause) == nil:
-		return errors.New("interrupted"), interrupted
+		return interrupted, errors.New("interrupted")
 	case c.error != nil:
-		return err, c.code
+		return c.code, err
 	}
-	return err, failed
+	return failed, err
 }
 
 // besides returns what an error holds that is not due to another one; nil for nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -63,11 +64,38 @@ func parseConfig(data []byte) (map[string]any, error) {
 	if len(data) > maxConfig {
 		return nil, fmt.Errorf("more than %d bytes", maxConfig)
 	}
+	if nesting(data) > maxNesting {
+		return nil, fmt.Errorf("nested more than %d deep", maxNesting)
+	}
 	fields := make(map[string]any)
 	if err := yaml.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
 	return fields, nil
+}
+
+// maxNesting is far more than flags need; the parser takes memory by its square.
+const maxNesting = 64
+
+// nesting is how deep values stand in values: by brackets, wherever they are, or by the
+// marks at the beginning of a line.
+func nesting(data []byte) (deepest int) {
+	open := 0
+	for _, c := range data {
+		switch c {
+		case '[', '{':
+			open++
+			deepest = max(deepest, open)
+		case ']', '}':
+			open = max(0, open-1)
+		}
+	}
+	for line := range bytes.SplitSeq(data, []byte("\n")) {
+		rest := bytes.TrimLeft(line, " \t-?:")
+		marks := line[:len(line)-len(rest)]
+		deepest = max(deepest, len(marks)-bytes.Count(marks, []byte(" "))-bytes.Count(marks, []byte("\t")))
+	}
+	return deepest
 }
 
 // flagValue makes what the file says into what the flag would be given.

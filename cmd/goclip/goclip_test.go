@@ -178,6 +178,7 @@ func TestFromTrainingToSearch(t *testing.T) {
 		"of 12 images":     {"info", index},
 		"12 images, 0":     {"index", "--model", model, "--data", test, "--out", index},
 		" %\tred\n":        {"classify", "--model", model, "--labels", "red,blue", red},
+		" %\tred":          {"classify", "--model", model, "--text-model", model, "--labels", "red,blue", red},
 		"image to text":    {"eval", "--model", model, "--data", test, "--tasks", "retrieval"},
 		"zero-shot: 100.0": {"eval", "--model", model, "--data", test},
 	} {

@@ -7,6 +7,7 @@
 //	goclip index    --model model --data photos --out photos.index
 //	goclip search   --model model --index photos.index "a dog on a beach"
 //	goclip info     model                                     describe a model, an index or a set
+//	goclip convert  model --layout huggingface --out other    write it for another program
 //	goclip pull     openai/clip-vit-base-patch32              download a model by its name
 //	goclip list                                               what was downloaded
 //

@@ -16,6 +16,7 @@ import (
 // modelFlags say which model.
 type modelFlags struct {
 	Model     string `required:"" placeholder:"MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
+	TextModel string `placeholder:"MODEL" help:"Model whose text tower and tokenizer take the place of those of MODEL, such as a multilingual one that was trained towards its features."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
@@ -27,9 +28,21 @@ func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	m, err := s.model(f.Model, &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited})
+	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited}
+	m, err := s.model(f.Model, o)
 	if err != nil {
 		return nil, err
+	}
+	if f.TextModel != "" {
+		words, err := s.model(f.TextModel, o)
+		if err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+		joined, err := encoder.Join(m, words)
+		if err != nil {
+			return nil, input(errors.Join(fmt.Errorf("%s with the text tower of %s: %w", f.Model, f.TextModel, err), m.Close(), words.Close()))
+		}
+		m = joined
 	}
 	if err := n.of(m); err != nil {
 		return nil, input(errors.Join(fmt.Errorf("%s: %w", f.Model, err), m.Close()))

@@ -195,7 +195,7 @@ func (c *pullCommand) Run(s *session) error {
 	}
 	s.json = false // a second document would spoil the first
 	failures := len(slices.DeleteFunc(all, func(p pulled) bool { return p.Error == "" }))
-	_, code := s.meaning(first)
+	code, _ := s.meaning(first)
 	return coded{fmt.Errorf("%d of %d models could not be downloaded", failures, len(c.Names)), code}
 }
 

@@ -330,6 +330,23 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// TestNestedConfig: nesting, whose square the parser takes in memory, is refused before.
+func TestNestedConfig(t *testing.T) {
+	for _, nested := range []string{
+		"a: " + strings.Repeat("[", 500_000), "a: " + strings.Repeat("{a: ", 100_000), "a:\n" + strings.Repeat("- ", 200_000) + "a",
+		strings.Repeat("? ", 200_000) + "a", "a: " + strings.Repeat("[", 65) + strings.Repeat("]", 65), strings.Repeat("-\t", 65),
+	} {
+		if _, err := parseConfig([]byte(nested)); err == nil || err.Error() != "nested more than 64 deep" {
+			t.Errorf("%.20s…: got error %v", nested, err)
+		}
+	}
+	for _, flat := range []string{"a: [[1], [2]]\nb:\n  - x\n  - - y\n", "# " + strings.Repeat("-", 80) + "\na: 1\n", `{"a": [` + strings.Repeat("[1],", 999) + "[1]]}"} {
+		if _, err := parseConfig([]byte(flat)); err != nil {
+			t.Errorf("%.20s…: %v", flat, err)
+		}
+	}
+}
+
 // FuzzParseConfig: any file is fields or an error.
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("a: 1\nb: [x, y]\n"))

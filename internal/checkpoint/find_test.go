@@ -18,6 +18,7 @@ func TestFind(t *testing.T) {
 		{"config.json model.safetensors model.fp16.safetensors", "model.safetensors", ""},
 		{"config.json model.fp16.safetensors", "model.fp16.safetensors", ""},
 		{"config.json model.safetensors.index.fp16.json model.fp16-00001-of-00002.safetensors", "model.safetensors.index.fp16.json", ""},
+		{"config.json model.fp16.safetensors.index.json model.fp16-00001-of-00002.safetensors", "model.fp16.safetensors.index.json", ""},
 		{"config.json model.fp16.safetensors model.bf16.safetensors", "", "name one of model.bf16.safetensors, model.fp16.safetensors"},
 		{"config.json pytorch_model.fp16.bin", "pytorch_model.fp16.bin", ""},
 		{"config.json checkpoint.pt", "checkpoint.pt", ""},

@@ -140,3 +140,10 @@ func FuzzPreprocessor(f *testing.F) {
 		}
 	})
 }
+
+// FuzzOwn: what goclip's own layout says of a model is written and read back as it was.
+func FuzzOwn(f *testing.F) {
+	fuzzConfig(f, func(config []byte) (Spec, error) { return parseOwn(config, Families{}) }, formatOwn,
+		`{"format": "goclip/1", "vision": {"family": "vit", "config": {"ImageSize": [32, 48], "PatchSize": 8, "Width": 16, "Layers": 1, "Heads": 2, "EmbedDim": 8, "Activation": "gelu", "Pool": "tok", "NormEps": 1e-5}}, "preprocess": {"Size": [32, 48], "Std": [1, 1, 1], "Ground": [255, 0, 7]}, "init_logit_scale": 2.5}`,
+		`{"format": "goclip/1", "text": {"family": "transformer", "config": {"ContextLength": 7, "VocabSize": 9, "Width": 16, "Layers": 1, "Heads": 2, "EmbedDim": 8, "Activation": "quick_gelu", "Mask": "causal", "Pool": "eos", "NormEps": 1e-5}}, "init_logit_scale": 0, "init_logit_bias": -10, "tokenizer": "files", "text_clean": "canonicalize"}`)
+}

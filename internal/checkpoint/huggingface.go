@@ -189,8 +189,8 @@ func writeHuggingFace(s *Spec) ([]File, naming, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, nil, unwritable(HuggingFace, "a custom tokenizer")
+	if err := s.captionsFit(HuggingFace); err != nil {
+		return nil, nil, err
 	}
 	all := []File{{hfConfigFile, config}}
 	if s.Preprocess != nil {
@@ -359,7 +359,7 @@ type hfTower struct {
 func hfConfigOf(s *Spec, class, modelType string, image, caption any) hfConfig {
 	return hfConfig{
 		Architectures: []string{class}, ModelType: modelType, ProjectionDim: s.Vision.Dims().EmbedDim,
-		LogitScaleInit: s.InitLogitScale, Dtype: "float32", Text: caption, Vision: image,
+		LogitScaleInit: s.InitLogitScale, Dtype: s.dtype, Text: caption, Vision: image,
 	}
 }
 

@@ -55,9 +55,21 @@ func parseObject(text []byte) *object {
 	return o
 }
 
+// fail notes an error, of a text that has an end whatever the file says.
 func (o *object) fail(format string, args ...any) {
-	*o.errs = append(*o.errs, fmt.Errorf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if len(text) > maxFault {
+		text = strings.ToValidUTF8(text[:maxFault], "") + "…"
+	}
+	if len(*o.errs) < maxFaults {
+		*o.errs = append(*o.errs, errors.New(text))
+	}
 }
+
+const (
+	maxFault  = 1000 // bytes of what is said about one field
+	maxFaults = 20
+)
 
 // err is what was wrong so far.
 func (o *object) err() error { return errors.Join(*o.errs...) }
@@ -224,6 +236,9 @@ func (o *object) none() {
 	var names []string
 	for _, k := range slices.Sorted(maps.Keys(o.fields)) {
 		names = append(names, o.name(k))
+	}
+	if n := len(names) - maxFaults; n > 0 {
+		names = append(names[:maxFaults], fmt.Sprintf("and %d more", n))
 	}
 	o.fail("not supported: %s", strings.Join(names, ", "))
 }

@@ -174,8 +174,8 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 	if m.Vision, customText, err = formatVision(s.Vision, m.QuickGELU); err != nil {
 		return nil, false, err
 	}
-	if s.Tokenizer == TokenizerCustom {
-		return nil, false, unwritable(OpenCLIP, "a custom tokenizer")
+	if err := s.captionsFit(OpenCLIP); err != nil {
+		return nil, false, err
 	}
 	var customToo bool
 	if m.Text, customToo, err = s.formatText(); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 )
 
 // openCLIPTextTower is how open_clip says what a text tower of one family computes.
@@ -36,9 +37,14 @@ func (s *Spec) openCLIPText(o *object, dim int, quick bool) {
 	}
 	o.only("tokenizer_mode")
 	kw := o.object("tokenizer_kwargs")
-	s.TextClean = kw.oneOf("clean", "", "", "", "lower", "lower", "whitespace", "whitespace", "canonicalize", "canonicalize")
-	if s.HFTokenizer != "" {
+	s.TextClean = kw.oneOf("clean", "", "", "", "lower", "lower", "whitespace", "whitespace", "canonicalize", "canonicalize",
+		"whitespace_underscore", "whitespace_underscore")
+	switch {
+	case s.Tiktoken != "":
+		s.TikToken = tokenizer.TikTokenOptions{NoBegin: !value(kw, "add_bos", true), NoEnd: !value(kw, "add_eos", true)}
+	case s.HFTokenizer != "":
 		s.StripSeparator = value(kw, "strip_sep_token", false)
+		kw.take("language") // which transformers sets back to the file's before each text
 	}
 	kw.none()
 	o.take("tiktoken_name")
@@ -64,6 +70,8 @@ func (s *Spec) formatText() (m map[string]any, customText bool, err error) {
 		kw := map[string]any{}
 		set(kw, "clean", s.TextClean, s.TextClean != "")
 		set(kw, "strip_sep_token", true, s.StripSeparator)
+		set(kw, "add_bos", false, s.Tiktoken != "" && s.TikToken.NoBegin)
+		set(kw, "add_eos", false, s.Tiktoken != "" && s.TikToken.NoEnd)
 		set(m, "tokenizer_kwargs", kw, len(kw) > 0)
 		set(m, "output_tokens", true, s.Captioner != text.Captioner{})
 		return m, tower.customText, nil

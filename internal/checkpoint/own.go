@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -75,6 +76,8 @@ type ownConfig struct {
 	Captioner      *text.Captioner `json:"captioner,omitempty"`
 	Tokenizer      Tokenizer       `json:"tokenizer,omitempty"`
 	TextClean      string          `json:"text_clean,omitempty"`
+
+	Captions *tokenizer.HuggingFaceOptions `json:"captions,omitempty"`
 }
 
 type ownTower struct {
@@ -89,7 +92,10 @@ type ownPreprocess struct {
 }
 
 func formatOwn(s *Spec) ([]byte, error) {
-	c := ownConfig{Format: ownFormat, InitLogitScale: s.InitLogitScale, NoLogitScale: s.NoLogitScale, Tokenizer: s.Tokenizer, TextClean: s.TextClean}
+	c := ownConfig{
+		Format: ownFormat, InitLogitScale: s.InitLogitScale, NoLogitScale: s.NoLogitScale,
+		Tokenizer: s.Tokenizer, TextClean: s.TextClean, Captions: s.Captions,
+	}
 	var err error
 	if s.Vision != nil {
 		if c.Vision, err = ownTowerOf(s.Vision.Family(), s.Vision); err != nil {
@@ -140,9 +146,12 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 		return Spec{}, err
 	}
 	if c.Format != ownFormat {
-		return Spec{}, fmt.Errorf("format is %q, want %q", c.Format, ownFormat)
+		return Spec{}, fmt.Errorf("format is %.100q, want %q", c.Format, ownFormat)
 	}
-	s := Spec{InitLogitScale: c.InitLogitScale, NoLogitScale: c.NoLogitScale, Tokenizer: c.Tokenizer, TextClean: c.TextClean}
+	s := Spec{
+		InitLogitScale: c.InitLogitScale, NoLogitScale: c.NoLogitScale,
+		Tokenizer: c.Tokenizer, TextClean: c.TextClean, Captions: c.Captions,
+	}
 	var err error
 	if c.Vision != nil {
 		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, builtIn().Vision)); err != nil {
@@ -184,7 +193,7 @@ func decodeTower[C interface{ Family() string }](t *ownTower, known []C) (C, err
 		}
 		return v.Elem().Interface().(C), nil
 	}
-	return none, fmt.Errorf("family %q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
+	return none, fmt.Errorf("family %.100q is not known, only %s: a custom tower is read where its configuration is among the options' Families",
 		t.Family, strings.Join(names, ", "))
 }
 

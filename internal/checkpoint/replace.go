@@ -16,6 +16,7 @@ import (
 
 	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/internal/tensorfile"
 )
 
 // FilesKey is the metadata of the weights under which [Save] keeps the SHA-256 of each
@@ -35,6 +36,8 @@ type SaveOptions struct {
 	// Beside are further files to be written with the model, such as adapters that are
 	// merged in it. Open does not read them, and they may be replaced by themselves.
 	Beside []File
+	// DType is F32, F16 or BF16; empty is F32.
+	DType tensorfile.DType
 	// Tokenizer, where not nil, writes the tokenizer's files to an empty folder.
 	Tokenizer func(dir string) error
 }
@@ -79,7 +82,7 @@ func modelFiles() (names []string) {
 func companions() []string {
 	return []string{
 		hfPreprocessFile, "processor_config.json",
-		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model",
+		"vocab.json", "merges.txt", "vocab.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
 		"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 		"lora.safetensors", adapterConfigFile, "adapter_model.safetensors", "adapter_model.bin",
 	}

@@ -54,6 +54,7 @@ func save(dir, layout string, spec Spec, params []*nn.Param, o SaveOptions, file
 	if err != nil {
 		return nil, err
 	}
+	spec.dtype = dtypeNames()[o.DType]
 	own, names, err := l.write(&spec)
 	if err != nil {
 		return nil, err
@@ -67,6 +68,9 @@ func save(dir, layout string, spec Spec, params []*nn.Param, o SaveOptions, file
 	}
 	tensors, err := tensorsOf(layout, names, params)
 	if err != nil {
+		return nil, err
+	}
+	if err := halve(tensors, o.DType); err != nil {
 		return nil, err
 	}
 	err = journal.Write(dir, nil, func(s *journal.Stage) error {

@@ -212,7 +212,7 @@ func formatSigLIP(s *Spec) ([]byte, error) {
 		return no("a model without logit bias")
 	}
 	return marshal(hfSigLIPConfig{
-		Architectures: []string{"SiglipModel"}, ModelType: "siglip", Dtype: "float32",
+		Architectures: []string{"SiglipModel"}, ModelType: "siglip", Dtype: s.dtype,
 		Text: hfTextTower{hfTower{
 			ModelType: "siglip_text_model", Hidden: t.Width, Intermediate: nn.MLPWidth(t.Width, t.MLPRatio),
 			Layers: t.Layers, Heads: t.Heads, Activation: hfActivationName(t.Activation), NormEps: t.NormEps,

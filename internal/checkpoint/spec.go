@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -42,19 +43,26 @@ type Spec struct {
 
 	Captioner text.Captioner // that is kept beside the towers, of CoCa
 
+	dtype string // of the stored weights, as transformers calls it; Save alone sets it
+
 	Layout string // that it was read from; empty for a model from elsewhere
 
 	// Tokenizer is what goclip's own layout says of it; see [Tokenizer].
 	Tokenizer Tokenizer
+	// Captions is how the tokenizer's files are used, as goclip's own layout says it, and
+	// as it is said of a model that is saved; nil for CLIP's own tokenizer, or where the
+	// layout tells it otherwise.
+	Captions *tokenizer.HuggingFaceOptions
 
 	// The rest is known to open_clip's layout only.
 
-	CustomText     bool   // names of the text tower are stored with the prefix "text."
-	HFTokenizer    string // the tokenizer's name where it is not CLIP's own
-	TextClean      string // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
-	StripSeparator bool   // HFTokenizer's separator becomes padding
-	Tiktoken       string // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
-	BOSTokenID     int    // the token that Tiktoken, where it is set, begins captions with; -1 for none
+	CustomText     bool                      // names of the text tower are stored with the prefix "text."
+	HFTokenizer    string                    // the tokenizer's name where it is not CLIP's own
+	TextClean      string                    // how text is cleaned: "lower", "whitespace", "canonicalize"; empty for the tokenizer's own way
+	StripSeparator bool                      // HFTokenizer's separator becomes padding
+	Tiktoken       string                    // the name of the ranks of a tokenizer of tiktoken's, such as "r50k_base"
+	BOSTokenID     int                       // the token that Tiktoken, where it is set, begins captions with; -1 for none
+	TikToken       tokenizer.TikTokenOptions // of Tiktoken; TextClean counts for how text is cleaned
 }
 
 // CLIPTokenizer reports whether captions are tokenized as CLIP's are.

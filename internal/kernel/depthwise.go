@@ -46,7 +46,7 @@ func tapsGo(dst, x, w []float32, s asm.Taps) {
 		for t := range s.Cols {
 			x, w := x[r*s.Pitch/4+t*c:][:c], w[(r*s.Cols+t)*c:][:c]
 			for j, v := range x {
-				dst[j] += v * w[j]
+				dst[j] += float32(v * w[j]) // rounded twice, on arm64 too
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func addProductsGo(dst, x, y []float32, rows, ldx, ldy int) {
 	for i := range rows {
 		x, y := x[i*ldx:][:len(dst)], y[i*ldy:][:len(dst)]
 		for j, v := range x {
-			dst[j] += v * y[j]
+			dst[j] += float32(v * y[j])
 		}
 	}
 }

@@ -34,6 +34,8 @@ func newCanvas(m mode, width, height int, p color.Palette) *canvas {
 		c.img = &image.Gray{Pix: c.pix, Stride: c.stride, Rect: b}
 	case modeIndexed:
 		c.img = &image.Paletted{Pix: c.pix, Stride: c.stride, Rect: b, Palette: p}
+	case modeLAB, modeYCC:
+		c.img = newSpaced(Space(m-modeLAB), c.pix, c.stride, b)
 	case modeWide:
 		c.img = &image.Gray16{Pix: c.pix, Stride: c.stride, Rect: b}
 	}

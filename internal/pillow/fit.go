@@ -80,7 +80,7 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 		return fmt.Errorf("pillow: %w", err)
 	}
 	if f.Transformers {
-		pic.toRGB()
+		pic.convertRGB()
 	}
 	if rows.count < rows.size || cols.count < cols.size {
 		fill := pic.fill(f.Fill)

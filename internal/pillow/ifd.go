@@ -46,7 +46,10 @@ const (
 	tagExtraSamples    = 338
 	tagSampleFormat    = 339
 	tagJPEGTables      = 347
+	tagYCbCrWeights    = 529
 	tagSubsampling     = 530
+	tagBlackWhite      = 532
+	tagXMP             = 700
 )
 
 // fieldType is TIFF's number of a type of value.

@@ -3,13 +3,27 @@ package pillow
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"image"
 
 	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
 func readJPEG(f *file) (image.Image, error) {
-	return jpeg.Decode(f.data, f.check)
+	img, err := jpeg.Decode(f.data, jpeg.Options{Check: f.check, Truncated: f.truncated})
+	return img, cutJPEG(err)
+}
+
+// cutJPEG turns the decoder's error about a file that ends early into ours.
+func cutJPEG(err error) error {
+	var cut *jpeg.CutOffError
+	switch {
+	case !errors.As(err, &cut):
+		return err
+	case cut.Scan > 0:
+		return damaged(cut.Part, cut.All, cut)
+	}
+	return cutOff(cut.Part, cut.All)
 }
 
 // jpegMetadata returns what the segments before the pixels hold; that of

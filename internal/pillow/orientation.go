@@ -70,6 +70,8 @@ func Orient(img image.Image, orientation int) image.Image {
 	switch img := img.(type) {
 	case *Keyed:
 		return &Keyed{Image: Orient(img.Image, orientation), Opaque: Orient(img.Opaque, orientation)}
+	case *Spaced:
+		return &Spaced{Pix: o.pixels(img.Pix, img.Stride, 4), Stride: 4 * o.width, Rect: turned, Space: img.Space, toRGB: img.toRGB}
 	case *Deep[int32]:
 		return img.turned(o)
 	case *Deep[float32]:

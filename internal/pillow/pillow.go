@@ -10,6 +10,7 @@
 //	*image.Gray16    16-bit grey, Pillow's mode I
 //	*Deep            grey of larger values, Pillow's modes I and F
 //	*image.RGBA      opaque colour (every alpha is 255)
+//	*Spaced          colour of a TIFF that stores CIELab or YCbCr
 //	*image.NRGBA     colour or grey with alpha
 //	*image.CMYK      four inks, 255 is full ink
 //	*Keyed           opaque, but one colour is declared transparent
@@ -73,6 +74,12 @@ type file struct {
 	truncated bool // read what is left
 }
 
+// forgives reports whether err is no reason to read nothing.
+func (f *file) forgives(err error) bool {
+	var incomplete *IncompleteError
+	return err == nil || f.truncated && errors.As(err, &incomplete)
+}
+
 type checkSize func(width, height int) error
 
 func formats() []format {
@@ -88,7 +95,7 @@ func formats() []format {
 		{name: "pcx", match: isPCX, read: readPCX},
 		{name: "dib", match: isDIB, read: readDIB},
 		{name: "tga", match: isTGA, read: readTGA}, // says least about itself, so it is last
-		{name: "tiff", magic: []string{"II*\x00", "MM\x00*"}, read: readTIFF},
+		{name: "tiff", magic: []string{"II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+"}, read: readTIFF},
 		{name: "webp", magic: []string{"RIFF????WEBP"}, read: readWebP, meta: webpMetadata},
 	}
 }

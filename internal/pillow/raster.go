@@ -20,9 +20,11 @@ const (
 	modeIndexed             // 1 byte, into palette
 	modeWide                // 2 bytes, big-endian: Pillow's I
 	modeDeep                // values of its own
+	modeLAB                 // 4 bytes, to be converted
+	modeYCC                 // 4 bytes, to be converted
 )
 
-var bytesPerPixel = [...]int{modeRGB: 4, modeRGBA: 4, modeCMYK: 4, modeGray: 1, modeIndexed: 1, modeWide: 2}
+var bytesPerPixel = [...]int{modeRGB: 4, modeRGBA: 4, modeCMYK: 4, modeGray: 1, modeIndexed: 1, modeWide: 2, modeLAB: 4, modeYCC: 4}
 
 // raster is an image in a layout that can be resized. It may share the
 // caller's memory and is never written to.
@@ -32,6 +34,8 @@ type raster struct {
 	stride        int
 	pix           []uint8
 	palette       [256][3]uint8
+
+	toRGB func(px [4]uint8) [4]uint8 // of modeLAB and modeYCC
 
 	// Of modeWide and modeDeep: what reads a row, and what a value is rounded to.
 	values func(dst []float64, y int)
@@ -84,6 +88,9 @@ func (r *raster) take(img image.Image, smooth bool) error {
 	case *image.Gray16:
 		r.values, r.round = r.wide16, roundAway
 		return r.share(modeWide, img.Pix, img.Stride)
+	case *Spaced:
+		r.toRGB = img.toRGB
+		return r.share(modeLAB+mode(img.Space), img.Pix, img.Stride)
 	case *Deep[int32]:
 		r.mode, r.values, r.round = modeDeep, img.values(), roundAway
 	case *Deep[float32]:
@@ -211,6 +218,8 @@ func (r *raster) fill(v uint8) [4]uint8 {
 		px = [4]uint8{c[0], c[1], c[2]}
 	case modeCMYK:
 		px = inkToRGB(px)
+	case modeLAB, modeYCC:
+		px = r.toRGB(px)
 	}
 	px[3] = 255
 	return px

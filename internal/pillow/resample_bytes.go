@@ -84,6 +84,8 @@ func (r *raster) store(dst, pixels []uint8, alpha bool) {
 		finish = divideByAlpha
 	case modeCMYK:
 		finish = inkToRGB
+	case modeLAB, modeYCC:
+		finish = r.toRGB
 	default:
 		for i := 0; i+4 <= len(dst); i += 4 {
 			binary.LittleEndian.PutUint32(dst[i:], binary.LittleEndian.Uint32(pixels[i:])|0xff<<24)

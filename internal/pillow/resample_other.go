@@ -10,7 +10,7 @@ func (r *raster) nearest(s *scratch, out window, rows, cols axis) {
 	cols.positions(xs)
 	rows.positions(ys)
 	if r.mode != modeIndexed {
-		r.toRGB()
+		r.convertRGB()
 	}
 	size := bytesPerPixel[r.mode]
 	for i, y := range ys {

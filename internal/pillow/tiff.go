@@ -1,150 +1,192 @@
 package pillow
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-
-	"golang.org/x/image/tiff"
+	"math"
+	"slices"
 )
 
-// TIFF's numbers of compressions and of what a 0 bit means.
+// TIFF's numbers of what samples mean.
 const (
-	fax3        = 3
-	fax4        = 4
-	packBits    = 32773
+	whiteIsZero = 0
 	blackIsZero = 1
+	photoRGB    = 2
+	photoIndex  = 3
+	photoInks   = 5
+	photoYCbCr  = 6
+	photoLab    = 8
 )
 
-// readTIFF reads the first image. It applies the orientation tag, because
-// Pillow does so for TIFF alone.
+// Kinds of samples, and of samples beyond the colours.
+const (
+	sampleUnsigned = 1
+	sampleSigned   = 2
+	sampleFloat    = 3
+
+	extraNone       = 0
+	extraAssociated = 1
+	extraAlpha      = 2
+)
+
+// tiffFile is what the first directory says of its image.
+type tiffFile struct {
+	*directory
+	width, height int
+	compression   tiffCompression
+	photometric   int
+	bits          int // of a sample, all alike
+	samples       int // of a pixel, but for those that are ignored
+	stored        int // with those
+	format        int // kind of sample
+	extra         []int
+	planar        bool // one plane of samples after the other
+	reversed      bool // the first pixel of a byte is in the lowest bit
+	predictor     int
+
+	tiled         bool
+	across, down  int // pixels of a strip or tile
+	offsets, size tag // of each
+}
+
+// readTIFF reads the first image. It applies the orientation, because Pillow
+// does so for TIFF alone.
 func readTIFF(src *file) (image.Image, error) {
-	data, check := src.data, src.check
+	t, err := parseTIFF(src.data)
+	if err != nil {
+		return nil, err
+	}
+	if err := src.check(t.width, t.height); err != nil {
+		return nil, err
+	}
+	if err := t.checkChunks(); err != nil {
+		return nil, err
+	}
+	l, err := t.layout()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.couldHold(l, src); err != nil {
+		return nil, err
+	}
+	target := l.target(t)
+	if t.compression == tiffRaw {
+		err = t.readRaw(l, target)
+	} else {
+		err = t.readPacked(l, target)
+	}
+	if !src.forgives(err) {
+		return nil, err
+	}
+	o, ok := t.number(tagOrientation)
+	if !ok {
+		o = xmpOrientation(t.tags[tagXMP].raw)
+	}
+	if o != math.Trunc(o) {
+		o = 1
+	}
+	return Orient(target.finish(), int(min(max(o, 0), 9))), nil
+}
+
+func parseTIFF(data []byte) (*tiffFile, error) {
 	d := readDirectory(data, 0)
 	if d == nil {
 		return nil, errors.New("no image file directory")
 	}
-	width, height := d.value(tagWidth, 0), d.value(tagHeight, 0)
-	if err := check(width, height); err != nil {
+	t := &tiffFile{
+		directory: d, width: d.value(tagWidth, 0), height: d.value(tagHeight, 0),
+		compression: tiffCompression(d.value(tagCompression, 1)), photometric: d.value(tagPhotometric, 0),
+		planar: d.value(tagPlanar, 1) == 2, reversed: d.value(tagFillOrder, 1) == 2, predictor: d.value(tagPredictor, 1),
+	}
+	if err := t.parseSamples(); err != nil {
 		return nil, err
 	}
-	data, err := boundTIFF(d, width, height, check)
-	if err != nil {
-		return nil, err
+	t.offsets, t.size = d.tags[tagStripOffsets], d.tags[tagStripByteCounts]
+	t.across, t.down = t.width, min(d.value(tagRowsPerStrip, t.height), t.height)
+	if t.offsets.count == 0 {
+		t.tiled = true
+		t.offsets, t.size = d.tags[tagTileOffsets], d.tags[tagTileByteCounts]
+		t.across, t.down = d.value(tagTileWidth, 0), d.value(tagTileHeight, 0)
 	}
-	img, err := tiff.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
+	if t.offsets.count == 0 {
+		return nil, errors.New("no strips and no tiles")
 	}
-	if got := img.Bounds().Size(); got != image.Pt(width, height) {
-		return nil, fmt.Errorf("directory says %d×%d pixels, decoder found %d×%d", width, height, got.X, got.Y)
-	}
-	if d.value(tagBits, 1) == 1 {
-		mono := bilevel(img)
-		if c := d.value(tagCompression, 1); (c == fax3 || c == fax4) && d.value(tagPhotometric, 0) == blackIsZero {
-			// x/image takes a fax's white for white whatever the tag says; libtiff does not.
-			for i := range mono.Pix {
-				mono.Pix[i] ^= 1
-			}
-		}
-		img = mono
-	}
-	return Orient(straightAlpha(highBytes(img)), d.value(tagOrientation, 1)), nil
+	return t, nil
 }
 
-// boundTIFF sees to it that golang.org/x/image/tiff does not expand a strip or
-// a tile to more than the image needs. It returns the data, which may be a
-// copy with a lower RowsPerStrip.
-func boundTIFF(d *directory, width, height int, check checkSize) ([]byte, error) {
-	counts := d.values(tagStripByteCounts)
-	rows, cols := height, width
-	if d.values(tagTileWidth) != nil {
-		counts = d.values(tagTileByteCounts)
-		cols, rows = d.value(tagTileWidth, 0), d.value(tagTileHeight, 0)
-		if err := check(cols, rows); err != nil {
-			return nil, fmt.Errorf("tile: %w", err)
-		}
-	}
-	if d.value(tagCompression, 1) == packBits {
-		for _, n := range counts {
-			if int64(n) > 32*int64(rows)*int64(cols)+1024 {
-				return nil, fmt.Errorf("%d bytes for a strip or tile of %d×%d pixels", n, cols, rows)
-			}
-		}
-	}
-	data := d.data
-	if rows := d.values(tagRowsPerStrip); len(rows) == 1 && int64(rows[0]) > int64(height) {
-	}
-	return data, nil
-}
+// maxSamples is the most samples of a pixel that Pillow reads.
+const maxSamples = 6
 
-// straightAlpha divides premultiplied colours by their alpha as Pillow does.
-func straightAlpha(img image.Image) image.Image {
-	pre, ok := img.(*image.RGBA)
-	if !ok || pre.Opaque() {
-		return img
-	}
-	out := image.NewNRGBA(pre.Rect)
-	copy(out.Pix, pre.Pix)
-	for px := out.Pix; len(px) >= 4; px = px[4:] {
-		a := int(px[3])
-		for c := range 3 {
-			switch a {
-			case 0:
-				px[c] = 0
-			case 255:
-			default:
-				px[c] = uint8(min(255*int(px[c])/a, 255))
-			}
+// parseSamples finds out how pixels are made of samples.
+func (t *tiffFile) parseSamples() error {
+	ints := func(id uint16, otherwise ...int) []int {
+		v := t.tags[id]
+		if v.count == 0 {
+			return otherwise
 		}
-	}
-	return out
-}
-
-func bilevel(img image.Image) *image.Paletted {
-	out := image.NewPaletted(img.Bounds(), bilevelPalette())
-	switch img := img.(type) {
-	case *image.Gray:
-		for i, v := range img.Pix {
-			out.Pix[i] = v >> 7
-		}
-	case *image.NRGBA: // a tRNS chunk named one of the two
-		for i := range out.Pix {
-			v := img.Pix[4*i] >> 7
-			out.Pix[i] = v
-			if img.Pix[4*i+3] == 0 {
-				out.Palette[v] = color.NRGBA{v * 255, v * 255, v * 255, 0}
-			}
-		}
-	}
-	return out
-}
-
-func highBytes(img image.Image) image.Image {
-	b := img.Bounds()
-	switch img := img.(type) {
-	case *image.RGBA64:
-		out := image.NewRGBA(b)
-		for i := range out.Pix {
-			out.Pix[i] = img.Pix[2*i]
-		}
-		return out
-	case *image.NRGBA64:
-		out := image.NewNRGBA(b)
-		for i := range out.Pix {
-			out.Pix[i] = img.Pix[2*i]
+		var out []int
+		for i := range min(v.count, 64) {
+			out = append(out, int(min(max(v.at(i), 0), math.MaxInt32)))
 		}
 		return out
 	}
-	return img
+	bits, formats := ints(tagBits, 1), ints(tagSampleFormat, sampleUnsigned)
+	t.extra = ints(tagExtraSamples)
+	t.samples = t.value(tagSamples, 1)
+	t.stored = t.samples
+	if t.planar && len(t.extra) > 0 && slices.Max(t.extra) == 0 {
+		// Planes of nothing are not read at all.
+		bits = bits[:max(len(bits)-len(t.extra), 0)]
+		t.samples -= len(t.extra)
+		t.extra = nil
+	}
+	if t.samples < 1 || t.samples > maxSamples || len(bits) == 0 {
+		return fmt.Errorf("%d samples a pixel, want 1 to %d", t.samples, maxSamples)
+	}
+	if len(bits) > t.samples {
+		bits = bits[:t.samples]
+	}
+	if len(bits) < t.samples && len(bits) > 1 || slices.Min(bits) != slices.Max(bits) {
+		return fmt.Errorf("%d samples of %d bits", t.samples, bits)
+	}
+	if slices.Min(formats) != slices.Max(formats) {
+		return fmt.Errorf("samples of formats %d", formats)
+	}
+	t.bits, t.format = bits[0], formats[0]
+	return nil
 }
 
-func (d *directory) values(id uint16) (out []uint32) {
-	t := d.tags[id]
-	for i := range t.count {
-		out = append(out, uint32(t.at(i)))
+// checkChunks refuses strips and tiles that are much larger than the image, which
+// would have to be decoded.
+func (t *tiffFile) checkChunks() error {
+	if t.across < 1 || t.down < 1 {
+		return fmt.Errorf("strips or tiles of %d×%d pixels", t.across, t.down)
 	}
-	return out
+	columns, rows := t.chunks()
+	covered := float64(columns) * float64(t.across) * float64(rows) * float64(t.down)
+	if most := 4*float64(t.width)*float64(t.height) + 1<<24; covered > most {
+		return fmt.Errorf("tiles of %d×%d pixels for an image of %d×%d", t.across, t.down, t.width, t.height)
+	}
+	return nil
+}
+
+// chunks returns how many strips or tiles a plane has.
+func (t *tiffFile) chunks() (columns, rows int) {
+	return (t.width-1)/t.across + 1, (t.height-1)/t.down + 1
+}
+
+// couldHold refuses a file that is too small for its image.
+func (t *tiffFile) couldHold(l *tiffLayout, src *file) error {
+	if src.truncated {
+		return nil
+	}
+	raw := float64(t.width) * float64(t.height) * float64(l.bits) / 8
+	if t.planar && t.compression == tiffRaw && t.samples > 1 {
+		raw /= float64(t.samples) // planes may lie on each other
+	}
+	if most := t.compression.ratio() * float64(len(t.data)); raw/2 > most {
+		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(t.data), t.width, t.height)
+	}
+	return nil
 }

@@ -56,8 +56,8 @@ func shortestEdge(height, width, short, limit int) (h, w int) {
 	return short, int(raw * float64(width) / float64(height))
 }
 
-// toRGB does what convert("RGB") does, before anything is scaled.
-func (r *raster) toRGB() {
+// convertRGB does what convert("RGB") does, before anything is scaled.
+func (r *raster) convertRGB() {
 	switch r.mode {
 	case modeRGB, modeGray: // grey stays so until it is scaled, which is the same
 		return
@@ -68,8 +68,17 @@ func (r *raster) toRGB() {
 	src := *r
 	out := r.own()
 	r.mode = modeRGB
+	var values []float64
+	if src.mode == modeDeep {
+		values = make([]float64, r.width)
+	}
 	for y := range r.height {
-		row := src.pix[y*src.stride:]
+		var row []uint8
+		if values != nil {
+			src.values(values, y)
+		} else {
+			row = src.pix[y*src.stride:]
+		}
 		for x := range r.width {
 			px := [4]uint8{3: 255}
 			switch src.mode {
@@ -81,8 +90,13 @@ func (r *raster) toRGB() {
 					v = 255
 				}
 				px[0], px[1], px[2] = v, v, v
+			case modeDeep:
+				v := clipValue(values[x])
+				px[0], px[1], px[2] = v, v, v
 			case modeCMYK:
 				px = inkToRGB([4]uint8(row[4*x:]))
+			case modeLAB, modeYCC:
+				px = src.toRGB([4]uint8(row[4*x:]))
 			}
 			copy(out, px[:])
 			out = out[4:]

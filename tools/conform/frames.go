@@ -107,10 +107,6 @@ func (f *frames) program(program string, words []string) (tokenizer.Tokenizer, e
 }
 
 func (f *frames) tikToken(words []string) (tokenizer.Tokenizer, error) {
-	p, err := tokenizer.Load(os.DirFS(f.dir))
-	if err != nil {
-		return nil, err
-	}
 	var o tokenizer.TikTokenOptions
 	for _, w := range words {
 		if w == "add_bos=False" {
@@ -119,5 +115,5 @@ func (f *frames) tikToken(words []string) (tokenizer.Tokenizer, error) {
 			return nil, notSupported("the word %q of a setting", w)
 		}
 	}
-	return tokenizer.NewTikToken(p, o)
+	return tokenizer.LoadTikToken(os.DirFS(f.dir), f.name, o)
 }

@@ -2,6 +2,7 @@
 // was written elsewhere:
 //
 //	go run ./tools/interop train OUT   # trains a small model and saves it to OUT/open_clip and OUT/huggingface
+//	go run ./tools/interop convert OUT DIR…  # converts checkpoints to each layout and precision, below OUT
 //	go run ./tools/interop check DIR…  # loads each checkpoint and compares its features with the expected ones
 //
 // Beside the weights of a checkpoint lies expected.safetensors: pixel_values,
@@ -34,7 +35,7 @@ import (
 func main() {
 	steps := flag.Int("steps", 60, "of training")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: interop [-steps N] train OUT\n       interop check DIR…")
+		fmt.Fprintln(os.Stderr, "usage: interop [-steps N] train OUT\n       interop convert OUT DIR…\n       interop check DIR…")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -42,6 +43,10 @@ func main() {
 	switch args := flag.Args(); {
 	case len(args) == 2 && args[0] == "train":
 		err = trainAndSave(context.Background(), args[1], *steps)
+	case len(args) >= 3 && args[0] == "convert":
+		for _, dir := range args[2:] {
+			err = errors.Join(err, convert(context.Background(), args[1], dir))
+		}
 	case len(args) >= 2 && args[0] == "check":
 		for _, dir := range args[1:] {
 			err = errors.Join(err, check(context.Background(), dir))

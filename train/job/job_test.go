@@ -118,7 +118,7 @@ func TestHugeArchitecture(t *testing.T) {
 	tok, err := tokenizer.TrainBPE(slices.Values([]string{"a cat"}), tokenizer.TrainOptions{VocabSize: 260})
 	check(t, err)
 	for _, tower := range []string{
-		`{"image_size": 8192, "patch_size": 1, "width": 768, "layers": 1}`,
+		`{"image_size": 256, "patch_size": 1, "width": 262144, "layers": 1}`,
 		`{"image_size": 32, "patch_size": 8, "width": 1048576, "layers": 1000}`,
 	} {
 		path := filepath.Join(t.TempDir(), "huge.json")

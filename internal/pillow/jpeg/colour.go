@@ -2,43 +2,58 @@ package jpeg
 
 import "image"
 
-// image converts the components to an image.
-func (d *decoder) image() image.Image {
+// image converts the components to an image of which the first rows are known;
+// the others are black, or without ink.
+func (d *decoder) image(rows int) image.Image {
 	rect := image.Rect(0, 0, d.width, d.height)
 	if len(d.comps) == 1 {
 		c := d.comps[0]
-		return &image.Gray{Pix: c.plane, Stride: 8 * c.across, Rect: rect}
+		clear(c.plane[rows*c.stride:])
+		return &image.Gray{Pix: c.plane, Stride: c.stride, Rect: rect}
 	}
 	pix := make([]byte, 4*d.width*d.height)
 	ups := make([]*upsampler, len(d.comps))
 	for i, c := range d.comps {
-		ups[i] = newUpsampler(c.plane, 8*c.across, c.width, c.height, d.hMax/c.h, d.vMax/c.v)
+		ups[i] = newUpsampler(c.plane, c.stride, c.width, c.height, d.hMax/c.h, d.vMax/c.v)
+		ups[i].repeats = d.kind == lossless
 	}
 	convert := d.conversion()
-	rows := new([4][]byte)
-	for y := range d.height {
+	lines := new([4][]byte)
+	for y := range rows {
 		for i, u := range ups {
-			rows[i] = u.row(y)[:d.width]
+			lines[i] = u.row(y)[:d.width]
 		}
-		convert(pix[4*y*d.width:][:4*d.width], rows)
+		convert(pix[4*y*d.width:][:4*d.width], lines)
 	}
 	if len(d.comps) == 4 {
 		return &image.CMYK{Pix: pix, Stride: 4 * d.width, Rect: rect}
+	}
+	for i := 4*rows*d.width + 3; i < len(pix); i += 4 {
+		pix[i] = 255
 	}
 	return &image.RGBA{Pix: pix, Stride: 4 * d.width, Rect: rect}
 }
 
 // conversion returns what makes a row of pixels from rows of samples, guessing
-// the file's colours as libjpeg does. Four components are taken to be inverted
-// inks, as Adobe writes them and Pillow reads them.
+// the file's colours as libjpeg does, which converts no lossless ones. Four
+// components are then taken to be inverted inks, as Adobe writes them and Pillow
+// reads them.
 func (d *decoder) conversion() func(dst []byte, rows *[4][]byte) {
 	c := d.comps
 	ids := string([]byte{c[0].id, c[1].id, c[2].id})
 	switch {
+	case d.Colour == Direct && len(c) == 4:
+		return rowInks
+	case d.Colour == Direct:
+		return rowRGB
+	case d.Colour == YCbCr:
+		return rowYCC
 	case len(c) == 4 && d.adobe && d.transform != 0:
 		return rowYCCK
 	case len(c) == 4:
 		return rowCMYK
+	case d.kind == lossless:
+		return rowRGB
 	case d.jfif:
 		return rowYCC
 	case d.adobe && d.transform == 0, !d.adobe && ids == "RGB":
@@ -52,6 +67,14 @@ func rowYCC(dst []byte, rows *[4][]byte) { convertRow(dst, rows[0], rows[1], row
 func rowRGB(dst []byte, rows *[4][]byte) {
 	for i, r := range rows[0] {
 		dst[4*i], dst[4*i+1], dst[4*i+2], dst[4*i+3] = r, rows[1][i], rows[2][i], 255
+	}
+}
+
+func rowInks(dst []byte, rows *[4][]byte) {
+	for i := range rows[0] {
+		for c := range rows {
+			dst[4*i+c] = rows[c][i]
+		}
 	}
 }
 

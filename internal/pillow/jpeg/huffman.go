@@ -1,7 +1,6 @@
 package jpeg
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -27,13 +26,17 @@ type huffman struct {
 	last    [17]int32
 	delta   [17]int32
 	symbols []byte
+	largest byte // symbol
+	err     error
 }
+
+var errTableCut = errors.New("huffman table is cut off")
 
 // huffmanTables reads a DHT segment (B.2.4.2).
 func (d *decoder) huffmanTables(body []byte) error {
 	for len(body) > 0 {
 		if len(body) < 17 {
-			return errTruncated
+			return errTableCut
 		}
 		class, id := body[0]>>4, body[0]&15
 		if class > 1 || id > 3 {
@@ -48,7 +51,7 @@ func (d *decoder) huffmanTables(body []byte) error {
 		}
 		t, err := newHuffman(body[1:17], body[17:17+n])
 		if err != nil {
-			return err
+			t = &huffman{err: err} // which matters where it is used
 		}
 		if class == 0 {
 			d.dc[id] = t
@@ -62,6 +65,9 @@ func (d *decoder) huffmanTables(body []byte) error {
 
 func newHuffman(counts, symbols []byte) (*huffman, error) {
 	t := &huffman{symbols: append([]byte(nil), symbols...)}
+	for _, s := range symbols {
+		t.largest = max(t.largest, s)
+	}
 	code, k := int32(0), 0
 	for n := 1; n <= 16; n++ {
 		t.last[n] = -1
@@ -113,117 +119,46 @@ func extend(bits int32, size int) int32 {
 	return bits
 }
 
-// bitReader takes bits from entropy-coded data, in which 0xff is followed by 0
-// unless it begins a marker. Behind the data it gives zeroes; n is then
-// negative, which is to be checked now and then.
-type bitReader struct {
-	data []byte
-	pos  int
-	acc  uint64 // the next bit is the highest
-	n    int    // bits of acc that were read
-	end  bool   // at a marker or at the end of the file
-}
-
-// refill brings n to 56 or more, unless the data ends.
-func (b *bitReader) refill() {
-	if b.n < 0 {
-		return
-	}
-	if b.pos+8 <= len(b.data) {
-		v := binary.BigEndian.Uint64(b.data[b.pos:])
-		if !hasFF(v) {
-			b.acc |= v >> (b.n & 63)
-			b.pos += (63 - b.n) >> 3
-			b.n |= 56
-			return
+// standardTables sets the tables that annex K suggests where the file has none:
+// frames of Motion JPEG leave them out.
+func (d *decoder) standardTables() {
+	for i := range 2 {
+		if d.dc[i] == nil {
+			d.dc[i] = standardTable(standardDC[i], "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b")
+		}
+		if d.ac[i] == nil {
+			d.ac[i] = standardTable(standardAC[i].counts, standardAC[i].symbols)
 		}
 	}
-	b.refillSlow()
 }
 
-// hasFF reports whether one of v's bytes is 0xff.
-func hasFF(v uint64) bool {
-	return (^v-0x0101010101010101)&v&0x8080808080808080 != 0
+func standardTable(counts, symbols string) *huffman {
+	t, err := newHuffman([]byte(counts), []byte(symbols))
+	if err != nil {
+		panic(err)
+	}
+	return t
 }
 
-func (b *bitReader) refillSlow() {
-	b.acc &= ^(^uint64(0) >> b.n) // forget the bits that refill looked ahead
-	for b.n <= 56 && !b.end {
-		if b.pos >= len(b.data) {
-			b.end = true
-			return
-		}
-		c := b.data[b.pos]
-		if c == 0xff {
-			if b.pos+1 >= len(b.data) || b.data[b.pos+1] != 0 {
-				b.end = true
-				return
-			}
-			b.pos++
-		}
-		b.pos++
-		b.acc |= uint64(c) << (56 - b.n)
-		b.n += 8
-	}
+// standardDC are the numbers of codes of each length of tables K.3 and K.4.
+var standardDC = [2]string{
+	"\x00\x01\x05\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00",
+	"\x00\x03\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00",
 }
 
-// ensure makes n at least 32, unless the data ends.
-func (b *bitReader) ensure() {
-	if b.n < 32 {
-		b.refill()
-	}
-}
-
-// take returns the next n bits, 1 to 16. ensure must have been called since
-// the last 32 bits.
-func (b *bitReader) take(n int) int32 {
-	v := int32(b.acc >> (64 - n))
-	b.acc <<= n
-	b.n -= n
-	return v
-}
-
-// symbol returns the next Huffman-coded symbol, or −1 where no code fits.
-func (b *bitReader) symbol(t *huffman) int {
-	if e := t.look[b.acc>>(64-lookBits)]; e != 0 {
-		b.acc <<= e & 63
-		b.n -= int(e & 0xff)
-		return int(e >> 8)
-	}
-	return b.longSymbol(t)
-}
-
-func (b *bitReader) longSymbol(t *huffman) int {
-	next := int32(b.acc >> 48)
-	for n := lookBits + 1; n <= 16; n++ {
-		if next <= t.last[n] {
-			b.acc <<= n
-			b.n -= n
-			return int(t.symbols[next>>(16-n)+t.delta[n]])
-		}
-	}
-	return -1
-}
-
-// restart moves to the data behind a restart marker, which must be the next
-// but for up to 7 bits of padding.
-func (b *bitReader) restart(want byte) error {
-	left := b.n
-	b.acc, b.n = 0, 0
-	b.refillSlow()
-	if left >= 8 || b.n > 0 {
-		return errors.New("data where a restart marker was due")
-	}
-	for b.pos+1 < len(b.data) && b.data[b.pos+1] == 0xff {
-		b.pos++
-	}
-	if b.pos+1 >= len(b.data) {
-		return errTruncated
-	}
-	if got := b.data[b.pos+1]; got != want {
-		return fmt.Errorf("marker %#x where restart marker %#x was due", got, want)
-	}
-	b.pos += 2
-	b.end = false
-	return nil
-}
+// standardAC are tables K.5 and K.6.
+var standardAC = [2]struct{ counts, symbols string }{{
+	"\x00\x02\x01\x03\x03\x02\x04\x03\x05\x05\x04\x04\x00\x00\x01\x7d", "\x01\x02\x03\x00\x04\x11\x05\x12\x21\x31\x41\x06\x13\x51\x61\x07\x22\x71\x14\x32\x81\x91\xa1\x08\x23\x42\xb1" +
+		"\xc1\x15\x52\xd1\xf0\x24\x33\x62\x72\x82\x09\x0a\x16\x17\x18\x19\x1a\x25\x26\x27\x28\x29\x2a\x34\x35\x36\x37" +
+		"\x38\x39\x3a\x43\x44\x45\x46\x47\x48\x49\x4a\x53\x54\x55\x56\x57\x58\x59\x5a\x63\x64\x65\x66\x67\x68\x69\x6a" +
+		"\x73\x74\x75\x76\x77\x78\x79\x7a\x83\x84\x85\x86\x87\x88\x89\x8a\x92\x93\x94\x95\x96\x97\x98\x99\x9a\xa2\xa3" +
+		"\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xc2\xc3\xc4\xc5\xc6\xc7\xc8\xc9\xca\xd2\xd3" +
+		"\xd4\xd5\xd6\xd7\xd8\xd9\xda\xe1\xe2\xe3\xe4\xe5\xe6\xe7\xe8\xe9\xea\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8\xf9\xfa",
+}, {
+	"\x00\x02\x01\x02\x04\x04\x03\x04\x07\x05\x04\x04\x00\x01\x02\x77", "\x00\x01\x02\x03\x11\x04\x05\x21\x31\x06\x12\x41\x51\x07\x61\x71\x13\x22\x32\x81\x08\x14\x42\x91\xa1\xb1\xc1" +
+		"\x09\x23\x33\x52\xf0\x15\x62\x72\xd1\x0a\x16\x24\x34\xe1\x25\xf1\x17\x18\x19\x1a\x26\x27\x28\x29\x2a\x35\x36" +
+		"\x37\x38\x39\x3a\x43\x44\x45\x46\x47\x48\x49\x4a\x53\x54\x55\x56\x57\x58\x59\x5a\x63\x64\x65\x66\x67\x68\x69" +
+		"\x6a\x73\x74\x75\x76\x77\x78\x79\x7a\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x92\x93\x94\x95\x96\x97\x98\x99\x9a" +
+		"\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xc2\xc3\xc4\xc5\xc6\xc7\xc8\xc9\xca" +
+		"\xd2\xd3\xd4\xd5\xd6\xd7\xd8\xd9\xda\xe2\xe3\xe4\xe5\xe6\xe7\xe8\xe9\xea\xf2\xf3\xf4\xf5\xf6\xf7\xf8\xf9\xfa",
+}}

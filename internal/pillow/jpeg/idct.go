@@ -4,8 +4,8 @@ import "encoding/binary"
 
 // The inverse DCT of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) in the
 // fixed point of libjpeg's jidctint.c: constants times 1<<13, two more bits kept
-// between the passes. Between the passes values are limited to 16 bits, as
-// libjpeg-turbo's vector code limits them; real images never come near.
+// between the passes. What exceeds 16 bits, which only damaged files do, wraps or
+// is limited where libjpeg-turbo's vector code wraps or limits it.
 const (
 	constBits = 13
 	passBits  = 2
@@ -38,13 +38,14 @@ func inverseDCT(out []byte, stride int, block *[64]int16) {
 // inverseDCTGo is what inverseDCT computes.
 func inverseDCTGo(out []byte, stride int, block *[64]int16) {
 	var mid [64]int32
+	flat := isZero(block[8:])
 	for x := range 8 {
 		var v [8]int32
 		for i := range v {
 			v[i] = int32(block[8*i+x])
 		}
-		if v[1]|v[2]|v[3]|v[4]|v[5]|v[6]|v[7] == 0 {
-			dc := limit16(v[0] << passBits)
+		if flat {
+			dc := wrap16(v[0] << passBits)
 			for i := range v {
 				mid[8*i+x] = dc
 			}
@@ -67,15 +68,24 @@ func inverseDCTGo(out []byte, stride int, block *[64]int16) {
 	}
 }
 
+func isZero(coefs []int16) bool {
+	for _, v := range coefs {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // transform is the one-dimensional transform, without its descaling.
 func transform(v *[8]int32) {
 	z := (v[2] + v[6]) * c0541
 	t2, t3 := z-v[6]*c1847, z+v[2]*c0765
-	t0, t1 := (v[0]+v[4])<<constBits, (v[0]-v[4])<<constBits
+	t0, t1 := wrap16(v[0]+v[4])<<constBits, wrap16(v[0]-v[4])<<constBits
 	e0, e1, e2, e3 := t0+t3, t1+t2, t1-t2, t0-t3
 
 	o0, o1, o2, o3 := v[7], v[5], v[3], v[1]
-	z1, z2, z3, z4 := o0+o3, o1+o2, o0+o2, o1+o3
+	z1, z2, z3, z4 := o0+o3, o1+o2, wrap16(o0+o2), wrap16(o1+o3)
 	z5 := (z3 + z4) * c1175
 	z1, z2, z3, z4 = z1*-c0899, z2*-c2562, z5-z3*c1961, z5-z4*c0390
 	o0 = o0*c0298 + z1 + z3
@@ -91,11 +101,13 @@ func transform(v *[8]int32) {
 
 // fillBlock is inverseDCT of a block that has only a DC coefficient.
 func fillBlock(out []byte, stride int, dc int16) {
-	v := sample((limit16(int32(dc)<<passBits) + 1<<(passBits+2)) >> (passBits + 3))
+	v := sample((wrap16(int32(dc)<<passBits) + 1<<(passBits+2)) >> (passBits + 3))
 	for y := range 8 {
 		binary.LittleEndian.PutUint64(out[y*stride:], uint64(v)*0x0101010101010101)
 	}
 }
+
+func wrap16(v int32) int32 { return int32(int16(v)) }
 
 func limit16(v int32) int32 { return min(max(v, -1<<15), 1<<15-1) }
 

@@ -2,19 +2,9 @@
 
 #include "textflag.h"
 
-// Weights of pairs of coefficients, for VPMADDWD. An odd output of the
-// butterfly in idct.go is a sum of four products, whose weights follow from
-// multiplying its factors out; so is an even one of two.
-DATA sum04<>+0(SB)/8, $0x2000200020002000
-DATA sum04<>+8(SB)/8, $0x2000200020002000
-DATA sum04<>+16(SB)/8, $0x2000200020002000
-DATA sum04<>+24(SB)/8, $0x2000200020002000
-GLOBL sum04<>(SB), RODATA|NOPTR, $32
-DATA diff04<>+0(SB)/8, $0xe0002000e0002000
-DATA diff04<>+8(SB)/8, $0xe0002000e0002000
-DATA diff04<>+16(SB)/8, $0xe0002000e0002000
-DATA diff04<>+24(SB)/8, $0xe0002000e0002000
-GLOBL diff04<>(SB), RODATA|NOPTR, $32
+// Weights of pairs of coefficients, for VPMADDWD, which follow from multiplying
+// out the factors of the butterfly in idct.go: of the coefficients 2 and 6, of 1
+// and 7, of 3 and 5, and of the sums 3+7 and 1+5.
 DATA cross26<>+0(SB)/8, $0xd6301151d6301151
 DATA cross26<>+8(SB)/8, $0xd6301151d6301151
 DATA cross26<>+16(SB)/8, $0xd6301151d6301151
@@ -25,46 +15,36 @@ DATA both26<>+8(SB)/8, $0x115129cf115129cf
 DATA both26<>+16(SB)/8, $0x115129cf115129cf
 DATA both26<>+24(SB)/8, $0x115129cf115129cf
 GLOBL both26<>(SB), RODATA|NOPTR, $32
-DATA o3a<>+0(SB)/8, $0x19252c6319252c63
-DATA o3a<>+8(SB)/8, $0x19252c6319252c63
-DATA o3a<>+16(SB)/8, $0x19252c6319252c63
-DATA o3a<>+24(SB)/8, $0x19252c6319252c63
-GLOBL o3a<>(SB), RODATA|NOPTR, $32
-DATA o3b<>+0(SB)/8, $0x08d425a108d425a1
-DATA o3b<>+8(SB)/8, $0x08d425a108d425a1
-DATA o3b<>+16(SB)/8, $0x08d425a108d425a1
-DATA o3b<>+24(SB)/8, $0x08d425a108d425a1
-GLOBL o3b<>(SB), RODATA|NOPTR, $32
-DATA o2a<>+0(SB)/8, $0xd39e25a1d39e25a1
-DATA o2a<>+8(SB)/8, $0xd39e25a1d39e25a1
-DATA o2a<>+16(SB)/8, $0xd39e25a1d39e25a1
-DATA o2a<>+24(SB)/8, $0xd39e25a1d39e25a1
-GLOBL o2a<>(SB), RODATA|NOPTR, $32
-DATA o2b<>+0(SB)/8, $0xe6dcf72de6dcf72d
-DATA o2b<>+8(SB)/8, $0xe6dcf72de6dcf72d
-DATA o2b<>+16(SB)/8, $0xe6dcf72de6dcf72d
-DATA o2b<>+24(SB)/8, $0xe6dcf72de6dcf72d
-GLOBL o2b<>(SB), RODATA|NOPTR, $32
-DATA o1a<>+0(SB)/8, $0x08d5192508d51925
-DATA o1a<>+8(SB)/8, $0x08d5192508d51925
-DATA o1a<>+16(SB)/8, $0x08d5192508d51925
-DATA o1a<>+24(SB)/8, $0x08d5192508d51925
-GLOBL o1a<>(SB), RODATA|NOPTR, $32
-DATA o1b<>+0(SB)/8, $0x25a1d39e25a1d39e
-DATA o1b<>+8(SB)/8, $0x25a1d39e25a1d39e
-DATA o1b<>+16(SB)/8, $0x25a1d39e25a1d39e
-DATA o1b<>+24(SB)/8, $0x25a1d39e25a1d39e
-GLOBL o1b<>(SB), RODATA|NOPTR, $32
-DATA o0a<>+0(SB)/8, $0x25a108d425a108d4
-DATA o0a<>+8(SB)/8, $0x25a108d425a108d4
-DATA o0a<>+16(SB)/8, $0x25a108d425a108d4
-DATA o0a<>+24(SB)/8, $0x25a108d425a108d4
-GLOBL o0a<>(SB), RODATA|NOPTR, $32
-DATA o0b<>+0(SB)/8, $0xd39de6dcd39de6dc
-DATA o0b<>+8(SB)/8, $0xd39de6dcd39de6dc
-DATA o0b<>+16(SB)/8, $0xd39de6dcd39de6dc
-DATA o0b<>+24(SB)/8, $0xd39de6dcd39de6dc
-GLOBL o0b<>(SB), RODATA|NOPTR, $32
+DATA near17<>+0(SB)/8, $0xecc1e333ecc1e333
+DATA near17<>+8(SB)/8, $0xecc1e333ecc1e333
+DATA near17<>+16(SB)/8, $0xecc1e333ecc1e333
+DATA near17<>+24(SB)/8, $0xecc1e333ecc1e333
+GLOBL near17<>(SB), RODATA|NOPTR, $32
+DATA far17<>+0(SB)/8, $0xe333133ee333133e
+DATA far17<>+8(SB)/8, $0xe333133ee333133e
+DATA far17<>+16(SB)/8, $0xe333133ee333133e
+DATA far17<>+24(SB)/8, $0xe333133ee333133e
+GLOBL far17<>(SB), RODATA|NOPTR, $32
+DATA near35<>+0(SB)/8, $0xefb0adfdefb0adfd
+DATA near35<>+8(SB)/8, $0xefb0adfdefb0adfd
+DATA near35<>+16(SB)/8, $0xefb0adfdefb0adfd
+DATA near35<>+24(SB)/8, $0xefb0adfdefb0adfd
+GLOBL near35<>(SB), RODATA|NOPTR, $32
+DATA far35<>+0(SB)/8, $0xadfd1051adfd1051
+DATA far35<>+8(SB)/8, $0xadfd1051adfd1051
+DATA far35<>+16(SB)/8, $0xadfd1051adfd1051
+DATA far35<>+24(SB)/8, $0xadfd1051adfd1051
+GLOBL far35<>(SB), RODATA|NOPTR, $32
+DATA sum37<>+0(SB)/8, $0x25a1e6dc25a1e6dc
+DATA sum37<>+8(SB)/8, $0x25a1e6dc25a1e6dc
+DATA sum37<>+16(SB)/8, $0x25a1e6dc25a1e6dc
+DATA sum37<>+24(SB)/8, $0x25a1e6dc25a1e6dc
+GLOBL sum37<>(SB), RODATA|NOPTR, $32
+DATA sum15<>+0(SB)/8, $0x192525a1192525a1
+DATA sum15<>+8(SB)/8, $0x192525a1192525a1
+DATA sum15<>+16(SB)/8, $0x192525a1192525a1
+DATA sum15<>+24(SB)/8, $0x192525a1192525a1
+GLOBL sum15<>(SB), RODATA|NOPTR, $32
 
 // To interleave the two halves of a lane, and to transpose 4×4 bytes.
 DATA weave<>+0(SB)/8, $0x0b0a030209080100
@@ -94,30 +74,41 @@ DATA shift128<>+16(SB)/8, $0x8080808080808080
 DATA shift128<>+24(SB)/8, $0x8080808080808080
 GLOBL shift128<>(SB), RODATA|NOPTR, $32
 
+// PAIRS interleaves the lanes of r: words of the low with words of the high one.
+// Y15 holds weave.
+#define PAIRS(r) VPERMQ $0xd8, r, r; VPSHUFB Y15, r, r
+
 // PASS transforms eight columns at once. In: Y0 holds the vectors 0 and 4 of
 // the coefficients, Y1 1 and 5, Y2 2 and 6, Y3 3 and 7, each of 8 int16. Out: Y8
 // to Y15 hold the vectors 0 to 7 of the result, each of 8 int32.
 #define PASS(round, shift) \
 	VMOVDQU weave<>(SB), Y15; \
-	VPERMQ $0xd8, Y0, Y0; VPSHUFB Y15, Y0, Y0; \
-	VPERMQ $0xd8, Y1, Y1; VPSHUFB Y15, Y1, Y1; \
-	VPERMQ $0xd8, Y2, Y2; VPSHUFB Y15, Y2, Y2; \
-	VPERMQ $0xd8, Y3, Y3; VPSHUFB Y15, Y3, Y3; \
-	VPMADDWD sum04<>(SB), Y0, Y4; VPADDD round<>(SB), Y4, Y4; \
-	VPMADDWD diff04<>(SB), Y0, Y5; VPADDD round<>(SB), Y5, Y5; \
+	VPERM2I128 $1, Y0, Y0, Y8; \
+	VPADDW Y8, Y0, Y9; \
+	VPSUBW Y8, Y0, Y10; \
+	VPMOVSXWD X9, Y4; VPSLLD $13, Y4, Y4; VPADDD round<>(SB), Y4, Y4; \
+	VPMOVSXWD X10, Y5; VPSLLD $13, Y5, Y5; VPADDD round<>(SB), Y5, Y5; \
+	PAIRS(Y2); \
 	VPMADDWD cross26<>(SB), Y2, Y6; \
 	VPMADDWD both26<>(SB), Y2, Y7; \
 	VPADDD Y7, Y4, Y0; \
 	VPSUBD Y7, Y4, Y7; \
 	VPADDD Y6, Y5, Y4; \
 	VPSUBD Y6, Y5, Y6; \
-	VPMADDWD o3a<>(SB), Y1, Y2; VPMADDWD o3b<>(SB), Y3, Y5; VPADDD Y5, Y2, Y2; \
-	VPADDD Y2, Y0, Y8; VPSUBD Y2, Y0, Y15; \
-	VPMADDWD o2a<>(SB), Y1, Y2; VPMADDWD o2b<>(SB), Y3, Y5; VPADDD Y5, Y2, Y2; \
-	VPADDD Y2, Y4, Y9; VPSUBD Y2, Y4, Y14; \
-	VPMADDWD o1a<>(SB), Y1, Y2; VPMADDWD o1b<>(SB), Y3, Y5; VPADDD Y5, Y2, Y2; \
-	VPADDD Y2, Y6, Y10; VPSUBD Y2, Y6, Y13; \
-	VPMADDWD o0a<>(SB), Y1, Y2; VPMADDWD o0b<>(SB), Y3, Y5; VPADDD Y5, Y2, Y2; \
+	VPERM2I128 $1, Y1, Y1, Y8; VPADDW Y8, Y1, Y8; \
+	VPERM2I128 $1, Y3, Y3, Y9; VPADDW Y9, Y3, Y9; \
+	VPERM2I128 $0x30, Y8, Y9, Y8; PAIRS(Y8); \
+	VPERM2I128 $0x30, Y3, Y1, Y9; PAIRS(Y9); \
+	VPERM2I128 $0x30, Y1, Y3, Y10; PAIRS(Y10); \
+	VPMADDWD sum37<>(SB), Y8, Y3; \
+	VPMADDWD sum15<>(SB), Y8, Y8; \
+	VPMADDWD far17<>(SB), Y9, Y1; VPADDD Y8, Y1, Y1; \
+	VPMADDWD near17<>(SB), Y9, Y2; VPADDD Y3, Y2, Y2; \
+	VPMADDWD far35<>(SB), Y10, Y5; VPADDD Y3, Y5, Y5; \
+	VPMADDWD near35<>(SB), Y10, Y3; VPADDD Y8, Y3, Y3; \
+	VPADDD Y1, Y0, Y8; VPSUBD Y1, Y0, Y15; \
+	VPADDD Y5, Y4, Y9; VPSUBD Y5, Y4, Y14; \
+	VPADDD Y3, Y6, Y10; VPSUBD Y3, Y6, Y13; \
 	VPADDD Y2, Y7, Y11; VPSUBD Y2, Y7, Y12; \
 	VPSRAD $shift, Y8, Y8; VPSRAD $shift, Y9, Y9; VPSRAD $shift, Y10, Y10; VPSRAD $shift, Y11, Y11; \
 	VPSRAD $shift, Y12, Y12; VPSRAD $shift, Y13, Y13; VPSRAD $shift, Y14, Y14; VPSRAD $shift, Y15, Y15
@@ -135,6 +126,12 @@ TEXT ·inverseDCTAVX2(SB), NOSPLIT, $0-24
 	VINSERTI128 $1, 80(SI), Y1, Y1
 	VINSERTI128 $1, 96(SI), Y2, Y2
 	VINSERTI128 $1, 112(SI), Y3, Y3
+	VEXTRACTI128 $1, Y0, X4
+	VPOR Y1, Y2, Y5
+	VPOR Y3, Y4, Y6
+	VPOR Y5, Y6, Y4
+	VPTEST Y4, Y4
+	JZ flat
 	PASS(round1, 11)
 
 	// Transpose, lane by lane: columns 0 to 3 are in the low lanes, 4 to 7 in
@@ -155,6 +152,8 @@ TEXT ·inverseDCTAVX2(SB), NOSPLIT, $0-24
 	VPUNPCKHWD Y6, Y4, Y1
 	VPUNPCKLWD Y7, Y5, Y2
 	VPUNPCKHWD Y7, Y5, Y3
+
+rows:
 	PASS(round2, 18)
 
 	VPACKSSDW Y9, Y8, Y8    // columns 0 1, rows 0–3 and 4–7
@@ -185,3 +184,15 @@ TEXT ·inverseDCTAVX2(SB), NOSPLIT, $0-24
 	VPEXTRQ $1, X5, (R8)(CX*1)
 	VZEROUPPER
 	RET
+
+	// Only the first row has coefficients: all elements of a column are alike.
+flat:
+	VPSLLW $2, X0, X0
+	VPUNPCKLWD X0, X0, X4
+	VPUNPCKHWD X0, X0, X5
+	VINSERTI128 $1, X5, Y4, Y4
+	VPSHUFD $0x00, Y4, Y0
+	VPSHUFD $0x55, Y4, Y1
+	VPSHUFD $0xaa, Y4, Y2
+	VPSHUFD $0xff, Y4, Y3
+	JMP rows

@@ -3,15 +3,17 @@
 // interpolated with weights 3:1, colour conversion in 16-bit fixed point. The
 // standard library's decoder differs from those by up to 3 of 255.
 //
-// It reads baseline, extended sequential and progressive Huffman-coded files of
-// 8 bits a sample with 1, 3 or 4 components. It differs from libjpeg in being
-// strict, in that damaged entropy-coded data is an error, and in not smoothing
-// the blocks of a progressive file that ends before its last refinements.
+// It reads baseline, extended sequential, progressive and lossless files of 8
+// bits a sample with 1, 3 or 4 components; with Huffman codes, and all but the
+// lossless with arithmetic coding. Like libjpeg it goes on behind damaged data,
+// from the next restart marker, and estimates what is missing of a progressive
+// file that ends before its last scans.
 //
 // ITU-T T.81 is the format; section numbers below are its own.
 package jpeg
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,16 +25,23 @@ const (
 	markSOF0 = 0xc0 // baseline
 	markSOF1 = 0xc1 // extended sequential
 	markSOF2 = 0xc2 // progressive
+	markSOF3 = 0xc3 // lossless
 	markDHT  = 0xc4
+	markSOF9 = 0xc9 // extended sequential, arithmetic
+	markSOFA = 0xca // progressive, arithmetic
+	markDAC  = 0xcc
 	markRST0 = 0xd0
 	markRST7 = 0xd7
 	markSOI  = 0xd8
 	markEOI  = 0xd9
 	markSOS  = 0xda
 	markDQT  = 0xdb
+	markDNL  = 0xdc
 	markDRI  = 0xdd
 	markAPP0 = 0xe0
 	markAdo  = 0xee // APP14
+	markAPPF = 0xef
+	markCOM  = 0xfe
 	markTEM  = 0x01
 )
 
@@ -40,22 +49,38 @@ const (
 // scans at most, optimisers some dozens.
 const maxScans = 200
 
-var errTruncated = errors.New("file is truncated")
+// kind is how a frame's samples are coded.
+type kind int
+
+const (
+	baseline kind = iota // or extended sequential
+	progressive
+	lossless
+)
 
 // decoder is the state of one file.
 type decoder struct {
-	data []byte
-	pos  int
+	Options
+	data    []byte
+	own     int // bytes of data that are the file's own
+	pos     int
+	pending byte // marker that was read with the data before it
 
 	width, height int
-	progressive   bool
+	kind          kind
+	arithmetic    bool
 	hMax, vMax    int // largest sampling factors
 	mcusX, mcusY  int // minimum coded units of an interleaved scan
 	comps         []*component
+	layers        int            // how many components the header announces
 	quant         [4]*[64]uint16 // in zigzag order
 	dc, ac        [4]*huffman
+	condition     *conditioning
 	restart       int // MCUs between restart markers, or 0
 	scans         int
+	single        bool // all is in one scan, which libjpeg decodes row by row
+	lastGood      int  // row of MCUs that the last scan's data have reached
+	rowsRead      int  // rows of MCUs, where the file ends in its single scan
 
 	jfif, adobe bool
 	transform   byte // of the Adobe marker
@@ -63,109 +88,203 @@ type decoder struct {
 
 // component is one channel of the image.
 type component struct {
-	id            byte
-	h, v          int // sampling factors
-	tq            byte
-	quant         *[64]uint16 // fixed by the component's first scan
-	width, height int         // in samples
-	across, down  int         // in blocks, padded to whole MCUs
-	plane         []byte      // samples in rows of 8·across
-	coefs         []int16     // progressive only: 64 a block, natural order
-	pred          int32       // of the DC coefficient
-	ac, dc        *huffman    // of the current scan
+	id               byte
+	h, v             int // sampling factors
+	tq               byte
+	quant            *[64]uint16 // fixed by the component's first scan
+	width, height    int         // in samples
+	across, down     int         // in blocks, padded to whole MCUs; in lossless frames in samples
+	plane            []byte      // samples in rows of stride
+	stride           int
+	coefs            []int16  // progressive only: 64 a block, natural order
+	bits, before     coefBits // progressive only: what is known, and was before the last scan
+	pred             int32    // of the DC coefficient
+	dcTable, acTable int      // of the current scan
+	ac, dc           *huffman
 }
 
-// Decode reads a JPEG file. check is called with the size found in the header
-// before memory is taken, which is then at most about 16 bytes a pixel. The
-// result is an *image.Gray, an *image.RGBA whose alpha is 255, or an
-// *image.CMYK in which 255 is full ink.
-func Decode(data []byte, check func(width, height int) error) (image.Image, error) {
-	d := &decoder{data: data}
-	if len(data) < 2 || data[0] != 0xff || data[1] != markSOI {
-		return nil, errors.New("no SOI marker")
+// Options says how a file is read.
+type Options struct {
+	// Check is called with the size found in the header before memory is taken.
+	Check func(width, height int) error
+
+	// Truncated reads what is left of a file that ends early. Rows that are
+	// lost are black, as Pillow's are.
+	Truncated bool
+
+	// Tables is a stream of tables alone, which come before the file's own.
+	Tables []byte
+
+	// Colour is what components mean, where something else than the file says
+	// it. Then four components are inks as they are, not inverted.
+	Colour Colour
+}
+
+// Colour is a meaning of components.
+type Colour int
+
+// The meanings.
+const (
+	Guess  Colour = iota // by markers and names of components, as libjpeg does
+	YCbCr                // to be converted to RGB
+	Direct               // grey, RGB or inks
+)
+
+// CutOffError is about a file that ends early.
+type CutOffError struct {
+	Part, All int // of its rows that could be read
+	Scan      int // later than the first in which it ends, or 0
+}
+
+func (e *CutOffError) Error() string {
+	if e.Scan > 0 {
+		return fmt.Sprintf("the file ends in scan %d", e.Scan)
+	}
+	return fmt.Sprintf("the file ends in row %d of %d", e.Part, e.All)
+}
+
+// Decode reads a JPEG file. The memory that it takes is at most about 16 bytes
+// a pixel. The result is an *image.Gray, an *image.RGBA whose alpha is 255, or
+// an *image.CMYK in which 255 is full ink.
+func Decode(data []byte, o Options) (image.Image, error) {
+	d := &decoder{Options: o, condition: newConditioning()}
+	err := errors.New("no SOI marker")
+	for i, stream := range [][]byte{o.Tables, data} {
+		d.data, d.own, d.pos = stream, len(stream), 0
+		if o.Truncated && i == 1 {
+			d.data = append(stream[:len(stream):len(stream)], 0xff, markEOI)
+		}
+		if stream != nil {
+			err = d.segments()
+		}
+	}
+	switch {
+	case d.layers == 0 && err == nil:
+		return nil, errors.New("no frame header")
+	case err != nil && (!o.Truncated || d.layers == 0 || d.scans == 0 && !bytes.Contains(d.data[d.pos:], []byte{0xff, markSOS})):
+		return nil, err
+	case err != nil:
+		return d.partial(), nil
+	case d.kind == progressive:
+		smooth := d.smooths()
+		for _, c := range d.comps {
+			switch {
+			case c.quant == nil: // without a scan; grey
+			case smooth:
+				d.reconstructSmooth(c)
+			default:
+				c.reconstruct()
+			}
+			c.coefs = nil
+		}
+	}
+	return d.image(d.height), nil
+}
+
+// segments reads all segments, up to the end of the image or of its last scan.
+func (d *decoder) segments() error {
+	if len(d.data) < 2 || d.data[0] != 0xff || d.data[1] != markSOI {
+		return errors.New("no SOI marker")
 	}
 	d.pos = 2
 	for {
 		mark, err := d.marker()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if mark == markEOI {
-			break
+		switch {
+		case mark == markEOI && d.comps != nil && d.scans == 0:
+			return errors.New("no scan")
+		case mark == markEOI && d.scans == 0 && d.pos+1 < len(d.data) && d.data[d.pos] == 0xff && d.data[d.pos+1] == markSOI:
+			d.pos += 2 // that was a stream of tables
+			continue
+		case mark == markEOI:
+			return nil
+		case mark == markTEM || mark >= markRST0 && mark <= markRST7:
+			continue
+		case mark < markSOF0 || mark == markSOI || mark > markDRI && mark < markAPP0 || mark > markAPPF && mark != markCOM:
+			return fmt.Errorf("marker %#x between segments", mark)
 		}
-		if mark == markSOI || mark == markTEM || mark >= markRST0 && mark <= markRST7 {
-			return nil, fmt.Errorf("marker %#x between segments", mark)
-		}
-		body, err := d.segment()
+		body, err := d.segment(mark)
 		if err != nil {
-			return nil, fmt.Errorf("segment %#x: %w", mark, err)
+			return fmt.Errorf("segment %#x: %w", mark, err)
 		}
-		if err := d.read(mark, body, check); err != nil {
-			return nil, err
+		if err := d.read(mark, body); err != nil {
+			d.seekFrame(body, mark)
+			return err
 		}
-		if mark == markSOS && d.complete() {
-			break
-		}
-	}
-	if d.comps == nil {
-		return nil, errors.New("no frame header")
-	}
-	for _, c := range d.comps {
-		if c.quant == nil {
-			return nil, fmt.Errorf("no scan of component %d", c.id)
-		}
-		if d.progressive {
-			c.reconstruct()
+		if mark == markSOS && d.single {
+			return nil
 		}
 	}
-	return d.image(), nil
+}
+
+// seekFrame looks behind a damaged segment for the size of the image, which
+// Pillow would know.
+func (d *decoder) seekFrame(body []byte, mark byte) {
+	for err := error(nil); d.Truncated && d.layers == 0 && err == nil && mark != markSOS; {
+		if mark >= markSOF0 && mark <= markSOF3 || mark == markSOF9 || mark == markSOFA {
+			_, err = d.size(body)
+		} else if mark, err = d.marker(); err == nil {
+			body, err = d.segment(mark)
+		}
+	}
 }
 
 // marker finds the next marker, skipping what is none.
 func (d *decoder) marker() (byte, error) {
+	if mark := d.pending; mark != 0 {
+		d.pending = 0
+		return mark, nil
+	}
 	for ; d.pos+1 < len(d.data); d.pos++ {
 		if d.data[d.pos] == 0xff && d.data[d.pos+1] != 0 && d.data[d.pos+1] != 0xff {
 			d.pos += 2
 			return d.data[d.pos-1], nil
 		}
 	}
-	return 0, errTruncated
+	return 0, d.ended()
 }
 
 // segment returns what follows a marker, without its length.
-func (d *decoder) segment() ([]byte, error) {
+func (d *decoder) segment(mark byte) ([]byte, error) {
 	rest := d.data[d.pos:]
 	if len(rest) < 2 {
-		return nil, errTruncated
+		return nil, d.ended()
 	}
 	n := int(binary.BigEndian.Uint16(rest))
+	if n < 2 && (mark >= markAPP0 || mark == markDNL) { // libjpeg finds nothing to skip
+		n = 2
+	}
 	if n < 2 {
 		return nil, fmt.Errorf("length %d", n)
 	}
 	if n > len(rest) {
-		return nil, errTruncated
+		return nil, d.ended()
 	}
 	d.pos += n
 	return rest[2:n], nil
 }
 
-func (d *decoder) read(mark byte, body []byte, check func(width, height int) error) error {
+func (d *decoder) read(mark byte, body []byte) error {
 	switch mark {
-	case markSOF0, markSOF1, markSOF2:
-		return d.frame(mark, body, check)
-	case 0xc3, 0xc5, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf:
-		return fmt.Errorf("frame type %#x (lossless, hierarchical or arithmetic) is not supported", mark)
+	case markSOF0, markSOF1, markSOF2, markSOF3, markSOF9, markSOFA:
+		return d.frame(mark, body)
+	case 0xc5, 0xc6, 0xc7, 0xc8, 0xcb, 0xcd, 0xce, 0xcf:
+		return fmt.Errorf("frame type %#x (hierarchical, or lossless and arithmetic) is not supported", mark)
 	case markDHT:
 		return d.huffmanTables(body)
 	case markDQT:
 		return d.quantTables(body)
+	case markDAC:
+		return d.conditions(body)
 	case markDRI:
 		if len(body) != 2 {
 			return fmt.Errorf("restart interval of %d bytes", len(body))
 		}
 		d.restart = int(binary.BigEndian.Uint16(body))
 	case markAPP0:
-		d.jfif = d.jfif || len(body) >= 5 && string(body[:5]) == "JFIF\x00"
+		d.jfif = d.jfif || len(body) >= 14 && string(body[:5]) == "JFIF\x00"
 	case markAdo:
 		if len(body) >= 12 && string(body[:5]) == "Adobe" {
 			d.adobe, d.transform = true, body[11]
@@ -196,75 +315,4 @@ func (d *decoder) quantTables(body []byte) error {
 		body = body[1+size:]
 	}
 	return nil
-}
-
-// frame reads a frame header (B.2.2) and takes memory for the image.
-func (d *decoder) frame(mark byte, body []byte, check func(width, height int) error) error {
-	if d.comps != nil {
-		return errors.New("a second frame header")
-	}
-	if len(body) < 6 || len(body) != 6+3*int(body[5]) {
-		return fmt.Errorf("frame header of %d bytes", len(body))
-	}
-	if body[0] != 8 {
-		return fmt.Errorf("%d bits a sample, want 8", body[0])
-	}
-	d.height, d.width = int(binary.BigEndian.Uint16(body[1:])), int(binary.BigEndian.Uint16(body[3:]))
-	if err := check(d.width, d.height); err != nil {
-		return err
-	}
-	n := int(body[5])
-	if n != 1 && n != 3 && n != 4 {
-		return fmt.Errorf("%d components, want 1, 3 or 4", n)
-	}
-	d.progressive = mark == markSOF2
-	for i := range n {
-		f := body[6+3*i:]
-		c := &component{id: f[0], h: int(f[1] >> 4), v: int(f[1] & 15), tq: f[2]}
-		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.tq > 3 {
-			return fmt.Errorf("component %d: sampling %d×%d, quantisation table %d", c.id, c.h, c.v, c.tq)
-		}
-		d.hMax, d.vMax = max(d.hMax, c.h), max(d.vMax, c.v)
-		d.comps = append(d.comps, c)
-	}
-	return d.allocate()
-}
-
-func (d *decoder) allocate() error {
-	d.mcusX = (d.width + 8*d.hMax - 1) / (8 * d.hMax)
-	d.mcusY = (d.height + 8*d.vMax - 1) / (8 * d.vMax)
-	blocks := 0
-	for _, c := range d.comps {
-		if d.hMax%c.h != 0 || d.vMax%c.v != 0 {
-			return fmt.Errorf("component %d: sampling %d×%d of %d×%d is not supported", c.id, c.h, c.v, d.hMax, d.vMax)
-		}
-		c.width = (d.width*c.h + d.hMax - 1) / d.hMax
-		c.height = (d.height*c.v + d.vMax - 1) / d.vMax
-		c.across, c.down = d.mcusX*c.h, d.mcusY*c.v
-		blocks += (c.width + 7) / 8 * ((c.height + 7) / 8)
-	}
-	// A block takes a bit at least: that of its DC coefficient.
-	if blocks/8 > len(d.data) {
-		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(d.data), d.width, d.height)
-	}
-	for _, c := range d.comps {
-		c.plane = make([]byte, 64*c.across*c.down)
-		if d.progressive {
-			c.coefs = make([]int16, 64*c.across*c.down)
-		}
-	}
-	return nil
-}
-
-// complete reports whether a sequential image has had all its scans.
-func (d *decoder) complete() bool {
-	if d.progressive {
-		return false
-	}
-	for _, c := range d.comps {
-		if c.quant == nil {
-			return false
-		}
-	}
-	return true
 }

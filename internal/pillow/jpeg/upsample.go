@@ -8,6 +8,7 @@ type upsampler struct {
 	stride         int
 	width, height  int // of the component
 	hScale, vScale int
+	repeats        bool    // never interpolates
 	sums           []int16 // two rows mixed 3:1
 	out            []byte
 }
@@ -32,6 +33,8 @@ func (u *upsampler) row(y int) []byte {
 	}
 	other := u.plane[min(max(far, 0), u.height-1)*u.stride:][:u.width]
 	switch {
+	case u.repeats:
+		u.repeat(row)
 	case u.hScale == 1 && u.vScale == 2:
 		mixRows(u.out, row, other, y)
 	case u.hScale == 2 && u.vScale == 1 && u.width > 2:
@@ -42,11 +45,15 @@ func (u *upsampler) row(y int) []byte {
 		}
 		doubleSums(u.out, u.sums)
 	default:
-		for i := range u.out {
-			u.out[i] = row[i/u.hScale]
-		}
+		u.repeat(row)
 	}
 	return u.out
+}
+
+func (u *upsampler) repeat(row []byte) {
+	for i := range u.out {
+		u.out[i] = row[i/u.hScale]
+	}
 }
 
 // mixRows is libjpeg's h1v2_fancy_upsample.
