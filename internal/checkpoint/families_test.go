@@ -21,6 +21,7 @@ func familyCases() []familyCase {
 	const tanh = "trunk.blocks.N.mlp.act: gelu_tanh"
 	const silu, clip = "trunk.blocks.N.mlp: silu gate (SwiGLU)", "transformer.resblocks.N.mlp.gelu: gelu_erf"
 	const quick = "transformer.resblocks.N.mlp.gelu: quick_gelu"
+	const glu = "trunk.blocks.N.mlp: silu gate (GluMlp)"
 	const conv, batch = "trunk.stages.N.blocks.N.mlp.act: gelu_erf", "BatchNormAct2d eps=1e-05"
 	return []familyCase{
 		{"MobileCLIP2-L-14", gelu, one, []string{"mobileclip2_l14_f16"}},
@@ -94,6 +95,10 @@ func familyCases() []familyCase {
 		{"nllb-clip-base-siglip", gelu, tenth, []string{"nllb_clip_base_siglip_f16"}},
 		{"nllb-clip-large-siglip", gelu, tenth, nil},
 		{"gte-modernbert-base-ViT-B-32-256", clip, one, []string{"gte_modernbert_f16"}},
+		{"moderntext-naflex_ViT-B-16", glu, tenth, []string{"moderntext_naflex_b16_f16"}},
+		{"moderntext-naflex_ViT-B-32", glu, tenth, nil},
+		{"moderntext-naflex_ViT-B-deep-16", glu, tenth, nil},
+		{"moderntext-naflex_ViT-SO150M2-16", gelu, tenth, nil},
 		{"moderntext-ViT-B-32-256", clip, one, []string{"moderntext_b32_f16"}},
 		{"coca_base", clip, one, []string{"coca_base_f16"}},
 		{"coca_ViT-B-32", clip, one, []string{"coca_b32_f16"}},
