@@ -129,14 +129,13 @@ func (l *loader) do(j *job) {
 		return
 	}
 	d := dice.New(l.o.Seed, dice.Augment, dice.Mix(uint64(j.epoch))+j.sample.ID)
+	nothing := false
 	j.fault = guard.Call(func() error {
 		j.pair.Image = l.o.Augment(rand.New(&d), j.pair.Image)
+		nothing = j.pair.Image == nil || j.pair.Image.Bounds().Empty()
 		return nil
 	})
-	if j.fault != nil {
-		return
-	}
-	if j.pair.Image == nil || j.pair.Image.Bounds().Empty() {
+	if nothing {
 		j.err = fmt.Errorf("dataset: batches: Augment made nothing of %s: %s", j.sample.File, j.sample.Key)
 	}
 }

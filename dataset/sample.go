@@ -60,14 +60,13 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 	}
 	var img image.Image
 	err := guard.Call(func() (err error) {
-		img, err = s.Decode()
+		if img, err = s.Decode(); err == nil && (img == nil || img.Bounds().Empty()) {
+			err = errors.New("the image has no pixels")
+		}
 		return err
 	})
 	if err != nil {
 		return Pair{}, err
-	}
-	if img == nil || img.Bounds().Empty() {
-		return Pair{}, errors.New("the image has no pixels")
 	}
 	return Pair{Key: s.Key, Image: img, Caption: caption, Label: s.Label}, nil
 }

@@ -56,8 +56,7 @@ func (e *Embeddings) normalize() *Embeddings {
 }
 
 // EncodeImages preprocesses images and returns their embeddings, L2-normalised rows.
-// An image that cannot be used, or whose methods panic, is an error that gives its
-// index.
+// An image that cannot be used, or whose methods panic, is an [ImageError].
 func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddings, error) {
 	return m.EncodeImagesFunc(ctx, len(imgs), func(i int) (image.Image, error) { return imgs[i], nil })
 }
@@ -72,6 +71,9 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 		return nil, err
 	}
 	defer end()
+	if n < 0 || n > 0 && open == nil {
+		return nil, fmt.Errorf("encoder: %d images, opened by a function that is there: %t", n, open != nil)
+	}
 	p := m.cfg.Preprocess
 	grids := make([][2]int, n) // where images become patches
 	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
@@ -280,10 +282,12 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
 		return err
 	})
-	if err == nil && (n < 0 || n > len(dst)) {
-		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
+	if err != nil {
+		return false, fmt.Errorf("tokenizer: %w", err)
 	}
-	if err == nil {
+	if n < 0 || n > len(dst) {
+		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
+	} else {
 		err = checkIDs(dst, dims.VocabSize)
 	}
 	if err != nil {

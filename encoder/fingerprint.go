@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/internal/checkpoint"
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/internal/identity"
 )
 
@@ -18,13 +19,25 @@ import (
 // not zero), the preprocessing and all weights, adapters included. Models with the
 // same fingerprint give the same embeddings, whatever layout they were loaded from;
 // logit_scale and the tokenizer are not part of it. It reads every weight, so a large
-// model takes a moment. A closed model's fingerprint is empty.
-func (m *Model) Fingerprint() string {
+// model takes a moment. A closed model's fingerprint is empty, as is that of a model whose
+// custom configuration panics.
+func (m *Model) Fingerprint() (id string) {
 	end, err := m.begin()
 	if err != nil {
 		return ""
 	}
 	defer end()
+	err = guard.Call(func() error { // a custom configuration may be asked for its canonical form
+		id = m.fingerprint()
+		return nil
+	})
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+func (m *Model) fingerprint() string {
 	var about []string
 	if m.cfg.Vision != nil {
 		about = append(about, "vision "+m.cfg.Vision.Family()+" "+identity.Describe(m.cfg.Vision), "preprocess "+identity.Describe(m.cfg.Preprocess))

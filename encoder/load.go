@@ -126,7 +126,11 @@ func (m *Model) CanSave() error {
 	if m == nil {
 		return errors.New("encoder: the model is nil")
 	}
-	if _, err := m.savedAs(); err != nil {
+	err := guarded("towers", func() error {
+		_, err := m.savedAs()
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("encoder: the model cannot be saved: %w", err)
 	}
 	return nil

@@ -9,6 +9,18 @@ import (
 	"github.com/goclip/goclip/internal/parallel"
 )
 
+// ImageError says which image of a call cannot be encoded, by its index, and why. An error
+// of [Model.EncodeImages] may join several: those of one batch.
+type ImageError struct {
+	Index int
+	Err   error
+}
+
+func (e *ImageError) Error() string { return fmt.Sprintf("encoder: image %d: %v", e.Index, e.Err) }
+
+// Unwrap returns Err.
+func (e *ImageError) Unwrap() error { return e.Err }
+
 // loader fills batches of pixels, one ahead of the tower: while a batch is in
 // the tower one goroutine loads the next, and all cores load what it has not got
 // to by then.
@@ -81,7 +93,7 @@ func (b *loading) work() {
 			return
 		}
 		if err := b.load(b.pixels[i*b.size:][:b.size], b.from+i); err != nil {
-			b.errs[i] = fmt.Errorf("encoder: image %d: %w", b.from+i, err)
+			b.errs[i] = &ImageError{b.from + i, err}
 		}
 	}
 }

@@ -131,6 +131,7 @@ type Model struct {
 	logitScale *nn.Param
 	logitBias  *nn.Param // nil without
 	captioner  []*nn.Param
+	params     params
 	tok        tokenizer.Tokenizer
 	options    Options
 	images     pool[imageShape]
@@ -142,7 +143,7 @@ type Model struct {
 
 	use    sync.RWMutex // held for reading while weights are read, for writing by Close
 	closed bool
-	parts  []*Model // joined in this one, whose weights it shares
+	parts  []*Model // joined in this one, whose weights it shares; none of several parts itself
 	close  func() error
 }
 
@@ -245,7 +246,15 @@ func blank(cfg Config, tok tokenizer.Tokenizer, opts *Options) (*Model, error) {
 		m.logitBias = nn.NewParam("logit_bias").Fill(float32(*cfg.LogitBias))
 	}
 	m.captioner = cfg.Captioner.Params()
-	return m, guarded("encoder: parameters", m.checkParams)
+	return m, guarded("encoder: parameters", func() error {
+		if m.image != nil {
+			m.params.image = m.image.Params()
+		}
+		if m.text != nil {
+			m.params.text = m.text.Params()
+		}
+		return m.checkParams()
+	})
 }
 
 // fits reports a tokenizer whose ids the text tower does not have.
@@ -290,44 +299,6 @@ func (m *Model) checkParams() error {
 		}
 	}
 	return nil
-}
-
-// Join returns a model of the image tower of one model and the text tower of another,
-// with the logit_scale and the tokenizer of the latter, for checkpoints that store
-// each tower separately. Where the text tower came without a logit_scale, as M-CLIP's do,
-// which are trained towards the features of a CLIP, it is the image model's. It shares the weights of both: closing it closes both, and once
-// either is closed its methods return [ErrClosed].
-func Join(image, text *Model) (*Model, error) {
-	if image == nil || text == nil || image.image == nil || text.text == nil {
-		return nil, errors.New("encoder: join: want a model with an image tower and one with a text tower")
-	}
-	m := &Model{
-		cfg:   Config{Vision: image.cfg.Vision, Preprocess: image.cfg.Preprocess, Text: text.cfg.Text, LogitScale: text.cfg.LogitScale, LogitBias: text.cfg.LogitBias},
-		image: image.image, text: text.text, tok: text.tok,
-		logitScale: text.logitScale, logitBias: text.logitBias,
-		options: image.options, mapped: image.mapped || text.mapped,
-		close: func() error { return errors.Join(image.Close(), text.Close()) },
-	}
-	if text.spec.NoLogitScale {
-		m.cfg.LogitScale, m.cfg.LogitBias = image.cfg.LogitScale, image.cfg.LogitBias
-		m.logitScale, m.logitBias = image.logitScale, image.logitBias
-		m.spec.NoLogitScale = image.spec.NoLogitScale
-	}
-	if image.lora != nil || text.lora != nil {
-		return nil, errors.New("encoder: join: a model has adapters: call MergeLoRA or RemoveLoRA first")
-	}
-	if m.parts = []*Model{image, text}; image == text {
-		m.parts = m.parts[:1]
-	}
-	end, err := m.begin()
-	if err != nil {
-		return nil, fmt.Errorf("encoder: join: %w", err)
-	}
-	end()
-	if err := m.cfg.Validate(); err != nil {
-		return nil, err
-	}
-	return m, m.checkParams()
 }
 
 // ErrClosed is what the methods of a closed model return.

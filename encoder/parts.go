@@ -79,18 +79,21 @@ func (m *Model) captionerParams() []*nn.Param {
 }
 
 func (m *Model) imageParams() []*nn.Param {
-	if m == nil || m.image == nil {
+	if m == nil {
 		return nil
 	}
-	return m.image.Params()
+	return slices.Clip(m.params.image)
 }
 
 func (m *Model) textParams() []*nn.Param {
-	if m == nil || m.text == nil {
+	if m == nil {
 		return nil
 	}
-	return m.text.Params()
+	return slices.Clip(m.params.text)
 }
+
+// params are the towers' parameters, which a tower is asked for once.
+type params struct{ image, text []*nn.Param }
 
 // Trainable reports whether the parameters may be written to; false for a model
 // loaded without Options.Trainable, and for a nil one.

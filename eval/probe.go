@@ -60,7 +60,8 @@ func FitProbe(ctx context.Context, train, val *Features, o *ProbeOptions) (*Prob
 	return p, nil
 }
 
-// Probabilities returns the probability of each class for each embedding.
+// Probabilities returns the probability of each class, in the order of Classes, for each
+// of N embeddings of the model that the probe was fitted to: N rows of C numbers.
 func (p *Probe) Probabilities(e *encoder.Embeddings) ([][]float64, error) {
 	switch {
 	case p == nil || p.dim == 0:

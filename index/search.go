@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/parallel"
 	"github.com/goclip/goclip/internal/unitrows"
@@ -49,9 +50,15 @@ func (x *Index) Search(query []float32, k int, keep func(Entry) bool) ([]Hit, er
 		}
 	}
 	found := make([]ranking, len(tasks))
-	parallel.For(len(tasks), func(t int) {
-		found[t] = x.scan(query, tasks[t][0], tasks[t][1], k, keep)
+	err := guard.Call(func() error { // keep may panic
+		parallel.For(len(tasks), func(t int) {
+			found[t] = x.scan(query, tasks[t][0], tasks[t][1], k, keep)
+		})
+		return nil
 	})
+	if err != nil {
+		return nil, fmt.Errorf("index: search: %w", err)
+	}
 	var best ranking
 	for _, r := range found {
 		for _, c := range r {

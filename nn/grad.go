@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/graph"
 	G "gorgonia.org/gorgonia"
@@ -70,7 +71,8 @@ func VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
 	}
 	for _, n := range wrt {
 		if sums[n] == nil {
-			return nil, fmt.Errorf("nn: gradient: the cost does not depend on %v", n)
+			name, _, _ := strings.Cut(n.Name(), "@") // of a parameter's leaf, its own
+			return nil, fmt.Errorf("nn: gradient: the cost does not depend on %s", name)
 		}
 		grads = append(grads, sums[n])
 	}

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"slices"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
@@ -45,19 +46,24 @@ func (p *Param) Adapt(rank int, scale float64) {
 // Params lists A and B.
 func (a *LoRA) Params() []*Param { return []*Param{a.A, a.B} }
 
-// MergeAdapter adds the update to the weight, W + Scale·B·A, and removes the
-// adapter. Without one it does nothing.
+// MergeAdapter makes [Param.Merged] the weight and removes the adapter. Without one it
+// does nothing.
 func (p *Param) MergeAdapter() {
-	a := p.adapter
-	if a == nil {
+	if p.adapter == nil {
 		return
 	}
-	out, in, rank := a.B.Shape[0], a.A.Shape[1], a.A.Shape[0]
-	w := make([]float32, out*in)
-	copy(w, p.Data)
-	kernel.Gemm(kernel.NN, out, in, rank, a.Scale, a.B.Data, rank, a.A.Data, in, 1, w, in)
-	p.set(w)
+	p.set(p.Merged())
 	p.adapter = nil
+}
+
+// Merged returns a copy of the weight to which the update is added, W + Scale·B·A.
+func (p *Param) Merged() []float32 {
+	w := slices.Clone(p.Data)
+	if a := p.adapter; a != nil {
+		out, in, rank := a.B.Shape[0], a.A.Shape[1], a.A.Shape[0]
+		kernel.Gemm(kernel.NN, out, in, rank, a.Scale, a.B.Data, rank, a.A.Data, in, 1, w, in)
+	}
+	return w
 }
 
 // forward maps (…, in) to the update, (…, out).

@@ -11,7 +11,7 @@ import (
 // are taken from it; the others are trained, so many at once, begun in their order,
 // and added to the log as each is done. The first failure, and the end of ctx, stop
 // those that are running; what has finished by then stays in the log, so that a
-// further call resumes from there.
+// further call resumes from there. Train is called from several goroutines at once.
 func RunAll(ctx context.Context, log *Log, runs []Run, parallel int, train func(context.Context, Run) (Record, error)) ([]Record, error) {
 	if parallel < 1 {
 		return nil, fmt.Errorf("scaling: %d runs at once, want 1 or more", parallel)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Run says how [Trainer.Fit] trains on a set.
@@ -43,6 +44,12 @@ type Run struct {
 // While it runs, run.Checkpoints.Dir is locked: training there from another process is an
 // error that names the folder and the process. The lock of a killed process ends with it.
 func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err error) {
+	if err := t.open(); err != nil {
+		return err
+	}
+	if src == nil {
+		return errors.New("train: the source is nil")
+	}
 	if run.Steps < 0 || run.Steps == 0 && run.Batches.Epochs == 0 {
 		return fmt.Errorf("train: Steps %d and Batches.Epochs %d, want one of them to be positive", run.Steps, run.Batches.Epochs)
 	}
@@ -139,7 +146,7 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 	}
 	testErr := f.test(ctx, &event)
 	for _, o := range f.run.Observers {
-		if err := o.Observe(event); err != nil {
+		if err := guard.Call(func() error { return o.Observe(event) }); err != nil {
 			return fmt.Errorf("train: step %d: %w", stats.Step, err)
 		}
 	}
@@ -152,9 +159,11 @@ func (f *fit) test(ctx context.Context, event *Event) error {
 	if f.run.Test == nil || !last && f.t.step%f.run.TestEvery != 0 {
 		return nil
 	}
-	err := f.t.Averaged(func() (err error) {
-		event.Test, err = f.run.Test(ctx)
-		return err
+	err := f.t.Averaged(func() error {
+		return guard.Call(func() (err error) {
+			event.Test, err = f.run.Test(ctx)
+			return err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("train: step %d: test: %w", event.Step, err)

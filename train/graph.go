@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/guard"
@@ -61,8 +62,14 @@ func (p *pass) embedding(tower string, forward func() (*G.Node, error)) *G.Node 
 		features, err = forward()
 		return err
 	})
-	if err == nil && features == nil {
+	switch {
+	case err != nil:
+	case features == nil:
 		err = errors.New("no features")
+	case features.Graph() != p.graph:
+		err = errors.New("the features belong to another graph than its input")
+	case features.Dtype() != tensor.Float32:
+		err = fmt.Errorf("the features are %v, want float32", features.Dtype())
 	}
 	if err != nil {
 		panic(failed{fmt.Errorf("%s: %w", tower, err)})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/internal/safetensors"
 )
 
@@ -23,7 +24,18 @@ type identity map[string]string
 // identify describes the model, its tokenizer and the configuration. Functions
 // cannot be compared: the schedule is described by some of its values, another
 // by its being set. A loss goes by its name.
-func identify(t *Trainer) (identity, error) {
+func identify(t *Trainer) (id identity, err error) {
+	err = guard.Call(func() error { // the schedule, the tokenizer and settings may be the caller's own
+		id, err = t.identity()
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("train: describing the run: %w", err)
+	}
+	return id, err
+}
+
+func (t *Trainer) identity() (identity, error) {
 	id, cfg := identity{}, t.cfg
 	id.add("model", reflect.ValueOf(t.model.Config()))
 	cfg.Loss = nil
@@ -45,7 +57,7 @@ func identify(t *Trainer) (identity, error) {
 		_, length := sizes(t.model)
 		ids := make([]int32, length)
 		if _, err := t.model.Tokenize(ids, "a photo of the quick brown fox, 1234567890"); err != nil {
-			return nil, fmt.Errorf("train: %w", err)
+			return nil, err
 		}
 		id["tokenizer"] = fmt.Sprintf("%d tokens, of a sentence %08x", tok.VocabSize(), crc32.ChecksumIEEE(fmt.Append(nil, ids)))
 	}

@@ -79,6 +79,8 @@ func (p *pass) loss() *G.Node {
 	case err != nil:
 	case cost == nil:
 		err = errors.New("no node")
+	case cost.Graph() != p.graph:
+		err = errors.New("it belongs to another graph than the embeddings")
 	case !cost.IsScalar() || cost.Dtype() != tensor.Float32:
 		err = fmt.Errorf("it is of type %v and shape %v, want a scalar of float32", cost.Type(), cost.Shape())
 	}

@@ -166,7 +166,7 @@ func TestPanics(t *testing.T) {
 	for _, micro := range []int{0, 3} {
 		for place, name := range map[string]string{
 			"image":                  "train: 000001",
-			"tokenizer":              "train: 000000: encoder: tokenizer: caption",
+			"tokenizer":              "train: 000000: encoder: tokenizer",
 			"row":                    "text tower",
 			"image tower":            "train: image tower",
 			"text tower":             "train: text tower",

@@ -58,7 +58,7 @@ func (n need) of(m *encoder.Model) error {
 	case n.words && m.Text() == nil:
 		return errors.New("the model has no text tower, so it cannot encode words")
 	case n.words && m.Tokenizer() == nil:
-		return errors.New("the model has no tokenizer, so it cannot encode words: its folder lacks vocab.json with merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz")
+		return errors.New("the model has no tokenizer, so it cannot encode words: its folder lacks vocab.json with merges.txt, tokenizer.json, bpe_simple_vocab_16e6.txt.gz or what else its kind of model ships, such as spiece.model")
 	}
 	return nil
 }

@@ -4,7 +4,7 @@
 //	dataset.BatchOptions{Size: 128, Augment: augment.Chain(augment.Flip(0.5), augment.PadAndCrop(4))}
 //
 // The same random generator state and image give the same result. The input image is never
-// written to.
+// written to. The augmentations may be called from several goroutines at once.
 package augment
 
 import (

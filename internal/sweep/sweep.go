@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/parallel"
 )
@@ -75,26 +77,34 @@ func Each(ctx context.Context, m *encoder.Model, src dataset.Source, skipped *[]
 
 // decode makes pairs of the samples that wait.
 func (p *pass) decode() {
-	pairs, errs := make([]dataset.Pair, len(p.waiting)), make([]error, len(p.waiting))
-	parallel.For(len(p.waiting), func(i int) { pairs[i], errs[i] = p.waiting[i].Pair(0) })
+	pairs, errs, pixels := make([]dataset.Pair, len(p.waiting)), make([]error, len(p.waiting)), make([]int, len(p.waiting))
+	parallel.For(len(p.waiting), func(i int) {
+		errs[i] = guard.Call(func() (err error) { // the image may be the caller's own
+			if pairs[i], err = p.waiting[i].Pair(0); err == nil {
+				size := pairs[i].Image.Bounds().Size()
+				pixels[i] = size.X * size.Y
+			}
+			return err
+		})
+	})
 	for i, sample := range p.waiting {
 		if errs[i] != nil {
-			*p.skipped = append(*p.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, errs[i]))
+			p.skip(sample, errs[i])
 			continue
 		}
 		p.samples, p.pairs = append(p.samples, sample), append(p.pairs, pairs[i])
-		p.pixels += pairs[i].Image.Bounds().Dx() * pairs[i].Image.Bounds().Dy()
+		p.pixels += pixels[i]
 	}
 	p.waiting = p.waiting[:0]
 }
 
+func (p *pass) skip(sample dataset.Sample, err error) {
+	*p.skipped = append(*p.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, err))
+}
+
 // encode hands out the pairs with their embeddings.
 func (p *pass) encode() error {
-	imgs := make([]image.Image, len(p.pairs))
-	for i, pair := range p.pairs {
-		imgs[i] = pair.Image
-	}
-	e, err := p.model.EncodeImages(p.ctx, imgs...)
+	e, err := p.embed()
 	if err == nil {
 		err = e.Validate()
 	}
@@ -111,6 +121,53 @@ func (p *pass) encode() error {
 	clear(p.pairs)
 	p.samples, p.pairs, p.pixels = p.samples[:0], p.pairs[:0], 0
 	return nil
+}
+
+// embed encodes the images of the pairs. Those that cannot be are skipped.
+func (p *pass) embed() (*encoder.Embeddings, error) {
+	for {
+		imgs := make([]image.Image, len(p.pairs))
+		for i, pair := range p.pairs {
+			imgs[i] = pair.Image
+		}
+		e, err := p.model.EncodeImages(p.ctx, imgs...)
+		bad := imageErrors(err)
+		if len(bad) == 0 {
+			return e, err
+		}
+		for _, b := range bad {
+			p.skip(p.samples[b.Index], b.Err)
+		}
+		kept := 0
+		for i := range imgs {
+			if slices.ContainsFunc(bad, func(e *encoder.ImageError) bool { return e.Index == i }) {
+				continue
+			}
+			p.pairs[kept], p.samples[kept], kept = p.pairs[i], p.samples[i], kept+1
+		}
+		p.pairs, p.samples = p.pairs[:kept], p.samples[:kept]
+	}
+}
+
+// imageErrors lists the images that an error is about; none where it is about something
+// else as well.
+func imageErrors(err error) []*encoder.ImageError {
+	if one, ok := err.(*encoder.ImageError); ok {
+		return []*encoder.ImageError{one}
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	var all []*encoder.ImageError
+	for _, e := range joined.Unwrap() {
+		one, ok := e.(*encoder.ImageError)
+		if !ok {
+			return nil
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // Nothing is the error of a set without an image that can be used.

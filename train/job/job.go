@@ -28,14 +28,9 @@ type Job struct {
 	Out string
 	// Overwrite replaces a model in Out that is not of this run.
 	Overwrite bool
-	// Model is trained in place. [Fresh] makes a new one. Required.
+	// Model is trained in place. [Fresh] makes a new one. Required. The adapters of one
+	// that has some are saved as lora.safetensors, and merged into the model's weights.
 	Model *encoder.Model
-	// Base is the path that a Model with LoRA adapters was loaded from. The adapters
-	// are saved as lora.safetensors, and merged into a copy of the model at Base.
-	// Required for a Model with adapters, otherwise not read.
-	Base string
-	// BaseOptions say how the model at Base is loaded, where that needs any.
-	BaseOptions encoder.Options
 	// Set is the training set, Batches how to iterate over it; its Start is
 	// overwritten. Set is required.
 	Set     dataset.Source
@@ -81,7 +76,6 @@ func New(j Job) (*Training, error) {
 	if j.Model == nil {
 		return nil, errors.New("job: Model is missing")
 	}
-	_, adapted := j.Model.LoRA()
 	switch {
 	case j.Out == "":
 		return nil, errors.New("job: Out is missing")
@@ -91,8 +85,6 @@ func New(j Job) (*Training, error) {
 		return nil, fmt.Errorf("job: Steps is %d, want 1 or more", j.Steps)
 	case j.Batches.Size < 1:
 		return nil, fmt.Errorf("job: Batches.Size is %d, want 1 or more", j.Batches.Size)
-	case adapted && j.Base == "":
-		return nil, errors.New("job: Base is missing: a model with adapters needs the path that it was loaded from")
 	}
 	if j.Batches.Ledger == nil {
 		j.Batches.Ledger = &dataset.Ledger{}
@@ -199,8 +191,8 @@ func (t *Training) replaceable() error {
 	return fmt.Errorf("%w: %s", ErrOccupied, t.job.Out)
 }
 
-// save writes the model. One with adapters is merged from its parts, and they are saved
-// with it.
+// save writes the model. One with adapters is written with them merged, and they are
+// saved beside it.
 func (t *Training) save() (err error) {
 	m, options := t.job.Model, encoder.SaveOptions{Overwrite: true} // see replaceable
 	if _, adapted := m.LoRA(); !adapted {
@@ -211,25 +203,12 @@ func (t *Training) save() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	base := t.job.BaseOptions
-	base.Trainable = true
-	merged, err := encoder.Load(t.job.Base, &base)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, merged.Close()) }()
-	if err := merged.LoadLoRA(path); err != nil {
-		return err
-	}
-	if err := merged.MergeLoRA(); err != nil {
-		return err
-	}
 	file, err := read(path, math.MaxInt64)
 	if err != nil {
 		return err
 	}
-	options.Beside = map[string][]byte{adapters: file}
-	return merged.SaveWith(t.job.Out, "", options)
+	options.Merged, options.Beside = true, map[string][]byte{adapters: file}
+	return m.SaveWith(t.job.Out, "", options)
 }
 
 // read reads a regular file, up to a limit: a pipe would wait for a writer.

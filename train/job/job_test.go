@@ -93,11 +93,10 @@ func TestGoesOn(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for want, change := range map[string]func(*job.Job){
-		"Out is missing":                         func(j *job.Job) { j.Out = "" },
-		"Set is missing":                         func(j *job.Job) { j.Set = nil },
-		"Steps is 0, want 1 or more":             func(j *job.Job) { j.Steps = 0 },
-		"train: LR is missing":                   func(j *job.Job) { j.Config.LR = nil },
-		"Base is missing: a model with adapters": func(j *job.Job) { check(t, j.Model.AddLoRA(encoder.LoRA{Rank: 1}, 1)) },
+		"Out is missing":             func(j *job.Job) { j.Out = "" },
+		"Set is missing":             func(j *job.Job) { j.Set = nil },
+		"Steps is 0, want 1 or more": func(j *job.Job) { j.Steps = 0 },
+		"train: LR is missing":       func(j *job.Job) { j.Config.LR = nil },
 	} {
 		j := toy(t, t.TempDir(), 3)
 		change(&j)

@@ -17,7 +17,7 @@ import (
 type Plan struct {
 	// Job says what the run trains on and where its results go. Of it Set and Out are
 	// required; a Batches.Size of zero means 128, Steps of zero as many as Epochs have. Open
-	// sets Model, Base, BaseOptions, Config.LR, Config.Teacher, Batches.Shuffle and Batches.Augment.
+	// sets Model, Config.LR, Config.Teacher, Batches.Shuffle and Batches.Augment.
 	Job
 	Epochs int // passes over the set; zero means 10
 
@@ -126,7 +126,6 @@ func (p Plan) Open(ctx context.Context) (t *Training, err error) {
 			return nil, unusable("Teacher", fmt.Errorf("%s: %w", p.Teacher, err))
 		}
 	}
-	p.Base, p.BaseOptions = p.From, p.Load
 	p.Batches.Augment = Augment(p.Augment, p.Model.Config().Vision.Dims().ImageSize, p.CropScale)
 	t, err = New(p.Job)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/train/job"
+	"github.com/goclip/goclip/vision"
 )
 
 // drawn is a plan of two steps on the drawn set.
@@ -94,5 +95,36 @@ func TestPlansRefused(t *testing.T) {
 	}
 	if _, err := (job.Plan{}).Open(context.Background()); err == nil || err.Error() != "job: Set is missing" {
 		t.Errorf("an empty plan: got error %v", err)
+	}
+}
+
+// ownViT is a custom family of image towers.
+type ownViT struct{ vision.ViT }
+
+func (ownViT) Family() string { return "own-vit" }
+
+// TestAdaptersOfACustomTower: a model that no path tells how to load again is trained with
+// adapters, and saved with them.
+func TestAdaptersOfACustomTower(t *testing.T) {
+	j := toy(t, t.TempDir(), 2)
+	cfg := j.Model.Config()
+	cfg.Vision = ownViT{cfg.Vision.(vision.ViT)}
+	m, err := encoder.New(cfg, j.Model.Tokenizer(), 1)
+	check(t, err)
+	check(t, m.AddLoRA(encoder.LoRA{Rank: 2}, 1))
+	j.Model = m
+	training, err := job.New(j)
+	check(t, err)
+	_, err = training.Run(t.Context())
+	check(t, err)
+	again, err := encoder.Load(j.Out, &encoder.Options{Families: encoder.Families{Vision: []vision.Config{ownViT{}}}})
+	check(t, err)
+	check(t, m.MergeLoRA())
+	if again.Fingerprint() != m.Fingerprint() {
+		t.Error("what was saved is not the model with its adapters merged")
+	}
+	check(t, again.Close())
+	if _, err := os.Stat(filepath.Join(j.Out, "lora.safetensors")); err != nil {
+		t.Error(err)
 	}
 }
