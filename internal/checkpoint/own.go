@@ -23,8 +23,8 @@ type Families struct {
 	Text   []text.Config
 }
 
-// builtIn are this module's own families.
-func builtIn() Families {
+// BuiltIn are this module's own families.
+func BuiltIn() Families {
 	return Families{
 		Vision: []vision.Config{
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
@@ -154,12 +154,12 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 	}
 	var err error
 	if c.Vision != nil {
-		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, builtIn().Vision)); err != nil {
+		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, BuiltIn().Vision)); err != nil {
 			return Spec{}, fmt.Errorf("vision: %w", err)
 		}
 	}
 	if c.Text != nil {
-		if s.Text, err = decodeTower(c.Text, slices.Concat(extra.Text, builtIn().Text)); err != nil {
+		if s.Text, err = decodeTower(c.Text, slices.Concat(extra.Text, BuiltIn().Text)); err != nil {
 			return Spec{}, fmt.Errorf("text: %w", err)
 		}
 	}
