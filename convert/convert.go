@@ -91,7 +91,11 @@ func missing(f vision.ForeignFormat) error {
 	}
 	for _, p := range programs() {
 		if p.reads(f) && p.from != "" {
-			return fmt.Errorf("%s %v image: install %s, which has %s", article, f, p.from, p.name)
+			name := p.name
+			if f == vision.HEIC {
+				name = "heif-dec or " + name // by the version
+			}
+			return fmt.Errorf("%s %v image: install %s, which has %s", article, f, p.from, name)
 		}
 	}
 	return fmt.Errorf("no program reads %v", f)

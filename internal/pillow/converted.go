@@ -50,7 +50,6 @@ func (l Limits) convert(f ForeignFormat, data []byte) (image.Image, error) {
 	}
 	converted, err := l.Converter(f, data, most)
 	if err != nil {
-		c := readContainer(data)
 		lost := missing(data)
 		if lost == 0 || f != HEIC && f != AVIF {
 			return nil, fmt.Errorf("pillow: %w", err)
@@ -59,10 +58,7 @@ func (l Limits) convert(f ForeignFormat, data []byte) (image.Image, error) {
 		if !l.AllowTruncated || !known {
 			return nil, fmt.Errorf("pillow: %v: %w", f, damaged(len(data), len(data)+lost, err))
 		}
-		if f == HEIC && c.angle%2 == 1 {
-			size.X, size.Y = size.Y, size.X
-		}
-		return newCanvas(modeRGB, size.X, size.Y, nil).img, nil
+		return black(f, data), nil
 	}
 	img, err := DecodeBytes(converted, Limits{MaxPixels: most, MaxBytes: int64(len(converted)) + 1})
 	if err != nil {
@@ -73,6 +69,21 @@ func (l Limits) convert(f ForeignFormat, data []byte) (image.Image, error) {
 		return nil, fmt.Errorf("pillow: %v: converted to %d×%d pixels, want %d×%d", f, got.X, got.Y, size.X, size.Y)
 	}
 	return img, nil
+}
+
+// black is an image of the size that a HEIC or AVIF file claims, which has been checked.
+func black(f ForeignFormat, data []byte) image.Image {
+	c := readContainer(data)
+	size := c.size
+	if f == HEIC {
+		if c.crop.X > 0 && c.crop.X <= size.X && c.crop.Y > 0 && c.crop.Y <= size.Y {
+			size = c.crop
+		}
+		if c.angle%2 == 1 {
+			size.X, size.Y = size.Y, size.X
+		}
+	}
+	return newCanvas(modeRGB, size.X, size.Y, nil).img
 }
 
 // missing returns how many bytes the last box of a file says that it has, and has not.
@@ -99,7 +110,7 @@ func foreignSize(f ForeignFormat, data []byte) (size image.Point, known, exact b
 	switch f {
 	case HEIC, AVIF:
 		c := readContainer(data)
-		return c.size, c.size.X > 0 && c.size.Y > 0, !c.cropped && c.size.X > 0
+		return c.size, c.size.X > 0 && c.size.Y > 0, c.crop == image.Point{} && c.size.X > 0
 	case JPEG2000:
 		_, siz, found := bytes.Cut(data, []byte("\xff\x4f\xff\x51"))
 		if !found || len(siz) < 20 {

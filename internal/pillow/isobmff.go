@@ -9,10 +9,10 @@ import (
 // container is what is read of a file of HEIF's (ISO/IEC 23008-12), as HEIC and AVIF
 // are: the properties of its main image.
 type container struct {
-	size    image.Point // before it is turned
-	angle   int         // in quarters, anticlockwise
-	mirror  int         // after that: 1 top and bottom, 2 left and right, change places
-	cropped bool
+	size   image.Point // before it is cropped and turned
+	crop   image.Point // what is left of it, where it is
+	angle  int         // in quarters, anticlockwise
+	mirror int         // after that: 1 top and bottom, 2 left and right, change places
 }
 
 func readContainer(data []byte) (c container) {
@@ -63,7 +63,11 @@ func readContainer(data []byte) (c container) {
 				c.mirror = 1 + int(p[0]&1)
 			}
 		case "clap":
-			c.cropped = true
+			if len(p) >= 16 {
+				be := binary.BigEndian
+				across, down := be.Uint32(p)/max(be.Uint32(p[4:]), 1), be.Uint32(p[8:])/max(be.Uint32(p[12:]), 1)
+				c.crop = image.Pt(int(min(across, 1<<30)), int(min(down, 1<<30)))
+			}
 		}
 	}
 	return c
