@@ -49,7 +49,15 @@ type Options struct {
 	// sample. 0 means 178,956,970 (Pillow's limit) and 64 MiB.
 	MaxPixels int
 	MaxBytes  int64
+
+	// Converter reads HEIC, AVIF, JPEG XL and JPEG 2000, which are bad samples
+	// without it: [github.com/goclip/goclip/convert.New] makes one of programs
+	// that are installed.
+	Converter Converter
 }
+
+// Converter is vision.Converter.
+type Converter = pillow.Converter
 
 // ready checks the options and fills in the defaults.
 func (o *Options) ready() (*Options, error) {
@@ -106,7 +114,11 @@ func keys(chosen string, usual ...string) []string {
 
 // decode reads an image within the limits.
 func (o *Options) decode(r io.Reader) (image.Image, error) {
-	return pillow.Decode(r, pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
+	return pillow.Decode(r, o.limits())
+}
+
+func (o *Options) limits() pillow.Limits {
+	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, Converter: o.Converter}
 }
 
 // captions returns the templates filled with a label.

@@ -26,7 +26,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if c.Out == "" {
 		return wrong("--out is empty, want a file")
 	}
-	set, err := c.open(nil)
+	set, err := c.open(s, nil)
 	if err != nil {
 		return err
 	}

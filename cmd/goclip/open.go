@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
@@ -71,13 +73,14 @@ type dataFlags struct {
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
 }
 
-func (f *dataFlags) open(templates []string) (*dataset.Set, error) {
-	return f.openAs(f.Data, templates)
+func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set, error) {
+	return f.openAs(ctx, f.Data, templates)
 }
 
-func (f *dataFlags) openAs(name string, templates []string) (*dataset.Set, error) {
+func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
+		Converter: convert.New(ctx, nil),
 	})
 	return set, input(err)
 }

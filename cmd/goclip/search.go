@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -74,8 +75,9 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 	}
+	converter := convert.New(s, nil)
 	for _, file := range c.Image {
-		img, err := vision.DecodeFile(file, nil)
+		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter})
 		if err != nil {
 			return input(err)
 		}
