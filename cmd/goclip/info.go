@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 
@@ -96,6 +97,9 @@ func (c *infoCommand) model(s *session, m *encoder.Model, found *hub.Model) erro
 		"kind": "model", "parameters": n, "vision": cfg.Vision, "text": cfg.Text, "preprocess": cfg.Preprocess,
 		"tokenizer": vocabulary, "params": params,
 	}
+	if m.Vision() != nil && m.Text() != nil {
+		said["probabilities"] = m.Probabilities()
+	}
 	if found != nil {
 		said["source"] = pulledOf(found)
 	}
@@ -108,6 +112,13 @@ func (c *infoCommand) model(s *session, m *encoder.Model, found *hub.Model) erro
 		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
 		if cfg.Preprocess != nil {
 			fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
+		}
+		switch {
+		case m.Vision() == nil || m.Text() == nil:
+		case m.Probabilities() == encoder.ProbabilitiesSigmoid:
+			fmt.Fprintf(w, "probabilities: sigmoid, each label by itself (logit scale %.2f, bias %.2f)\n", math.Exp(float64(m.LogitScale().Data[0])), m.LogitBias().Data[0])
+		default:
+			fmt.Fprintf(w, "probabilities: softmax over the labels (logit scale %.2f)\n", math.Exp(float64(m.LogitScale().Data[0])))
 		}
 		if vocabulary == 0 {
 			fmt.Fprintln(w, "tokenizer: none, so it reads no words")

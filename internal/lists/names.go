@@ -74,6 +74,9 @@ func namesOfTable(text string, single bool) (names []Name, known bool, err error
 	if name < 0 || len(fields) == 1 && !single || len(fields) > 1 && !plainHeader(fields) {
 		return nil, false, nil
 	}
+	if len(fields) == 1 {
+		sep = '\t' // a comma is the label's own
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = sep, len(fields), sep == '\t', true
 	if _, err := r.Read(); err != nil {
