@@ -34,7 +34,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	}
 	defer closing(&err, m.Close)
 	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
-	set, err := c.open(nil)
+	set, err := c.open(s, nil)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -70,14 +71,15 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 		if e.Truncated > 0 {
-			s.say("the query is longer than the model's context length and was cut: %q", q)
+			s.cut("queries", []string{q}, len(c.Queries))
 		}
 		if err := look(q, e); err != nil {
 			return err
 		}
 	}
+	converter := convert.New(s, nil)
 	for _, file := range c.Image {
-		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Draft: m.Config().Preprocess.DraftSide()})
+		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter, Draft: m.Config().Preprocess.DraftSide()})
 		if err != nil {
 			return input(err)
 		}
