@@ -496,3 +496,37 @@ func TestMachineMemory(t *testing.T) {
 		t.Errorf("a chain of 50 layers borrowed %d buffers, want at most 3", got)
 	}
 }
+
+// TestWorkspace: the memory that a graph is said to need is what its run takes, with
+// weights that have no memory yet when it is asked.
+func TestWorkspace(t *testing.T) {
+	build := func(params ...*nn.Param) *nn.Machine {
+		g := G.NewGraph()
+		x := leaf(g, "x", make([]float64, 1200), []int{1, 10, 120})
+		y := x
+		for _, p := range params {
+			y = nn.Add(y, nn.Activate(nn.GELU, nn.LinearOf(nn.Activate(nn.QuickGELU, nn.LinearOf(y, p.Node(g), nil)), p.Node(g), nil)))
+		}
+		m, err := nn.NewMachine(g, y)
+		must(t, err)
+		return m
+	}
+	a, b := nn.NewParam("a", 120, 120), nn.NewParam("b", 120, 120)
+	want, err := build(a, b).Workspace()
+	must(t, err)
+	if err := build(a, b).Run(); err == nil {
+		t.Error("a graph without weights ran")
+	}
+	a.Init(1)
+	b.Init(2)
+	m := build(a, b)
+	got, err := m.Workspace()
+	must(t, err)
+	must(t, m.Run())
+	if got != want || got != m.Bytes() || got == 0 {
+		t.Errorf("%d bytes with and %d without weights, but the run took %d", got, want, m.Bytes())
+	}
+	if _, err := new(nn.Machine).Workspace(); err == nil {
+		t.Error("an empty machine has a workspace")
+	}
+}
