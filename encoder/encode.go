@@ -284,12 +284,11 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
 		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("tokenizer: %w", err)
-	}
-	if n < 0 || n > len(dst) {
+	switch {
+	case err != nil:
+	case n < 0 || n > len(dst):
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
-	} else {
+	default:
 		err = checkIDs(dst, dims.VocabSize)
 	}
 	if err != nil {
