@@ -5,10 +5,12 @@
 //
 //	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
 //	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
+//	go run ./tools/bench -models [-names A,B]
 //
 // The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
 // checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py. The
-// second form times tokenizers beside Hugging Face's library, on one core each.
+// second form times tokenizers beside Hugging Face's library, on one core each; the third
+// ours alone, for tools/models/speeds.csv.
 package main
 
 import (
@@ -43,6 +45,8 @@ func main() {
 	flag.StringVar(&o.python, "python", python, "Python with the tokenizers library")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
 	only := flag.String("only", "", "regular expression of the works to do; all where empty")
+	models := flag.Bool("models", false, "time published configurations with random weights, ours alone, on one core")
+	names := flag.String("names", popular, "configurations for -models")
 	ours := flag.String("ours", "", "do our side of one work and print what it took; the program calls itself so")
 	flag.Parse()
 	var err error
@@ -57,8 +61,14 @@ func main() {
 		}
 		return
 	}
-	models := o.peers != "" && o.checkpoint != "" && o.data != "" && o.vocab != ""
-	if flag.NArg() > 0 || models == (o.tokenizers != "") || o.rounds < 1 {
+	if *models {
+		if err := o.models(ctx, os.Stdout, *names); err != nil {
+			log.Fatalf("bench: %v", err)
+		}
+		return
+	}
+	beside := o.peers != "" && o.checkpoint != "" && o.data != "" && o.vocab != ""
+	if flag.NArg() > 0 || beside == (o.tokenizers != "") || o.rounds < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
