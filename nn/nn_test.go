@@ -228,6 +228,10 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 	return y
 }
 
+func allLayers() []layer {
+	return slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers())
+}
+
 // TestGradients holds each layer between stock gorgonia nodes,
 //
 //	cost = Σ weight ∘ layer(mask ∘ x)
@@ -235,7 +239,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers()) {
+	for _, l := range allLayers() {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()

@@ -50,7 +50,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	set, err := c.open(templates)
+	set, err := c.open(s, templates)
 	if err != nil {
 		return err
 	}

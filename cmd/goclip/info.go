@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
@@ -57,7 +58,7 @@ func (c *infoCommand) Run(s *session) error {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\n", photos.Len(), photos.Dim())
 		})
 	}
-	set, err3 := dataset.Open(c.Path, nil)
+	set, err3 := dataset.Open(c.Path, &dataset.Options{Converter: convert.New(s, nil)})
 	if err3 == nil {
 		defer set.Close()
 		return c.set(s, set)
