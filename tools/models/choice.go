@@ -93,7 +93,7 @@ func choice(s speeds) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %.0f | %.3g | %.3g | %s |\n", name, r[2], r[3], r[4], r[5],
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %.0f | %.1f | %.1f | %s |\n", name, r[2], r[3], r[4], r[5],
 			float64(cost.Parameters)/1e6, 2*cost.Image.MultiplyAdds/1e9, 2*cost.Text.MultiplyAdds/1e9, s.of(r[0])[2])
 	}
 	return b.String(), nil
