@@ -69,6 +69,17 @@ func hfClasses() []hfClass {
 	return slices.Concat(all, hfTextTowers(), hfImageTowers())
 }
 
+// TransformersTypes lists the model_type of each class of transformers' that is read.
+func TransformersTypes() []string {
+	var types []string
+	for _, c := range hfClasses() {
+		if !slices.Contains(types, c.modelType) {
+			types = append(types, c.modelType)
+		}
+	}
+	return types
+}
+
 // holds reports whether a model's towers are those of the class, and it can be written.
 func (c hfClass) holds(s *Spec) bool {
 	if c.write == nil || c.family != "" && c.family != s.Vision.Family() {

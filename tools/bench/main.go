@@ -6,11 +6,13 @@
 //	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
 //	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
 //	go run ./tools/bench -pictures DIR -opencv DIR -python FILE
+//	go run ./tools/bench -models [-names A,B]
 //
 // The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
 // checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py. The
 // second form times tokenizers beside Hugging Face's library, on one core each; the third
-// image files to pixels beside Pillow, OpenCV and torchvision.
+// image files to pixels beside Pillow, OpenCV and torchvision; the fourth ours alone, for
+// tools/models/speeds.csv.
 package main
 
 import (
@@ -50,6 +52,8 @@ func main() {
 	flag.StringVar(&o.simd, "simd", "", "folder with Pillow-SIMD's")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
 	only := flag.String("only", "", "regular expression of the works to do; all where empty")
+	models := flag.Bool("models", false, "time published configurations with random weights, ours alone, on one core")
+	names := flag.String("names", popular, "configurations for -models")
 	ours := flag.String("ours", "", "do our side of one work and print what it took; the program calls itself so")
 	flag.Parse()
 	var err error
@@ -64,14 +68,20 @@ func main() {
 		}
 		return
 	}
+	if *models {
+		if err := o.models(ctx, os.Stdout, *names); err != nil {
+			log.Fatalf("bench: %v", err)
+		}
+		return
+	}
 	if o.pictureDir != "" && flag.NArg() == 0 {
 		if err := o.pictures(ctx); err != nil {
 			log.Fatalf("bench: %v", err)
 		}
 		return
 	}
-	models := o.peers != "" && o.checkpoint != "" && o.data != "" && o.vocab != ""
-	if flag.NArg() > 0 || models == (o.tokenizers != "") || o.rounds < 1 {
+	beside := o.peers != "" && o.checkpoint != "" && o.data != "" && o.vocab != ""
+	if flag.NArg() > 0 || beside == (o.tokenizers != "") || o.rounds < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
