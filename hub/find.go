@@ -176,7 +176,7 @@ func (m *Model) Options(opts *encoder.Options) *encoder.Options {
 		o.Vocabulary = os.DirFS(m.Vocabulary)
 	}
 	if m.tag != nil && o.Architecture == "" {
-		o.Architecture = m.tag.architecture()
+		o.Architecture = m.tag.Architecture()
 	}
 	if m.tag != nil && o.ImageSize == [2]int{} {
 		o.ImageSize = m.tag.imageSize()
