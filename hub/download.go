@@ -31,7 +31,10 @@ func (c *Client) Download(ctx context.Context, name string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub: %s: %w", name, err)
 	}
-	return m, nil
+	if s.Image != "" {
+		m.Image, err = c.Download(ctx, s.Image)
+	}
+	return m, err
 }
 
 func (c *Client) download(ctx context.Context, name string, s Source) (*Model, error) {

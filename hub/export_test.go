@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // SetPause changes the pause between tries.
 func SetPause(c *Client, d time.Duration) { c.faults.pause = d }
@@ -34,3 +37,13 @@ var LockFile = lock
 
 // LockPath is where it lies.
 func LockPath(cache, repo, etag string) string { return repository{cache, repo}.lock(etag) }
+
+// DownloadTag downloads what a tag names, which need not be one of open_clip's.
+func DownloadTag(ctx context.Context, c *Client, t Tag) (*Model, error) {
+	return c.download(ctx, t.Name(), Source{Repo: t.Repo, Revision: "main", OpenCLIP: true, Tag: &t})
+}
+
+// FindTag looks for it on this machine.
+func FindTag(c *Client, t Tag) (*Model, error) {
+	return c.find(t.Name(), Source{Repo: t.Repo, Revision: "main", OpenCLIP: true, Tag: &t})
+}

@@ -32,6 +32,12 @@ func (c *Client) Find(name string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub: %s: %w", name, err)
 	}
+	if s.Image != "" {
+		if m.Image, err = c.Find(s.Image); err != nil {
+			return nil, err
+		}
+		m.partial = m.partial || m.Image.partial
+	}
 	return m, nil
 }
 
@@ -141,13 +147,26 @@ func (c *Client) checkOpenCLIP(t Tag) error {
 	return nil
 }
 
-// Load loads a model that was found.
+// Load loads a model that was found: of two, the one that they are together.
 func (m *Model) Load(opts *encoder.Options) (*encoder.Model, error) {
-	return encoder.Load(m.Path, m.Options(opts))
+	words, err := encoder.Load(m.Path, m.Options(opts))
+	if err != nil || m.Image == nil {
+		return words, err
+	}
+	images, err := m.Image.Load(opts)
+	if err != nil {
+		return nil, errors.Join(err, words.Close())
+	}
+	joined, err := encoder.Join(images, words)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("hub: the images of %s with the texts of %s: %w", m.Image.Name, m.Name, err), images.Close(), words.Close())
+	}
+	return joined, nil
 }
 
-// Options are opts with what [encoder.Load] must know to load the model from its Path: where the tokenizer is, and
-// which of open_clip's configurations the weights are of.
+// Options are opts with what [encoder.Load] must know to load the model from its Path: where the tokenizer is,
+// which of open_clip's configurations the weights are of, and the size of images where a tag has another than its
+// repository.
 func (m *Model) Options(opts *encoder.Options) *encoder.Options {
 	var o encoder.Options
 	if opts != nil {
@@ -158,6 +177,9 @@ func (m *Model) Options(opts *encoder.Options) *encoder.Options {
 	}
 	if m.tag != nil && o.Architecture == "" {
 		o.Architecture = m.tag.Architecture()
+	}
+	if m.tag != nil && o.ImageSize == [2]int{} {
+		o.ImageSize = m.tag.imageSize()
 	}
 	return &o
 }

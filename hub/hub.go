@@ -11,7 +11,9 @@
 //     files first where a repository has others too;
 //   - ViT-B-32/laion2b_s34b_b79k: a model and a tag of open_clip's, all that 3.3.0 knows
 //     ([Tags]);
-//   - ViT-B-32__laion2b-s34b-b79k: the same as Immich writes it.
+//   - ViT-B-32__laion2b-s34b-b79k: the same as Immich writes it;
+//   - XLM-Roberta-Large-Vit-B-32 and three more: a text tower of M-CLIP with its image
+//     model, as Immich calls the two.
 //
 // The cache has the layout of huggingface_hub, in which each finds what the other
 // downloaded, and the environment variables are its own: HF_HOME, HF_HUB_CACHE,
@@ -114,6 +116,10 @@ type Model struct {
 	Vocabulary        string
 	VocabularyLicense License
 
+	// Image is the model whose image tower goes with the text tower at Path, where the name
+	// stands for two models.
+	Image *Model
+
 	tag     *Tag
 	partial bool // a tokenizer may be missing
 }
@@ -133,6 +139,33 @@ func (c *Client) Load(ctx context.Context, name string, opts *encoder.Options) (
 		return nil, err
 	}
 	return found.Load(opts)
+}
+
+// Join loads the image tower of one model and the text tower of another, both by name, as
+// one: see [encoder.Join]. So multilingual texts find their images:
+//
+//	hub.Join(ctx, "sentence-transformers/clip-ViT-B-32", "sentence-transformers/clip-ViT-B-32-multilingual-v1", nil)
+//
+// It is [Client.Join] of a zero Client.
+func Join(ctx context.Context, image, text string, opts *encoder.Options) (*encoder.Model, error) {
+	return (&Client{}).Join(ctx, image, text, opts)
+}
+
+// Join is [Join] with the settings of a client.
+func (c *Client) Join(ctx context.Context, image, text string, opts *encoder.Options) (*encoder.Model, error) {
+	images, err := c.Obtain(ctx, image)
+	if err != nil {
+		return nil, err
+	}
+	words, err := c.Obtain(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if images.Image != nil {
+		images = images.Image
+	}
+	words.Image = images
+	return words.Load(opts)
 }
 
 // Obtain is [Client.Find], or [Client.Download] where that finds nothing whole.

@@ -185,6 +185,16 @@ func TestShards(t *testing.T) {
 	if _, err := c.Find("a/b"); !errors.Is(err, hub.ErrNotFound) || !strings.Contains(err.Error(), "model-2.safetensors") {
 		t.Errorf("without a shard: got %v, want ErrNotFound with its name", err)
 	}
+	for _, index := range []string{"model.safetensors.index.fp16.json", "model.fp16.safetensors.index.json", "model.bf16.safetensors.index.json",
+		"pytorch_model.bin.index.fp16.json", "pytorch_model.bin.index.bf16.json", "pytorch_model.fp16.bin.index.json"} {
+		shard := strings.Split(index, ".")[0] + ".fp16-00001-of-00001.safetensors"
+		h := newHub(t, map[string]map[string][]byte{"a/b": {"config.json": []byte("{}"), "tokenizer.json": []byte("{}"),
+			index: []byte(`{"weight_map":{"a":"` + shard + `"}}`), shard: noise(3, 1<<10), "other.fp16-00001-of-00001.safetensors": noise(4, 1<<10)}})
+		same(t, download(t, h.client(t), "a/b"), shard, noise(3, 1<<10))
+		if h.count("other") > 0 {
+			t.Errorf("%s: a file that it does not name was fetched", index)
+		}
+	}
 	delete(repo, "model-2.safetensors")
 	if _, err := h.client(t).Download(t.Context(), "a/b"); !errors.Is(err, hub.ErrNotFound) || !strings.Contains(err.Error(), "model-2.safetensors") {
 		t.Errorf("a shard that the hub has not: got %v, want ErrNotFound with its name", err)
@@ -204,6 +214,8 @@ func TestWhichWeights(t *testing.T) {
 		{"hf-hub:a/b", "open_clip_model.safetensors", append([]string{"open_clip_model.safetensors"}, all...)},
 		{"a/b", "pytorch_model.bin", []string{"config.json", "pytorch_model.bin", "tf_model.h5"}},
 		{"a/b", "model.fp16.safetensors", []string{"config.json", "pytorch_model.bin", "model.fp16.safetensors", "model.fp32.safetensors"}},
+		{"a/b", "model.fp16.safetensors", []string{"config.json", "pytorch_model.fp16.bin", "model.fp16.safetensors"}},
+		{"a/b", "pytorch_model.bf16.bin", []string{"config.json", "pytorch_model.bf16.bin", "rust_model.ot"}},
 		{"a/b", "goclip_model.safetensors", append([]string{"goclip_model.safetensors", "goclip_config.json"}, all...)},
 		{"ViTamin-S/datacomp1b", "pytorch_model.bin", []string{"pytorch_model.bin", "model.safetensors"}},
 		{"ViTamin-S/datacomp1b", "pytorch_model.safetensors", []string{"pytorch_model.bin", "pytorch_model.safetensors"}},

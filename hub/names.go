@@ -22,6 +22,8 @@ type Source struct {
 	OpenCLIP bool
 	// Tag is open_clip's, where the name is of a model and a tag.
 	Tag *Tag
+	// Image is the name of the model with the image tower, where Repo has a text tower alone.
+	Image string
 }
 
 // Tag is one of open_clip's pretrained models.
@@ -73,6 +75,34 @@ func (t Tag) Architecture() string {
 }
 
 const quickGELU = "-quickgelu"
+
+// imageSize is that of the tag's model where its repository is another model's, of images
+// of another size; open_clip takes it from the name.
+func (t Tag) imageSize() [2]int {
+	of := func(t Tag) (size [2]int) {
+		if cfg, ok := encoder.ConfigByName(t.Model); ok {
+			size = cfg.Vision.Dims().ImageSize
+		}
+		return size
+	}
+	if slices.ContainsFunc(Tags(), func(o Tag) bool { return o.Repo == t.Repo && of(o) != of(t) }) {
+		return of(t)
+	}
+	return [2]int{}
+}
+
+// pair is a text tower with the image model towards whose features it was trained.
+type pair struct{ name, repo, image string }
+
+// pairs are those that Immich has by one name, M-CLIP's.
+func pairs() []pair {
+	return []pair{
+		{"LABSE-Vit-L-14", "M-CLIP/LABSE-Vit-L-14", "ViT-L-14/openai"},
+		{"XLM-Roberta-Large-Vit-B-16Plus", "M-CLIP/XLM-Roberta-Large-Vit-B-16Plus", "ViT-B-16-plus-240/laion400m_e32"},
+		{"XLM-Roberta-Large-Vit-B-32", "M-CLIP/XLM-Roberta-Large-Vit-B-32", "ViT-B-32/openai"},
+		{"XLM-Roberta-Large-Vit-L-14", "M-CLIP/XLM-Roberta-Large-Vit-L-14", "ViT-L-14/openai"},
+	}
+}
 
 // SHA256 is how the hash of the file at URL begins, where the URL says it.
 func (t Tag) SHA256() string {
@@ -130,6 +160,11 @@ func Resolve(name string) (Source, error) {
 			return Source{}, fmt.Errorf("hub: %q: %w", name, err)
 		}
 		return s, nil
+	}
+	for _, p := range pairs() {
+		if strings.EqualFold(base, p.name) && !hasRev {
+			return Source{Repo: p.repo, Revision: rev, Image: p.image}, nil
+		}
 	}
 	s := Source{Repo: base, Revision: rev}
 	if s.check() != nil || isPath(base) {

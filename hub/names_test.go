@@ -32,6 +32,10 @@ func TestNames(t *testing.T) {
 		"XLM-Roberta-Large-ViT-H-14__frozen_laion5b_s13b_b90k": {Repo: "laion/CLIP-ViT-H-14-frozen-xlm-roberta-large-laion5B-s13B-b90k", Revision: "main", OpenCLIP: true},
 		"nllb-clip-base-siglip__mrl":                           {Repo: "visheratin/nllb-siglip-mrl-base", Revision: "main", OpenCLIP: true},
 
+		"XLM-Roberta-Large-Vit-B-16Plus": {Repo: "M-CLIP/XLM-Roberta-Large-Vit-B-16Plus", Revision: "main", Image: "ViT-B-16-plus-240/laion400m_e32"},
+		"LABSE-Vit-L-14":                 {Repo: "M-CLIP/LABSE-Vit-L-14", Revision: "main", Image: "ViT-L-14/openai"},
+		"M-CLIP/LABSE-Vit-L-14":          {Repo: "M-CLIP/LABSE-Vit-L-14", Revision: "main"},
+
 		"models/vit":                   {Path: "models/vit"},
 		"models/vti":                   {Path: "models/vti"}, // models is a folder here
 		"openai/clip-vit-base-patch32": {Path: "openai/clip-vit-base-patch32"},
@@ -94,6 +98,37 @@ func TestTags(t *testing.T) {
 	}
 	if with != 52 {
 		t.Errorf("%d tags have an address, want 52", with)
+	}
+}
+
+// TestImmichsNames: the models that Immich offers its users, each by its name there.
+func TestImmichsNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for model, tags := range map[string]string{
+		"RN101": "openai yfcc15m", "RN50": "cc12m openai yfcc15m", "RN50x16": "openai", "RN50x4": "openai", "RN50x64": "openai",
+		"ViT-B-16-SigLIP-256": "webli", "ViT-B-16-SigLIP-384": "webli", "ViT-B-16-SigLIP-512": "webli", "ViT-B-16-SigLIP-i18n-256": "webli",
+		"ViT-B-16-SigLIP": "webli", "ViT-B-16-plus-240": "laion400m_e31 laion400m_e32", "ViT-B-16": "laion400m_e31 laion400m_e32 openai",
+		"ViT-B-32": "laion2b-s34b-b79k laion2b_e16 laion400m_e31 laion400m_e32 openai", "ViT-H-14-378-quickgelu": "dfn5b", "ViT-H-14-quickgelu": "dfn5b",
+		"ViT-H-14": "laion2b-s32b-b79k", "ViT-L-14-336": "openai", "ViT-L-14-quickgelu": "dfn2b",
+		"ViT-L-14": "laion2b-s32b-b82k laion400m_e31 laion400m_e32 openai", "ViT-L-16-SigLIP-256": "webli", "ViT-L-16-SigLIP-384": "webli",
+		"ViT-SO400M-14-SigLIP-384": "webli", "ViT-B-32-SigLIP2-256": "webli", "ViT-B-16-SigLIP2": "webli", "ViT-L-16-SigLIP2-256": "webli",
+		"ViT-L-16-SigLIP2-384": "webli", "ViT-L-16-SigLIP2-512": "webli", "ViT-SO400M-14-SigLIP2": "webli", "ViT-SO400M-14-SigLIP2-378": "webli",
+		"ViT-SO400M-16-SigLIP2-256": "webli", "ViT-SO400M-16-SigLIP2-384": "webli", "ViT-SO400M-16-SigLIP2-512": "webli",
+		"ViT-gopt-16-SigLIP2-256": "webli", "ViT-gopt-16-SigLIP2-384": "webli", "nllb-clip-base-siglip": "mrl v1", "nllb-clip-large-siglip": "mrl v1",
+		"XLM-Roberta-Base-ViT-B-32": "laion5b_s13b_b90k", "XLM-Roberta-Large-ViT-H-14": "frozen_laion5b_s13b_b90k",
+	} {
+		for _, tag := range strings.Fields(tags) {
+			if s, err := hub.Resolve(model + "__" + tag); err != nil || s.Tag == nil || !strings.EqualFold(s.Tag.Model, model) || s.Tag.Tag != strings.ReplaceAll(tag, "-", "_") {
+				t.Errorf("%s__%s: got %+v, %v", model, tag, s, err)
+			}
+		}
+	}
+	for _, name := range []string{"LABSE-Vit-L-14", "XLM-Roberta-Large-Vit-B-32", "XLM-Roberta-Large-Vit-B-16Plus", "XLM-Roberta-Large-Vit-L-14"} {
+		s, err := hub.Resolve(name)
+		image, err2 := hub.Resolve(s.Image)
+		if err != nil || err2 != nil || s.Repo != "M-CLIP/"+name || image.Tag == nil {
+			t.Errorf("%s: got %+v, %v, with the images of %+v, %v", name, s, err, image, err2)
+		}
 	}
 }
 

@@ -25,7 +25,8 @@ type cnCLIPScratch struct {
 
 // NewCNCLIP returns the tokenizer of OFA-Sys's program cn_clip for the vocab.txt of
 // Chinese CLIP. (transformers has another for the same models, [ClassBERT], which gives
-// other ids for some captions.)
+// other ids for some captions, and which a Chinese CLIP loads with. To have this one, pass it
+// as the Tokenizer of encoder.Options.)
 func NewCNCLIP(vocab []byte) (*Framed, error) {
 	l, err := readLines(vocab)
 	if err != nil {

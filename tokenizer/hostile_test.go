@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -93,6 +94,9 @@ func TestFilesTakeTheirOwnSize(t *testing.T) {
 		"one letter words":    tokenizerWith("model", `{"type": "WordPiece", "unk_token": "a", "continuing_subword_prefix": "", "max_input_chars_per_word": 100, "vocab": {"`+strings.Repeat("a", 1000)+`": 0}}`),
 		"added tokens":        tokenizerWith("added_tokens", "["+big(`{"id":1,"content":"x","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":false}`, 1<<13)+"]"),
 		"pieces":              tokenizerWith("model", `{"type": "Unigram", "unk_id": 0, "vocab": [`+big(`["a",-1]`, 1<<16)+`]}`),
+		"counts of counts":    tokenizerWith("pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "`+strings.Repeat("(", 100)+"a"+strings.Repeat("{1000})", 100)+`"}, "behavior": "Isolated", "invert": false}`),
+		"a long expression":   tokenizerWith("pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "`+strings.Repeat("(?:a|b)*", 1<<16)+`"}, "behavior": "Isolated", "invert": false}`),
+		"deep expressions":    tokenizerWith("pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "`+strings.Repeat("(", 1<<19)+`"}, "behavior": "Isolated", "invert": false}`),
 		"sets of expressions": tokenizerWith("pre_tokenizer", `{"type": "Split", "pattern": {"Regex": "`+strings.Repeat(`[\\p{L}x]`, 400)+`"}, "behavior": "Isolated", "invert": false}`),
 	} {
 		var before, after runtime.MemStats
@@ -105,6 +109,33 @@ func TestFilesTakeTheirOwnSize(t *testing.T) {
 		}
 		if err == nil {
 			_, _ = p.IDs(nil, "aaaa aaa\n", true)
+		}
+	}
+}
+
+// TestModelsTakeTheirOwnSize: a .model of SentencePiece takes memory by its size.
+func TestModelsTakeTheirOwnSize(t *testing.T) {
+	whole := spmFile(t, "unigram.model")
+	for name, file := range map[string][]byte{
+		"empty pieces":      bytes.Repeat([]byte{0x0a, 0x00}, 1<<18),
+		"pieces of a byte":  bytes.Repeat([]byte{0x0a, 0x03, 0x0a, 0x01, 'a'}, 1<<17),
+		"one after another": bytes.Repeat(whole, 8),
+		"lengths":           bytes.Repeat([]byte{0x0a, 0xff, 0xff, 0xff, 0xff, 0x07}, 1<<16),
+		"unknown fields":    bytes.Repeat([]byte{0x78, 0x01}, 1<<18),
+		"groups":            bytes.Repeat([]byte{0x0b}, 1<<19),
+		"one long piece":    append([]byte{0x0a, 0x84, 0x80, 0x40, 0x0a, 0x80, 0x80, 0x40}, bytes.Repeat([]byte{'a'}, 1<<20)...),
+		"a charsmap":        append([]byte{0x1a, 0x84, 0x80, 0x40, 0x12, 0x80, 0x80, 0x40}, bytes.Repeat([]byte{0xff}, 1<<20)...),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ParseSentencePiece(file)
+		_, err2 := LoadHuggingFace(fstest.MapFS{"spiece.model": {Data: file}}, HuggingFaceOptions{})
+		runtime.ReadMemStats(&after)
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(2*32*len(file)+8<<20); took > most {
+			t.Errorf("%s: %d bytes took %d, want at most %d (errors %.200v, %.200v)", name, len(file), took, most, err, err2)
+		}
+		if err == nil && name != "one after another" {
+			t.Errorf("%s: no error", name)
 		}
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"io/fs"
 )
 
-// tikTokens are the encodings that tiktoken knows by name and open_clip has
-// configurations with, in the form of encoding.json.
+// tikTokens are encodings that tiktoken knows by name, in the form of encoding.json: those
+// that open_clip has configurations with, and p50k_base, whose expression is r50k_base's.
 func tikTokens() map[string]string {
+	const gpt2 = `"special_tokens": {"<|endoftext|>": 50256},
+			"pat_str": "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"}`
 	return map[string]string{
-		"r50k_base": `{"ranks": "r50k_base.tiktoken", "special_tokens": {"<|endoftext|>": 50256},
-			"pat_str": "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"}`,
+		"r50k_base": `{"ranks": "r50k_base.tiktoken", ` + gpt2,
+		"p50k_base": `{"ranks": "p50k_base.tiktoken", ` + gpt2,
 		"cl100k_base": `{"ranks": "cl100k_base.tiktoken", "special_tokens": {"<|endoftext|>": 100257, "<|fim_prefix|>": 100258,
 			"<|fim_middle|>": 100259, "<|fim_suffix|>": 100260, "<|endofprompt|>": 100276},
 			"pat_str": "('s|'S|'t|'T|'re|'rE|'Re|'RE|'ve|'vE|'Ve|'VE|'m|'M|'ll|'lL|'Ll|'LL|'d|'D)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}`,
@@ -49,7 +51,7 @@ func NewTikToken(p *Pipeline, o TikTokenOptions) (*Framed, error) {
 func LoadTikToken(fsys fs.FS, name string, o TikTokenOptions) (*Framed, error) {
 	known, ok := tikTokens()[name]
 	if !ok {
-		return nil, fmt.Errorf("tokenizer: tiktoken's encoding %q is not known; known are cl100k_base and r50k_base", name)
+		return nil, fmt.Errorf("tokenizer: tiktoken's encoding %q is not known; known are cl100k_base, p50k_base and r50k_base", name)
 	}
 	p, err := readTiktoken(fsys, []byte(known))
 	if err != nil {

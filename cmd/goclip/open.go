@@ -17,7 +17,7 @@ import (
 // modelFlags say which model.
 type modelFlags struct {
 	Model     string `required:"" placeholder:"MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
-	TextModel string `placeholder:"MODEL" help:"Model whose text tower and tokenizer take the place of those of MODEL, such as a multilingual one that was trained towards its features."`
+	TextModel string `placeholder:"MODEL" help:"Model whose text tower and tokenizer take the place of those of MODEL, such as a multilingual one that was trained towards its features; by name too."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 
@@ -62,7 +62,7 @@ func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 func (n need) of(m *encoder.Model) error {
 	switch {
 	case n.images && m.Vision() == nil:
-		return errors.New("the model has no image tower, so it cannot encode images")
+		return errors.New("the model has no image tower, so it cannot encode images: if it was trained towards the features of another model, name that one as --model and this one as --text-model")
 	case n.words && m.Text() == nil:
 		return errors.New("the model has no text tower, so it cannot encode words")
 	case n.words && m.Tokenizer() == nil:

@@ -61,6 +61,9 @@ func describe(m *hub.Model) string {
 	if m.Vocabulary != "" {
 		words += fmt.Sprintf(", the vocabulary's %s", m.VocabularyLicense)
 	}
+	if m.Image != nil {
+		words += "; with the images of " + describe(m.Image)
+	}
 	return words
 }
 
@@ -123,6 +126,7 @@ func (pullCommand) Help() string {
     hf-hub:timm/ViT-B-16-SigLIP2            the same as open_clip writes it, with open_clip's files first
     ViT-B-32/laion2b_s34b_b79k              a model and a tag of open_clip's
     ViT-B-32__laion2b-s34b-b79k             the same as Immich writes it
+    XLM-Roberta-Large-Vit-B-32              a text tower of M-CLIP with its image model, as Immich calls the two
 
 Only what a model is loaded from is fetched, safetensors before pickles, and compared with its hash. An interrupted download goes on where it ended.
 

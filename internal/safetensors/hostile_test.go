@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -93,5 +94,28 @@ func TestIndexNesting(t *testing.T) {
 		if _, err := parseIndex(wrong); err == nil {
 			t.Errorf("%s: no error", wrong)
 		}
+	}
+}
+
+// TestLargestHeader: a header of the largest size that the format allows costs a moment and
+// a small multiple of itself, whether all of it is names or nothing is right.
+func TestLargestHeader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	const size = 98 << 20
+	var tensors strings.Builder
+	for i := 0; tensors.Len() < size; i++ {
+		tensors.WriteString(`"` + strconv.Itoa(i) + `":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`)
+	}
+	for name, header := range map[string]string{
+		"tensors": "{" + tensors.String(), "brackets": "{" + strings.Repeat("[", size), "spaces": "{" + strings.Repeat(" ", size),
+	} {
+		file := image(header, 0)
+		cheap(t, name, len(file)/8, func() { // refused long before its end
+			if _, err := openBytes(file); err == nil || len(err.Error()) > 1000 {
+				t.Errorf("%s: got error %.1000v", name, err)
+			}
+		})
 	}
 }

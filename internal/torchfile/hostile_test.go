@@ -3,9 +3,12 @@ package torchfile
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/goclip/goclip/internal/golden"
 )
 
 // TestHostilePickles: whatever a pickle does, all memory that is taken on the way, freed
@@ -105,5 +108,24 @@ func TestSharedStorages(t *testing.T) {
 	}
 	if _, err := openBytes(archiveOf(t, small)); err != nil {
 		t.Errorf("a small file: got error %v", err)
+	}
+}
+
+// TestAttack: a file of 2.3 MB whose tensors share one storage, so that they would be 2.5 GB,
+// is refused by name, and costs no more than its size.
+func TestAttack(t *testing.T) {
+	path := golden.Shared(t, "cases", "attack", "torch_shared_storage", "open_clip_pytorch_model.bin")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "share storages beyond reason") {
+		t.Errorf("got error %v, want that tensors share storages", err)
+	}
+	runtime.ReadMemStats(&after)
+	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(8*info.Size()); got > most {
+		t.Errorf("%d bytes of memory for a file of %d, want at most %d", got, info.Size(), most)
 	}
 }

@@ -17,20 +17,21 @@ import (
 )
 
 // convertCases writes every model of a tree of reference cases, TREE/checkpoints/NAME with
-// its inputs in TREE/activations/NAME.safetensors, in each layout of other programs, and
-// beside it what goclip computes of those inputs with what it wrote.
+// its inputs in TREE/activations/NAME.safetensors, in each layout of other programs and two
+// precisions, and beside it what goclip computes of those inputs with what it wrote.
 func convertCases(ctx context.Context, out, tree string) error {
 	names, err := os.ReadDir(filepath.Join(tree, "checkpoints"))
 	if err != nil {
 		return err
 	}
+	halves := []encoder.Precision{encoder.Float16, encoder.BFloat16} // in turn, which tells enough
 	var errs []error
-	for _, e := range names {
+	for i, e := range names {
 		activations := filepath.Join(tree, "activations", e.Name()+".safetensors")
 		if _, err := os.Stat(activations); err != nil || !e.IsDir() {
 			continue
 		}
-		if err := convertCase(ctx, out, opened(filepath.Join(tree, "checkpoints", e.Name())), e.Name(), activations); err != nil {
+		if err := convertCase(ctx, out, opened(filepath.Join(tree, "checkpoints", e.Name())), e.Name(), activations, halves[i%2]); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", e.Name(), err))
 		}
 	}
@@ -48,7 +49,7 @@ func opened(dir string) string {
 	return dir
 }
 
-func convertCase(ctx context.Context, out, path, name, activations string) (err error) {
+func convertCase(ctx context.Context, out, path, name, activations string, half encoder.Precision) (err error) {
 	f, err := safetensors.Open(activations)
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func convertCase(ctx context.Context, out, path, name, activations string) (err 
 	}
 	defer func() { err = errors.Join(err, model.Close()) }()
 	for _, layout := range []string{encoder.OpenCLIP, encoder.HuggingFace} {
-		for _, precision := range []encoder.Precision{encoder.Float32, encoder.Float16, encoder.BFloat16} {
+		for _, precision := range []encoder.Precision{encoder.Float32, half} {
 			to := filepath.Join(out, fmt.Sprintf("%s-%s-%v", name, layout, precision))
 			err := model.SaveWith(to, layout, encoder.SaveOptions{Overwrite: true, Precision: precision})
 			if err != nil {
