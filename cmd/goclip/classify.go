@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -12,6 +11,7 @@ type classifyCommand struct {
 	modelFlags
 	labelFlags
 	promptFlags
+	imageFlags
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
 	Images []string `arg:"" help:"Image files."`
 }
@@ -63,11 +63,12 @@ func (c *classifyCommand) Run(s *session) (err error) {
 		return err
 	}
 	all, unread := make([]classified, len(c.Images)), 0
-	converter := convert.New(s, nil)
+	reading := c.decode(s)
 	for i, file := range c.Images {
 		all[i].File = file
-		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter})
+		img, err := vision.DecodeFile(file, reading)
 		if err != nil {
+			err = hinted(err)
 			s.say("%v", err)
 			all[i].Error = err.Error()
 			unread++

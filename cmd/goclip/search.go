@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -12,6 +11,7 @@ import (
 
 type searchCommand struct {
 	modelFlags
+	imageFlags
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
 	Image   []string `placeholder:"FILE" help:"Image to search for; may be given several times."`
@@ -75,11 +75,11 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 	}
-	converter := convert.New(s, nil)
+	reading := c.decode(s)
 	for _, file := range c.Image {
-		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter})
+		img, err := vision.DecodeFile(file, reading)
 		if err != nil {
-			return input(err)
+			return input(hinted(err))
 		}
 		e, err := m.EncodeImages(s, img)
 		if err != nil {
