@@ -58,6 +58,8 @@ type Options struct {
 	// without it: [github.com/goclip/goclip/convert.New] makes one of programs
 	// that are installed.
 	Converter Converter
+	// Draft is that of vision.DecodeOptions.
+	Draft int
 }
 
 // Converter is vision.Converter.
@@ -77,9 +79,9 @@ func (o *Options) ready() (*Options, error) {
 	if c.Separator < 0 || c.Separator > 127 || c.Separator == '"' || c.Separator == '\n' || c.Separator == '\r' {
 		return nil, fmt.Errorf("dataset: options: Separator %q, want another ASCII character", c.Separator)
 	}
-	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 {
-		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d",
-			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes)
+	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 || c.Draft < 0 {
+		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d, Draft %d",
+			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes, c.Draft)
 	}
 	if len(c.Templates) == 0 {
 		c.Templates = []string{"a photo of a {}"}
@@ -122,7 +124,7 @@ func (o *Options) decode(r io.Reader) (image.Image, error) {
 }
 
 func (o *Options) limits() pillow.Limits {
-	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, AllowTruncated: o.AllowTruncated, Converter: o.Converter}
+	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, AllowTruncated: o.AllowTruncated, Converter: o.Converter, Draft: o.Draft}
 }
 
 // captions returns the templates filled with a label.

@@ -11,7 +11,11 @@ import (
 
 type searchCommand struct {
 	modelFlags
+<<<<<<< HEAD
 	imageFlags
+=======
+	draftFlag
+>>>>>>> main
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
 	Image   []string `placeholder:"FILE" help:"Image to search for; may be given several times."`
@@ -43,6 +47,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
 	}
+	c.draft = c.Draft
 	m, err := c.load(s, need{images: len(c.Image) > 0, words: len(c.Queries) > 0})
 	if err != nil {
 		return err
@@ -77,7 +82,11 @@ func (c *searchCommand) Run(s *session) (err error) {
 	}
 	reading := c.decode(s)
 	for _, file := range c.Image {
+<<<<<<< HEAD
 		img, err := vision.DecodeFile(file, reading)
+=======
+		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter, Draft: m.Config().Preprocess.DraftSide()})
+>>>>>>> main
 		if err != nil {
 			return input(hinted(err))
 		}

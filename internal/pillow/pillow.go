@@ -45,6 +45,10 @@ type Limits struct {
 
 	// Converter reads kinds of images that are not read here. Nil refuses them.
 	Converter Converter
+
+	// Draft, where it is not 0, is how short the shorter side of a JPEG file may become by
+	// decoding it at a half, a quarter or an eighth of its size: Pillow's draft mode.
+	Draft int
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -80,6 +84,7 @@ type file struct {
 	data      []byte
 	check     checkSize
 	truncated bool // read what is left
+	draft     int
 }
 
 // forgives reports whether err is no reason to read nothing.
@@ -180,7 +185,7 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
