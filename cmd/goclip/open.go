@@ -101,11 +101,7 @@ func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set,
 func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
-<<<<<<< HEAD
-		AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil),
-=======
-		Converter: convert.New(ctx, nil), Draft: f.draft,
->>>>>>> main
+		AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil), Draft: f.draft,
 	})
 	return set, input(err)
 }

@@ -11,11 +11,8 @@ import (
 
 type searchCommand struct {
 	modelFlags
-<<<<<<< HEAD
 	imageFlags
-=======
 	draftFlag
->>>>>>> main
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
 	Image   []string `placeholder:"FILE" help:"Image to search for; may be given several times."`
@@ -81,12 +78,9 @@ func (c *searchCommand) Run(s *session) (err error) {
 		}
 	}
 	reading := c.decode(s)
+	reading.Draft = m.Config().Preprocess.DraftSide()
 	for _, file := range c.Image {
-<<<<<<< HEAD
 		img, err := vision.DecodeFile(file, reading)
-=======
-		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter, Draft: m.Config().Preprocess.DraftSide()})
->>>>>>> main
 		if err != nil {
 			return input(hinted(err))
 		}
