@@ -146,10 +146,10 @@ func TestNotInstalled(t *testing.T) {
 	fake(t, "other", "")
 	for data, want := range map[string]string{
 		heic: "a HEIC image: install libheif-examples, which has heif-dec or heif-convert",
-		"\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif":          "an AVIF image: install libavif-bin, which has avifdec",
-		"\x00\x00\x00\x0cJXL \r\n\x87\n":                            "a JPEG XL image: install libjxl-tools, which has djxl",
-		"\x00\x00\x00\x0cjP  \r\n\x87\n":                            "a JPEG 2000 image: install libopenjp2-tools, which has opj_decompress",
-		"\xff\x4f\xff\x51" + strings.Repeat("\x00\x00\x00\x01", 12): "a JPEG 2000 image: install libopenjp2-tools",
+		"\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif": "an AVIF image: install libavif-bin, which has avifdec",
+		"\x00\x00\x00\x0cJXL \r\n\x87\n":                   "a JPEG XL image: install libjxl-tools, which has djxl",
+		"\x00\x00\x00\x0cjP  \r\n\x87\n":                   "a JPEG 2000 image: install libopenjp2-tools, which has opj_decompress",
+		"\xff\x4f\xff\x51\x00\x2f\x00\x00\x00\x00\x00\x05\x00\x00\x00\x07" + strings.Repeat("\x00", 30): "a JPEG 2000 image: install libopenjp2-tools",
 	} {
 		if _, err := decode(t, t.Context(), nil, data); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.20q: got error %v, want %q", data, err, want)

@@ -28,7 +28,7 @@ var corruptions = []struct {
 	{"empty file", "not an image: empty", func(int) []member {
 		return []member{{"jpg", ""}, {"txt", "empty"}}
 	}},
-	{"text as image", `not an image: starts with "404 page not fou"`, func(int) []member {
+	{"text as image", `text, which begins with "404 page not found"`, func(int) []member {
 		return []member{{"jpg", "404 page not found"}, {"txt", "text"}}
 	}},
 	{"huge header", "60000×60000 is more than the limit", func(i int) []member {

@@ -62,6 +62,10 @@ type Options struct {
 	MaxPixels int
 	MaxBytes  int64
 
+	// AllowTruncated reads what is left of an image that ends early or is damaged,
+	// which is a bad sample otherwise.
+	AllowTruncated bool
+
 	// Converter reads HEIC, AVIF, JPEG XL and JPEG 2000, which are bad samples
 	// without it: [github.com/goclip/goclip/convert.New] makes one of programs
 	// that are installed.
@@ -138,7 +142,7 @@ func (o *Options) decode(r io.Reader) (image.Image, error) {
 }
 
 func (o *Options) limits() pillow.Limits {
-	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, Converter: o.Converter, Draft: o.Draft}
+	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, AllowTruncated: o.AllowTruncated, Converter: o.Converter, Draft: o.Draft}
 }
 
 // captions returns the templates filled with a label.

@@ -34,7 +34,7 @@ var spoilt = []struct {
 	{"not an image: empty", func(string) map[string]string {
 		return map[string]string{"jpg": "", "txt": "empty"}
 	}},
-	{"not an image: starts with", func(string) map[string]string {
+	{"text, which begins with", func(string) map[string]string {
 		return map[string]string{"jpg": "404 page not found", "txt": "text as image"}
 	}},
 	{"60000×60000 is more than the limit", func(jpg string) map[string]string {

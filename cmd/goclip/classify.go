@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/vision"
 )
@@ -13,6 +12,7 @@ type classifyCommand struct {
 	modelFlags
 	labelFlags
 	promptFlags
+	imageFlags
 	VerbatimLabels bool `help:"Put labels into prompts as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form."`
 
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
@@ -71,11 +71,12 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	}
 	s.cut("prompts", classifier.Cut(), len(labels)*len(templates))
 	all, unread := make([]classified, len(c.Images)), 0
-	converter := convert.New(s, nil)
+	reading := c.decode(s)
 	for i, file := range c.Images {
 		all[i].File = file
-		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter})
+		img, err := vision.DecodeFile(file, reading)
 		if err != nil {
+			err = hinted(err)
 			s.say("%v", err)
 			all[i].Error = err.Error()
 			unread++

@@ -12,6 +12,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/lists"
+	"github.com/goclip/goclip/vision"
 )
 
 // modelFlags say which model.
@@ -71,8 +72,19 @@ func (n need) of(m *encoder.Model) error {
 	return nil
 }
 
+// imageFlags say how image files are read.
+type imageFlags struct {
+	AllowTruncated bool `help:"Read what is left of images that end early or are damaged, instead of leaving them out."`
+}
+
+// decode returns how single files are read.
+func (f *imageFlags) decode(ctx context.Context) *vision.DecodeOptions {
+	return &vision.DecodeOptions{AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil)}
+}
+
 // dataFlags say which set, and how it is read.
 type dataFlags struct {
+	imageFlags
 	Data       string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
 	ImageKey   string `placeholder:"NAME" help:"Column or field with the image's path; common names are recognised."`
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
@@ -92,7 +104,7 @@ func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set,
 func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
-		Converter: convert.New(ctx, nil), Draft: f.draft,
+		AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil), Draft: f.draft,
 		AllowOutside: f.AllowOutside, VerbatimLabels: f.VerbatimLabels, Names: f.names,
 	})
 	return set, input(err)

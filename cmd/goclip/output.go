@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/vision"
 )
 
 func document(w io.Writer, v any) error {
@@ -88,6 +90,15 @@ func (s *session) counter(what, unit string) func(done, total int) {
 	}
 }
 
+// hinted adds to an error about an image the flag that helps.
+func hinted(err error) error {
+	var incomplete *vision.IncompleteError
+	if errors.As(err, &incomplete) {
+		return fmt.Errorf("%w: --allow-truncated reads it", err)
+	}
+	return err
+}
+
 // leftOut tells of samples that could not be used: the first few, and how many
 // more there are.
 func (s *session) leftOut(reasons []error) {
@@ -96,7 +107,7 @@ func (s *session) leftOut(reasons []error) {
 			s.say("… and %d more left out", len(reasons)-i)
 			return
 		}
-		s.say("left out: %v", err)
+		s.say("left out: %v", hinted(err))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -12,6 +11,7 @@ import (
 
 type searchCommand struct {
 	modelFlags
+	imageFlags
 	draftFlag
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
@@ -77,11 +77,12 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 	}
-	converter := convert.New(s, nil)
+	reading := c.decode(s)
+	reading.Draft = m.Config().Preprocess.DraftSide()
 	for _, file := range c.Image {
-		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter, Draft: m.Config().Preprocess.DraftSide()})
+		img, err := vision.DecodeFile(file, reading)
 		if err != nil {
-			return input(err)
+			return input(hinted(err))
 		}
 		e, err := m.EncodeImages(s, img)
 		if err != nil {

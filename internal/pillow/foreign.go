@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // ForeignError is about a file of a kind that is known, but not read.
@@ -32,6 +33,8 @@ var (
 	foreignJ2K  = ForeignError{Kind: "a JPEG 2000 image", Format: JPEG2000, Program: "opj_decompress", Package: "libopenjp2-tools"}
 
 	foreignVideo = ForeignError{Kind: "a video", Advice: "take a frame of it, as with ffmpeg"}
+	foreignSound = ForeignError{Kind: "a sound"}
+	foreignRaw   = ForeignError{Kind: "a camera's raw file", Program: "dcraw", Package: "dcraw"}
 	foreignPage  = ForeignError{Kind: "HTML", Advice: "the download failed"}
 	foreignReply = ForeignError{Kind: "JSON or XML", Advice: "perhaps a server's message, and the download failed"}
 )
@@ -56,8 +59,35 @@ var foreigners = []struct {
 	{"v/1\x01", ForeignError{Kind: "an OpenEXR image", Program: "convert", Package: "imagemagick"}},
 	{"DDS ", ForeignError{Kind: "a DDS texture", Program: "convert", Package: "imagemagick"}},
 	{"%!PS", ForeignError{Kind: "PostScript", Program: "gs", Package: "ghostscript"}},
+	{"gimp xcf", ForeignError{Kind: "a document of GIMP", Program: "convert", Package: "imagemagick"}},
+	{"#?RADIANCE", ForeignError{Kind: "a Radiance image", Program: "convert", Package: "imagemagick"}},
+	{"II\xbc", ForeignError{Kind: "a JPEG XR image", Program: "JxrDecApp", Package: "libjxr-tools"}},
+	{"AT&TFORM", ForeignError{Kind: "a DjVu document", Program: "ddjvu", Package: "djvulibre-bin"}},
+	{"FUJIFILMCCD-RAW", foreignRaw},
+	{"IIU\x00", foreignRaw},
+	{"IIRO", foreignRaw},
+	{"IIRS", foreignRaw},
+	{"MMOR", foreignRaw},
+	{"FOVb", foreignRaw},
+	{"\x00MRM", foreignRaw},
+	{"\x30\x26\xb2\x75\x8e\x66\xcf\x11", foreignVideo},
+	{"ID3", foreignSound},
+	{"fLaC", foreignSound},
+	{"RIFF????WAVE", foreignSound},
 	{"PK\x03\x04", ForeignError{Kind: "a ZIP archive"}},
 	{"\x1f\x8b", ForeignError{Kind: "gzip-compressed data"}},
+	{"BZh", ForeignError{Kind: "bzip2-compressed data"}},
+	{"\xfd7zXZ\x00", ForeignError{Kind: "xz-compressed data"}},
+	{"\x28\xb5\x2f\xfd", ForeignError{Kind: "zstd-compressed data"}},
+	{"7z\xbc\xaf\x27\x1c", ForeignError{Kind: "a 7z archive"}},
+	{"Rar!\x1a\x07", ForeignError{Kind: "a RAR archive"}},
+	{"\x93NUMPY", ForeignError{Kind: "an array of NumPy"}},
+	{"\x89HDF\r\n\x1a\n", ForeignError{Kind: "an HDF5 file"}},
+	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ForeignError{Kind: "a document of Microsoft's, such as Word's or Thumbs.db"}},
+	{"\x00\x05\x16\x07", ForeignError{Kind: "an AppleDouble file", Advice: "macOS keeps notes there; the image is the one without ._ before its name"}},
+	{"bplist00", ForeignError{Kind: "a property list of Apple's", Advice: "perhaps the image has not been fetched from iCloud"}},
+	{"\x7fELF", ForeignError{Kind: "a program"}},
+	{"MZ", ForeignError{Kind: "a program"}},
 	{"version https://git-lfs", ForeignError{Kind: "a pointer of Git LFS", Advice: "the file itself is still to be fetched (git lfs pull)"}},
 }
 
@@ -78,14 +108,30 @@ func foreign(data []byte) (ForeignError, bool) {
 		return ForeignError{Kind: "an SVG drawing", Program: "rsvg-convert", Package: "librsvg2-bin"}, true
 	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"), strings.HasPrefix(lower, "<head"):
 		return foreignPage, true
-	case strings.HasPrefix(lower, "<?xml") && strings.Contains(lower, "<html"):
+	case strings.HasPrefix(lower, "<") && (strings.Contains(lower, "<html") || strings.Contains(lower, "<!doctype html")):
 		return foreignPage, true
 	case strings.HasPrefix(lower, "<?xml"), strings.HasPrefix(lower, `{"`), strings.HasPrefix(lower, "{\n"):
 		return foreignReply, true
 	case len(data) >= 16 && len(bytes.Trim(data[:min(len(data), 4096)], "\x00")) == 0:
 		return ForeignError{Kind: "zero bytes", Advice: "the file was never written, or the disk has lost it"}, true
+	case len(data) > 262 && string(data[257:262]) == "ustar":
+		return ForeignError{Kind: "a tar archive"}, true
+	case len(data) >= 16 && readable(text):
+		return ForeignError{Kind: fmt.Sprintf("text, which begins with %.40q", text)}, true
 	}
 	return ForeignError{}, false
+}
+
+// readable tells of text in UTF-8, which may be cut within a character.
+func readable(text []byte) bool {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == utf8.RuneError && n == 1 && len(text) >= utf8.UTFMax || r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+			return false
+		}
+		text = text[n:]
+	}
+	return true
 }
 
 // foreignBrand tells files of the ISO's base media format apart by their brands.
@@ -101,7 +147,7 @@ func foreignBrand(data []byte) ForeignError {
 		case b == "jxl ":
 			return foreignJXL
 		case b == "crx ":
-			return ForeignError{Kind: "a camera's raw file", Program: "dcraw", Package: "dcraw"}
+			return foreignRaw
 		}
 	}
 	if b := string(brands[:4]); b == "mif1" || b == "msf1" {

@@ -120,6 +120,15 @@ func TestForeign(t *testing.T) {
 		{"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"},
 		{strings.Repeat("\x00", 100), "zero bytes"},
 		{"something else", "not an image"},
+		{"something else, and long", "text, which begins with \"something else, and long\""},
+		{"<!-- 404 --><html>", "HTML"},
+		{"8BPS\x00\x01", "a Photoshop document"},
+		{"PK\x03\x04", "a ZIP archive"},
+		{"RIFF\x00\x00\x00\x00WAVEfmt ", "a sound"},
+		{"FUJIFILMCCD-RAW 0201", "a camera's raw file"},
+		{"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom", "a camera's raw file"},
+		{"\x1a\x45\xdf\xa3", "a video"},
+		{"", "not an image: empty"},
 	} {
 		_, err := DecodeBytes([]byte(c.data), Limits{})
 		if err == nil || !strings.HasPrefix(err.Error(), "pillow: "+c.want) {

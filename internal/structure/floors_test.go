@@ -167,6 +167,8 @@ func TestRulesAreStrict(t *testing.T) {
 		{"train/observe", "google.golang.org/protobuf/encoding/protowire", true},
 		{"hub", "net/http", true},
 		{"cmd/goclip", module + "/hub", true},
+		{"cmd/goclip", module + "/convert", true},
+		{"convert", "os/exec", true},
 
 		{"internal/kernel", module + "/nn", false},
 		{"internal/safetensors", module + "/internal/torchfile", false},
@@ -181,6 +183,8 @@ func TestRulesAreStrict(t *testing.T) {
 		{"vision", "log", false},
 		{"index", "net/http", false},
 		{"hub", "os/exec", false},
+		{"convert", "net/http", false},
+		{"train/job", module + "/convert", false},
 		{"train/job", module + "/hub", false},
 		{"internal/kernel", "C", false},
 		{"dataset", "database/sql", false},
