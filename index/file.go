@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/internal/unitrows"
@@ -39,16 +41,47 @@ func headerSum(version, model string, embeddings []int) string {
 	return fmt.Sprintf("%08x", crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// Save writes the index to a file. It replaces an older file only when it is
+// SaveOptions say what may be replaced. The zero value is what [Index.Save] does.
+type SaveOptions struct {
+	Overwrite bool // replace another index
+}
+
+// Save writes the index to a file: a new one, or the one that it was opened from or saved
+// to before. Another index is not replaced, see [Index.SaveWith], and a file that is no
+// index never. It replaces an older file only when it is
 // complete, and its bytes depend on the entries alone, not on the order in
 // which they were added.
 //
 // Windows does not replace a mapped file: there, save an opened index under
 // another name, close it, and then rename the file.
-func (x *Index) Save(path string) error {
+func (x *Index) Save(path string) error { return x.SaveWith(path, SaveOptions{}) }
+
+// Free is an error where [Index.SaveWith] would refuse to write a new index: what is at
+// path is none, or with overwrite unset is one.
+func Free(path string, overwrite bool) error {
+	if err := output.Free(path, output.Kind{Name: "an index", Is: isIndex}, overwrite); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	return nil
+}
+
+func isIndex(path string) bool {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, ok := f.Metadata()[versionKey]
+	return ok
+}
+
+// SaveWith is [Index.Save] with options.
+func (x *Index) SaveWith(path string, o SaveOptions) error {
 	if x == nil {
 		return errClosed
 	}
+	x.saving.Lock()
+	defer x.saving.Unlock()
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.close == nil {
@@ -56,6 +89,10 @@ func (x *Index) Save(path string) error {
 	}
 	if x.dim < 1 || x.dim > maxDim {
 		return fmt.Errorf("index: save: Dim is %d, want 1 to %d", x.dim, maxDim)
+	}
+	there, err := os.Stat(path)
+	if err := Free(path, o.Overwrite || err == nil && x.own != nil && os.SameFile(there, x.own)); err != nil {
+		return err
 	}
 	tensors := x.tensors()
 	sums, err := safetensors.Checksums(tensors)
@@ -69,7 +106,8 @@ func (x *Index) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	return nil
+	x.own, err = os.Stat(path)
+	return err
 }
 
 func (x *Index) tensors() []safetensors.Tensor {
@@ -105,6 +143,9 @@ func Open(path string, m *encoder.Model) (*Index, error) {
 	x, err := read(f, m)
 	if err != nil {
 		return nil, fmt.Errorf("index: %s: %w", path, errors.Join(err, f.Close()))
+	}
+	if own, err := os.Stat(path); err == nil {
+		x.own = own
 	}
 	return x, nil
 }

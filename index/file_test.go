@@ -53,7 +53,7 @@ func TestIndexFileIsItsEntries(t *testing.T) {
 			&encoder.Embeddings{N: 1, Dim: 4, Data: rows.Row(i)}))
 	}
 	x.Delete("extra", "none")
-	check(t, x.Save(path))
+	check(t, x.SaveWith(path, index.SaveOptions{Overwrite: true}))
 	if got := read(t, filepath.Dir(path), "index"); got != string(want) {
 		t.Error("another history gave another file")
 	}
@@ -65,7 +65,7 @@ func TestIndexFileIsItsEntries(t *testing.T) {
 		t.Error("opened and saved, the file differs")
 	}
 	none := index.New(7)
-	check(t, none.Save(path))
+	check(t, none.SaveWith(path, index.SaveOptions{Overwrite: true}))
 	none, err = index.Open(path, nil)
 	check(t, err)
 	if none.Len() != 0 || none.Dim() != 7 {
@@ -84,7 +84,7 @@ func TestIndexDamage(t *testing.T) {
 		if err != nil {
 			return
 		}
-		check(t, x.Save(path))
+		check(t, x.SaveWith(path, index.SaveOptions{Overwrite: true}))
 		if got := read(t, filepath.Dir(path), "index"); got != string(good) || !bytes.EqualFold(bad, good) {
 			t.Errorf("%s %d: opened", what, at)
 		}
@@ -219,7 +219,7 @@ func FuzzOpenIndex(f *testing.F) {
 		if len(hits) != x.Len() {
 			t.Errorf("%d hits of %d entries", len(hits), x.Len())
 		}
-		check(t, x.Save(path))
+		check(t, x.SaveWith(path, index.SaveOptions{Overwrite: true}))
 		again, err := index.Open(path, nil)
 		check(t, err)
 		defer again.Close()
@@ -247,4 +247,31 @@ func TestRead(t *testing.T) {
 	check(t, copied.Close())
 	_, err = index.Read(path, nil)
 	fails(t, path, err)
+}
+
+// TestNoOtherFileIsReplaced: an index replaces the file that it is, another only where
+// that is asked for, and what is no index never.
+func TestNoOtherFileIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path, table := filepath.Join(dir, "index"), filepath.Join(dir, "table.csv")
+	check(t, os.WriteFile(table, []byte("image,caption\n"), 0o666))
+	x, other := index.New(2), index.New(2)
+	for range 2 {
+		check(t, x.Save(path))
+	}
+	opened, err := index.Read(path, nil)
+	check(t, err)
+	check(t, opened.Save(path))
+	if err := other.Save(path); err == nil || !strings.Contains(err.Error(), "exists") {
+		t.Errorf("over another index: got error %v", err)
+	}
+	check(t, other.SaveWith(path, index.SaveOptions{Overwrite: true}))
+	for _, overwrite := range []bool{false, true} {
+		if err := x.SaveWith(table, index.SaveOptions{Overwrite: overwrite}); err == nil || !strings.Contains(err.Error(), "is not an index") {
+			t.Errorf("over a table: got error %v", err)
+		}
+	}
+	if text, err := os.ReadFile(table); err != nil || string(text) != "image,caption\n" {
+		t.Errorf("the table is %q, %v", text, err)
+	}
 }

@@ -5,6 +5,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"strings"
@@ -40,6 +41,9 @@ type Index struct {
 	free          []int          // rows of added that were deleted, to be used again
 	live          int            // rows that were not
 	close         func() error   // nil once the index is closed
+
+	saving sync.Mutex
+	own    fs.FileInfo // the file that it was opened from or saved to last
 }
 
 // New returns an empty index of embeddings of dim numbers. See [Of] for one that

@@ -29,6 +29,11 @@ func OpenLog(path string) (*Log, error) {
 		return nil, fmt.Errorf("scaling: %w", err)
 	}
 	records, whole, err := ReadRecords(file)
+	if first := make([]byte, 1); err == nil && whole == 0 {
+		if n, _ := file.ReadAt(first, 0); n == 1 && first[0] != '{' {
+			err = errors.New("scaling: it is no log of runs, and would be cut off")
+		}
+	}
 	if err == nil {
 		err = file.Truncate(whole)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/output"
 )
 
 type convertCommand struct {
@@ -28,6 +29,9 @@ Halves are rounded to the nearest. goclip computes in float32 whatever is stored
 func (c *convertCommand) Run(s *session) (err error) {
 	if c.Out == "" {
 		return wrong("--out is empty")
+	}
+	if err := output.Free(c.Out, output.Kind{Name: "a model", Folder: true, Is: encoder.Saved}, c.Overwrite); err != nil {
+		return occupied(err)
 	}
 	m, err := s.model(c.Model, &encoder.Options{Edited: c.Edited})
 	if err != nil {

@@ -57,6 +57,11 @@ type promptsSaid struct {
 }
 
 func (c *evalCommand) Run(s *session) (err error) {
+	if c.Report != "" {
+		if err := freeReport(c.Report, c.Overwrite); err != nil {
+			return occupied(err)
+		}
+	}
 	templates, err := c.promptFlags.list()
 	if err != nil {
 		return err

@@ -11,7 +11,8 @@ type indexCommand struct {
 	modelFlags
 	dataFlags
 	draftFlag
-	Out string `required:"" placeholder:"FILE" help:"Index to write."`
+	Out       string `required:"" placeholder:"FILE" help:"Index to write."`
+	Overwrite bool   `help:"Replace another index. A file that is no index is never replaced."`
 }
 
 func (indexCommand) Help() string {
@@ -26,6 +27,9 @@ Images that cannot be read are reported and left out. The file is written only w
 func (c *indexCommand) Run(s *session) (err error) {
 	if c.Out == "" {
 		return wrong("--out is empty, want a file")
+	}
+	if err := index.Free(c.Out, c.Overwrite); err != nil {
+		return occupied(err)
 	}
 	c.modelFlags.draft = c.Draft
 	m, err := c.load(s, need{images: true})
@@ -47,7 +51,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return input(err)
 	}
 	s.leftOut(skipped)
-	if err := photos.Save(c.Out); err != nil {
+	if err := photos.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
 		return err
 	}
 	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped)}, func(w io.Writer) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -109,6 +111,43 @@ func (s *session) leftOut(reasons []error) {
 		}
 		s.say("left out: %v", hinted(err))
 	}
+}
+
+// occupied is the error of an output in the place of something else.
+func occupied(err error) error {
+	switch {
+	case errors.Is(err, output.ErrExists):
+		return coded{fmt.Errorf("%w: --overwrite", err), misuse}
+	case errors.Is(err, output.ErrForeign):
+		return coded{err, misuse}
+	}
+	return err
+}
+
+// freeReport is an error where a report would replace something else, or with overwrite
+// unset another report.
+func freeReport(dir string, overwrite bool) error {
+	page := output.Kind{Name: "a report", Is: func(path string) bool {
+		return bytes.Contains(head(path), []byte(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`))
+	}}
+	figures := output.Kind{Name: "a report", Is: func(path string) bool {
+		return bytes.HasPrefix(head(path), []byte("{\n  \"title\": \"How good is "))
+	}}
+	if err := output.Free(filepath.Join(dir, "report.html"), page, overwrite); err != nil {
+		return err
+	}
+	return output.Free(filepath.Join(dir, "report.json"), figures, overwrite)
+}
+
+// head is the beginning of a file.
+func head(path string) []byte {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	data, _ := io.ReadAll(io.LimitReader(f, 1<<10))
+	return data
 }
 
 // writable makes the folder of a file that will be written, and tells before hours

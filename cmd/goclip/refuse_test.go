@@ -101,7 +101,6 @@ func TestBadUse(t *testing.T) {
 		{misuse, `--template "a photo" has no {} for the label`, train("--template", "a photo")},
 		{misuse, "--crop-scale 0, want a fraction above 0", train("--crop-scale", "0", "--batch-size", "2")},
 		{misuse, "--arch toy is for a new model", train("--arch", "toy", "--from", model, "--batch-size", "2")},
-		{misuse, `the label "a" is there twice`, []string{"classify", "--model", model, "--labels", "a,b,a", red}},
 		{misuse, "label 2 is empty", []string{"classify", "--model", model, "--labels", "a,,b", red}},
 		{misuse, "--out is empty, want a file", []string{"index", "--model", model, "--data", data, "--out", ""}},
 		{misuse, "nothing to look for", []string{"search", "--model", model, "--index", index}},
@@ -119,7 +118,7 @@ func TestBadUse(t *testing.T) {
 		{badInput, "no such file", []string{"train", "--data", filepath.Join(dir, "gone.csv"), "--out", out}},
 		{badInput, "the set is empty", []string{"train", "--data", empty, "--out", out}},
 		{badInput, "cannot tell what kind of set this is", []string{"index", "--model", model, "--data", text, "--out", index}},
-		{badInput, "nothing.txt: no labels, want one a line", []string{"classify", "--model", model, "--labels-file", nothing, red}},
+		{badInput, "nothing.txt: eval: labels: no labels, want one a line", []string{"classify", "--model", model, "--labels-file", nothing, red}},
 		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train()},
 		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train("--steps", "9")},
 		{badInput, "no such file", train("--from", filepath.Join(dir, "gone"), "--batch-size", "2")},
@@ -191,8 +190,8 @@ func TestInfoOfNothing(t *testing.T) {
 func TestStrangeLabels(t *testing.T) {
 	data := tree(t, 3)
 	_, stderr, code := goclip(t, "eval", "--model", tiny(t, data), "--data", data, "--labels", "red,green")
-	if code != 0 || !strings.Contains(stderr, `label "blue" is not a class`) {
-		t.Errorf("exit code %d, want 0 and the label that is no class\n%s", code, stderr)
+	if code != badInput || !strings.Contains(stderr, `6 of 12 images have labels that are no classes, "blue", "grey"`) {
+		t.Errorf("exit code %d, want 3 and the labels that are no classes\n%s", code, stderr)
 	}
 }
 

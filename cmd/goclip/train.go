@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/job"
@@ -115,7 +116,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 	}
 	plan := job.Plan{
 		Job: job.Job{
-			Out: c.Out, Overwrite: c.Overwrite, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
+			Out: c.Out, Overwrite: c.Overwrite, Inputs: []string{c.Data, c.Test}, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
 			Batches:         dataset.BatchOptions{Size: c.BatchSize, Ledger: &dataset.Ledger{Limit: c.MaxBad}},
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
 			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
@@ -134,6 +135,8 @@ func (c *trainCommand) Run(s *session) (err error) {
 	defer closing(&err, training.Close)
 	result, err := training.Run(s)
 	switch {
+	case errors.Is(err, output.ErrForeign):
+		return occupied(err)
 	case errors.Is(err, job.ErrOccupied):
 		return wrong("--out %s holds a model but no checkpoints to resume from: --overwrite replaces it", c.Out)
 	case err != nil && s.Err() != nil && besides(err, s.Err()) == nil:
@@ -242,7 +245,11 @@ func (c *trainCommand) loss() loss.Loss {
 func (c *trainCommand) tell(s *session, r job.Result) error {
 	steps, last, leftOut := r.Steps, r.Last, r.LeftOut
 	said := map[string]any{"model": c.Out, "steps": steps, "left_out": leftOut}
+	if r.Truncated > 0 {
+		s.warn("%d of %d captions that were trained on are longer than the model's context and were cut, so their ends count for nothing", r.Truncated, r.Pairs)
+	}
 	if last.Pairs > 0 {
+		said["truncated"], said["pairs"] = r.Truncated, r.Pairs
 		said["loss"], said["chance"], said["test"] = last.Loss, last.Chance, last.Test
 	}
 	return s.result(said, func(w io.Writer) {

@@ -11,11 +11,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/observe"
 )
@@ -26,8 +28,12 @@ type Job struct {
 	// left-out.jsonl (samples that cannot be used) and the folder checkpoints.
 	// Required.
 	Out string
+	// A folder that holds anything else than a training or a model is refused.
 	// Overwrite replaces a model in Out that is not of this run.
 	Overwrite bool
+	// Inputs are files and folders that the run reads, such as those of Set. It does not
+	// write into any of the folders, nor into that of the set's first sample: Out and TensorBoard there are an error.
+	Inputs []string
 	// Model is trained in place. [Fresh] makes a new one. Required. The adapters of one
 	// that has some are saved as lora.safetensors, and merged into the model's weights.
 	Model *encoder.Model
@@ -69,6 +75,9 @@ type Result struct {
 	Steps   int
 	Last    train.Event // last event of this process; empty where no step was left to do
 	LeftOut int         // samples that could not be used
+	// Pairs counts the captions that the steps of this process were given, with repetitions,
+	// and Truncated those of them that were cut to the model's context length.
+	Pairs, Truncated int
 }
 
 // New checks a job and prepares its trainer. Nothing is written yet.
@@ -115,6 +124,9 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	if t == nil || t.trainer == nil {
 		return r, errors.New("job: the Training is empty, want one of New")
 	}
+	if err := t.apart(); err != nil {
+		return r, fmt.Errorf("job: %w", err)
+	}
 	release, err := journal.Lock(t.job.Out)
 	if err != nil {
 		return r, fmt.Errorf("job: %w", err)
@@ -147,6 +159,35 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	return r, t.trainer.Averaged(t.save)
 }
 
+// apart refuses to write among what is not a training's own.
+func (t *Training) apart() error {
+	j := &t.job
+	inputs := slices.Clone(j.Inputs)
+	if set, ok := j.Set.(interface {
+		Indexed() (*dataset.Indexed, bool)
+	}); ok {
+		if x, ok := set.Indexed(); ok && x.Len() > 0 {
+			inputs = append(inputs, x.At(0).File)
+		}
+	}
+	if err := output.Outside(j.Out, inputs...); err != nil {
+		return err
+	}
+	if j.TensorBoard != "" {
+		if err := output.Outside(j.TensorBoard, inputs...); err != nil {
+			return err
+		}
+	}
+	return output.Free(j.Out, output.Kind{Name: "a training or a model", Folder: true, Is: func(dir string) bool {
+		for _, name := range []string{"events.jsonl", "checkpoints", "left-out.jsonl"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				return true
+			}
+		}
+		return encoder.Saved(dir)
+	}}, true)
+}
+
 // observers opens the logs, which done closes.
 func (t *Training) observers(r *Result) (all []train.Observer, done func() error, err error) {
 	log, err := observe.OpenJSONLines(filepath.Join(t.job.Out, "events.jsonl"))
@@ -155,7 +196,11 @@ func (t *Training) observers(r *Result) (all []train.Observer, done func() error
 	}
 	done = log.Close
 	all = append(all, t.job.Observers...)
-	all = append(all, log, train.ObserverFunc(func(e train.Event) error { r.Last = e; return nil }))
+	all = append(all, log, train.ObserverFunc(func(e train.Event) error {
+		r.Last = e
+		r.Pairs, r.Truncated = r.Pairs+e.Pairs, r.Truncated+e.Truncated
+		return nil
+	}))
 	if t.job.TensorBoard != "" {
 		board, err := observe.OpenTensorBoard(t.job.TensorBoard)
 		if err != nil {

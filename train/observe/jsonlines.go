@@ -60,6 +60,9 @@ func (l *JSONLines) Close() error {
 	return l.f.Close()
 }
 
+// unfinished is how a line begins that a killed process did not end.
+const unfinished = `{"step":`
+
 // rewind cuts the log off before the events of a step, and a line that a killed
 // process left unfinished. A file that is no log is left as it is.
 func (l *JSONLines) rewind(step int) error {
@@ -68,6 +71,9 @@ func (l *JSONLines) rewind(step int) error {
 	for n := 1; ; n++ {
 		line, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
+			if n := len(unfinished); end == 0 && len(line) > 0 && string(line[:min(n, len(line))]) != unfinished[:min(n, len(line))] {
+				return fmt.Errorf("it is no log of a training: %.60q", line)
+			}
 			break
 		}
 		if err != nil {
