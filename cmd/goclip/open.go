@@ -82,7 +82,7 @@ type dataFlags struct {
 	VerbatimLabels bool `help:"Take labels as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form, in captions and prompts, and labels of the same words are one class."`
 
 	names map[string]string // of labels, by numbers and ids
-	draft int // see dataset.Options
+	draft int               // see dataset.Options
 }
 
 func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set, error) {
