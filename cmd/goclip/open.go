@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -91,7 +90,11 @@ type dataFlags struct {
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
 
-	draft int // see dataset.Options
+	AllowOutside   bool `help:"Follow paths in a table that are absolute or lead out of its folder."`
+	VerbatimLabels bool `help:"Take labels as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form, in captions and prompts, and labels of the same words are one class."`
+
+	names map[string]string // of labels, by numbers and ids
+	draft int               // see dataset.Options
 }
 
 func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set, error) {
@@ -102,6 +105,7 @@ func (f *dataFlags) openAs(ctx context.Context, name string, templates []string)
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
 		AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil), Draft: f.draft,
+		AllowOutside: f.AllowOutside, VerbatimLabels: f.VerbatimLabels, Names: f.names,
 	})
 	return set, input(err)
 }
@@ -109,11 +113,13 @@ func (f *dataFlags) openAs(ctx context.Context, name string, templates []string)
 // promptFlags say how a label is put into words.
 type promptFlags struct {
 	Template  []string `sep:"none" placeholder:"TEXT" help:"Prompt for a label, which takes the place of {}; may be given several times. Default: a photo of a {}"`
-	Templates string   `placeholder:"FILE" help:"File with one prompt a line, as CLIP's are published."`
+	Templates string   `placeholder:"FILE" help:"File with prompts: one a line, several in quotes, or a list of Python or JSON, as CLIP's and CLIP_benchmark's are published."`
 }
 
 func (f *promptFlags) list() ([]string, error) {
-	for _, t := range f.Template {
+	for i, t := range f.Template {
+		t = lists.Template(t)
+		f.Template[i] = t
 		if !strings.Contains(t, "{}") {
 			return nil, wrong("--template %q has no {} for the label", t)
 		}
@@ -138,40 +144,53 @@ func (f *promptFlags) list() ([]string, error) {
 
 // labelFlags name classes.
 type labelFlags struct {
-	Labels     []string `placeholder:"A,B,C" help:"Labels, separated by commas."`
-	LabelsFile string   `placeholder:"FILE" help:"File with one label a line."`
+	Labels     []string `placeholder:"A,B,C" help:"Labels, separated by commas; spaces beside a comma do not count, and \\, is a comma of a label."`
+	LabelsFile string   `placeholder:"FILE" help:"File of labels: one a line, with numbers or ids such as n01440764 before it or not, a table with a column label, or a list or map of Python or JSON. Lines that begin with # are comments."`
 }
 
-func (f *labelFlags) list() ([]string, error) {
-	labels := f.Labels
-	if f.LabelsFile != "" {
-		file, err := openFile(f.LabelsFile)
-		if err != nil {
-			return nil, input(err)
+// list returns the labels, and what numbers and ids of a file stand for.
+func (f *labelFlags) list() (labels []string, byID map[string]string, err error) {
+	for i, l := range f.Labels {
+		if l = strings.TrimSpace(l); l == "" {
+			return nil, nil, wrong("label %d is empty", i+1)
 		}
-		defer file.Close()
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			if line := strings.TrimSpace(lines.Text()); line != "" {
-				labels = append(labels, line)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, input(fmt.Errorf("%s: %w", f.LabelsFile, err))
-		}
-		if len(labels) == 0 {
-			return nil, input(fmt.Errorf("%s: no labels, want one a line", f.LabelsFile))
-		}
+		labels = append(labels, l)
 	}
+	if f.LabelsFile == "" {
+		return labels, nil, nil
+	}
+	file, err := openFile(f.LabelsFile)
+	if err != nil {
+		return nil, nil, input(err)
+	}
+	defer file.Close()
+	more, err := eval.ReadLabels(file, f.LabelsFile)
+	if err != nil {
+		return nil, nil, input(fmt.Errorf("%s: %w", f.LabelsFile, err))
+	}
+	names, byID := eval.LabelNames(more)
+	return append(labels, names...), byID, nil
+}
+
+// twice says which labels occur more than once; nothing where none does.
+func twice(labels []string, verbatim bool) string {
+	first, again := map[string]int{}, []string{}
 	for i, l := range labels {
-		if strings.TrimSpace(l) == "" {
-			return nil, wrong("label %d is empty", i+1)
-		}
-		if slices.Contains(labels[:i], l) {
-			return nil, wrong("the label %q is there twice", l)
+		key := lists.Key(l, verbatim)
+		if j, ok := first[key]; ok {
+			again = append(again, fmt.Sprintf("%q (%d and %d)", l, j, i))
+		} else {
+			first[key] = i
 		}
 	}
-	return labels, nil
+	if len(again) == 0 {
+		return ""
+	}
+	more := ""
+	if len(again) > 5 {
+		more = fmt.Sprintf(" and %d more", len(again)-5)
+	}
+	return strings.Join(again[:min(5, len(again))], ", ") + more
 }
 
 // openFile opens a regular file: a pipe would wait for a writer.

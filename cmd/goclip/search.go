@@ -71,7 +71,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 		if e.Truncated > 0 {
-			s.say("the query is longer than the model's context length and was cut: %q", q)
+			s.cut("queries", []string{q}, len(c.Queries))
 		}
 		if err := look(q, e); err != nil {
 			return err

@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"internal/tensorfile", "internal/pillow/jpeg", "internal/pillow/fax", "internal/parallel", "internal/kernel/asm", "internal/enum", "internal/guard", "internal/identity", "internal/journal"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/pillow", "internal/dice", "internal/textclean",
-		"internal/logistic", "internal/golden", "internal/letters", "internal/nothing", "internal/structure", "examples/internal/sheet"},
+		"internal/lists", "internal/logistic", "internal/golden", "internal/letters", "internal/nothing", "internal/structure", "examples/internal/sheet"},
 	// What the floors above share of the kernels.
 	{"internal/unitrows"},
 	// 1: layers as graph operations; strings as token ids.

@@ -35,7 +35,8 @@ func (o *options) measure(ctx context.Context, name string) error {
 		"sgemm": o.sgemm, "image": o.images, "text": o.texts, "captions": o.captions,
 		"toy": o.toy, "train": o.train, "photos": o.photos, "load": o.load,
 		"tokenize": func(context.Context) error { return o.tokenize() },
-		"pictures": func(context.Context) error { return answerPictures() },
+		"pictures": func(context.Context) error { return answerPictures(false) },
+		"drafts":   func(context.Context) error { return answerPictures(true) },
 	}[name]
 	if side == nil {
 		return errors.New("there is no work of that name")

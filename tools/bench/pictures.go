@@ -30,7 +30,6 @@ type contestant struct {
 	name   string
 	args   []string
 	path   string // PYTHONPATH
-	vs     string // whom it is compared with in the table
 	in     io.WriteCloser
 	out    *bufio.Scanner
 	failed bytes.Buffer
@@ -45,12 +44,14 @@ func (o *options) contestants(script string) ([]*contestant, error) {
 	}
 	all := []*contestant{{name: "goclip", args: []string{self, "-ours", "pictures"}}}
 	for _, kind := range []string{"pillow", "opencv", "torchvision"} {
-		all = append(all, &contestant{name: kind, args: []string{o.python, script, kind}, path: o.opencv, vs: "goclip"})
+		all = append(all, &contestant{name: kind, args: []string{o.python, script, kind}, path: o.opencv})
 	}
 	if o.simd != "" {
-		all = append(all, &contestant{name: "pillow-simd", args: []string{o.python, script, "pillow"}, path: o.simd, vs: "goclip"})
+		all = append(all, &contestant{name: "pillow-simd", args: []string{o.python, script, "pillow"}, path: o.simd})
 	}
-	return all, nil
+	return append(all, &contestant{name: "goclip draft", args: []string{self, "-ours", "drafts"}},
+		&contestant{name: "pillow draft", args: []string{o.python, script, "draft"}},
+		&contestant{name: "opencv reduced", args: []string{o.python, script, "reduced"}, path: o.opencv}), nil
 }
 
 // pictures writes the files, has each contestant read each of them in turns, and prints
@@ -169,15 +170,17 @@ func (c *contestant) time(file string) (float64, error) {
 }
 
 // answerPictures is our own contestant.
-func answerPictures() error {
+func answerPictures(drafts bool) error {
 	p := vision.CLIPPreprocess(224)
+	p.Draft = drafts
+	opts := &vision.DecodeOptions{Draft: p.DraftSide()}
 	dst := make([]float32, 3*224*224)
 	fmt.Println("ready")
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		shortest := math.Inf(1)
 		for range 2 {
 			start := time.Now()
-			img, err := vision.DecodeFile(in.Text(), nil)
+			img, err := vision.DecodeFile(in.Text(), opts)
 			if err == nil {
 				err = p.Image(dst, img)
 			}

@@ -53,7 +53,7 @@ def pillow(drafts):
     def one(path):
         with Image.open(path) as image:
             if drafts:
-                image.draft(None, (SIDE, SIDE))
+                image.draft(None, (2 * SIDE, 2 * SIDE))
             w, h = image.size
             short, long = min(w, h), max(w, h)
             longer = int(SIDE * long / short)
@@ -91,7 +91,7 @@ def opencv(reduced):
     def one(path):
         flags = cv2.IMREAD_COLOR
         if reduced:
-            flags = cv2.IMREAD_REDUCED_COLOR_8 if "12-" in path else cv2.IMREAD_REDUCED_COLOR_2
+            flags = cv2.IMREAD_REDUCED_COLOR_4 if "12-" in path else cv2.IMREAD_COLOR
         x = cv2.imread(path, flags | cv2.IMREAD_IGNORE_ORIENTATION)
         h, w = x.shape[:2]
         s = SIDE / min(h, w)
@@ -112,7 +112,7 @@ def serve(one):
                 one(line.strip())
                 best = min(best, time.perf_counter() - start)
         except Exception as e:
-            print("none", e, file=sys.stderr)
+            print(line.strip(), e, file=sys.stderr)
             best = "none"
         print(best, flush=True)
 

@@ -30,54 +30,47 @@ func smallDCT(out []byte, stride, side int, block *[64]int16) {
 func inverseDCT4(out []byte, stride int, block *[64]int16) {
 	var mid [4][8]int32
 	const first, second = constBits - passBits + 1, constBits + passBits + 3 + 1
-	for x := range 8 {
-		if x == 4 {
-			continue
-		}
-		at := func(i int) int32 { return int32(block[8*i+x]) }
-		for y, v := range transform4(at(0), at(1), at(2), at(3), at(5), at(6), at(7)) {
-			mid[y][x] = limit16((v + 1<<(first-1)) >> first)
-		}
+	for _, x := range [...]uint{0, 1, 2, 3, 5, 6, 7} {
+		v1, v3, v5, v7 := int32(block[(8+x)&63]), int32(block[(24+x)&63]), int32(block[(40+x)&63]), int32(block[(56+x)&63])
+		e, z := int32(block[x])<<(constBits+1)+1<<(first-1), even4(int32(block[(16+x)&63]), int32(block[(48+x)&63]))
+		near, far := near4(v1, v3, v5, v7), far4(v1, v3, v5, v7)
+		mid[0][x], mid[3][x] = limit16((e+z+far)>>first), limit16((e+z-far)>>first)
+		mid[1][x], mid[2][x] = limit16((e-z+near)>>first), limit16((e-z-near)>>first)
 	}
 	for y := range mid {
 		m := &mid[y]
+		e, z := m[0]<<(constBits+1)+1<<(second-1), even4(m[2], m[6])
+		near, far := near4(m[1], m[3], m[5], m[7]), far4(m[1], m[3], m[5], m[7])
 		row := out[y*stride:][:4]
-		for x, v := range transform4(m[0], m[1], m[2], m[3], m[5], m[6], m[7]) {
-			row[x] = sample((v + 1<<(second-1)) >> second)
-		}
+		row[0], row[3] = sample((e+z+far)>>second), sample((e+z-far)>>second)
+		row[1], row[2] = sample((e-z+near)>>second), sample((e-z-near)>>second)
 	}
 }
 
-// transform4 is the one-dimensional transform of inverseDCT4, without its descaling.
-func transform4(v0, v1, v2, v3, v5, v6, v7 int32) [4]int32 {
-	t0, t2 := v0<<(constBits+1), v2*c1847-v6*c0765
-	e0, e1 := t0+t2, t0-t2
-	o1 := -v7*c0211 + v5*c1451 - v3*c2172 + v1*c1061
-	o0 := -v7*c0509 - v5*c0601 + v3*c0899 + v1*c2562
-	return [4]int32{e0 + o0, e1 + o1, e1 - o1, e0 - o0}
-}
+// The parts of the one-dimensional transform of inverseDCT4: of the even coefficients, and of
+// the odd ones for the two results in the middle and for the outer two.
+
+func even4(v2, v6 int32) int32 { return v2*c1847 - v6*c0765 }
+
+func near4(v1, v3, v5, v7 int32) int32 { return v1*c1061 - v3*c2172 + v5*c1451 - v7*c0211 }
+
+func far4(v1, v3, v5, v7 int32) int32 { return v1*c2562 + v3*c0899 - v5*c0601 - v7*c0509 }
 
 func inverseDCT2(out []byte, stride int, block *[64]int16) {
 	var mid [2][8]int32
 	const first, second = constBits - passBits + 2, constBits + passBits + 3 + 2
-	for _, x := range [...]int{0, 1, 3, 5, 7} {
-		at := func(i int) int32 { return int32(block[8*i+x]) }
-		for y, v := range transform2(at(0), at(1), at(3), at(5), at(7)) {
-			mid[y][x] = limit16((v + 1<<(first-1)) >> first)
-		}
+	for _, x := range [...]uint{0, 1, 3, 5, 7} {
+		e := int32(block[x])<<(constBits+2) + 1<<(first-1)
+		o := odd2(int32(block[(8+x)&63]), int32(block[(24+x)&63]), int32(block[(40+x)&63]), int32(block[(56+x)&63]))
+		mid[0][x], mid[1][x] = limit16((e+o)>>first), limit16((e-o)>>first)
 	}
 	for y := range mid {
 		m := &mid[y]
+		e, o := m[0]<<(constBits+2)+1<<(second-1), odd2(m[1], m[3], m[5], m[7])
 		row := out[y*stride:][:2]
-		for x, v := range transform2(m[0], m[1], m[3], m[5], m[7]) {
-			row[x] = sample((v + 1<<(second-1)) >> second)
-		}
+		row[0], row[1] = sample((e+o)>>second), sample((e-o)>>second)
 	}
 }
 
-// transform2 is the one-dimensional transform of inverseDCT2, without its descaling.
-func transform2(v0, v1, v3, v5, v7 int32) [2]int32 {
-	e := v0 << (constBits + 2)
-	o := -v7*c0720 + v5*c0850 - v3*c1272 + v1*c3624
-	return [2]int32{e + o, e - o}
-}
+// odd2 is the part of the odd coefficients in the one-dimensional transform of inverseDCT2.
+func odd2(v1, v3, v5, v7 int32) int32 { return v1*c3624 - v3*c1272 + v5*c0850 - v7*c0720 }
