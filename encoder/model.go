@@ -171,6 +171,10 @@ type Options struct {
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
+	// Upright, where not nil, takes the place of Preprocess.Upright: whether photographs are
+	// turned as their files say that they should be seen. Published models say nothing of it
+	// and were evaluated without.
+	Upright *bool
 	// Vocabulary, where set, is the folder of the tokenizer's files instead of the
 	// checkpoint's own; how captions are cleaned and padded is as the checkpoint says.
 	Vocabulary fs.FS

@@ -16,8 +16,8 @@ type DecodeOptions struct {
 	MaxPixels int   // width × height
 	MaxBytes  int64 // size of the file
 
-	// Upright applies the image's EXIF orientation. The reference
-	// implementations do not, except for TIFF, which is always turned.
+	// Upright turns the image as [Upright] does. A Preprocess whose Upright is set
+	// needs no such thing: what Decode returns says how it is to be turned.
 	Upright bool
 
 	// AllowTruncated reads what is left of a file that ends early or is
@@ -34,8 +34,8 @@ type IncompleteError = pillow.IncompleteError
 // content, not its name; of an animation, the first frame. Unlike image.Decode
 // it keeps what [Preprocess] needs to do as the reference does: whether an
 // image has 1 bit per pixel or a palette, the colours of transparent pixels,
-// and the chroma interpolation of libjpeg and libwebp. opts may be nil. It is
-// safe for concurrent use, and a malformed file is always an error, even where
+// and the chroma interpolation of libjpeg and libwebp; and how the file says that a
+// photograph is to be turned, see [Upright]. opts may be nil. It is safe for concurrent use, and a malformed file is always an error, even where
 // it makes a decoder panic.
 func Decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if r == nil {
@@ -70,8 +70,15 @@ func decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
 		opts = &DecodeOptions{}
 	}
 	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated}
-	if opts.Upright {
-		return pillow.DecodeUpright(r, limit)
+	img, err := pillow.Decode(r, limit)
+	if err == nil && opts.Upright {
+		img = pillow.Upright(img)
 	}
-	return pillow.Decode(r, limit)
+	return img, err
 }
+
+// Upright returns an image of [Decode] as it should be seen: turned or mirrored as its
+// file says, in EXIF, in XMP or in a text of a PNG, like ImageOps.exif_transpose of
+// Pillow. Any other image comes back as it is. TIFF, HEIC, AVIF and JPEG XL are upright as
+// they are read, since Pillow reads them so.
+func Upright(img image.Image) image.Image { return pillow.Upright(img) }

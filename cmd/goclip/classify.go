@@ -11,6 +11,7 @@ type classifyCommand struct {
 	modelFlags
 	labelFlags
 	promptFlags
+	uprightFlag
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
 	Images []string `arg:"" help:"Image files."`
 }
@@ -52,6 +53,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	c.upright = &c.Upright
 	m, err := c.load(s, need{images: true, words: true})
 	if err != nil {
 		return err

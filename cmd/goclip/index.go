@@ -10,6 +10,7 @@ import (
 type indexCommand struct {
 	modelFlags
 	dataFlags
+	uprightFlag
 	Out string `required:"" placeholder:"FILE" help:"Index to write."`
 }
 
@@ -31,6 +32,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
+	c.upright = &c.Upright
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := photos.Save(c.Out); err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped)}, func(w io.Writer) {
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "upright": photos.Upright()}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

@@ -47,8 +47,8 @@ func (c *infoCommand) Run(s *session) error {
 	photos, err2 := index.Open(c.Path, nil)
 	if err2 == nil {
 		defer photos.Close()
-		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim()}, func(w io.Writer) {
-			fmt.Fprintf(w, "an index of %d images, %d numbers each\n", photos.Len(), photos.Dim())
+		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim(), "upright": photos.Upright()}, func(w io.Writer) {
+			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", photos.Len(), photos.Dim(), turned(photos.Upright()))
 		})
 	}
 	set, err3 := dataset.Open(c.Path, nil)
@@ -71,6 +71,14 @@ func (c *infoCommand) named(s *session) (err error) {
 	}
 	defer closing(&err, m.Close)
 	return c.model(s, m, found)
+}
+
+// turned says what is done with a photograph that lies on its side.
+func turned(upright bool) string {
+	if upright {
+		return "turned upright, as their files say that they should be seen"
+	}
+	return "as they are stored, not turned upright"
 }
 
 type paramInfo struct {
@@ -108,6 +116,7 @@ func (c *infoCommand) model(s *session, m *encoder.Model, found *hub.Model) erro
 		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
 		if cfg.Preprocess != nil {
 			fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
+			fmt.Fprintf(w, "photographs: %s, unless --upright or --no-upright says otherwise\n", turned(cfg.Preprocess.Upright))
 		}
 		if vocabulary == 0 {
 			fmt.Fprintln(w, "tokenizer: none, so it reads no words")

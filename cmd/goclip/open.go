@@ -19,6 +19,13 @@ type modelFlags struct {
 	TextModel string `placeholder:"MODEL" help:"Model whose text tower and tokenizer take the place of those of MODEL, such as a multilingual one that was trained towards its features."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
+
+	upright *bool // see encoder.Options
+}
+
+// uprightFlag is of commands that are for photographs of one's own.
+type uprightFlag struct {
+	Upright bool `default:"true" negatable:"" help:"Turn photographs as their files say that they should be seen. The published evaluations take them as they are stored, and so does goclip eval."`
 }
 
 // need says what a command does with a model.
@@ -28,7 +35,7 @@ func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited}
+	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited, Upright: f.upright}
 	m, err := s.model(f.Model, o)
 	if err != nil {
 		return nil, err

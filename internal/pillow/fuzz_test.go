@@ -72,7 +72,7 @@ func fuzzReader(f *testing.F, name string) {
 		if n := after.TotalAlloc - before.TotalAlloc; n > allowed {
 			t.Errorf("took %d bytes for a file of %d, want at most %d", n, len(data), allowed)
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("took %v for a file of %d", took, len(data))
 		}
 		if err != nil {

@@ -14,6 +14,7 @@
 //	*image.NRGBA     colour or grey with alpha
 //	*image.CMYK      four inks, 255 is full ink
 //	*Keyed           opaque, but one colour is declared transparent
+//	*Turned          any of these, of which the file says that it lies on its side
 //
 // Colours of 16 bits a channel are reduced to their high byte, as Pillow does.
 // All functions are safe for concurrent use.
@@ -127,21 +128,6 @@ func Decode(r io.Reader, limit Limits) (image.Image, error) {
 	return DecodeBytes(data, limit)
 }
 
-// DecodeUpright is [Decode] followed by what the image's EXIF orientation asks
-// for. The reference implementations of CLIP do not turn images.
-func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
-	limit = limit.orDefaults()
-	data, err := readAll(r, limit.MaxBytes)
-	if err != nil {
-		return nil, err
-	}
-	img, err := DecodeBytes(data, limit)
-	if err != nil {
-		return nil, err
-	}
-	return Orient(img, Orientation(data)), nil
-}
-
 // DecodeBytes is [Decode] of a file held in memory. The image does not alias
 // data.
 func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
@@ -164,6 +150,9 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
+	}
+	if o := f.orientation(data); o > 1 {
+		return &Turned{img, o}, nil
 	}
 	return img, nil
 }
