@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -10,8 +11,15 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// DecodeOptions limits the size of the image files that are accepted. Zero
-// fields mean the defaults: 178,956,970 pixels, as in Pillow, and 512 MiB.
+// DecodeOptions is the budget of one image file, which is checked before memory is taken.
+// Zero fields mean the defaults, which no honest file meets: 178,956,970 pixels, where
+// Pillow refuses an image as well, and 512 MiB.
+//
+// Decoding takes at most 5 bytes a pixel, of which 4 are the image's, and of a JPEG or WebP
+// 16, besides the file and 32 MiB (of a WebP 256 MiB) for the decoders' tables. An image
+// that is turned is there twice meanwhile. The time that it takes is bounded by the pixels
+// and the bytes: scans of a JPEG that go through the coefficients more often than these have
+// bits are refused.
 type DecodeOptions struct {
 	MaxPixels int   // width × height
 	MaxBytes  int64 // size of the file
@@ -39,10 +47,16 @@ type IncompleteError = pillow.IncompleteError
 // photograph is to be turned, see [Upright]. opts may be nil. It is safe for concurrent use, and a malformed file is always an error, even where
 // it makes a decoder panic.
 func Decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
+	return DecodeContext(context.Background(), r, opts)
+}
+
+// DecodeContext is [Decode] until ctx ends, which is then the error. It is looked at while
+// r is read and for every row of an image, so that what a stranger sent keeps nobody busy.
+func DecodeContext(ctx context.Context, r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if r == nil {
 		return nil, errors.New("vision: decode: the reader is nil")
 	}
-	img, err := decode(r, opts)
+	img, err := decode(ctx, r, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %w", err)
 	}
@@ -59,18 +73,18 @@ func DecodeFile(path string, opts *DecodeOptions) (image.Image, error) {
 		return nil, fmt.Errorf("vision: %w", err)
 	}
 	defer f.Close()
-	img, err := decode(f, opts)
+	img, err := decode(context.Background(), f, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %s: %w", path, err)
 	}
 	return img, nil
 }
 
-func decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
+func decode(ctx context.Context, r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if opts == nil {
 		opts = &DecodeOptions{}
 	}
-	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated}
+	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated, Context: ctx}
 	img, err := pillow.Decode(r, limit)
 	if err == nil && opts.Upright {
 		img = pillow.Upright(img)

@@ -10,7 +10,7 @@ import (
 )
 
 func readJPEG(f *file) (image.Image, error) {
-	img, err := jpeg.Decode(f.data, jpeg.Options{Check: f.check, Truncated: f.truncated})
+	img, err := jpeg.Decode(f.data, jpeg.Options{Check: f.check, Truncated: f.truncated, Row: f.live})
 	return img, cutJPEG(err)
 }
 

@@ -23,6 +23,8 @@
 package pillow
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -41,6 +43,10 @@ type Limits struct {
 	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES. What is missing is
 	// black, or whatever the format's decoder makes of it.
 	AllowTruncated bool
+
+	// Context, where it is not nil, is looked at again and again while a file is decoded,
+	// and its end is the error.
+	Context context.Context
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -76,7 +82,18 @@ type file struct {
 	data      []byte
 	check     checkSize
 	truncated bool // read what is left
+	ctx       context.Context
 }
+
+// live ends the decoding where its context has ended. It is called for every row.
+func (f *file) live() {
+	if f.ctx != nil && f.ctx.Err() != nil {
+		panic(stopped{f.ctx.Err()})
+	}
+}
+
+// stopped is the panic of live, which [DecodeBytes] makes an error.
+type stopped struct{ err error }
 
 // forgives reports whether err is no reason to read nothing.
 func (f *file) forgives(err error) bool {
@@ -124,6 +141,9 @@ func DecodeFile(path string, limit Limits) (image.Image, error) {
 // back as an error.
 func Decode(r io.Reader, limit Limits) (image.Image, error) {
 	limit = limit.orDefaults()
+	if limit.Context != nil {
+		r = contextReader{r, limit.Context}
+	}
 	data, err := readAll(r, limit.MaxBytes)
 	if err != nil {
 		return nil, err
@@ -149,11 +169,14 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 		return nil, fmt.Errorf("pillow: not an image: starts with %.16q", data[:min(len(data), 16)])
 	}
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if s, ok := p.(stopped); ok {
+			img, err = nil, fmt.Errorf("pillow: %s: %w", f.name, s.err)
+		} else if p != nil {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, ctx: limit.Context})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
@@ -210,6 +233,28 @@ func hasMagic(data []byte, magic string) bool {
 		}
 	}
 	return true
+}
+
+// reader reads a part of the file, until the context ends.
+func (f *file) reader(data []byte) io.Reader {
+	r := bytes.NewReader(data)
+	if f.ctx == nil {
+		return r
+	}
+	return contextReader{r, f.ctx}
+}
+
+// contextReader reads until its context ends.
+type contextReader struct {
+	io.Reader
+	ctx context.Context
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 // readAll reads r to its end, in one piece where r can tell its size.
