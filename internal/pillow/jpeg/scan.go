@@ -86,8 +86,8 @@ func (d *decoder) scan(body []byte) error {
 }
 
 // Scans cost time however short they are, since each goes through the coefficients of its
-// band in all blocks. A file may have maxVisits of them for each coefficient of the image,
-// two for each of its bits, and freeVisits besides.
+// band in all blocks. A file may go maxVisits times through the coefficients, which have 14
+// bits at most, and freeVisits of them besides.
 const (
 	maxVisits  = 16
 	freeVisits = 1 << 25
