@@ -56,7 +56,10 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 			return nil, "", fmt.Errorf("not valid UTF-8: %.60q", text)
 		}
 	}
-	if n, err := strconv.Atoi(label); err == nil && len(o.Classes) > 0 {
+	if name, ok := o.Names[label]; ok {
+		label = name
+	}
+	if n, err := strconv.Atoi(label); err == nil && len(o.Classes) > 0 && !o.named[label] {
 		if n < 0 || n >= len(o.Classes) {
 			return nil, "", fmt.Errorf("label %d is not within 0 … %d", n, len(o.Classes)-1)
 		}
@@ -69,7 +72,8 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 }
 
 // images are the extensions of the formats that can be read.
-var images = []string{"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"}
+var images = []string{"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
+	"heic", "heif", "avif", "jxl", "jp2", "j2k"}
 
 // splitKey cuts a path into what the files of one sample share and the rest. In
 // a tar the rest begins at the name's first dot, as WebDataset has it; in a

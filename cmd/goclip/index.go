@@ -11,6 +11,7 @@ type indexCommand struct {
 	modelFlags
 	dataFlags
 	uprightFlag
+	draftFlag
 	Out string `required:"" placeholder:"FILE" help:"Index to write."`
 }
 
@@ -27,17 +28,18 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if c.Out == "" {
 		return wrong("--out is empty, want a file")
 	}
-	set, err := c.open(nil)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, set.Close)
-	c.upright = &c.Upright
+	c.modelFlags.draft, c.modelFlags.upright = c.Draft, &c.Upright
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
 	}
 	defer closing(&err, m.Close)
+	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
+	set, err := c.open(s, nil)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
 	if err := writable(c.Out); err != nil {
 		return err
 	}

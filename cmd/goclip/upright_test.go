@@ -86,7 +86,7 @@ func TestUpright(t *testing.T) {
 			t.Errorf("eval %v does not say %q:\n%s", c.flags, c.words, text)
 		}
 	}
-	if text := works(t, nil, "info", model); !strings.Contains(text, "photographs: as they are stored") {
+	if text := works(t, nil, "info", model); !strings.Contains(text, "as they are stored, not turned upright") {
 		t.Errorf("info does not say how photographs are seen:\n%s", text)
 	}
 }

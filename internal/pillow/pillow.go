@@ -31,6 +31,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Limits says what one file may cost, and whether a part of it may be missing.
@@ -47,6 +49,12 @@ type Limits struct {
 	// Context, where it is not nil, is looked at again and again while a file is decoded,
 	// and its end is the error.
 	Context context.Context
+	// Converter reads kinds of images that are not read here. Nil refuses them.
+	Converter Converter
+
+	// Draft, where it is not 0, is how short the shorter side of a JPEG file may become by
+	// decoding it at a half, a quarter or an eighth of its size: Pillow's draft mode.
+	Draft int
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -83,6 +91,7 @@ type file struct {
 	check     checkSize
 	truncated bool // read what is left
 	ctx       context.Context
+	draft     int
 }
 
 // live ends the decoding where its context has ended. It is called for every row.
@@ -163,7 +172,18 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 		if len(data) == 0 {
 			return nil, errors.New("pillow: not an image: empty")
 		}
-		if kind, ok := foreign(data); ok {
+		kind, ok := foreign(data)
+		if ok && kind.Format != 0 && limit.Converter != nil {
+			err := guard.Call(func() (err error) {
+				img, err = limit.convert(kind.Format, data)
+				return err
+			})
+			if o := Orientation(data); err == nil && o > 1 {
+				img = &Turned{img, o}
+			}
+			return img, err
+		}
+		if ok {
 			return nil, fmt.Errorf("pillow: %w", &kind)
 		}
 		return nil, fmt.Errorf("pillow: not an image: starts with %.16q", data[:min(len(data), 16)])
@@ -176,7 +196,7 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, ctx: limit.Context})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft, ctx: limit.Context})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
