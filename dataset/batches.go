@@ -24,6 +24,11 @@ type BatchOptions struct {
 	// Start is where to resume: the Next of the last batch of an earlier run.
 	Start Cursor
 
+	// Upright turns photographs as vision.Upright does, before Augment changes them.
+	// Where there is no Augment, a model's preprocessing does so if it says so.
+	// A trainer sets it as its model's preprocessing has it.
+	Upright bool
+
 	// Augment, where set, changes each decoded image. It is called from several
 	// goroutines; its random numbers depend on the seed, the epoch and the
 	// sample only. A panic makes the sample bad.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goclip/goclip/internal/dice"
 	"github.com/goclip/goclip/internal/guard"
+	"github.com/goclip/goclip/internal/pillow"
 )
 
 // loader is the goroutines behind one sequence: one goes through the source and
@@ -131,7 +132,11 @@ func (l *loader) do(j *job) {
 	d := dice.New(l.o.Seed, dice.Augment, dice.Mix(uint64(j.epoch))+j.sample.ID)
 	nothing := false
 	j.fault = guard.Call(func() error {
-		j.pair.Image = l.o.Augment(rand.New(&d), j.pair.Image)
+		img := pillow.Stored(j.pair.Image)
+		if l.o.Upright {
+			img = pillow.Upright(j.pair.Image)
+		}
+		j.pair.Image = l.o.Augment(rand.New(&d), img)
 		nothing = j.pair.Image == nil || j.pair.Image.Bounds().Empty()
 		return nil
 	})

@@ -78,6 +78,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if o.Preprocess != nil {
 		spec.Preprocess = o.Preprocess
 	}
+	if o.Upright != nil && spec.Preprocess != nil {
+		p := *spec.Preprocess
+		p.Upright = *o.Upright
+		spec.Preprocess = &p
+	}
 	if o.Draft && spec.Preprocess != nil {
 		p := *spec.Preprocess
 		p.Draft = true

@@ -171,6 +171,10 @@ type Options struct {
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
+	// Upright, where not nil, takes the place of Preprocess.Upright: whether photographs are
+	// turned as their files say that they should be seen. Published models say nothing of it
+	// and were evaluated without.
+	Upright *bool
 	// Draft sets Preprocess.Draft: JPEG files are decoded at a part of their size, which makes
 	// another index of them. Whoever decodes passes vision.Preprocess.DraftSide on.
 	Draft bool

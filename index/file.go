@@ -26,13 +26,15 @@ import (
 //
 // Its metadata are those below. Every tensor has a checksum.
 const (
-	indexVersion = "2"
-	firstVersion = "1"     // in which modelKey is the model's FirstFingerprint
-	maxDim       = 1 << 20 // as for the towers' EmbedDim
+	indexVersion   = "2"
+	uprightVersion = "3"     // in which uprightKey is present
+	firstVersion   = "1"     // in which modelKey is the model's FirstFingerprint
+	maxDim         = 1 << 20 // as for the towers' EmbedDim
 
-	versionKey = "goclip.index"        // indexVersion, or firstVersion
-	modelKey   = "goclip.index.model"  // fingerprint, or empty
-	headerKey  = "goclip.index.header" // CRC-32C of the others and the shapes
+	versionKey = "goclip.index"         // one of the versions
+	modelKey   = "goclip.index.model"   // fingerprint, or empty
+	headerKey  = "goclip.index.header"  // CRC-32C of the others and the shapes
+	uprightKey = "goclip.index.upright" // "true", or absent
 )
 
 // headerSum is the checksum of what no tensor's own checksum covers.
@@ -99,10 +101,12 @@ func (x *Index) SaveWith(path string, o SaveOptions) error {
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	err = safetensors.WriteFile(path, tensors, map[string]string{
-		versionKey: x.version, modelKey: x.model, headerKey: headerSum(x.version, x.model, tensors[0].Shape),
-		safetensors.ChecksumKey: sums,
-	})
+	meta := map[string]string{versionKey: x.version, modelKey: x.model, safetensors.ChecksumKey: sums}
+	if x.upright {
+		meta[versionKey], meta[uprightKey] = uprightVersion, "true"
+	}
+	meta[headerKey] = headerSum(meta[versionKey], x.model, tensors[0].Shape)
+	err = safetensors.WriteFile(path, tensors, meta)
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
@@ -169,7 +173,7 @@ func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
 		return nil, err
 	}
 	x := New(shape[1])
-	x.version, x.model, x.close = version, model, f.Close
+	x.version, x.upright, x.model, x.close = version, version == uprightVersion, model, f.Close
 	if x.entries, err = readEntries(f, shape[0]); err != nil {
 		return nil, err
 	}
@@ -195,11 +199,18 @@ func readHead(f *safetensors.File, m *encoder.Model) (shape []int, version, mode
 	switch {
 	case !ok:
 		return nil, "", "", fmt.Errorf("not an index: the metadata lack %s", versionKey)
-	case version != indexVersion && version != firstVersion:
-		return nil, "", "", fmt.Errorf("an index of version %q, want %s or %s", version, firstVersion, indexVersion)
+	case version != indexVersion && version != firstVersion && version != uprightVersion:
+		return nil, "", "", fmt.Errorf("an index of version %q, want %s, %s or %s", version, firstVersion, indexVersion, uprightVersion)
 	}
 	keys, names := slices.Sorted(maps.Keys(meta)), slices.Sorted(slices.Values(f.Names()))
-	if want := []string{versionKey, headerKey, modelKey}; !slices.Equal(keys, want) {
+	want := []string{versionKey, headerKey, modelKey}
+	if version == uprightVersion {
+		want = append(want, uprightKey)
+		if v := meta[uprightKey]; v != "true" {
+			return nil, "", "", fmt.Errorf("metadata %s is %q, want true in version %s", uprightKey, v, version)
+		}
+	}
+	if !slices.Equal(keys, want) {
 		return nil, "", "", fmt.Errorf("metadata %q, want %q", keys, want)
 	}
 	if want := []string{"embeddings", "ends", "text"}; !slices.Equal(names, want) {
@@ -231,6 +242,9 @@ func belongs(m *encoder.Model, version, model string, dim int) error {
 	}
 	if want := dimOf(m); dim != want {
 		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
+	}
+	if p, upright := m.Config().Preprocess, version == uprightVersion; p != nil && p.Upright != upright {
+		return fmt.Errorf("the index is of images with upright %t, but the model is to prepare them with upright %t: load it with Options.Upright %[1]t", upright, p.Upright)
 	}
 	if model == "" {
 		return errors.New("the index does not say which model it was made with")

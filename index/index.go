@@ -28,6 +28,8 @@ type Index struct {
 	mu    sync.RWMutex
 	dim   int
 	model string // fingerprint of the model whose embeddings these are; "" where it is not known
+	// upright says how images were embedded: turned as they should be seen, or as stored.
+	upright bool
 	// version is that of the file, which says how the fingerprint was made.
 	version string
 
@@ -57,8 +59,17 @@ func New(dim int) *Index {
 func Of(m *encoder.Model) *Index {
 	x := New(dimOf(m))
 	x.model = m.Fingerprint()
+	if p := m.Config().Preprocess; p != nil {
+		x.upright = p.Upright
+	}
 	return x
 }
+
+// Upright reports whether photographs were turned as they should be seen before they were
+// embedded, which is then to be done with an image that is searched for, and with those
+// that are added: [encoder.Options].Upright. An index that does not say so, as those of
+// earlier versions do not, is of images as they are stored.
+func (x *Index) Upright() bool { return x != nil && x.upright }
 
 // dimOf is zero for an empty Model.
 func dimOf(m *encoder.Model) int {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/internal/safetensors"
 )
 
 // Checkpoints is a folder with the checkpoints of one run, from which it can be resumed:
@@ -135,6 +136,27 @@ func (c Checkpoints) resume(t *Trainer, id identity) (r Resumed, s state, err er
 		return r, s, fmt.Errorf("train: no checkpoint in %s can be used: %w", c.Dir, errors.Join(r.Damaged...))
 	}
 	return r, s, nil
+}
+
+// Setting returns what the newest checkpoint says of its run by a name such as
+// "model.Preprocess.Upright", the names being those of the differences that
+// [Checkpoints.Resume] lists. A setting that is zero is empty. found is false where there
+// is no checkpoint that can be read.
+func (c Checkpoints) Setting(name string) (value string, found bool) {
+	steps, err := c.steps()
+	if err != nil {
+		return "", false
+	}
+	for _, step := range steps {
+		if f, err := safetensors.Open(c.path(step)); err == nil {
+			s, err := readState(f, c.path(step))
+			_ = f.Close() // nothing was written
+			if err == nil {
+				return s.Identity[name], true
+			}
+		}
+	}
+	return "", false
 }
 
 func (c Checkpoints) path(step int) string {

@@ -15,7 +15,8 @@ type Run struct {
 	// was resumed. Zero means until Batches.Epochs are over.
 	Steps int
 	// Batches says how to iterate over the set. Its Start is overwritten where
-	// there is a checkpoint to resume from.
+	// there is a checkpoint to resume from, and its Upright by what the model's
+	// preprocessing says.
 	Batches dataset.BatchOptions
 	// Checkpoints, where Dir is set, are written and resumed from.
 	Checkpoints Checkpoints
@@ -56,6 +57,7 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 	if run.Test != nil && run.TestEvery < 1 {
 		return fmt.Errorf("train: TestEvery %d beside a Test, want 1 or more", run.TestEvery)
 	}
+	run.Batches.Upright = t.model.Config().Preprocess.Upright
 	f := fit{t: t, run: run}
 	if run.Checkpoints.Dir != "" {
 		var release func() error

@@ -91,20 +91,9 @@ func restore(path string, t *Trainer, id identity) (state, error) {
 	if err := f.Verify(); err != nil {
 		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	var s state
-	data, err := f.Bytes(stateTensor)
-	if err == nil {
-		err = json.Unmarshal(data, &s)
-	}
+	s, err := readState(f, path)
 	if err != nil {
-		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	switch s.Version {
-	case stateVersion:
-	case firstVersion:
-		s.Identity = identityOf1(s.Identity)
-	default:
-		return state{}, fmt.Errorf("train: %s has version %d, want %d or %d: a later version of goclip wrote it; use that version to resume", path, s.Version, firstVersion, stateVersion)
+		return state{}, err
 	}
 	if diff := id.differences(s.Identity); diff != nil {
 		return state{}, fmt.Errorf("train: %s is of another run:%s", path, lines(diff))
@@ -119,6 +108,25 @@ func restore(path string, t *Trainer, id identity) (state, error) {
 		}
 	}
 	t.step, t.solver.steps = s.Step, s.Step
+	return s, nil
+}
+
+// readState reads what a checkpoint holds besides its tensors.
+func readState(f *safetensors.File, path string) (s state, err error) {
+	data, err := f.Bytes(stateTensor)
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	switch s.Version {
+	case stateVersion:
+	case firstVersion:
+		s.Identity = identityOf1(s.Identity)
+	default:
+		return state{}, fmt.Errorf("train: %s has version %d, want %d or %d: a later version of goclip wrote it; use that version to resume", path, s.Version, firstVersion, stateVersion)
+	}
 	return s, nil
 }
 

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -10,14 +11,21 @@ import (
 	"github.com/goclip/goclip/internal/pillow"
 )
 
-// DecodeOptions limits the size of the image files that are accepted. Zero
-// fields mean the defaults: 178,956,970 pixels, as in Pillow, and 512 MiB.
+// DecodeOptions is the budget of one image file, which is checked before memory is taken.
+// Zero fields mean the defaults, which no honest file meets: 178,956,970 pixels, where
+// Pillow refuses an image as well, and 512 MiB.
+//
+// Decoding takes at most 5 bytes a pixel, of which 4 are the image's, and of a JPEG or WebP
+// 16, besides the file and 32 MiB (of a WebP 256 MiB) for the decoders' tables. An image
+// that is turned is there twice meanwhile. The time that it takes is bounded by the pixels
+// and the bytes: scans of a JPEG that go through the coefficients more often than these have
+// bits are refused.
 type DecodeOptions struct {
 	MaxPixels int   // width × height
 	MaxBytes  int64 // size of the file
 
-	// Upright applies the image's EXIF orientation. The reference
-	// implementations do not, except for TIFF, which is always turned.
+	// Upright turns the image as [Upright] does. A Preprocess whose Upright is set
+	// needs no such thing: what Decode returns says how it is to be turned.
 	Upright bool
 
 	// AllowTruncated reads what is left of a file that ends early or is
@@ -67,14 +75,20 @@ type IncompleteError = pillow.IncompleteError
 // animation, the first frame. Its pixels are those of Pillow 13. Unlike image.Decode
 // it keeps what [Preprocess] needs to do as the reference does: whether an
 // image has 1 bit per pixel or a palette, the colours of transparent pixels,
-// and the chroma interpolation of libjpeg and libwebp. opts may be nil. It is
-// safe for concurrent use, and a malformed file is always an error, even where
+// and the chroma interpolation of libjpeg and libwebp; and how the file says that a
+// photograph is to be turned, see [Upright]. opts may be nil. It is safe for concurrent use, and a malformed file is always an error, even where
 // it makes a decoder panic.
 func Decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
+	return DecodeContext(context.Background(), r, opts)
+}
+
+// DecodeContext is [Decode] until ctx ends, which is then the error. It is looked at while
+// r is read and for every row of an image, so that what a stranger sent keeps nobody busy.
+func DecodeContext(ctx context.Context, r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if r == nil {
 		return nil, errors.New("vision: decode: the reader is nil")
 	}
-	img, err := decode(r, opts)
+	img, err := decode(ctx, r, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %w", err)
 	}
@@ -91,20 +105,27 @@ func DecodeFile(path string, opts *DecodeOptions) (image.Image, error) {
 		return nil, fmt.Errorf("vision: %w", err)
 	}
 	defer f.Close()
-	img, err := decode(f, opts)
+	img, err := decode(context.Background(), f, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %s: %w", path, err)
 	}
 	return img, nil
 }
 
-func decode(r io.Reader, opts *DecodeOptions) (image.Image, error) {
+func decode(ctx context.Context, r io.Reader, opts *DecodeOptions) (image.Image, error) {
 	if opts == nil {
 		opts = &DecodeOptions{}
 	}
-	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated, Converter: opts.Converter, Draft: opts.Draft}
-	if opts.Upright {
-		return pillow.DecodeUpright(r, limit)
+	limit := pillow.Limits{MaxPixels: opts.MaxPixels, MaxBytes: opts.MaxBytes, AllowTruncated: opts.AllowTruncated, Converter: opts.Converter, Draft: opts.Draft, Context: ctx}
+	img, err := pillow.Decode(r, limit)
+	if err == nil && opts.Upright {
+		img = pillow.Upright(img)
 	}
-	return pillow.Decode(r, limit)
+	return img, err
 }
+
+// Upright returns an image of [Decode] as it should be seen: turned or mirrored as its
+// file says, in EXIF, in XMP or in a text of a PNG, like ImageOps.exif_transpose of
+// Pillow. Any other image comes back as it is. TIFF, HEIC and JPEG XL are upright as they
+// are read, since Pillow reads them so.
+func Upright(img image.Image) image.Image { return pillow.Upright(img) }

@@ -68,6 +68,13 @@ type Preprocess struct {
 	// that the longer one may have, zero for no limit. For StepsTransformers only.
 	Scale [2]int `json:",omitzero"`
 
+	// Upright turns a photograph as its file says that it should be seen, before anything
+	// else, where [Decode] has read it. The published evaluations do not: one that was
+	// taken with the camera on its side is seen lying on its side.
+	Upright bool `json:",omitzero"`
+
+	// Passes is in which order the two directions are scaled.
+	Passes Passes `json:",omitzero"`
 	// Draft is how an image's file is to be decoded: JPEG files at a part of their size where
 	// twice what they are scaled to is left, in a fraction of the time, as Pillow's thumbnails
 	// are. No published evaluation does so, and embeddings differ a little. Whoever decodes
@@ -106,6 +113,9 @@ func (p *Preprocess) Validate() error {
 	}
 	if p.Steps > StepsTransformers {
 		return fmt.Errorf("vision: preprocess: Steps %w", enum.Valid(p.Steps, stepsNames()))
+	}
+	if p.Passes > PassesPillow13 {
+		return fmt.Errorf("vision: preprocess: Passes %w", enum.Valid(p.Passes, passesNames()))
 	}
 	if p.Ground != nil {
 		if _, _, _, a := p.Ground.RGBA(); a != 0xffff {
@@ -169,9 +179,14 @@ func (p *Preprocess) DraftSide() int {
 // Shape returns the height and width of the result for an image: Size, where that is
 // set.
 func (p *Preprocess) Shape(img image.Image) ([2]int, error) {
-	if err := p.Validate(); err != nil {
-		return [2]int{}, err
+	if p != nil && p.Upright && img != nil {
+		img = &image.Gray{Rect: pillow.UprightBounds(img)} // its size is all that counts
 	}
+	return p.shape(img)
+}
+
+// shape is Shape of an image that is as it should be seen.
+func (p *Preprocess) shape(img image.Image) ([2]int, error) {
 	p, err := p.sized(img)
 	if err != nil {
 		return [2]int{}, err
@@ -187,7 +202,8 @@ func (p *Preprocess) Shape(img image.Image) ([2]int, error) {
 // dst has another length, if images become patches, if img has no pixels or more than
 // about 179 million, or if it would be scaled to a side shorter than half a pixel.
 func (p *Preprocess) Image(dst []float32, img image.Image) error {
-	size, err := p.Shape(img)
+	img = p.seen(img)
+	size, err := p.shape(img)
 	if err != nil {
 		return err
 	}
@@ -211,16 +227,25 @@ func (p *Preprocess) Image(dst []float32, img image.Image) error {
 	return nil
 }
 
+// seen is the image that is prepared: the stored one, or the upright one.
+func (p *Preprocess) seen(img image.Image) image.Image {
+	if p != nil && p.Upright {
+		return pillow.Upright(img)
+	}
+	return pillow.Stored(img)
+}
+
 // rgbaPool holds memory for the images between [Preprocess.Image]'s two steps.
 var rgbaPool = sync.Pool{New: func() any { return new([]uint8) }}
 
 // RGB returns the image that [Preprocess.Image] or [Preprocess.Patches] normalises, opaque.
 func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
+	img = p.seen(img)
 	p, err := p.sized(img)
 	if err != nil {
 		return nil, err
 	}
-	size, err := p.Shape(img)
+	size, err := p.shape(img)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +258,10 @@ func (p *Preprocess) RGB(img image.Image) (*image.RGBA, error) {
 
 // fit is all but the normalisation.
 func (p *Preprocess) fit() pillow.Fit {
-	f := pillow.Fit{Size: p.Size, Resize: pillow.Resize(p.Resize), Filter: pillow.Filter(p.Interpolation), Fill: p.Fill, Ground: p.Ground}
+	f := pillow.Fit{
+		Size: p.Size, Resize: pillow.Resize(p.Resize), Filter: pillow.Filter(p.Interpolation), Pillow13: p.Passes == PassesPillow13,
+		Fill: p.Fill, Ground: p.Ground,
+	}
 	if p.Steps == StepsTransformers {
 		f.Transformers, f.Scale = true, p.Scale
 		if f.Ground == nil {

@@ -81,6 +81,7 @@ func (p *Preprocess) sized(img image.Image) (*Preprocess, error) {
 // pixels' values in the order of row, column and channel, and zeros behind them. It
 // returns their grid. Where MaxPatches is 0, or dst has another length, it is an error.
 func (p *Preprocess) Patches(dst []float32, img image.Image) (grid [2]int, err error) {
+	img = p.seen(img)
 	one, err := p.sized(img)
 	if err != nil {
 		return grid, err

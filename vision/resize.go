@@ -99,3 +99,35 @@ func (s *Steps) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+// Passes is in which order an image is scaled along its rows and along its columns. Bytes
+// are rounded between the two, so that the order can be seen with Bicubic and Lanczos: on
+// ordinary images by up to 6 of 255, on others by up to 22.
+type Passes uint8
+
+const (
+	// PassesRows: rows first, always. So torchvision does, and Pillow up to version 12, with
+	// which the published numbers were made.
+	PassesRows Passes = iota
+	// PassesPillow13: as Pillow 13, which scales columns first where the image gets lower,
+	// and by more than twice as many rows as it gets narrower by columns.
+	PassesPillow13
+)
+
+func passesNames() map[Passes]string {
+	return map[Passes]string{PassesRows: "rows", PassesPillow13: "pillow13"}
+}
+
+// String returns the name of p.
+func (p Passes) String() string { return enum.String(p, passesNames()) }
+
+// MarshalText returns the name of p.
+func (p Passes) MarshalText() ([]byte, error) { return enum.Marshal(p, passesNames()) }
+
+// UnmarshalText parses a name; an unknown one is an error and leaves p unchanged.
+func (p *Passes) UnmarshalText(text []byte) error {
+	if err := enum.Unmarshal(p, text, passesNames()); err != nil {
+		return fmt.Errorf("vision: Passes %w", err)
+	}
+	return nil
+}

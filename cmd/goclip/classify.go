@@ -13,6 +13,7 @@ type classifyCommand struct {
 	labelFlags
 	promptFlags
 	imageFlags
+	uprightFlag
 	VerbatimLabels bool `help:"Put labels into prompts as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form."`
 
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
@@ -57,6 +58,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	c.upright = &c.Upright
 	m, err := c.load(s, need{images: true, words: true})
 	if err != nil {
 		return err

@@ -232,6 +232,7 @@ func (i *modelInfo) write(w io.Writer) {
 	line("a pass takes", "%s", strings.Join(passes, ", "))
 	if p := i.Preprocess; p != nil {
 		line("preprocessing", "%s", prepared(p))
+		line("photographs", "%s, unless --upright or --no-upright says otherwise", turned(p.Upright))
 	}
 	switch {
 	case i.Tokens != "" && i.Tokenizer > 0:

@@ -18,6 +18,8 @@ type evalCommand struct {
 	dataFlags
 	labelFlags
 	promptFlags
+	Upright *bool `negatable:"" help:"Turn photographs as their files say that they should be seen, as goclip classify does. Default: as the model was trained, which for published models is no."`
+
 	Tasks []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where images have labels, otherwise retrieval; with --train also knn and probe."`
 	Train string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
 	At    []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
@@ -45,6 +47,7 @@ The classes are the labels that occur in the set, unless --labels or --labels-fi
 type measured struct {
 	Results   []report.Result `json:"results,omitempty"`
 	Retrieval *eval.Retrieval `json:"retrieval,omitempty"`
+	Upright   bool            `json:"upright"` // photographs were turned as they should be seen
 	Prompts   *promptsSaid    `json:"prompts,omitempty"`
 	Written   string          `json:"report,omitempty"` // the page
 }
@@ -89,6 +92,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err := c.plan(labels); err != nil {
 		return err
 	}
+	c.upright = c.Upright
 	m, err := c.load(s, need{images: true, words: slices.Contains(c.Tasks, "zero-shot") || slices.Contains(c.Tasks, "retrieval")})
 	if err != nil {
 		return err
@@ -100,6 +104,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 		}
 	}
 	e := &evaluation{evalCommand: c, session: s, model: m, labels: labels, templates: templates}
+	e.measured.Upright = m.Config().Preprocess.Upright
 	if err := e.measure(set); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 type indexCommand struct {
 	modelFlags
 	dataFlags
+	uprightFlag
 	draftFlag
 	Out       string `required:"" placeholder:"FILE" help:"Index to write."`
 	Overwrite bool   `help:"Replace another index. A file that is no index is never replaced."`
@@ -31,7 +32,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := index.Free(c.Out, c.Overwrite); err != nil {
 		return occupied(err)
 	}
-	c.modelFlags.draft = c.Draft
+	c.modelFlags.draft, c.modelFlags.upright = c.Draft, &c.Upright
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := photos.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped)}, func(w io.Writer) {
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "upright": photos.Upright()}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

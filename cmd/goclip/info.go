@@ -54,8 +54,8 @@ func (c *infoCommand) Run(s *session) error {
 	photos, err2 := index.Open(c.Path, nil)
 	if err2 == nil {
 		defer photos.Close()
-		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim()}, func(w io.Writer) {
-			fmt.Fprintf(w, "an index of %d images, %d numbers each\n", photos.Len(), photos.Dim())
+		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim(), "upright": photos.Upright()}, func(w io.Writer) {
+			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", photos.Len(), photos.Dim(), turned(photos.Upright()))
 		})
 	}
 	set, err3 := dataset.Open(c.Path, &dataset.Options{Converter: convert.New(s, nil)})
@@ -84,6 +84,14 @@ func (c *infoCommand) named(s *session, tag *hub.Tag) (err error) {
 	}
 	defer closing(&err, m.Close)
 	return c.model(s, m, found, found.License)
+}
+
+// turned says what is done with a photograph that lies on its side.
+func turned(upright bool) string {
+	if upright {
+		return "turned upright, as their files say that they should be seen"
+	}
+	return "as they are stored, not turned upright"
 }
 
 type setInfo struct {

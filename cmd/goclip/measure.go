@@ -131,12 +131,21 @@ func (e *evaluation) write() error {
 		{Name: "test set", Value: e.Data},
 		{Name: "prompts", Value: strings.Join(e.templates[:min(len(e.templates), 5)], " · ")},
 	}
+	p.Facts = append(p.Facts, report.Fact{Name: "photographs", Value: e.orientation()})
 	if e.Train != "" {
 		p.Facts = append(p.Facts, report.Fact{Name: "training set", Value: e.Train})
 	}
 	return errors.Join(
 		journal.WriteFile(filepath.Join(e.Report, "report.json"), p.WriteJSON),
 		journal.WriteFile(filepath.Join(e.Report, "report.html"), p.WriteHTML))
+}
+
+// orientation says how photographs were seen, which other commands may do otherwise.
+func (e *evaluation) orientation() string {
+	if e.measured.Upright {
+		return turned(true)
+	}
+	return turned(false) + ": so the published evaluations do, while goclip classify, index and search turn them (--upright does it here)"
 }
 
 func (e *evaluation) words(w io.Writer) {
@@ -164,6 +173,7 @@ func (e *evaluation) words(w io.Writer) {
 			fmt.Fprintln(w)
 		}
 	}
+	fmt.Fprintf(w, "photographs: %s\n", e.orientation())
 	if e.Written != "" {
 		fmt.Fprintf(w, "report: %s\n", e.Written)
 	}

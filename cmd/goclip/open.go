@@ -22,7 +22,13 @@ type modelFlags struct {
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 
-	draft bool // see encoder.Options
+	draft   bool  // see encoder.Options
+	upright *bool // see encoder.Options
+}
+
+// uprightFlag is of commands that are for photographs of one's own.
+type uprightFlag struct {
+	Upright bool `default:"true" negatable:"" help:"Turn photographs as their files say that they should be seen. The published evaluations take them as they are stored, and so does goclip eval."`
 }
 
 // draftFlag is of commands that compare photographs of one's own, never of evaluations.
@@ -37,7 +43,7 @@ func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited, Draft: f.draft}
+	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited, Draft: f.draft, Upright: f.upright}
 	m, err := s.model(f.Model, o)
 	if err != nil {
 		return nil, err

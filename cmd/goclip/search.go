@@ -26,6 +26,16 @@ func (searchCommand) Help() string {
     goclip search --model model --index photos.index --image like-this.jpg -k 5 --json`
 }
 
+// uprightOf is how an index has its images, and so how one is prepared that is searched for.
+func uprightOf(path string) (*bool, error) {
+	photos, err := index.Open(path, nil)
+	if err != nil {
+		return nil, input(err)
+	}
+	upright := photos.Upright()
+	return &upright, input(photos.Close())
+}
+
 type hit struct {
 	Key     string  `json:"key"`
 	Caption string  `json:"caption,omitempty"`
@@ -43,6 +53,9 @@ func (c *searchCommand) Run(s *session) (err error) {
 	}
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
+	}
+	if c.upright, err = uprightOf(c.Index); err != nil {
+		return err
 	}
 	c.draft = c.Draft
 	m, err := c.load(s, need{images: len(c.Image) > 0, words: len(c.Queries) > 0})

@@ -48,6 +48,7 @@ type trainCommand struct {
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
 	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
 	Distill        float64      `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
+	Upright        *bool        `negatable:"" help:"Turn photographs as their files say that they should be seen. Default: yes; a run that was begun goes on as it began."`
 	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
 	CropScale      float64      `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
 	Vocab          int          `default:"1000" help:"Vocabulary size of a new model's tokenizer, which is trained on the captions."`
@@ -121,7 +122,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
 			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
 		},
-		Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed,
+		Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed, Upright: c.Upright,
 		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
 		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
 	}

@@ -141,6 +141,7 @@ func openCLIPPreprocess(o *object, size [2]int) *vision.Preprocess {
 	p.Fill = uint8(fill)
 	p.Ground = o.ground()
 	_ = p.Steps.UnmarshalText([]byte(o.oneOf("steps", "open_clip", "open_clip", "open_clip", "transformers", "transformers")))
+	p.Upright, p.Passes = value(o, "upright", false), o.passes()
 	return p
 }
 
@@ -202,6 +203,8 @@ func formatOpenCLIP(s *Spec) (config []byte, customText bool, err error) {
 		"interpolation": p.Interpolation, "resize_mode": p.Resize, "fill_color": p.Fill,
 	}
 	set(c.Preprocess, "steps", p.Steps, p.Steps != vision.StepsOpenCLIP)
+	set(c.Preprocess, "upright", true, p.Upright)
+	set(c.Preprocess, "passes", p.Passes, p.Passes != vision.PassesRows)
 	if p.Ground != nil {
 		ground, err := formatGround(OpenCLIP, p.Ground)
 		if err != nil {

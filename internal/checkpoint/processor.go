@@ -72,8 +72,8 @@ func processorKind(kind string) string {
 }
 
 // parsePreprocessor reads a preprocessor_config.json, or what processor_config.json has
-// under image_processor, for a model of the given model_type. The fields ground and steps
-// are goclip's own, which transformers keeps and does not use.
+// under image_processor, for a model of the given model_type. The fields ground, steps,
+// upright and passes are goclip's own, which transformers keeps and does not use.
 //
 // A step whose field is null is not done; other fields that are null are as if they were
 // not there, except where a step that is done needs them.
@@ -85,7 +85,7 @@ func parsePreprocessor(o *object, modelType string) (*vision.Preprocess, error) 
 		return nil, o.err()
 	}
 	o.only("do_pad", "false")
-	p := &vision.Preprocess{Steps: vision.StepsTransformers, Interpolation: o.resample(def), Ground: o.ground()}
+	p := &vision.Preprocess{Steps: vision.StepsTransformers, Interpolation: o.resample(def), Ground: o.ground(), Upright: value(o, "upright", false), Passes: o.passes()}
 	if def.patches {
 		o.patches(p)
 	} else {
@@ -97,6 +97,12 @@ func parsePreprocessor(o *object, modelType string) (*vision.Preprocess, error) 
 		return nil, err
 	}
 	return p, nil
+}
+
+// passes reads in which order images are scaled along rows and columns.
+func (o *object) passes() (p vision.Passes) {
+	_ = p.UnmarshalText([]byte(o.oneOf("passes", "rows", "rows", "rows", "pillow13", "pillow13")))
+	return p
 }
 
 // patches reads what patches images become.

@@ -22,17 +22,22 @@ type hfProcessor struct {
 	Size      any        `json:"size,omitempty"`
 	Ground    *[3]uint8  `json:"ground,omitempty"`
 	Steps     string     `json:"steps,omitempty"`
-	Patch     int        `json:"patch_size,omitempty"`
-	Most      int        `json:"max_num_patches,omitempty"`
+	Upright   bool       `json:"upright,omitempty"`
+
+	Passes vision.Passes `json:"passes,omitempty"`
+	Patch  int           `json:"patch_size,omitempty"`
+	Most   int           `json:"max_num_patches,omitempty"`
 }
 
 // formatPreprocessor writes the image processor of a class. Open_clip's steps, which
-// transformers has not, are said in a field of goclip's own.
+// transformers has not, are said in a field of goclip's own, and so is Upright: there
+// whoever opens an image turns it.
 func formatPreprocessor(p *vision.Preprocess, kind string) ([]byte, error) {
 	box := func(s [2]int) map[string]int { return map[string]int{"height": s[0], "width": s[1]} }
 	c := hfProcessor{
 		Type: kind, RGB: true, Normalize: true, Rescale: true, Resize: p.Resize != vision.ResizeNone,
 		Mean: decimals(p.Mean), Std: decimals(p.Std), Resample: slices.Index(resamples(), p.Interpolation), Factor: 1 / 255.0,
+		Upright: p.Upright, Passes: p.Passes,
 	}
 	if p.Steps == vision.StepsOpenCLIP {
 		c.Steps = p.Steps.String()

@@ -41,6 +41,10 @@ type Fit struct {
 	Resize Resize
 	Filter Filter
 
+	// Pillow13 scales along columns first where Pillow 13 does. Otherwise rows are first, as
+	// in all versions before it and in torchvision. Between the two, values are rounded.
+	Pillow13 bool
+
 	// Fill is the value of every channel of the padding in the image's own
 	// mode: an index where it has a palette, an ink in CMYK.
 	Fill uint8
@@ -95,8 +99,10 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 	switch {
 	case pic.mode == modeIndexed, f.Filter == Nearest:
 		pic.nearest(s, part, rows, cols)
-	case pic.mode == modeWide, pic.mode == modeDeep:
-		pic.resampleWide(s, part, rows, cols, f.Filter)
+	case pic.mode == modeWide || pic.mode == modeDeep:
+		pic.resampleWide(s, part, rows, cols, f)
+	case f.columnsFirst(rows, cols):
+		pic.resampleColumns(s, part, rows, cols, f.Filter)
 	default:
 		pic.resample(s, part, rows, cols, f.Filter)
 	}
@@ -118,6 +124,7 @@ type scratch struct {
 	fixed      []int32 // rows' weights
 	spans      spans   // of cols
 	row, mixed []uint8
+	across     []uint8
 	taps       [][]uint8
 	ring       []uint8
 	wide       []float64 // a row of grey of more than bytes

@@ -38,7 +38,7 @@ func readGIF(src *file) (image.Image, error) {
 			c.pix[i] = uint8(f.transparent)
 		}
 	}
-	if err := f.pixels(c); err != nil && !src.truncated {
+	if err := f.pixels(src, c); err != nil && !src.truncated {
 		return nil, err
 	}
 	switch {
@@ -127,7 +127,7 @@ func (f *gifFrame) palette() color.Palette {
 
 // pixels decodes the frame into its place. A stream that ends early leaves the
 // rest as it is.
-func (f *gifFrame) pixels(c *canvas) error {
+func (f *gifFrame) pixels(src *file, c *canvas) error {
 	width, height := f.rect.Dx(), f.rect.Dy()
 	if width == 0 || height == 0 {
 		return nil
@@ -138,6 +138,7 @@ func (f *gifFrame) pixels(c *canvas) error {
 	lz := newGIFCodes(f.litWidth, f.data)
 	var run []byte
 	for i := range height {
+		src.live()
 		y := f.rect.Min.Y + i
 		if f.interlaced {
 			y = f.rect.Min.Y + deinterlace(i, height)

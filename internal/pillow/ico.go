@@ -50,6 +50,9 @@ func readICO(src *file) (image.Image, error) {
 }
 
 func largestIcon(data []byte) (best icoEntry, err error) {
+	if len(data) < 6 {
+		return best, fmt.Errorf("%d bytes", len(data))
+	}
 	n := int(binary.LittleEndian.Uint16(data[4:]))
 	if n == 0 || len(data) < 6+16*n {
 		return best, fmt.Errorf("%d bytes with %d icons", len(data), n)

@@ -26,6 +26,10 @@ func Orientation(data []byte) int {
 		}
 		return 1
 	}
+	return f.orientation(data)
+}
+
+func (f *format) orientation(data []byte) int {
 	if f.meta == nil {
 		return 1
 	}
@@ -62,6 +66,39 @@ func xmpOrientation(xmp []byte) float64 {
 	}
 }
 
+// Turned is an image as its file stores it, and how that was turned: 2 to 8. As an
+// image.Image it is what is stored.
+type Turned struct {
+	image.Image
+	Orientation int
+}
+
+// Upright returns an image as it should be seen: that of a [Turned] turned back, and any
+// other as it is.
+func Upright(img image.Image) image.Image {
+	if t, ok := img.(*Turned); ok {
+		return Orient(t.Image, t.Orientation)
+	}
+	return img
+}
+
+// Stored returns the image of a [Turned], and any other as it is.
+func Stored(img image.Image) image.Image {
+	if t, ok := img.(*Turned); ok {
+		return t.Image
+	}
+	return img
+}
+
+// UprightBounds returns the bounds of what [Upright] makes of an image.
+func UprightBounds(img image.Image) image.Rectangle {
+	b := img.Bounds()
+	if t, ok := img.(*Turned); ok {
+		return newTurn(b, t.Orientation).bounds()
+	}
+	return b
+}
+
 // Orient turns an image that [Decode] returned the way its orientation (1 to
 // 8) says it should be seen. Any other orientation leaves it as it is.
 func Orient(img image.Image, orientation int) image.Image {
@@ -69,12 +106,11 @@ func Orient(img image.Image, orientation int) image.Image {
 		return img
 	}
 	b := img.Bounds()
-	turned := b.Sub(b.Min)
-	if orientation >= 5 {
-		turned.Max.X, turned.Max.Y = turned.Max.Y, turned.Max.X
-	}
-	o := turn{orientation: orientation, width: turned.Dx(), height: turned.Dy()}
+	o := newTurn(b, orientation)
+	turned := o.bounds()
 	switch img := img.(type) {
+	case *Turned:
+		return Orient(img.Image, orientation)
 	case *Keyed:
 		return &Keyed{Image: Orient(img.Image, orientation), Opaque: Orient(img.Opaque, orientation)}
 	case *Spaced:
@@ -109,6 +145,16 @@ func Orient(img image.Image, orientation int) image.Image {
 // turn maps a turned image of the given size to its source.
 type turn struct{ orientation, width, height int }
 
+func newTurn(b image.Rectangle, orientation int) turn {
+	t := turn{orientation, b.Dx(), b.Dy()}
+	if orientation >= 5 {
+		t.width, t.height = t.height, t.width
+	}
+	return t
+}
+
+func (t turn) bounds() image.Rectangle { return image.Rect(0, 0, t.width, t.height) }
+
 func (t turn) source(x, y int) (sx, sy int) {
 	mx, my := t.width-1-x, t.height-1-y
 	switch t.orientation {
@@ -129,13 +175,26 @@ func (t turn) source(x, y int) (sx, sy int) {
 	}
 }
 
+// pixels takes a band of rows at a time: where columns become rows, those of the band lie
+// beside each other in the source.
 func (t turn) pixels(pix []byte, stride, size int) []byte {
-	out := make([]byte, 0, t.width*t.height*size)
-	for y := range t.height {
+	const band = 16
+	out := make([]byte, t.width*t.height*size)
+	for top := 0; top < t.height; top += band {
+		bottom := min(top+band, t.height)
 		for x := range t.width {
-			sx, sy := t.source(x, y)
-			at := sy*stride + sx*size
-			out = append(out, pix[at:at+size]...)
+			sx, sy := t.source(x, top)
+			nx, ny := t.source(x, top+1)
+			at, next := sy*stride+sx*size, (ny-sy)*stride+(nx-sx)*size
+			for y := top; y < bottom; y++ {
+				to := (y*t.width + x) * size
+				if size == 4 {
+					*(*[4]byte)(out[to:]) = [4]byte(pix[at:])
+				} else {
+					copy(out[to:to+size], pix[at:at+size])
+				}
+				at += next
+			}
 		}
 	}
 	return out

@@ -16,12 +16,15 @@
 //	*image.NRGBA     colour or grey with alpha
 //	*image.CMYK      four inks, 255 is full ink
 //	*Keyed           opaque, but one colour is declared transparent
+//	*Turned          any of these, of which the file says that it lies on its side
 //
 // Colours of 16 bits a channel are reduced to their high byte, as Pillow does.
 // All functions are safe for concurrent use.
 package pillow
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -43,6 +46,9 @@ type Limits struct {
 	// black, or whatever the format's decoder makes of it.
 	AllowTruncated bool
 
+	// Context, where it is not nil, is looked at again and again while a file is decoded,
+	// and its end is the error.
+	Context context.Context
 	// Converter reads kinds of images that are not read here. Nil refuses them.
 	Converter Converter
 
@@ -84,8 +90,19 @@ type file struct {
 	data      []byte
 	check     checkSize
 	truncated bool // read what is left
+	ctx       context.Context
 	draft     int
 }
+
+// live ends the decoding where its context has ended. It is called for every row.
+func (f *file) live() {
+	if f.ctx != nil && f.ctx.Err() != nil {
+		panic(stopped{f.ctx.Err()})
+	}
+}
+
+// stopped is the panic of live, which [DecodeBytes] makes an error.
+type stopped struct{ err error }
 
 // forgives reports whether err is no reason to read nothing.
 func (f *file) forgives(err error) bool {
@@ -133,26 +150,14 @@ func DecodeFile(path string, limit Limits) (image.Image, error) {
 // back as an error.
 func Decode(r io.Reader, limit Limits) (image.Image, error) {
 	limit = limit.orDefaults()
+	if limit.Context != nil {
+		r = contextReader{r, limit.Context}
+	}
 	data, err := readAll(r, limit.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
 	return DecodeBytes(data, limit)
-}
-
-// DecodeUpright is [Decode] followed by what the image's EXIF orientation asks
-// for. The reference implementations of CLIP do not turn images.
-func DecodeUpright(r io.Reader, limit Limits) (image.Image, error) {
-	limit = limit.orDefaults()
-	data, err := readAll(r, limit.MaxBytes)
-	if err != nil {
-		return nil, err
-	}
-	img, err := DecodeBytes(data, limit)
-	if err != nil {
-		return nil, err
-	}
-	return Orient(img, Orientation(data)), nil
 }
 
 // DecodeBytes is [Decode] of a file held in memory. The image does not alias
@@ -173,6 +178,9 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 				img, err = limit.convert(kind.Format, data)
 				return err
 			})
+			if o := Orientation(data); err == nil && o > 1 {
+				img = &Turned{img, o}
+			}
 			return img, err
 		}
 		if ok {
@@ -181,13 +189,19 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 		return nil, fmt.Errorf("pillow: not an image: starts with %.16q", data[:min(len(data), 16)])
 	}
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if s, ok := p.(stopped); ok {
+			img, err = nil, fmt.Errorf("pillow: %s: %w", f.name, s.err)
+		} else if p != nil {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft, ctx: limit.Context})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
+	}
+	if o := f.orientation(data); o > 1 {
+		return &Turned{img, o}, nil
 	}
 	return img, nil
 }
@@ -239,6 +253,28 @@ func hasMagic(data []byte, magic string) bool {
 		}
 	}
 	return true
+}
+
+// reader reads a part of the file, until the context ends.
+func (f *file) reader(data []byte) io.Reader {
+	r := bytes.NewReader(data)
+	if f.ctx == nil {
+		return r
+	}
+	return contextReader{r, f.ctx}
+}
+
+// contextReader reads until its context ends.
+type contextReader struct {
+	io.Reader
+	ctx context.Context
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 // readAll reads r to its end, in one piece where r can tell its size.

@@ -334,7 +334,8 @@ func TestOrientation(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}
-	img, err := DecodeUpright(bytes.NewReader(jpg), Limits{})
+	img, err := Decode(bytes.NewReader(jpg), Limits{})
+	img = Upright(img)
 	if err != nil || img.Bounds() != image.Rect(0, 0, 7, 13) {
 		t.Errorf("upright: got %v, %v, want 7×13", img, err)
 	}

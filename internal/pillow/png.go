@@ -82,7 +82,7 @@ func readPNG(f *file) (image.Image, error) {
 		return nil, fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(f.data), h.width, h.height)
 	}
 	c, unpack := h.canvas()
-	if err := h.rows(c, unpack, channels*int(h.depth)); err != nil && !f.truncated {
+	if err := h.rows(f, c, unpack, channels*int(h.depth)); err != nil && !f.truncated {
 		return nil, err
 	}
 	return h.finish(c.img), nil

@@ -27,7 +27,7 @@ func (p pngPass) columns(width int) int { return (width - p.x + p.dx - 1) / p.dx
 // rows fills the image with pixels of so many bits. Of a stream that ends early,
 // but in order and with its sum, the missing rows stay empty, as in Pillow. A sum
 // that is wrong loses the row before it, too.
-func (h *pngHeader) rows(c *canvas, unpack unpacker, bits int) error {
+func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 	z, err := newPNGStream(&pngData{file: h.pixels})
 	if err != nil {
 		return err
@@ -44,6 +44,7 @@ func (h *pngHeader) rows(c *canvas, unpack unpacker, bits int) error {
 		row, above = row[:1+rowBytes(n, bits)], above[:1+rowBytes(n, bits)]
 		clear(above)
 		for y := p.y; y < height; y += p.dy {
+			f.live()
 			switch err := z.read(row); {
 			case errors.Is(err, io.EOF):
 				return nil

@@ -45,6 +45,7 @@ type raster struct {
 // newRaster returns img ready to be resized, laid on ground where it is
 // transparent. A ground of nil means none.
 func newRaster(img image.Image, ground color.Color) (*raster, error) {
+	img = Stored(img)
 	if keyed, ok := img.(*Keyed); ok {
 		if img = keyed.Image; ground == nil {
 			img = keyed.Opaque

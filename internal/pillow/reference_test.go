@@ -128,7 +128,7 @@ func TestAsPillow(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		opaque := img
+		opaque := Stored(img)
 		if keyed, ok := img.(*Keyed); ok {
 			opaque = keyed.Opaque
 		}

@@ -48,6 +48,35 @@ func (r *raster) resample(s *scratch, out window, rows, cols axis, f Filter) {
 	}
 }
 
+// columnsFirst reports whether Pillow 13 scales along columns first: where the image gets
+// lower, and by more than twice as many rows as it gets narrower by columns.
+func (f Fit) columnsFirst(rows, cols axis) bool {
+	lower, narrower := rows.in-rows.scaled, cols.in-cols.scaled
+	return f.Pillow13 && cols.scales() && lower > 0 && lower > 2*narrower
+}
+
+// resampleColumns is resample with the passes the other way round.
+func (r *raster) resampleColumns(s *scratch, out window, rows, cols axis, f Filter) {
+	firstCol, lastCol := s.set(rows, cols, f)
+	s.fixed = s.rows.fixed(s.fixed[:0])
+	s.spans.set(&s.cols, firstCol, lastCol)
+	width := lastCol - firstCol + 1 // with the pixel that spans may reach beyond the last
+	g := newRing(&s.ring, &s.rows, (4*width+mixStep-1)&^(mixStep-1))
+	s.mixed, s.across = resized(s.mixed, g.width), resized(s.across, 4*cols.count)
+	first := func(row []uint8, y int) { copy(row, r.bytes(s, y, firstCol, lastCol)) }
+	for i := range rows.count {
+		from := g.advance(&s.rows, i, first)
+		w := s.fixed[s.rows.offset[i]:s.rows.offset[i+1]]
+		s.taps = s.taps[:0]
+		for j := range w {
+			s.taps = append(s.taps, g.row(from+j))
+		}
+		mix(s.mixed, s.taps, w)
+		s.spans.along(s.across, s.mixed)
+		r.store(out.row(i, cols.count), s.across, out.alpha)
+	}
+}
+
 // bytes returns columns from to to of row y, 4 bytes a pixel, premultiplied
 // where there is alpha, and followed by a pixel more where spans want it.
 func (r *raster) bytes(s *scratch, y, from, to int) []uint8 {

@@ -46,32 +46,61 @@ func (a axis) positions(xs []int) {
 
 // resampleWide scales grey of more than bytes as Pillow does: in float64, with
 // rounding to the kind of value between the passes. Then it clips to bytes.
-func (r *raster) resampleWide(s *scratch, out window, rows, cols axis, f Filter) {
-	s.set(rows, cols, f)
-	s.wide = resized(s.wide, r.width)
-	g := newRing(&s.wideRing, &s.rows, cols.count)
-	first := func(row []float64, y int) {
-		r.values(s.wide, y)
-		for i := range row {
-			sum := 0.0
-			for j, w := range s.cols.weights[s.cols.offset[i]:s.cols.offset[i+1]] {
-				sum += float64(s.wide[s.cols.from[i]+j] * w)
-			}
-			row[i] = r.round(sum)
+func (r *raster) resampleWide(s *scratch, out window, rows, cols axis, f Fit) {
+	s.set(rows, cols, f.Filter)
+	if f.columnsFirst(rows, cols) {
+		g := newRing(&s.wideRing, &s.rows, r.width)
+		s.wide = resized(s.wide, r.width+cols.count)
+		mixed, row := s.wide[:r.width], s.wide[r.width:]
+		for i := range rows.count {
+			g.advance(&s.rows, i, r.values)
+			r.mixWide(mixed, g, &s.rows, i)
+			r.alongWide(row, mixed, &s.cols)
+			storeWide(out.row(i, cols.count), row)
 		}
+		return
+	}
+	g := newRing(&s.wideRing, &s.rows, cols.count)
+	s.wide = resized(s.wide, r.width+cols.count)
+	source, row := s.wide[:r.width], s.wide[r.width:]
+	first := func(row []float64, y int) {
+		r.values(source, y)
+		r.alongWide(row, source, &s.cols)
 	}
 	for i := range rows.count {
-		from := g.advance(&s.rows, i, first)
-		w := s.rows.weights[s.rows.offset[i]:s.rows.offset[i+1]]
-		dst := out.row(i, cols.count)
-		for x := range cols.count {
-			sum := 0.0
-			for j, w := range w {
-				sum += float64(g.row(from + j)[x] * w)
-			}
-			v := clipValue(r.round(sum))
-			*(*[4]uint8)(dst[4*x:]) = [4]uint8{v, v, v, 255}
+		g.advance(&s.rows, i, first)
+		r.mixWide(row, g, &s.rows, i)
+		storeWide(out.row(i, cols.count), row)
+	}
+}
+
+// alongWide scales a row.
+func (r *raster) alongWide(dst, src []float64, cols *coefficients) {
+	for i := range dst {
+		sum := 0.0
+		for j, w := range cols.weights[cols.offset[i]:cols.offset[i+1]] {
+			sum += float64(src[cols.from[i]+j] * w)
 		}
+		dst[i] = r.round(sum)
+	}
+}
+
+// mixWide makes the i-th row of those in the ring.
+func (r *raster) mixWide(dst []float64, g *ring[float64], rows *coefficients, i int) {
+	w := rows.weights[rows.offset[i]:rows.offset[i+1]]
+	for x := range dst {
+		sum := 0.0
+		for j, w := range w {
+			sum += float64(g.row(rows.from[i] + j)[x] * w)
+		}
+		dst[x] = r.round(sum)
+	}
+}
+
+func storeWide(dst []uint8, row []float64) {
+	for x, v := range row {
+		v := clipValue(v)
+		*(*[4]uint8)(dst[4*x:]) = [4]uint8{v, v, v, 255}
 	}
 }
 

@@ -71,6 +71,11 @@ func readTIFF(src *file) (image.Image, error) {
 		return nil, err
 	}
 	target := l.target(t)
+	put := target.put
+	target.put = func(plane, y, x int, row []byte, n int) {
+		src.live()
+		put(plane, y, x, row, n)
+	}
 	if t.compression == tiffRaw {
 		err = t.readRaw(l, target)
 	} else {

@@ -26,17 +26,16 @@ type webpFrame struct {
 // or black where the file has no alpha.
 func readWebP(src *file) (image.Image, error) {
 	var f webpFrame
-	check := src.check
 	f.parse(riffChunks(src.data))
 	if f.vp8 == nil && f.vp8l == nil {
 		return nil, errors.New("no VP8 or VP8L chunk")
 	}
 	if f.canvas != (image.Point{}) {
-		if err := check(f.canvas.X, f.canvas.Y); err != nil {
+		if err := src.check(f.canvas.X, f.canvas.Y); err != nil {
 			return nil, err
 		}
 	}
-	img, err := f.decode(check)
+	img, err := f.decode(src)
 	if err != nil {
 		return nil, err
 	}
@@ -110,19 +109,19 @@ func (f *webpFrame) part(name string, body []byte) bool {
 	return true
 }
 
-func (f *webpFrame) decode(check checkSize) (image.Image, error) {
+func (f *webpFrame) decode(src *file) (image.Image, error) {
 	if f.vp8l != nil {
-		return f.lossless(check)
+		return f.lossless(src)
 	}
 	if len(f.vp8) < 10 {
 		return nil, errors.New("VP8 chunk is truncated")
 	}
 	width := int(binary.LittleEndian.Uint16(f.vp8[6:]) & 0x3fff)
 	height := int(binary.LittleEndian.Uint16(f.vp8[8:]) & 0x3fff)
-	if err := check(width, height); err != nil {
+	if err := src.check(width, height); err != nil {
 		return nil, err
 	}
-	img, err := webp.Decode(bytes.NewReader(f.file(width, height)))
+	img, err := webp.Decode(src.reader(f.file(width, height)))
 	if err != nil {
 		return nil, err
 	}
@@ -161,15 +160,15 @@ func (f *webpFrame) file(width, height int) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
-func (f *webpFrame) lossless(check checkSize) (image.Image, error) {
+func (f *webpFrame) lossless(src *file) (image.Image, error) {
 	config, err := vp8l.DecodeConfig(bytes.NewReader(f.vp8l))
 	if err != nil {
 		return nil, err
 	}
-	if err := check(config.Width, config.Height); err != nil {
+	if err := src.check(config.Width, config.Height); err != nil {
 		return nil, err
 	}
-	img, err := vp8l.Decode(bytes.NewReader(f.vp8l))
+	img, err := vp8l.Decode(src.reader(f.vp8l))
 	if err != nil {
 		return nil, err
 	}

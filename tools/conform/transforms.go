@@ -242,6 +242,7 @@ func samples(img image.Image) (all []byte) {
 			all = append(all, pix[y*stride:][:img.Bounds().Dx()*channels]...)
 		}
 	}
+	img = pillow.Stored(img)
 	if keyed, ok := img.(*pillow.Keyed); ok {
 		img = keyed.Opaque
 	}

@@ -22,6 +22,20 @@ import (
 // determines the vocabulary size and the end token.
 type Architecture func(tokenizer.Tokenizer) (encoder.Config, error)
 
+// upright is the architecture of a model whose preprocessing turns photographs, or does
+// not.
+func (a Architecture) upright(is bool) Architecture {
+	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
+		cfg, err := a(tok)
+		if err == nil && cfg.Preprocess != nil {
+			p := *cfg.Preprocess
+			p.Upright = is
+			cfg.Preprocess = &p
+		}
+		return cfg, err
+	}
+}
+
 // ArchitectureNames are those that [FindArchitecture] knows besides files.
 func ArchitectureNames() []string {
 	return append([]string{"toy", "small"}, encoder.ConfigNames()...)

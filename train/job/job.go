@@ -215,7 +215,7 @@ func (t *Training) observers(r *Result) (all []train.Observer, done func() error
 // ErrOccupied says that Out holds a model of another run, or files of one.
 var ErrOccupied = errors.New("job: the folder holds a model, or files of one, but no checkpoints to resume from")
 
-func (t *Training) checkpoints() string { return filepath.Join(t.job.Out, "checkpoints") }
+func (t *Training) checkpoints() string { return filepath.Join(t.job.Out, checkpoints) }
 
 // replaceable refuses a folder with a model, unless a training of this folder made it,
 // whose checkpoints are there. Whether they are of the same training is seen when it
@@ -269,8 +269,10 @@ func read(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// adapters is the file that a model's adapters are saved in.
-const adapters = "lora.safetensors"
+const (
+	adapters    = "lora.safetensors" // what a model's adapters are saved in
+	checkpoints = "checkpoints"
+)
 
 // Steps is the number of steps of epochs over a set of the given number of samples,
 // without the incomplete last batch of each epoch.

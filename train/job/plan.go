@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/enum"
@@ -29,6 +30,10 @@ type Plan struct {
 	Load  encoder.Options
 	Arch  string
 	Vocab int
+	// Upright says whether photographs are turned as their files say that they should be
+	// seen; it replaces what the models' files say. Nil means true; but a run whose
+	// checkpoints are in Out goes on as it began, as those of earlier versions do without.
+	Upright *bool
 	// LoRA, where its Rank is not zero, gives the model of From adapters, which are
 	// trained in the place of its weights.
 	LoRA encoder.LoRA
@@ -173,6 +178,12 @@ func (p *Plan) fill() error {
 	if err := enum.Valid(p.Schedule, scheduleNames()); err != nil {
 		return bad("Schedule", "%w", err)
 	}
+	if p.Upright == nil {
+		saved, found := train.Checkpoints{Dir: filepath.Join(p.Out, checkpoints)}.Setting("model.Preprocess.Upright")
+		upright := !found || saved == "true"
+		p.Upright = &upright
+	}
+	p.Load.Upright, p.LoadTeacher.Upright = p.Upright, p.Upright
 	p.Batches.Shuffle, p.Steps = true, cmp.Or(p.Steps, Steps(p.Epochs, samples, p.Batches.Size))
 	p.Config.LR = p.schedule()
 	return nil
@@ -245,7 +256,7 @@ func (p *Plan) fresh(ctx context.Context) (*encoder.Model, error) {
 		return nil, bad("Vocab", "%d: %w", p.Vocab, err)
 	}
 	_, sigmoid := p.Config.Loss.(loss.Sigmoid)
-	m, err := Fresh(arch, tok, sigmoid, p.Seed)
+	m, err := Fresh(arch.upright(*p.Upright), tok, sigmoid, p.Seed)
 	if err != nil {
 		return nil, unusable("Arch", fmt.Errorf("%s: %w", name, err))
 	}

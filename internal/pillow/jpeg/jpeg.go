@@ -79,9 +79,10 @@ type decoder struct {
 	condition     *conditioning
 	restart       int // MCUs between restart markers, or 0
 	scans         int
-	single        bool // all is in one scan, which libjpeg decodes row by row
-	lastGood      int  // row of MCUs that the last scan's data have reached
-	rowsRead      int  // rows of MCUs, where the file ends in its single scan
+	visits        int64 // of coefficients, see afford
+	single        bool  // all is in one scan, which libjpeg decodes row by row
+	lastGood      int   // row of MCUs that the last scan's data have reached
+	rowsRead      int   // rows of MCUs, where the file ends in its single scan
 
 	jfif, adobe bool
 	transform   byte // of the Adobe marker
@@ -124,6 +125,10 @@ type Options struct {
 
 	// Tables is a stream of tables alone, which come before the file's own.
 	Tables []byte
+
+	// Row, where it is not nil, is called before every row of blocks of every scan. Its panic
+	// is the caller's.
+	Row func()
 
 	// Colour is what components mean, where something else than the file says
 	// it. Then four components are inks as they are, not inverted.

@@ -19,6 +19,9 @@ func (d *decoder) losslessScan(s *scanHeader) error {
 	}
 	left, next := d.restart/across, byte(markRST0)
 	for y := range down {
+		if d.Row != nil {
+			d.Row()
+		}
 		if d.restart > 0 {
 			if left == 0 {
 				if !l.in.restart(next) {

@@ -50,6 +50,9 @@ func (d *decoder) scan(body []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := d.afford(s); err != nil {
+		return err
+	}
 	if d.scans == 1 {
 		d.single = d.kind != progressive && len(s.comps) == len(d.comps)
 	}
@@ -83,6 +86,35 @@ func (d *decoder) scan(body []byte) error {
 	err = d.units(e, s)
 	d.pos, d.pending = e.unread()
 	return err
+}
+
+// Scans cost time however short they are, since each goes through the coefficients of its
+// band in all blocks. A file may go maxVisits times through the coefficients, which have 14
+// bits at most, and freeVisits of them besides.
+const (
+	maxVisits  = 16
+	freeVisits = 1 << 25
+)
+
+// afford refuses a scan that no file needs: of coefficients that were complete long before.
+func (d *decoder) afford(s *scanHeader) error {
+	const block = 8 // what a block costs besides, in coefficients
+	band := int64(block + s.to - s.from + 1)
+	if d.kind == lossless {
+		band = 1
+	}
+	size := func(c *component) int64 { return int64(c.across) * int64(c.down) }
+	all := int64(0)
+	for _, c := range d.comps {
+		all += size(c)
+	}
+	for _, c := range s.comps {
+		d.visits += band * size(c)
+	}
+	if most := maxVisits*64*all + freeVisits; d.visits > most {
+		return fmt.Errorf("%d scans, which go through every coefficient more than %d times", d.scans, maxVisits)
+	}
+	return nil
 }
 
 func (d *decoder) scanHeader(body []byte) (*scanHeader, error) {
@@ -184,6 +216,9 @@ func (d *decoder) units(e entropy, s *scanHeader) error {
 	left, next := d.restart, byte(markRST0)
 	d.lastGood = 0
 	for my := range down {
+		if d.Row != nil {
+			d.Row()
+		}
 		for mx := range across {
 			if !e.starved() {
 				if d.lastGood = my; single {
