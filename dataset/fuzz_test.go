@@ -74,13 +74,12 @@ func FuzzTable(f *testing.F) {
 		if isCSV {
 			name = "t.csv"
 		}
-		list, err := (&tree{name: name}).fromTable(strings.NewReader(text), name, o)
+		table, err := (&tree{name: name, fsys: mapFS(nil)}).fromTable(strings.NewReader(text), file{path: name}, o, true)
 		if err != nil {
 			return
 		}
-		for _, r := range list {
-			usable := len(r.captions) > 0 || r.label != ""
-			if usable == (r.fault != nil) {
+		for _, r := range table.list {
+			if r.fault != nil && (len(r.captions) > 0 || r.label != "") {
 				t.Fatalf("row %+v", r)
 			}
 			if strings.Contains(r.file.path, "..") && r.fault == nil && slices.Contains(strings.Split(r.file.path, "/"), "..") {
@@ -160,7 +159,7 @@ func TestTableReadErrorIsNotARow(t *testing.T) {
 			if strings.HasPrefix(text, "{") != (name == "t.jsonl") {
 				continue
 			}
-			_, err := (&tree{name: name}).fromTable(failing{bytes.NewReader([]byte(text))}, name, o)
+			_, err := (&tree{name: name, fsys: mapFS(nil)}).fromTable(failing{bytes.NewReader([]byte(text))}, file{path: name}, o, true)
 			if err == nil || !strings.Contains(err.Error(), "the disk is gone") {
 				t.Errorf("%s %q: %v, want the disk's error", name, text, err)
 			}
