@@ -185,12 +185,22 @@ func openTable(fsys fs.FS, name string, o *Options) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
 	defer f.Close()
-	table, err := t.fromTable(f, file{path: path.Base(name)}, o, true)
+	at := file{path: path.Base(name)}
+	if path.Base(t.folder) == "annotations" && isCOCO(name) { // its images are beside the folder
+		at.path, t.folder = "annotations/"+at.path, path.Dir(t.folder)
+	}
+	table, err := t.fromTable(f, at, o, true)
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %s: %w", name, err)
 	}
-	return newSet(t, table.list, Seen{Shape: Tables}, o)
+	seen := Seen{Shape: Tables}
+	if table.missing > 0 {
+		seen.Notes = append(seen.Notes, fmt.Sprintf("%s not there, as %s", count(table.missing, "image is", "images are"), Printable(table.lacking)))
+	}
+	return newSet(t, table.list, seen, o)
 }
+
+func isCOCO(name string) bool { return extension(name) == "json" }
 
 func openContainers(fsys fs.FS, name string, o *Options) (*Set, error) {
 	t, err := listFolder(fsys, path.Dir(name), o)

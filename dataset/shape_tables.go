@@ -29,7 +29,7 @@ func tableClaims(e *evidence) ([]claim, error) {
 		case err != nil && isTable(f.path):
 			notes = append(notes, fmt.Sprintf("%s was not read as a table of the images: %v", Printable(f.path), err))
 		case err != nil:
-		case t.said > 0, len(e.images) == 0 && len(t.list) > 0:
+		case t.said > 0, len(e.images) == 0 && len(t.list) > 0 && isTable(f.path):
 			found = append(found, t)
 		}
 	}
@@ -79,6 +79,11 @@ func claimOf(e *evidence, tables []*table) claim {
 		subject, verb = fmt.Sprintf("%d tables, %s, …", len(tables), names[0]), "name"
 	}
 	c.why = fmt.Sprintf("%s %s %s of %s", subject, verb, thousands(c.covers), count(len(e.images), "image", "images"))
+	for _, t := range tables {
+		if t.missing > 0 {
+			e.remarks = append(e.remarks, fmt.Sprintf("%s not there, as %s", count(t.missing, "image is", "images are"), Printable(t.lacking)))
+		}
+	}
 	c.read = func() ([]record, error) {
 		var list []record
 		for _, t := range tables {

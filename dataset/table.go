@@ -15,7 +15,8 @@ type table struct {
 	list    []record
 	named   map[string]int // images that are there, by path; the first of their samples
 	said    int            // those with a caption or a label
-	outside error          // a path that leads out of the set
+	missing int            // images that are not there
+	lacking string         // the first of them
 }
 
 // byTable reads a table that is itself a file of the tree.
@@ -111,10 +112,21 @@ func (p *reading) add(row row) error {
 			p.named[f.path] = len(p.list)
 		}
 	case p.tree.inTar:
+		p.lack(f.path)
 		r.fault = errors.New("no such file in the archive")
+	}
+	if !found && !p.tree.inTar {
+		p.lack(f.path)
 	}
 	p.list = append(p.list, r)
 	return nil
+}
+
+// lack counts an image that is not there.
+func (p *reading) lack(name string) {
+	if p.missing++; p.missing == 1 {
+		p.lacking = name
+	}
 }
 
 // read reads a table of any form.

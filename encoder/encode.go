@@ -66,6 +66,12 @@ func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddi
 // goroutines. The next batch is opened while one is in the tower, so at most
 // two batches are in memory.
 func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (image.Image, error)) (*Embeddings, error) {
+	return m.encodeImages(ctx, n, open, nil)
+}
+
+// encodeImages takes the errors of images to faults, where that is not nil, and has
+// blank images in their places.
+func (m *Model) encodeImages(ctx context.Context, n int, open func(i int) (image.Image, error), faults []error) (*Embeddings, error) {
 	end, err := m.beginImages()
 	if err != nil {
 		return nil, err
@@ -76,7 +82,7 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 	}
 	p := m.cfg.Preprocess
 	grids := make([][2]int, n) // where images become patches
-	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
+	prepare := func(dst []float32, i int, open func(i int) (image.Image, error)) error {
 		return guard.Call(func() error {
 			img, err := open(i)
 			if err != nil {
@@ -88,6 +94,14 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 			}
 			return p.Image(dst, img)
 		})
+	}
+	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
+		err := prepare(dst, i, open)
+		if err == nil || faults == nil {
+			return err
+		}
+		faults[i] = &ImageError{i, err}
+		return prepare(dst, i, standIn)
 	}}
 	defer l.stop()
 	e, err := m.forward(ctx, n, p.MaxPatches, func(s *session, from int) error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -85,6 +86,13 @@ func (c *evalCommand) Run(s *session) (err error) {
 			return err
 		}
 		e.Written = filepath.Join(c.Report, "report.html")
+	}
+	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
+	if c.Report != "" {
+		beside = filepath.Join(c.Report, "left-out.jsonl")
+	}
+	if _, err := s.writeLeftOut(set.Notes(), c.LeftOut, beside); err != nil {
+		return err
 	}
 	return s.result(e.measured, e.words)
 }

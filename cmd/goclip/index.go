@@ -31,6 +31,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
+	s.say("%v: %v", c.Data, set.Seen())
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
@@ -47,7 +48,11 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := photos.Save(c.Out); err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped)}, func(w io.Writer) {
+	all, err := s.writeLeftOut(set.Notes(), c.LeftOut, c.Out+".left-out.jsonl")
+	if err != nil {
+		return err
+	}
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "left_out_file": all}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/arrow"
+	"github.com/goclip/goclip/dataset/parquet"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
 )
@@ -69,6 +71,10 @@ type dataFlags struct {
 	ImageKey   string `placeholder:"NAME" help:"Column or field with the image's path; common names are recognised."`
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
+
+	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"How the set's files belong together, where that is not to be found out: images, classes, pairs, captions, tables, tars or containers."`
+	Exclude []string      `placeholder:"PATTERN" help:"Files and folders to leave out, such as thumbs or *.gif."`
+	LeftOut string        `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
 }
 
 func (f *dataFlags) open(templates []string) (*dataset.Set, error) {
@@ -78,9 +84,13 @@ func (f *dataFlags) open(templates []string) (*dataset.Set, error) {
 func (f *dataFlags) openAs(name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
+		Shape: f.Shape, Exclude: f.Exclude, Formats: formats(),
 	})
 	return set, input(err)
 }
+
+// formats are the tables that need a library.
+func formats() []dataset.Format { return []dataset.Format{parquet.Format{}, arrow.Format{}} }
 
 // promptFlags say how a label is put into words.
 type promptFlags struct {

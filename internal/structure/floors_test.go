@@ -28,7 +28,7 @@ var floors = [][]string{
 	// 2: towers, objectives and data, which know nothing of each other.
 	{"vision", "text", "loss", "dataset"},
 	// 3: what draws images, what changes them; layouts of published checkpoints.
-	{"dataset/shapes", "dataset/augment", "internal/checkpoint"},
+	{"dataset/shapes", "dataset/augment", "dataset/arrow", "dataset/parquet", "internal/checkpoint"},
 	// 4: the model that joins two towers.
 	{"encoder"},
 	// What floor 5 has in common: a set's images through a model.
