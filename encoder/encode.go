@@ -162,6 +162,9 @@ func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2
 	return m.forward(ctx, len(grids), n, func(s *session, from int) error {
 		copy(s.pixels, patches[from*n*each:])
 		s.setGrids(grids[from:])
+		for i, image := 0, s.pixels; len(image) > 0; i, image = i+1, image[n*each:] {
+			clear(image[grids[from+i][0]*grids[from+i][1]*each : n*each])
+		}
 		return nil
 	})
 }

@@ -30,8 +30,9 @@ type DecodeOptions struct {
 // [DecodeOptions.AllowTruncated] reads the rest.
 type IncompleteError = pillow.IncompleteError
 
-// Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP image, recognised by its
-// content, not its name; of an animation, the first frame. Unlike image.Decode
+// Decode reads a PNG, JPEG, GIF, BMP, TIFF or WebP image, or one of the rarer DIB,
+// ICO, PCX, PNM, QOI, SGI and TGA, recognised by its content, not its name; of an
+// animation, the first frame. Its pixels are those of Pillow 13. Unlike image.Decode
 // it keeps what [Preprocess] needs to do as the reference does: whether an
 // image has 1 bit per pixel or a palette, the colours of transparent pixels,
 // and the chroma interpolation of libjpeg and libwebp. opts may be nil. It is

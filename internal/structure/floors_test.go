@@ -50,6 +50,7 @@ var libraries = []string{
 	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
 	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/mat", // L-BFGS; Student's t; principal components
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
+	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 }
@@ -59,7 +60,11 @@ var pictorial = []string{"gonum.org/v1/plot"}
 
 // confined are foreign packages that one package alone may import, so that who does
 // without it does without them.
-var confined = map[string]string{"google.golang.org/protobuf": "train/observe"}
+var confined = map[string]string{
+	"google.golang.org/protobuf":    "train/observe",
+	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
+	"github.com/parquet-go/parquet-go": "dataset/parquet",
+}
 
 // banned are standard packages that have no place below the programs.
 var banned = []string{"C", "database/sql", "flag", "log", "log/slog", "net", "net/http", "os/exec", "plugin", "testing"}

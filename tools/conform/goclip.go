@@ -160,6 +160,12 @@ func (m *model) bias() (b float64, ok bool) {
 	return float64(p.Data[0]), true
 }
 
+// severalVectors reports whether the image tower gives several vectors for an image.
+func (m *model) severalVectors() bool {
+	_, ok := m.encoder.Config().Vision.(vision.MultiVector)
+	return ok
+}
+
 // convolutional reports whether the image tower normalises by batch: its features
 // differ by more from machine to machine.
 func (m *model) convolutional() bool {
