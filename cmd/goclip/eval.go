@@ -56,6 +56,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
+	s.say("%s: %v", c.Data, set.Seen())
 	labels, err := c.labelFlags.list()
 	if err != nil {
 		return err

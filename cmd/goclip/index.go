@@ -31,7 +31,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
-	s.say("%v: %v", c.Data, set.Seen())
+	s.say("%s: %v", c.Data, set.Seen())
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err

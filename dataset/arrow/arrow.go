@@ -171,8 +171,8 @@ func (t *table) batch(h flat, body span) error {
 	if len(b.buffers) != want {
 		return fmt.Errorf("a batch has %d buffers, its fields have %d", len(b.buffers), want)
 	}
-	if int64(t.rows)+rows > math.MaxInt32 {
-		return errors.New("more than 2,147,483,647 rows")
+	if all := int64(t.rows) + rows; all > 8*t.size || all > math.MaxInt32 {
+		return fmt.Errorf("%d rows in a file of %d bytes", all, t.size)
 	}
 	t.rows += b.rows
 	t.batches = append(t.batches, b)

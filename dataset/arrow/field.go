@@ -125,6 +125,7 @@ type column struct {
 	offsets []byte
 	data    []byte
 	inner   *column // of a list
+	last    int64   // where the values of the row before end: none is given twice
 }
 
 // column reads the values of a field; none of its kinds has other values than texts,
@@ -177,9 +178,10 @@ func (c *column) texts(to []string, row int, limit int64) ([]string, error) {
 	}
 	if c.list() || c.text() {
 		from, end := offset(c.offsets, int64(row), c.offsetWidth()), offset(c.offsets, int64(row)+1, c.offsetWidth())
-		if from < 0 || end < from || end-from > limit {
+		if from < c.last || end < from || end-from > limit {
 			return to, errShort
 		}
+		c.last = end
 		if c.text() {
 			if end > int64(len(c.data)) {
 				return to, errShort

@@ -29,7 +29,7 @@ func (Format) Extension() string { return ".parquet" }
 
 // OpenTable implements [dataset.Format].
 func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error) {
-	t := &table{limit: limit}
+	t := &table{limit: limit, texts: max(64<<20, 32*size)}
 	err := guard.Call(func() (err error) { // a damaged file makes the library panic
 		t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
 		return err
@@ -82,6 +82,7 @@ type table struct {
 	columns []dataset.Column
 	leaves  map[string]int // the number of the column with the values
 	limit   int64
+	texts   int64 // bytes of all texts of a column in one group
 }
 
 // add takes a field in: one with values, the list of one, or an image.
@@ -167,6 +168,7 @@ func (t *table) read(chunk parquet.ColumnChunk, n int) ([][]string, error) {
 	pages := chunk.Pages()
 	defer pages.Close()
 	var rows [][]string
+	left := t.texts
 	values := make([]parquet.Value, 256)
 	for {
 		page, err := pages.ReadPage()
@@ -191,6 +193,9 @@ func (t *table) read(chunk parquet.ColumnChunk, n int) ([][]string, error) {
 				text := textOf(v)
 				if int64(len(text)) > t.limit {
 					return nil, fmt.Errorf("a text of %d bytes, more than the limit of %d", len(text), t.limit)
+				}
+				if left -= int64(len(text)); left < 0 {
+					return nil, fmt.Errorf("more than %d bytes of text in one group of rows", t.texts)
 				}
 				rows[len(rows)-1] = append(rows[len(rows)-1], text)
 			}
