@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // Set is a set of images and captions in files. It is a [Source] and safe for
@@ -45,7 +47,8 @@ func (s *Set) Notes() []Bad {
 	return slices.Clone(s.notes)
 }
 
-// Classes returns the labels that occur, sorted, or Options.Classes as given. Of
+// Classes returns the labels that occur, sorted, or Options.Classes as given. Of several
+// of the same words (see Options.Templates) only the first is there. Of
 // a stream they are those of its first shard.
 func (s *Set) Classes() []string {
 	if s == nil {
@@ -430,5 +433,12 @@ func classNames(labels map[string]bool, o *Options) []string {
 	if len(o.Classes) > 0 {
 		return slices.Clone(o.Classes)
 	}
-	return slices.Sorted(maps.Keys(labels))
+	seen, classes := map[string]bool{}, []string{}
+	for _, label := range slices.Sorted(maps.Keys(labels)) {
+		if key := lists.Key(label, o.VerbatimLabels); !seen[key] {
+			seen[key] = true
+			classes = append(classes, label)
+		}
+	}
+	return classes
 }

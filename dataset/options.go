@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/internal/enum"
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/pillow"
 )
 
@@ -40,12 +41,23 @@ type Options struct {
 	Separator rune
 
 	// Templates are the captions of an image that has only a label: {} is
-	// replaced by the label, its underscores by spaces. Empty means "a photo of
-	// a {}".
+	// replaced by its words. Empty means "a photo of a {}".
+	//
+	// The words of a label are the label in Unicode's composed form, with spaces for
+	// underscores, one where there are several, none before a comma and one behind it
+	// unless digits stand on both its sides. Classifiers of package encoder use the
+	// same, and labels of the same words are one class everywhere.
 	Templates []string
 
+	// VerbatimLabels takes labels for words as they are written.
+	VerbatimLabels bool
+
+	// Names are what labels are called that a set writes otherwise, such as WordNet's
+	// ids or numbers: label l is Names[l] where there is one.
+	Names map[string]string
+
 	// Classes are the class names for labels that are numbers: label i is
-	// Classes[i].
+	// Classes[i], unless it is the name of one of them itself.
 	Classes []string
 
 	// AllowOutside allows paths in a table that are absolute or lead out of the
@@ -68,7 +80,19 @@ type Options struct {
 
 	// MaxTableBytes bounds the text of one table, unpacked; 0 means 4 GiB.
 	MaxTableBytes int64
+
+	// Converter reads HEIC, AVIF, JPEG XL and JPEG 2000, which are bad samples
+	// without it: [github.com/goclip/goclip/convert.New] makes one of programs
+	// that are installed.
+	Converter Converter
+	// Draft is that of vision.DecodeOptions.
+	Draft int
+
+	named map[string]bool // Classes
 }
+
+// Converter is vision.Converter.
+type Converter = pillow.Converter
 
 // ready checks the options and fills in the defaults.
 func (o *Options) ready() (*Options, error) {
@@ -84,9 +108,13 @@ func (o *Options) ready() (*Options, error) {
 	if c.Separator < 0 || c.Separator > 127 || c.Separator == '"' || c.Separator == '\n' || c.Separator == '\r' {
 		return nil, fmt.Errorf("dataset: options: Separator %q, want another ASCII character", c.Separator)
 	}
-	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 {
-		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d",
-			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes)
+	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 || c.Draft < 0 {
+		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d, Draft %d",
+			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes, c.Draft)
+	}
+	c.named = make(map[string]bool, len(c.Classes))
+	for _, name := range c.Classes {
+		c.named[lists.Key(name, c.VerbatimLabels)] = true
 	}
 	if c.MaxTableBytes < 0 {
 		return nil, fmt.Errorf("dataset: options: MaxTableBytes %d, want 0 or more", c.MaxTableBytes)
@@ -141,12 +169,16 @@ func keys(chosen string, usual ...string) []string {
 
 // decode reads an image within the limits.
 func (o *Options) decode(r io.Reader) (image.Image, error) {
-	return pillow.Decode(r, pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
+	return pillow.Decode(r, o.limits())
+}
+
+func (o *Options) limits() pillow.Limits {
+	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, Converter: o.Converter, Draft: o.Draft}
 }
 
 // captions returns the templates filled with a label.
 func (o *Options) captions(label string) []string {
-	name := strings.ReplaceAll(label, "_", " ")
+	name := lists.Key(label, o.VerbatimLabels)
 	filled := make([]string, len(o.Templates))
 	for i, t := range o.Templates {
 		filled[i] = strings.ReplaceAll(t, "{}", name)

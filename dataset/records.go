@@ -70,7 +70,10 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 			return nil, "", fmt.Errorf("not valid UTF-8: %.60q", text)
 		}
 	}
-	if n, err := strconv.Atoi(label); err == nil && len(o.Classes) > 0 {
+	if name, ok := o.Names[label]; ok {
+		label = name
+	}
+	if n, err := strconv.Atoi(label); err == nil && len(o.Classes) > 0 && !o.named[label] {
 		if n < 0 || n >= len(o.Classes) {
 			return nil, "", fmt.Errorf("label %d is not within 0 … %d", n, len(o.Classes)-1)
 		}
@@ -82,7 +85,8 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 // isImage knows the extensions of the formats that can be read.
 func isImage(ext string) bool {
 	switch ext {
-	case "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm":
+	case "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm",
+		"heic", "heif", "avif", "jxl", "jp2", "j2k":
 		return true
 	}
 	return false

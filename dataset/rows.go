@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // row is one line of a table.
@@ -44,13 +46,7 @@ type line struct {
 	err  error
 }
 
-func newLineReader(r io.Reader) *lineReader {
-	br := bufio.NewReaderSize(r, 64<<10)
-	if bom, _ := br.Peek(3); string(bom) == "\ufeff" {
-		br.Discard(3)
-	}
-	return &lineReader{r: br}
-}
+func newLineReader(r io.Reader) *lineReader { return &lineReader{r: lists.NewReader(r)} }
 
 // next returns a line without its end. Of a line that is too long the rest is
 // passed over.

@@ -231,7 +231,7 @@ func (c *container) beside(list *[]record, rows map[string]int, r record, name s
 }
 
 func (c *container) decode(row int) func() (image.Image, error) {
-	limits := pillow.Limits{MaxPixels: c.e.o.MaxPixels, MaxBytes: c.e.o.MaxBytes}
+	limits := c.e.o.limits()
 	return func() (image.Image, error) {
 		data, err := c.table.Image(c.image.Name, row)
 		if err != nil {

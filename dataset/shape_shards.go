@@ -64,7 +64,7 @@ func openShards(fsys fs.FS, name string, t *tree, tars []file, o *Options) (*Set
 			e.others = append(e.others, f)
 		}
 	}
-	if _, err := containerClaims(&evidence{tree: t, o: o, others: lists(e.others, isTars)}); err != nil {
+	if _, err := containerClaims(&evidence{tree: t, o: o, others: besideTars(e.others, isTars)}); err != nil {
 		set.seen.Notes = append(set.seen.Notes, err.Error())
 	}
 	beside := e.seen(claim{shape: Shards})
@@ -86,8 +86,8 @@ func openShards(fsys fs.FS, name string, t *tree, tars []file, o *Options) (*Set
 	return set, errors.Join(closeAll(t.opened))
 }
 
-// lists are the files that img2dataset keeps beside each tar.
-func lists(others []file, tars map[string]bool) []file {
+// besideTars are the files that img2dataset keeps beside each tar.
+func besideTars(others []file, tars map[string]bool) []file {
 	var found []file
 	for _, f := range others {
 		if tars[stem(f.path)+".tar"] {

@@ -181,6 +181,6 @@ func (s *Sample) attach(data []byte, err error, o *Options) {
 	for _, c := range s.Captions {
 		s.size += int64(len(c))
 	}
-	limits := pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes}
+	limits := o.limits()
 	s.Decode = func() (image.Image, error) { return pillow.DecodeBytes(data, limits) }
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -24,21 +25,41 @@ type Prediction struct {
 // Classifier is a zero-shot classifier: it assigns images to labels given as
 // text, without training on them. It is safe for concurrent use.
 type Classifier struct {
-	model  *Model
-	labels []string
-	rows   *Embeddings // of the labels
+	model    *Model
+	labels   []string
+	verbatim bool
+	rows     *Embeddings // of the labels
+	cut      []string    // prompts
+}
+
+// ClassifierOptions say how labels become prompts. The zero value is a label's words
+// alone.
+type ClassifierOptions struct {
+	// Templates are prompts in which {} is replaced by the label's words; none is "{}".
+	Templates []string
+	// Verbatim takes labels as they are written, without the preparation that
+	// [dataset.Options].Templates describes: underscores stay.
+	Verbatim bool
 }
 
 // NewClassifier embeds each label as CLIP's paper does: {} in every template is
-// replaced by the label, and the mean of the templates' normalised embeddings is
+// replaced by the label's words, its underscores by spaces ([ClassifierOptions]), and the
+// mean of the templates' normalised embeddings is
 // normalised again. Without a template the label stands alone.
 //
-// The model's logit_scale is read when an image is classified; its other weights
-// are read now.
+// The same label may be there twice, as in ImageNet's list; of equally probable ones the
+// earlier is first. The model's logit_scale and logit_bias are read when an image is
+// classified; its other weights are read now.
 func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ...string) (*Classifier, error) {
+	return m.NewClassifierWith(ctx, labels, ClassifierOptions{Templates: templates})
+}
+
+// NewClassifierWith is [Model.NewClassifier] with options.
+func (m *Model) NewClassifierWith(ctx context.Context, labels []string, o ClassifierOptions) (*Classifier, error) {
 	if len(labels) == 0 {
 		return nil, errors.New("encoder: a classifier needs at least one label")
 	}
+	templates := o.Templates
 	if len(templates) == 0 {
 		templates = []string{"{}"}
 	}
@@ -48,14 +69,20 @@ func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ..
 			if !strings.Contains(t, "{}") {
 				return nil, fmt.Errorf("encoder: template %q has no {} for the label", t)
 			}
-			prompts = append(prompts, strings.ReplaceAll(t, "{}", l))
+			prompts = append(prompts, strings.ReplaceAll(t, "{}", lists.Key(l, o.Verbatim)))
 		}
 	}
 	e, err := m.EncodeTexts(ctx, prompts...)
 	if err != nil {
 		return nil, err
 	}
-	c := &Classifier{m, slices.Clone(labels), &Embeddings{N: len(labels), Dim: e.Dim, Data: make([]float32, len(labels)*e.Dim)}}
+	c := &Classifier{
+		model: m, labels: slices.Clone(labels), verbatim: o.Verbatim,
+		rows: &Embeddings{N: len(labels), Dim: e.Dim, Data: make([]float32, len(labels)*e.Dim)},
+	}
+	for _, i := range e.Cut {
+		c.cut = append(c.cut, prompts[i])
+	}
 	for i := range labels {
 		row := c.rows.Row(i)
 		for j := range templates {
@@ -66,12 +93,24 @@ func (m *Model) NewClassifier(ctx context.Context, labels []string, templates ..
 	return c, nil
 }
 
-// Labels returns the labels in the order given.
+// Labels returns the labels in the order given, as they were given.
 func (c *Classifier) Labels() []string {
 	if c == nil {
 		return nil
 	}
 	return slices.Clone(c.labels)
+}
+
+// Verbatim reports whether labels are taken as they are written.
+func (c *Classifier) Verbatim() bool { return c != nil && c.verbatim }
+
+// Cut returns the prompts that were longer than the model's context length, and so may
+// have lost their labels.
+func (c *Classifier) Cut() []string {
+	if c == nil {
+		return nil
+	}
+	return slices.Clone(c.cut)
 }
 
 // Embeddings returns those of the labels, (C, D), normalised: the weights of the
@@ -104,9 +143,9 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Predictio
 	return c.Predict(e)[0], nil
 }
 
-// Predict returns all labels for every image embedding, the most probable first:
-// the softmax of the scaled cosines. It is nil for no embeddings. It panics if they
-// are not of the model's size, (N, D).
+// Predict returns all labels for every image embedding, the most probable first, with
+// probabilities of the model's kind: see [Model.Probabilities]. It is nil for no
+// embeddings. It panics if they are not of the model's size, (N, D).
 func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
 	if images == nil || images.N == 0 {
 		return nil
@@ -124,14 +163,7 @@ func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
 			ps[j] = Prediction{Label: label, Index: j, Similarity: cos}
 			top = math.Max(top, cos)
 		}
-		var sum float64
-		for j := range ps {
-			ps[j].Probability = math.Exp(scale * (ps[j].Similarity - top))
-			sum += ps[j].Probability
-		}
-		for j := range ps {
-			ps[j].Probability /= sum
-		}
+		c.model.probabilities(ps, scale, top)
 		slices.SortStableFunc(ps, func(a, b Prediction) int {
 			switch {
 			case a.Similarity > b.Similarity:

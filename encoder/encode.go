@@ -22,8 +22,10 @@ type Embeddings struct {
 	N, Dim int
 	Data   []float32
 
-	// Truncated counts the captions that did not fit into the context length.
+	// Truncated counts the captions that did not fit into the context length, and Cut has
+	// their places among the captions.
 	Truncated int
+	Cut       []int
 
 	// Vectors, where not zero, says that each of the N has so many vectors, one after the
 	// other, of which the nearest counts: those of a model whose image tower is a
@@ -240,7 +242,7 @@ func (m *Model) forward(ctx context.Context, n, patches int, fill func(s *sessio
 
 // EncodeTexts tokenizes captions and returns their embeddings, L2-normalised
 // rows. Captions longer than the context length are
-// cut, keeping the end token, and counted in Truncated.
+// cut, keeping the end token, counted in Truncated and listed in Cut.
 func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, error) {
 	end, err := m.beginTexts()
 	if err != nil {
@@ -251,21 +253,21 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) (*Embeddings, 
 		return nil, fmt.Errorf("encoder: %w", errNoTokenizer)
 	}
 	length := m.cfg.Text.Dims().ContextLength
-	ids, cut := make([]int32, len(texts)*length), 0
+	ids, cut := make([]int32, len(texts)*length), []int(nil)
 	for i, s := range texts {
 		truncated, err := m.tokenize(ids[i*length:][:length], s)
 		if err != nil {
 			return nil, fmt.Errorf("encoder: text %d: %w", i, err)
 		}
 		if truncated {
-			cut++
+			cut = append(cut, i)
 		}
 	}
 	e, err := m.textFeatures(ctx, Tokens{IDs: ids})
 	if err != nil {
 		return nil, err
 	}
-	e.Truncated = cut
+	e.Truncated, e.Cut = len(cut), cut
 	return e.normalize(), nil
 }
 
@@ -296,12 +298,11 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
 		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("tokenizer: %w", err)
-	}
-	if n < 0 || n > len(dst) {
+	switch {
+	case err != nil:
+	case n < 0 || n > len(dst):
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
-	} else {
+	default:
 		err = checkIDs(dst, dims.VocabSize)
 	}
 	if err != nil {

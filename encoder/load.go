@@ -78,6 +78,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	if o.Preprocess != nil {
 		spec.Preprocess = o.Preprocess
 	}
+	if o.Draft && spec.Preprocess != nil {
+		p := *spec.Preprocess
+		p.Draft = true
+		spec.Preprocess = &p
+	}
 	if spec.Preprocess == nil && spec.Vision != nil {
 		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")
 	}

@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/sweep"
 )
 
@@ -15,35 +19,63 @@ type Classification struct {
 	Confusion   [][]int // [true class][predicted class]
 	Top5        int     // images whose class was among the five most probable
 	Calibration *Calibration
-	Skipped     []error // samples that could not be used, and why
+	// Unknown are the labels of images that are no classes, in alphabetical order. Their
+	// images count as wrong: no class could be right.
+	Unknown []UnknownLabel
+	// Missing are the classes that no image has.
+	Missing []string
+	Skipped []error // samples that could not be used, and why
 
-	index map[string]int // of each class
+	index    map[string]int // of each class, by its words
+	verbatim bool           // or as it is written
+	unknown  map[string]int // images, by label
 }
 
-// newClassification has no image yet. Two classes of one name are an error.
-func newClassification(classes []string) (*Classification, error) {
-	c := &Classification{Classes: classes, Calibration: NewCalibration(0), index: make(map[string]int)}
+// UnknownLabel is a label that is no class.
+type UnknownLabel struct {
+	Label  string `json:"name"`
+	Images int    `json:"pictures"`
+}
+
+// newClassification has no image yet. Of several classes of the same words, the first
+// is that of the images.
+func newClassification(classes []string, verbatim bool) *Classification {
+	c := &Classification{
+		Classes: classes, Calibration: NewCalibration(0), index: make(map[string]int), verbatim: verbatim, unknown: make(map[string]int),
+	}
 	for i, l := range classes {
-		if j, twice := c.index[l]; twice {
-			return nil, fmt.Errorf("eval: classes %d and %d are both %q", j, i, l)
+		key := lists.Key(l, verbatim)
+		if _, twice := c.index[key]; !twice {
+			c.index[key] = i
 		}
-		c.index[l] = i
 		c.Confusion = append(c.Confusion, make([]int, len(classes)))
 	}
-	return c, nil
+	return c
 }
 
-// truth returns the class of an image. One of another class is skipped.
+// none is the class of an image whose label is no class.
+const none = -1
+
+// truth returns the class of an image, or none. One without a label is skipped.
 func (c *Classification) truth(key, label string) (class int, ok bool) {
-	class, ok = c.index[label]
-	if !ok {
-		c.Skipped = append(c.Skipped, fmt.Errorf("eval: %s: label %q is not a class", key, label))
+	if label == "" {
+		c.Skipped = append(c.Skipped, fmt.Errorf("eval: %s: no label", key))
+		return none, false
 	}
-	return class, ok
+	class, ok = c.index[lists.Key(label, c.verbatim)]
+	if !ok {
+		class = none
+		c.unknown[label]++
+	}
+	return class, true
 }
 
 // add counts one prediction. The rank is the true class's, from 0.
 func (c *Classification) add(truth, predicted, rank int, probability float64) {
+	if truth == none {
+		c.Calibration.Add(probability, false)
+		return
+	}
 	c.Confusion[truth][predicted]++
 	if rank < 5 {
 		c.Top5++
@@ -59,7 +91,7 @@ func (c *Classification) addProbabilities(truth int, p []float64) {
 		if p[i] > p[best] {
 			best = i
 		}
-		if p[i] > p[truth] || p[i] == p[truth] && i < truth {
+		if truth != none && (p[i] > p[truth] || p[i] == p[truth] && i < truth) {
 			rank++
 		}
 	}
@@ -68,18 +100,67 @@ func (c *Classification) addProbabilities(truth int, p []float64) {
 
 // finish refuses a set of which nothing was left.
 func (c *Classification) finish() (*Classification, error) {
+	for _, label := range slices.Sorted(maps.Keys(c.unknown)) {
+		c.Unknown = append(c.Unknown, UnknownLabel{label, c.unknown[label]})
+	}
 	if c.N() == 0 {
 		return nil, fmt.Errorf("eval: %w", sweep.Nothing(c.Skipped))
+	}
+	for _, l := range c.Classes {
+		if c.count(c.index[lists.Key(l, c.verbatim)]) == 0 {
+			c.Missing = append(c.Missing, l)
+		}
 	}
 	return c, nil
 }
 
-// N returns the number of images classified.
+// Mismatch is an error that names the labels that are no classes and the classes that no
+// image has, nil where there is neither.
+func (c *Classification) Mismatch() error {
+	if c == nil || len(c.Unknown)+len(c.Missing) == 0 {
+		return nil
+	}
+	var said []string
+	if len(c.Unknown) > 0 {
+		var labels []string
+		n := 0
+		for _, u := range c.Unknown {
+			labels = append(labels, u.Label)
+			n += u.Images
+		}
+		said = append(said, fmt.Sprintf("%d of %d images have labels that are no classes, %s, and count as wrong", n, c.N(), some(labels)))
+	}
+	if len(c.Missing) > 0 {
+		said = append(said, fmt.Sprintf("%d of %d classes have no image, %s", len(c.Missing), len(c.Classes), some(c.Missing)))
+	}
+	return errors.New("eval: " + strings.Join(said, "; "))
+}
+
+// some quotes the first few names.
+func some(names []string) string {
+	var b strings.Builder
+	for i, name := range names {
+		if i == 10 {
+			fmt.Fprintf(&b, " and %d more", len(names)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.60q", name)
+	}
+	return b.String()
+}
+
+// N returns the number of images classified, those with unknown labels included.
 func (c *Classification) N() int {
 	if c == nil {
 		return 0
 	}
 	n := 0
+	for _, u := range c.Unknown {
+		n += u.Images
+	}
 	for i := range c.Classes {
 		n += c.count(i)
 	}
@@ -131,12 +212,13 @@ func (c *Classification) Class(i int) (accuracy float64, n int) {
 }
 
 // Balanced is the mean accuracy of the classes that have images, each of the
-// same weight: the mean per-class recall of CLIP's benchmarks.
+// same weight: the mean per-class recall of CLIP's benchmarks. An unknown label is a
+// class of which nothing is right.
 func (c *Classification) Balanced() float64 {
 	if c.N() == 0 {
 		return 0
 	}
-	sum, classes := 0.0, 0
+	sum, classes := 0.0, len(c.Unknown)
 	for i := range c.Classes {
 		if accuracy, n := c.Class(i); n > 0 {
 			sum += accuracy
@@ -162,16 +244,18 @@ func (c *Classification) MarshalJSON() ([]byte, error) {
 		classes[i] = class{name, n, accuracy}
 	}
 	return json.Marshal(struct {
-		Images    int      `json:"pictures"`
-		Accuracy  float64  `json:"accuracy"`
-		Top5      float64  `json:"top5"`
-		Balanced  float64  `json:"balanced"`
-		ECE       float64  `json:"ece"`
-		Bins      []Bin    `json:"calibration"`
-		Classes   []class  `json:"classes"`
-		Confusion [][]int  `json:"confusion"`
-		Skipped   []string `json:"skipped"`
-	}{c.N(), c.Accuracy(), c.Top5Accuracy(), c.Balanced(), c.Calibration.ECE(), c.Calibration.Bins, classes, c.Confusion, reasons(c.Skipped)})
+		Images    int            `json:"pictures"`
+		Accuracy  float64        `json:"accuracy"`
+		Top5      float64        `json:"top5"`
+		Balanced  float64        `json:"balanced"`
+		ECE       float64        `json:"ece"`
+		Bins      []Bin          `json:"calibration"`
+		Classes   []class        `json:"classes"`
+		Confusion [][]int        `json:"confusion"`
+		Unknown   []UnknownLabel `json:"unknown,omitempty"`
+		Missing   []string       `json:"missing,omitempty"`
+		Skipped   []string       `json:"skipped"`
+	}{c.N(), c.Accuracy(), c.Top5Accuracy(), c.Balanced(), c.Calibration.ECE(), c.Calibration.Bins, classes, c.Confusion, c.Unknown, c.Missing, reasons(c.Skipped)})
 }
 
 func reasons(skipped []error) []string {

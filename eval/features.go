@@ -19,6 +19,9 @@ type Features struct {
 	Labels   []string // "" where an image has none
 	Captions [][]string
 	Skipped  []error // samples that could not be used, and why
+	// Verbatim compares labels as they are written. Otherwise those of the same words are
+	// one class: see [dataset.Options].Templates.
+	Verbatim bool
 }
 
 // Embed encodes the images of a set. Samples that cannot be used are skipped
@@ -66,14 +69,11 @@ func (f *Features) row(i int) *encoder.Embeddings {
 }
 
 // classification begins a measurement, taking over what was skipped already.
-func (f *Features) classification(classes []string) (*Classification, error) {
+func (f *Features) classification(classes []string, verbatim bool) (*Classification, error) {
 	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("eval: classify: %w", err)
 	}
-	c, err := newClassification(classes)
-	if err != nil {
-		return nil, err
-	}
+	c := newClassification(classes, verbatim)
 	c.Skipped = append(c.Skipped, f.Skipped...)
 	return c, nil
 }

@@ -38,7 +38,7 @@ func (f *Features) KNN(ctx context.Context, train *Features, o *KNNOptions) (*Cl
 	if err != nil {
 		return nil, fmt.Errorf("eval: k-NN: %w", err)
 	}
-	c, err := f.classification(classes)
+	c, err := f.classification(classes, train.Verbatim)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // labelled is embeddings with the number of each one's class.
@@ -28,29 +29,34 @@ func (f *Features) labelled(others ...*Features) ([]string, *labelled, error) {
 			return nil, nil, err
 		}
 	}
-	set := make(map[string]bool)
+	set := make(map[string]string) // by key, the first in the alphabet
 	for _, l := range f.Labels {
-		if l != "" {
-			set[l] = true
+		key := lists.Key(l, f.Verbatim)
+		if first, ok := set[key]; l != "" && (!ok || l < first) {
+			set[key] = l
 		}
 	}
 	if len(set) == 0 {
 		return nil, nil, errors.New("the training set has no labels")
 	}
-	classes := slices.Sorted(maps.Keys(set))
+	classes := slices.Sorted(maps.Values(set))
 	for _, o := range others {
 		if o.Images.Dim != f.Images.Dim {
 			return nil, nil, fmt.Errorf("embeddings of %d numbers beside a training set's of %d", o.Images.Dim, f.Images.Dim)
 		}
 	}
-	return classes, f.within(classes), nil
+	return classes, f.within(classes, f.Verbatim), nil
 }
 
 // within returns the images of the classes given.
-func (f *Features) within(classes []string) *labelled {
+func (f *Features) within(classes []string, verbatim bool) *labelled {
+	index := make(map[string]int, len(classes))
+	for i, c := range classes {
+		index[lists.Key(c, verbatim)] = i
+	}
 	l := &labelled{x: &encoder.Embeddings{Dim: f.Images.Dim}}
 	for i, label := range f.Labels {
-		if y, ok := slices.BinarySearch(classes, label); ok {
+		if y, ok := index[lists.Key(label, verbatim)]; ok && label != "" {
 			l.append(f.Images.Row(i), y)
 		}
 	}

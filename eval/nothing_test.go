@@ -51,9 +51,9 @@ func TestNothing(t *testing.T) {
 // itself when it is called with nothing.
 func TestNothingPanics(t *testing.T) {
 	for _, panicked := range nothing.Panics(
-		ReadTemplates, Watch, NewCalibration, Classify, Embed, FitProbe, Retrieve,
+		ReadTemplates, ReadLabels, LabelNames, Watch, NewCalibration, Classify, Embed, FitProbe, Retrieve,
 		(*Calibration)(nil), &Calibration{}, (*Classification)(nil), &Classification{},
-		(*Features)(nil), &Features{}, (*Probe)(nil), &Probe{}, (*Retrieval)(nil), &Retrieval{},
+		(*Features)(nil), &Features{}, (*Probe)(nil), &Probe{}, (*Retrieval)(nil), &Retrieval{}, Convention(9),
 	) {
 		t.Error(panicked)
 	}

@@ -36,12 +36,16 @@ type Probe struct {
 	weights []float32 // (C, D)
 	bias    []float64 // (C)
 	dim     int
+
+	verbatim bool // labels are compared as they are written
 }
 
 // FitProbe fits a probe to the labelled images of train. L2 is searched for as
 // CLIP's paper does, on a logarithmic grid of 97 values from 1e-6 to 1e6: every
-// sixteenth first, then around the best in ever smaller steps; of two that are
-// equally accurate on the validation set the larger is taken. The probe is then fitted
+// sixteenth first, then around the best in ever smaller steps. Of two that are
+// equally accurate on the validation set, as nearly all are where the classes can be
+// separated, the one with the lower cross-entropy there is taken, and of two with the
+// same the one whose weights have the smaller norm. The probe is then fitted
 // to training and validation set together. Where val is nil, every fifth image
 // of each class is held out of train.
 func FitProbe(ctx context.Context, train, val *Features, o *ProbeOptions) (*Probe, error) {
@@ -103,8 +107,8 @@ func softmax(z []float64) []float64 {
 	return z
 }
 
-// accuracy on images of the same model.
-func (p *Probe) accuracy(l *labelled) float64 {
+// judge returns accuracy and mean cross-entropy on images of the same model.
+func (p *Probe) judge(l *labelled) (accuracy, cost float64) {
 	right := 0
 	ps, _ := p.Probabilities(l.x)
 	for i, row := range ps {
@@ -117,8 +121,10 @@ func (p *Probe) accuracy(l *labelled) float64 {
 		if best == l.y[i] {
 			right++
 		}
+		cost -= math.Log(max(row[l.y[i]], math.SmallestNonzeroFloat64))
 	}
-	return float64(right) / float64(l.x.N)
+	n := float64(l.x.N)
+	return float64(right) / n, cost / n
 }
 
 // Classify measures the probe on a labelled set.
@@ -126,7 +132,7 @@ func (p *Probe) Classify(f *Features) (*Classification, error) {
 	if p == nil {
 		p = &Probe{}
 	}
-	c, err := f.classification(p.Classes)
+	c, err := f.classification(p.Classes, p.verbatim)
 	if err != nil {
 		return nil, err
 	}

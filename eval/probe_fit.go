@@ -36,7 +36,7 @@ func (f *fitting) run(train, val *Features) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Validated = validated
+	p.Validated, p.verbatim = validated, train.Verbatim
 	return p, nil
 }
 
@@ -55,7 +55,7 @@ func (f *fitting) open(train, val *Features) (err error) {
 	case val == nil:
 		f.train, f.held = f.all.split(f.Seed)
 	default:
-		f.held = val.within(f.classes)
+		f.held = val.within(f.classes, train.Verbatim)
 		f.all = f.train.join(f.held)
 	}
 	if f.held.x.N == 0 && f.L2 == 0 {
@@ -71,7 +71,7 @@ func gridL2(i int) float64 { return math.Pow(10, float64(i)/8-6) }
 
 // search returns the L2 of the grid that does best on the held-out images.
 func (f *fitting) search() (l2, accuracy float64, err error) {
-	scores, best := make(map[int]float64), -1
+	scores, costs, best := make(map[int]float64), make(map[int]float64), -1
 	try := func(i int) error {
 		if _, known := scores[i]; known || i < 0 || i > gridLast {
 			f.total--
@@ -81,8 +81,8 @@ func (f *fitting) search() (l2, accuracy float64, err error) {
 		if err != nil {
 			return err
 		}
-		scores[i] = p.accuracy(f.held)
-		if best < 0 || scores[i] > scores[best] || scores[i] == scores[best] && i > best {
+		scores[i], costs[i] = p.judge(f.held)
+		if best < 0 || scores[i] > scores[best] || scores[i] == scores[best] && (costs[i] < costs[best] || costs[i] == costs[best] && i > best) {
 			best = i
 		}
 		return nil

@@ -105,12 +105,13 @@ func TestSearchForL2(t *testing.T) {
 	}
 	classes, trained, err := train.labelled()
 	check(t, err)
-	held := val.within(classes)
+	held := val.within(classes, false)
 	at := func(l2 float64) float64 {
 		one := &fitting{ctx: ctx, classes: classes, found: make(map[float64]*logistic.Weights)}
 		q, err := one.fit(trained, l2)
 		check(t, err)
-		return q.accuracy(held)
+		accuracy, _ := q.judge(held)
+		return accuracy
 	}
 	if got := at(p.L2); got != p.Validated {
 		t.Errorf("accuracy %g at L2 %g, but the probe says %g", got, p.L2, p.Validated)
@@ -211,8 +212,11 @@ func TestProbeRefuses(t *testing.T) {
 	}
 	p, err := FitProbe(ctx, train, strangers, &ProbeOptions{L2: 1})
 	check(t, err)
-	fails(t, `eval: none of 18 images can be used; the first: eval: 0/0: label "y" is not a class`,
-		func() error { _, err := p.Classify(strangers); return err })
+	wrong, err := p.Classify(strangers)
+	check(t, err)
+	if wrong.N() != 18 || wrong.Accuracy() != 0 || wrong.Mismatch() == nil {
+		t.Errorf("%d images, accuracy %g, %v: want 18, 0 and a mismatch", wrong.N(), wrong.Accuracy(), wrong.Mismatch())
+	}
 	fails(t, "eval: a probe of embeddings of 4 numbers cannot take 5",
 		func() error { _, err := p.Classify(clouds(1, 2, 9, 5, 1)); return err })
 	canceled, cancel := context.WithCancel(ctx)
@@ -248,8 +252,7 @@ func TestKNNByDefinition(t *testing.T) {
 		if o.K == 1 {
 			temperature = 0.07
 		}
-		want, err := newClassification([]string{"a", "b", "c", "d", "e", "f", "g"})
-		check(t, err)
+		want := newClassification([]string{"a", "b", "c", "d", "e", "f", "g"}, false)
 		for i, label := range test.Labels {
 			if label == "" {
 				continue
@@ -293,4 +296,33 @@ func TestKNNByDefinition(t *testing.T) {
 	fails(t, "eval: k-NN: K is -1 and Temperature 0.07, want both above 0", func() error { _, err := test.KNN(ctx, train, &KNNOptions{K: -1}); return err })
 	clear(train.Labels)
 	fails(t, "eval: k-NN: the training set has no labels", func() error { _, err := test.KNN(ctx, train, nil); return err })
+}
+
+// TestProbeOfSeparableClasses: where every penalty is right on all that was held out, the
+// probe is not the one that says 50 % of everything.
+func TestProbeOfSeparableClasses(t *testing.T) {
+	f := clouds(1, 2, 40, 8, 0.05)
+	p, err := FitProbe(t.Context(), f, nil, nil)
+	check(t, err)
+	z, err := p.Classify(f)
+	check(t, err)
+	if ece := z.Calibration.ECE(); z.Accuracy() != 1 || !(ece < 0.05) {
+		t.Errorf("accuracy %g, calibration error %g with L2 %g, want 1 and below 0.05", z.Accuracy(), ece, p.L2)
+	}
+}
+
+// TestClassOnlyInTheTestSet: its images count as wrong, for all methods alike.
+func TestClassOnlyInTheTestSet(t *testing.T) {
+	train, test := clouds(1, 2, 20, 8, 0.05), clouds(1, 3, 20, 8, 0.05)
+	p, err := FitProbe(t.Context(), train, nil, nil)
+	check(t, err)
+	probed, err := p.Classify(test)
+	check(t, err)
+	near, err := test.KNN(t.Context(), train, nil)
+	check(t, err)
+	for name, z := range map[string]*Classification{"probe": probed, "k-NN": near} {
+		if z.N() != 60 || len(z.Unknown) != 1 || z.Unknown[0].Images != 20 || !(z.Accuracy() < 0.67) || !(z.Balanced() < 0.67) {
+			t.Errorf("%s: %d images, unknown %v, accuracy %g, balanced %g: want 60 of which 20 are wrong", name, z.N(), z.Unknown, z.Accuracy(), z.Balanced())
+		}
+	}
 }

@@ -44,7 +44,6 @@ func defined(queries, answers *encoder.Embeddings, k int, right func(query, answ
 
 // TestRanks on embeddings made by hand: what is right stands beside each.
 func TestRanks(t *testing.T) {
-	ctx := context.Background()
 	images := &encoder.Embeddings{N: 3, Dim: 2, Data: []float32{1, 0, 0, 1, 0.6, 0.8}}
 	texts := &encoder.Embeddings{N: 5, Dim: 2, Data: []float32{
 		1, 0, // of image 0: nearest to it
@@ -54,22 +53,63 @@ func TestRanks(t *testing.T) {
 		0.8, 0.6, // of image 2: image 2 is nearest
 	}}
 	owner := []int{0, 0, 1, 2, 2}
-	got, err := ranks(ctx, images, texts, func(image, text int) bool { return owner[text] == image })
-	check(t, err)
-	// Image 0 meets a tie with a wrong text, which counts against it.
-	if want := []int{1, 0, 1}; !slices.Equal(got, want) {
-		t.Errorf("image to text: ranks %v, want %v", got, want)
+	for _, c := range []struct {
+		convention     Convention
+		texts, byImage []int
+	}{
+		// Image 0 meets a tie with a wrong text, which counts against it.
+		{ConventionPlain, []int{1, 0, 1}, []int{0, 2, 1, 1, 0}},
+		{ConventionEqualTexts, []int{1, 0, 1}, []int{0, 2, 1, 1, 0}},
+		{ConventionCLIPBenchmark, []int{0, 0, 1}, []int{0, 2, 1, 1, 0}},
+		// Five pairs: image 0 twice, image 2 twice. The others of an image stand before or behind it.
+		{ConventionOpenCLIP, []int{0, 4, 0, 3, 1}, []int{0, 4, 2, 2, 1}},
+	} {
+		got := found(t, c.convention, images, texts, owner)
+		if !slices.Equal(got.texts, c.texts) || !slices.Equal(got.images, c.byImage) {
+			t.Errorf("%s: image to text %v, text to image %v, want %v and %v", c.convention, got.texts, got.images, c.texts, c.byImage)
+		}
 	}
-	got, err = ranks(ctx, texts, images, func(text, image int) bool { return owner[text] == image })
-	check(t, err)
-	if want := []int{0, 2, 1, 1, 0}; !slices.Equal(got, want) {
-		t.Errorf("text to image: ranks %v, want %v", got, want)
-	}
-	at := make(map[int]float64)
-	recall(at, []int{0, 1, 2, 3, 9}, got)
+	at := recall([]int{0, 1, 2, 3, 9}, []int{0, 2, 1, 1, 0})
 	for k, want := range map[int]float64{0: 0, 1: 0.4, 2: 0.8, 3: 1, 9: 1} {
 		if at[k] != want {
 			t.Errorf("recall@%d is %g, want %g", k, at[k], want)
+		}
+	}
+	if got, want := ranked([]int{0, 2, 1, 3}), (Ranks{2.5, 2}); got != want {
+		t.Errorf("ranks %v, want %v", got, want)
+	}
+}
+
+// found is the outcome of texts that all differ, each of one image, in their order.
+func found(t *testing.T, convention Convention, images, texts *encoder.Embeddings, owner []int) *outcome {
+	t.Helper()
+	list := make([][]string, images.N)
+	for c, image := range owner {
+		list[image] = append(list[image], fmt.Sprint(c))
+	}
+	o := newOutcome(convention, images.N, newCaptions(list))
+	check(t, similarities(context.Background(), images, texts, o.toText))
+	check(t, similarities(context.Background(), texts, images, o.toImage))
+	return o
+}
+
+// TestEqualTexts: captions of the same words are one right answer for all their images.
+func TestEqualTexts(t *testing.T) {
+	images := &encoder.Embeddings{N: 3, Dim: 2, Data: []float32{1, 0, 0.8, 0.6, 0, 1}}
+	list := [][]string{{"red"}, {"red"}, {"blue", "red"}}
+	c := newCaptions(list)
+	texts := &encoder.Embeddings{N: 2, Dim: 2, Data: []float32{1, 0, 0, 1}} // red, blue
+	for convention, want := range map[Convention]string{
+		ConventionEqualTexts:    "[0 0 0] [0 0 0 0]",
+		ConventionPlain:         "[2 2 0] [0 1 0 2]", // red of the other images is wrong, and as near
+		ConventionCLIPBenchmark: "[0 1 0] [0 1 0 2]",
+		ConventionOpenCLIP:      "[0 1 0 3] [0 1 0 3]",
+	} {
+		o := newOutcome(convention, 3, c)
+		check(t, similarities(t.Context(), images, texts, o.toText))
+		check(t, similarities(t.Context(), texts, images, o.toImage))
+		if got := fmt.Sprint(o.texts, " ", o.images); got != want {
+			t.Errorf("%s: ranks %s, want %s", convention, got, want)
 		}
 	}
 }
@@ -94,17 +134,9 @@ func TestRanksByDefinition(t *testing.T) {
 		images, texts := drawn(n+1), drawn(len(owner))
 		a := func(image, text int) bool { return owner[text] == image }
 		b := func(text, image int) bool { return owner[text] == image }
-		toText, toImage := make(map[int]float64), make(map[int]float64)
 		ks := []int{1, 2, 3, 5, 100}
-		for _, way := range []struct {
-			at               map[int]float64
-			queries, answers *encoder.Embeddings
-			right            func(query, answer int) bool
-		}{{toText, images, texts, a}, {toImage, texts, images, b}} {
-			got, err := ranks(context.Background(), way.queries, way.answers, way.right)
-			check(t, err)
-			recall(way.at, ks, got)
-		}
+		got := found(t, ConventionPlain, images, texts, owner)
+		toText, toImage := recall(ks, got.texts), recall(ks, got.images)
 		for _, k := range ks {
 			if want := defined(images, texts, k, a); toText[k] != want {
 				t.Errorf("%d images: image to text recall@%d is %g, want %g", n+1, k, toText[k], want)
@@ -127,11 +159,12 @@ func TestChance(t *testing.T) {
 		}
 		return e
 	}
-	at := make(map[int]float64)
 	ks := []int{20, 100, 300}
-	got, err := ranks(context.Background(), drawn(), drawn(), func(q, a int) bool { return q == a })
-	check(t, err)
-	recall(at, ks, got)
+	owner := make([]int, n)
+	for i := range owner {
+		owner[i] = i
+	}
+	at := recall(ks, found(t, ConventionPlain, drawn(), drawn(), owner).texts)
 	for _, k := range ks {
 		want := float64(k) / n
 		tol := 4 * math.Sqrt(want*(1-want)/n)
@@ -179,11 +212,11 @@ func TestRetrieve(t *testing.T) {
 	words, err := m.EncodeTexts(ctx, texts...)
 	check(t, err)
 	for _, k := range []int{1, 2, 5} {
-		if want := defined(images, words, k, func(i, c int) bool { return owner[c] == i }); r.ImageToText[k] != want {
-			t.Errorf("image to text recall@%d is %g, want %g", k, r.ImageToText[k], want)
+		if want := defined(images, words, k, func(i, c int) bool { return owner[c] == i }); r.PlainImageToText[k] != want || r.ImageToText[k] < want {
+			t.Errorf("image to text recall@%d is %g, want %g", k, r.PlainImageToText[k], want)
 		}
-		if want := defined(words, images, k, func(c, i int) bool { return owner[c] == i }); r.TextToImage[k] != want {
-			t.Errorf("text to image recall@%d is %g, want %g", k, r.TextToImage[k], want)
+		if want := defined(words, images, k, func(c, i int) bool { return owner[c] == i }); r.PlainTextToImage[k] != want || r.TextToImage[k] < want {
+			t.Errorf("text to image recall@%d is %g, want %g", k, r.PlainTextToImage[k], want)
 		}
 	}
 	different := len(slices.Compact(slices.Sorted(slices.Values(texts))))

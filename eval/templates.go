@@ -1,57 +1,73 @@
 package eval
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"path"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
-// maxTemplates is the size of a file of templates in bytes.
-const maxTemplates = 1 << 20
-
-// ReadTemplates reads prompt templates, one per line, in the form of CLIP's
-// published lists: {} stands for the label, and a line may be quoted and end in
-// a comma, as an element of a Python list. Empty lines, lines that begin with #
-// and those with a bracket alone are left out.
+// ReadTemplates reads prompt templates, in which {} stands for the label: one a line;
+// several in quotes, or between vertical bars, semicolons or tabs; Python's and JSON's
+// lists, CLIP's published functions (lambda c: f'a photo of a {c}.'), and CLIP_benchmark's
+// {c}. Empty lines and those that begin with # are left out. The text may have a byte
+// order mark, be UTF-16, and have any ends of lines.
 func ReadTemplates(r io.Reader) ([]string, error) {
-	if r == nil {
-		return nil, errors.New("eval: templates: the reader is nil")
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxTemplates+1))
-	switch {
-	case err != nil:
+	templates, err := lists.Templates(r)
+	if err != nil {
 		return nil, fmt.Errorf("eval: templates: %w", err)
-	case len(data) > maxTemplates:
-		return nil, fmt.Errorf("eval: templates: more than %d bytes", maxTemplates)
-	case !utf8.Valid(data):
-		return nil, errors.New("eval: templates: not valid UTF-8")
-	}
-	var templates []string
-	for i, line := range strings.Split(string(data), "\n") {
-		line = unquote(strings.TrimSpace(line))
-		switch {
-		case line == "" || line == "[" || line == "]" || strings.HasPrefix(line, "#"):
-		case !strings.Contains(line, "{}"):
-			return nil, fmt.Errorf("eval: templates: line %d: %.60q has no {} for the label", i+1, line)
-		default:
-			templates = append(templates, line)
-		}
-	}
-	if len(templates) == 0 {
-		return nil, errors.New("eval: templates: there are none")
 	}
 	return templates, nil
 }
 
-// unquote takes the quotes and the comma from an element of a list.
-func unquote(line string) string {
-	inner := strings.TrimSuffix(line, ",")
-	for _, quote := range []string{"'", `"`} {
-		if len(inner) >= 2 && strings.HasPrefix(inner, quote) && strings.HasSuffix(inner, quote) {
-			return strings.ReplaceAll(inner[1:len(inner)-1], `\`+quote, quote)
+// Label is one class of a list.
+type Label struct {
+	Name string
+	// IDs are what else a set may call it: its number, or an id as WordNet's n01440764,
+	// where the list has them.
+	IDs []string
+}
+
+// ReadLabels reads a list of classes, in its order, from a file of the given name,
+// which may be empty: one a line, quoted or not, with numbers before all lines or ids of
+// WordNet or Open Images (n01440764 tench, Tinca tinca); lists, dicts and maps of Python
+// and JSON; a table with a column label, class, name or category, in a .csv or .tsv also
+// the only one. Lines that begin with # are comments. The text may have a byte order
+// mark, be UTF-16, and have any ends of lines. The same name may be there twice. A line
+// that looks like syntax and not like a label is an error.
+func ReadLabels(r io.Reader, file string) ([]Label, error) {
+	ext := strings.ToLower(path.Ext(file))
+	names, err := lists.Names(r, ext == ".csv" || ext == ".tsv")
+	if err != nil {
+		return nil, fmt.Errorf("eval: labels: %w", err)
+	}
+	labels := make([]Label, len(names))
+	for i, n := range names {
+		labels[i] = Label{n.Name, n.IDs}
+	}
+	return labels, nil
+}
+
+// LabelNames returns the names of labels, and the name for each id that is not itself a
+// name: see [dataset.Options].Names. An id of two names is left out.
+func LabelNames(labels []Label) (names []string, byID map[string]string) {
+	taken := make(map[string]bool)
+	for _, l := range labels {
+		names = append(names, l.Name)
+		taken[lists.Words(l.Name)] = true
+	}
+	byID = make(map[string]string)
+	for _, l := range labels {
+		for _, id := range l.IDs {
+			if other, ok := byID[id]; ok && other != l.Name {
+				taken[lists.Words(id)] = true
+			}
+			byID[id] = l.Name
 		}
 	}
-	return line
+	maps.DeleteFunc(byID, func(id, _ string) bool { return taken[lists.Words(id)] })
+	return names, byID
 }

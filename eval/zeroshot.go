@@ -12,9 +12,11 @@ import (
 )
 
 // Classify runs a zero-shot classifier over a labelled set, in memory that does
-// not grow with it. Samples whose label is not one of the classifier's, or whose
+// not grow with it. Labels are compared by their words, or as they are written where the
+// classifier takes them so. Images whose label is not one of the classifier's count as
+// wrong, and the labels are listed in Unknown. Samples without a label, or whose
 // image cannot be read, are skipped and listed; a set of which none is left is
-// an error, and so are two classes of one label. Each image and its
+// an error. Each image with a label of the classifier's and its
 // predictions go to see, which may be nil.
 func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src dataset.Source,
 	see func(pair dataset.Pair, best []encoder.Prediction)) (*Classification, error) {
@@ -27,18 +29,15 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 	if err := matches(c, m.Config().EmbedDim()); err != nil {
 		return nil, err
 	}
-	z, err := newClassification(c.Labels())
-	if err != nil {
-		return nil, err
-	}
-	err = sweep.Each(ctx, m, src, &z.Skipped, func(_ dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
+	z := newClassification(c.Labels(), c.Verbatim())
+	err := sweep.Each(ctx, m, src, &z.Skipped, func(_ dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		truth, ok := z.truth(pair.Key, pair.Label)
 		if !ok {
 			return
 		}
 		best := c.Predict(row)[0]
 		z.addPredictions(truth, best)
-		if see != nil {
+		if see != nil && truth != none {
 			see(pair, best)
 		}
 	})
@@ -63,7 +62,7 @@ func (f *Features) Classify(c *encoder.Classifier) (*Classification, error) {
 	if c == nil {
 		return nil, errNoClassifier
 	}
-	z, err := f.classification(c.Labels())
+	z, err := f.classification(c.Labels(), c.Verbatim())
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +78,9 @@ func (f *Features) Classify(c *encoder.Classifier) (*Classification, error) {
 }
 
 func (c *Classification) addPredictions(truth int, best []encoder.Prediction) {
-	rank := slices.IndexFunc(best, func(p encoder.Prediction) bool { return p.Index == truth })
+	rank := len(best)
+	if truth != none {
+		rank = slices.IndexFunc(best, func(p encoder.Prediction) bool { return p.Index == truth })
+	}
 	c.add(truth, best[0].Index, rank, best[0].Probability)
 }

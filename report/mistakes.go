@@ -9,6 +9,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // Mistake is an image that was taken for something else.
@@ -39,11 +40,11 @@ func (h *Hardest) Add(p dataset.Pair, best []encoder.Prediction) {
 		return
 	}
 	m := Mistake{Key: p.Key, Label: p.Label, Predicted: best[0].Label, Probability: best[0].Probability}
-	if m.Label == m.Predicted {
+	if lists.Words(m.Label) == lists.Words(m.Predicted) {
 		return
 	}
 	for _, b := range best {
-		if b.Label == p.Label {
+		if lists.Words(b.Label) == lists.Words(p.Label) {
 			m.Own = b.Probability
 		}
 	}

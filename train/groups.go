@@ -3,6 +3,7 @@ package train
 import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/enum"
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // Groups says which pairs of a batch are right answers for each other. Its text is
@@ -12,7 +13,7 @@ type Groups uint8
 // Which pairs are right answers for each other.
 const (
 	GroupByCaption Groups = iota // pairs with the same caption
-	GroupByLabel                 // pairs with the same label; pairs without a label, by caption
+	GroupByLabel                 // pairs whose labels have the same words; pairs without a label, by caption
 	GroupNone                    // only a pair's own text and image
 )
 
@@ -35,7 +36,7 @@ func (g Groups) number(pairs []dataset.Pair) []int32 {
 		groups[i] = int32(i)
 		key := pair.Caption
 		if g == GroupByLabel && pair.Label != "" {
-			key = pair.Label
+			key = lists.Words(pair.Label)
 		}
 		if of, ok := seen[key]; ok && g != GroupNone {
 			groups[i] = of

@@ -70,7 +70,8 @@ type session struct {
 	context.Context
 	out      io.Writer
 	progress io.Writer
-	terminal bool // progress is one
+	errors   io.Writer // for what --quiet does not silence
+	terminal bool      // progress is one
 	json     bool
 	lost     []error // what was left out
 }
@@ -99,7 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	s := &session{Context: ctx, out: stdout, progress: stderr, terminal: isTerminal(stderr)}
+	s := &session{Context: ctx, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr)}
 	command, err := parser.Parse(args)
 	if err != nil {
 		s.json = asksForJSON(args)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/vision"
 )
@@ -13,13 +14,15 @@ type classifyCommand struct {
 	modelFlags
 	labelFlags
 	promptFlags
+	VerbatimLabels bool `help:"Put labels into prompts as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form."`
+
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
 	Images []string `arg:"" help:"Image files."`
 }
 
 func (classifyCommand) Help() string {
 	return `Classification is zero-shot: each label is put into the prompt templates, and their embedding is compared with the image's. ` +
-		`Probabilities are over the labels given, so give all that may apply.
+		`Probabilities of a model trained with softmax are over the labels given, so give all that may apply; a model trained with sigmoids, such as SigLIP, judges each label by itself ("goclip info" says which a model is).
 
     goclip classify --model model --labels "cat,dog,golden retriever" photo.jpg
     goclip classify --model model --labels-file imagenet.txt --templates prompts.txt --json *.jpg
@@ -29,6 +32,7 @@ An image that cannot be read is reported, the others are classified, and the exi
 
 type guess struct {
 	Label       string  `json:"label"`
+	Index       int     `json:"index"` // in the list of labels
 	Probability float64 `json:"probability"`
 	Similarity  float64 `json:"similarity"`
 }
@@ -43,7 +47,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	if c.Top < 1 {
 		return wrong("--top %d, want 1 or more", c.Top)
 	}
-	labels, err := c.labelFlags.list()
+	labels, _, err := c.labelFlags.list()
 	if err != nil {
 		return err
 	}
@@ -59,14 +63,19 @@ func (c *classifyCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
-	classifier, err := m.NewClassifier(s, labels, templates...)
+	if again := twice(labels, c.VerbatimLabels); again != "" {
+		s.warn("labels that are there twice, of which the later never comes first: %s", again)
+	}
+	classifier, err := m.NewClassifierWith(s, labels, encoder.ClassifierOptions{Templates: templates, Verbatim: c.VerbatimLabels})
 	if err != nil {
 		return err
 	}
+	s.cut("prompts", classifier.Cut(), len(labels)*len(templates))
 	all, unread := make([]classified, len(c.Images)), 0
+	converter := convert.New(s, nil)
 	for i, file := range c.Images {
 		all[i].File = file
-		img, err := vision.DecodeFile(file, nil)
+		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter})
 		if err != nil {
 			s.say("%v", err)
 			all[i].Error = err.Error()
@@ -85,7 +94,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		for _, b := range best[:min(c.Top, len(best))] {
-			all[i].Guesses = append(all[i].Guesses, guess{b.Label, b.Probability, b.Similarity})
+			all[i].Guesses = append(all[i].Guesses, guess{b.Label, b.Index, b.Probability, b.Similarity})
 		}
 	}
 	err = s.result(all, func(w io.Writer) {

@@ -23,25 +23,25 @@ type paramInfo struct {
 
 // modelInfo is what "goclip info" says of a model, or of a configuration, which has no weights.
 type modelInfo struct {
-	Kind       string             `json:"kind"` // "model" or "configuration"
-	Name       string             `json:"name,omitempty"`
-	Loss       string             `json:"loss"` // "softmax" or "sigmoid", by which similarities become probabilities
-	Layout     string             `json:"layout,omitempty"`
-	License    string             `json:"license,omitempty"`
-	EmbedDim   int                `json:"embed_dim"`
-	Parameters int64              `json:"parameters"`
-	Weights    int64              `json:"weights"` // numbers that are stored
-	Image      *towerInfo         `json:"image_tower,omitempty"`
-	Caption    *towerInfo         `json:"text_tower,omitempty"`
-	Memory     memoryInfo         `json:"memory"`
-	Vision     vision.Config      `json:"vision"`
-	Text       text.Config        `json:"text"`
-	Preprocess *vision.Preprocess `json:"preprocess"`
-	Tokenizer  int                `json:"tokenizer"` // its tokens, 0 for none
-	Tokens     string             `json:"tokenizer_name,omitempty"`
-	Tags       []string           `json:"pretrained,omitempty"` // names that "goclip pull" takes
-	Params     []paramInfo        `json:"params"`
-	Source     *pulled            `json:"source,omitempty"`
+	Kind          string                `json:"kind"` // "model" or "configuration"
+	Name          string                `json:"name,omitempty"`
+	Probabilities encoder.Probabilities `json:"probabilities"` // what similarities become
+	Layout        string                `json:"layout,omitempty"`
+	License       string                `json:"license,omitempty"`
+	EmbedDim      int                   `json:"embed_dim"`
+	Parameters    int64                 `json:"parameters"`
+	Weights       int64                 `json:"weights"` // numbers that are stored
+	Image         *towerInfo            `json:"image_tower,omitempty"`
+	Caption       *towerInfo            `json:"text_tower,omitempty"`
+	Memory        memoryInfo            `json:"memory"`
+	Vision        vision.Config         `json:"vision"`
+	Text          text.Config           `json:"text"`
+	Preprocess    *vision.Preprocess    `json:"preprocess"`
+	Tokenizer     int                   `json:"tokenizer"` // its tokens, 0 for none
+	Tokens        string                `json:"tokenizer_name,omitempty"`
+	Tags          []string              `json:"pretrained,omitempty"` // names that "goclip pull" takes
+	Params        []paramInfo           `json:"params"`
+	Source        *pulled               `json:"source,omitempty"`
 }
 
 type towerInfo struct {
@@ -72,12 +72,12 @@ func describeConfig(kind string, cfg encoder.Config) (*modelInfo, error) {
 		return nil, err
 	}
 	i := &modelInfo{
-		Kind: kind, Loss: "softmax", EmbedDim: cfg.EmbedDim(), Parameters: cost.Parameters, Weights: cost.Weights,
+		Kind: kind, EmbedDim: cfg.EmbedDim(), Parameters: cost.Parameters, Weights: cost.Weights,
 		Memory: memoryInfo{Float32: 4 * cost.Weights, Halves: 2 * cost.Weights},
 		Vision: cfg.Vision, Text: cfg.Text, Preprocess: cfg.Preprocess,
 	}
 	if cfg.LogitBias != nil {
-		i.Loss = "sigmoid"
+		i.Probabilities = encoder.ProbabilitiesSigmoid
 	}
 	if i.Memory.Image, i.Memory.Caption, err = cfg.PassBytes(1); err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (i *modelInfo) write(w io.Writer) {
 		fmt.Fprintf(w, "%-14s %s\n", what, fmt.Sprintf(format, args...))
 	}
 	kind := "softmax, as CLIP's: probabilities among the captions given"
-	if i.Loss == "sigmoid" {
+	if i.Probabilities == encoder.ProbabilitiesSigmoid {
 		kind = "sigmoid, as SigLIP's: a probability for each caption by itself"
 	}
 	line("kind", "%s", kind)

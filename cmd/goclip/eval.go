@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/report"
 )
@@ -17,11 +19,16 @@ type evalCommand struct {
 	dataFlags
 	labelFlags
 	promptFlags
-	Tasks  []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where images have labels, otherwise retrieval; with --train also knn and probe."`
-	Train  string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
-	At     []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
-	Report string   `placeholder:"DIR" help:"Write report.html, a page with plots, and report.json there."`
-	Log    string   `placeholder:"FILE" help:"events.jsonl of the run, for the report's curves of the loss and of the tests during training."`
+	Tasks []string `enum:"zero-shot,retrieval,knn,probe" placeholder:"TASK" help:"What to measure: zero-shot, retrieval, knn, probe. Default: zero-shot where images have labels, otherwise retrieval; with --train also knn and probe."`
+	Train string   `placeholder:"SET" help:"Labelled training set, for knn and probe."`
+	At    []int    `default:"1,5,10" placeholder:"K" help:"The k of retrieval's recall@k."`
+
+	Convention   eval.Convention `enum:"equal-texts,plain,clip_benchmark,open_clip" default:"equal-texts" help:"What retrieval counts as right: ${enum}. equal-texts takes captions of the same words for one right answer of all their images; plain and clip_benchmark an image's own captions only, with ties against and for the model; open_clip one caption a query. The plain figures are always beside the others."`
+	AllowMissing bool            `help:"Accept labels of the set that are no classes, whose images count as wrong, and classes without an image. Otherwise they are an error after the result."`
+
+	Report    string `placeholder:"DIR" help:"Write report.html, a page with plots, and report.json there."`
+	Overwrite bool   `help:"Replace another report in --report."`
+	Log       string `placeholder:"FILE" help:"events.jsonl of the run, for the report's curves of the loss and of the tests during training."`
 }
 
 func (evalCommand) Help() string {
@@ -32,14 +39,22 @@ func (evalCommand) Help() string {
     goclip eval --model model --data test.tar --train train.tar --templates prompts.txt --report report
     goclip eval --model model --data flickr.csv --tasks retrieval --at 1,5,10 --json
 
-The classes are the labels that occur in the set, unless --labels or --labels-file names them.`
+The classes are the labels that occur in the set, unless --labels or --labels-file names them. An image whose label is no class counts as wrong; such labels, and classes without an image, are in the result, and the exit code is then 3 unless --allow-missing is given.`
 }
 
 // measured is the result of the command.
 type measured struct {
 	Results   []report.Result `json:"results,omitempty"`
 	Retrieval *eval.Retrieval `json:"retrieval,omitempty"`
+	Prompts   *promptsSaid    `json:"prompts,omitempty"`
 	Written   string          `json:"report,omitempty"` // the page
+}
+
+// promptsSaid is what became of the prompts of zero-shot classification.
+type promptsSaid struct {
+	Count int                   `json:"count"`
+	Cut   int                   `json:"cut"` // to the model's context
+	Model encoder.Probabilities `json:"probabilities"`
 }
 
 func (c *evalCommand) Run(s *session) (err error) {
@@ -51,15 +66,19 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	set, err := c.open(templates)
+	labels, byID, err := c.labelFlags.list()
+	if err != nil {
+		return err
+	}
+	c.names = byID
+	set, err := c.open(s, templates)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, set.Close)
 	s.say("%s: %v", c.Data, set.Seen())
-	labels, err := c.labelFlags.list()
-	if err != nil {
-		return err
+	if again := twice(labels, c.VerbatimLabels); again != "" {
+		s.warn("labels that are there twice, whose images all count for the earlier: %s", again)
 	}
 	if len(labels) == 0 {
 		labels = set.Classes()
@@ -95,7 +114,32 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if _, err := s.writeLeftOut(set.Notes(), c.LeftOut, beside); err != nil {
 		return err
 	}
-	return s.result(e.measured, e.words)
+	if err := s.result(e.measured, e.words); err != nil {
+		return err
+	}
+	return e.matched()
+}
+
+// matched is an error where labels and classes do not go together, which the result tells,
+// too.
+func (e *evaluation) matched() error {
+	var all []error
+	for _, r := range e.Results {
+		if err := r.Mismatch(); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", r.Name, err))
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if e.AllowMissing {
+		for _, err := range all {
+			e.say("%v", err)
+		}
+		return nil
+	}
+	e.json = false // a second document would spoil the first
+	return input(fmt.Errorf("%w (--allow-missing accepts that)", errors.Join(all...)))
 }
 
 // plan chooses the tasks where none is given, and refuses those that cannot be.

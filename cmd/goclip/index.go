@@ -10,6 +10,7 @@ import (
 type indexCommand struct {
 	modelFlags
 	dataFlags
+	draftFlag
 	Out string `required:"" placeholder:"FILE" help:"Index to write."`
 }
 
@@ -26,17 +27,19 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if c.Out == "" {
 		return wrong("--out is empty, want a file")
 	}
-	set, err := c.open(nil)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, set.Close)
-	s.say("%s: %v", c.Data, set.Seen())
+	c.modelFlags.draft = c.Draft
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
 	}
 	defer closing(&err, m.Close)
+	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
+	set, err := c.open(s, nil)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
+	s.say("%s: %v", c.Data, set.Seen())
 	if err := writable(c.Out); err != nil {
 		return err
 	}

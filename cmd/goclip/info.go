@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
@@ -16,17 +17,11 @@ import (
 )
 
 type infoCommand struct {
-<<<<<<< HEAD
-	Path    string        `arg:"" help:"A model, an index or a set of images."`
+	Path    string        `arg:"" help:"A model, an index or a set of images; or the name of a model, or of one of open_clip's configurations."`
 	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"Of a set: how its files belong together, where that is not to be found out."`
 	Exclude []string      `placeholder:"PATTERN" help:"Of a set: files and folders to leave out."`
 	Params  bool          `help:"List the parameters of a model with their shapes."`
 	Edited  bool          `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
-=======
-	Path   string `arg:"" help:"A model, an index or a set of images; or the name of a model, or of one of open_clip's configurations."`
-	Params bool   `help:"List the parameters of a model with their shapes."`
-	Edited bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
->>>>>>> main
 }
 
 func (infoCommand) Help() string {
@@ -65,7 +60,7 @@ func (c *infoCommand) Run(s *session) error {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\n", photos.Len(), photos.Dim())
 		})
 	}
-	set, err3 := dataset.Open(c.Path, &dataset.Options{Shape: c.Shape, Exclude: c.Exclude, Formats: formats()})
+	set, err3 := dataset.Open(c.Path, &dataset.Options{Shape: c.Shape, Exclude: c.Exclude, Formats: formats(), Converter: convert.New(s, nil)})
 	if err3 == nil {
 		defer set.Close()
 		return c.set(s, set)

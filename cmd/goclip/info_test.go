@@ -51,7 +51,7 @@ func TestInfoOfConfiguration(t *testing.T) {
 		out, errs, code := goclip(t, "info", name, "--json")
 		// Configurations of towers are interfaces, which are read back as maps.
 		check(t, json.Unmarshal([]byte(strings.NewReplacer(`"vision":`, `"v":`, `"text":`, `"t":`).Replace(out)), &i))
-		if code != 0 || i.Kind != "configuration" || i.Name != want.config || i.Loss != want.loss || i.Image.Family != want.family {
+		if code != 0 || i.Kind != "configuration" || i.Name != want.config || i.Probabilities.String() != want.loss || i.Image.Family != want.family {
 			t.Errorf("%s: %d, got %+v\n%s", name, code, i, errs)
 		}
 		if want.parameters > 0 && i.Parameters != want.parameters {

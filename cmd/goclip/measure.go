@@ -32,9 +32,12 @@ func (e *evaluation) measure(set *dataset.Set) error {
 	var classifier *encoder.Classifier
 	var err error
 	if e.asked("zero-shot") {
-		if classifier, err = e.model.NewClassifier(e, e.labels, e.templates...); err != nil {
+		o := encoder.ClassifierOptions{Templates: e.templates, Verbatim: e.VerbatimLabels}
+		if classifier, err = e.model.NewClassifierWith(e, e.labels, o); err != nil {
 			return err
 		}
+		e.Prompts = &promptsSaid{len(e.labels) * len(e.templates), len(classifier.Cut()), e.model.Probabilities()}
+		e.cut("prompts", classifier.Cut(), e.Prompts.Count)
 	}
 	var hardest report.Hardest
 	f, err := eval.Embed(e, e.model, e.watch("test set", set), func(p dataset.Pair, row *encoder.Embeddings) {
@@ -45,21 +48,25 @@ func (e *evaluation) measure(set *dataset.Set) error {
 	if err != nil {
 		return input(err)
 	}
+	f.Verbatim = e.VerbatimLabels
 	e.leftOut(f.Skipped)
 	if classifier != nil {
 		z, err := f.Classify(classifier)
 		if err != nil {
 			return input(err)
 		}
-		e.leftOut(z.Skipped[len(f.Skipped):]) // labels that are no classes
+		e.leftOut(z.Skipped[len(f.Skipped):]) // those without a label
 		e.Results = append(e.Results, report.Result{Name: "zero-shot", Classification: z})
 	}
 	if err := e.trained(f); err != nil {
 		return err
 	}
 	if e.asked("retrieval") {
-		if e.Retrieval, err = f.Retrieve(e, e.model, e.At...); err != nil {
+		if e.Retrieval, err = f.RetrieveWith(e, e.model, &eval.RetrievalOptions{Convention: e.Convention, At: e.At}); err != nil {
 			return err
+		}
+		if n := e.Retrieval.Truncated; n > 0 {
+			e.warn("%d of %d captions are longer than the model's context and were cut, so their ends count for nothing", n, e.Retrieval.Captions)
 		}
 	}
 	e.page.Mistakes = hardest.Mistakes()
@@ -74,7 +81,7 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 	if !e.asked("knn") && !e.asked("probe") {
 		return nil
 	}
-	set, err := e.openAs(e.Train, e.templates)
+	set, err := e.openAs(e, e.Train, e.templates)
 	if err != nil {
 		return err
 	}
@@ -83,6 +90,7 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 	if err != nil {
 		return input(err)
 	}
+	known.Verbatim = e.VerbatimLabels
 	e.leftOut(known.Skipped)
 	add := func(name string, c *eval.Classification, err error) error {
 		if err != nil {
@@ -135,15 +143,25 @@ func (e *evaluation) words(w io.Writer) {
 	for _, r := range e.Results {
 		fmt.Fprintf(w, "%s: %.1f %% of %d images, top five %.1f %%, mean of classes %.1f %%, calibration error %.1f %%\n",
 			r.Name, 100*r.Accuracy(), r.N(), 100*r.Top5Accuracy(), 100*r.Balanced(), 100*r.Calibration.ECE())
+		if err := r.Mismatch(); err != nil {
+			fmt.Fprintf(w, "  %v\n", err)
+		}
 	}
 	if r := e.Retrieval; r != nil {
 		fmt.Fprintf(w, "retrieval: %d images, %d captions", r.Images, r.Captions)
 		if r.Different < r.Captions {
-			fmt.Fprintf(w, ", of which %d differ: the same words of another image count as a wrong answer", r.Different)
+			fmt.Fprintf(w, ", of which %d differ", r.Different)
 		}
-		fmt.Fprintln(w)
+		if r.Truncated > 0 {
+			fmt.Fprintf(w, ", %d cut to the model's context", r.Truncated)
+		}
+		fmt.Fprintf(w, "; by the convention %s\n", r.Convention)
 		for _, k := range e.At {
-			fmt.Fprintf(w, "  recall@%d: image to text %.1f %%, text to image %.1f %%\n", k, 100*r.ImageToText[k], 100*r.TextToImage[k])
+			fmt.Fprintf(w, "  recall@%d: image to text %.1f %%, text to image %.1f %%", k, 100*r.ImageToText[k], 100*r.TextToImage[k])
+			if r.Different < r.Captions && r.Convention != eval.ConventionPlain {
+				fmt.Fprintf(w, " (plain: %.1f %%, %.1f %%)", 100*r.PlainImageToText[k], 100*r.PlainTextToImage[k])
+			}
+			fmt.Fprintln(w)
 		}
 	}
 	if e.Written != "" {

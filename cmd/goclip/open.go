@@ -1,18 +1,19 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/dataset/arrow"
 	"github.com/goclip/goclip/dataset/parquet"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // modelFlags say which model.
@@ -21,6 +22,13 @@ type modelFlags struct {
 	TextModel string `placeholder:"MODEL" help:"Model whose text tower and tokenizer take the place of those of MODEL, such as a multilingual one that was trained towards its features."`
 	BatchSize int    `default:"32" help:"Images per forward pass: more take more memory and change no result."`
 	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
+
+	draft bool // see encoder.Options
+}
+
+// draftFlag is of commands that compare photographs of one's own, never of evaluations.
+type draftFlag struct {
+	Draft bool `help:"Decode JPEG files at a half, a quarter or an eighth of their size, where that is twice the model's or more: several times as fast, for embeddings that differ a little. An index keeps to it: search with the same flag."`
 }
 
 // need says what a command does with a model.
@@ -30,7 +38,7 @@ func (f *modelFlags) load(s *session, n need) (*encoder.Model, error) {
 	if f.BatchSize < 1 {
 		return nil, wrong("--batch-size %d, want 1 or more", f.BatchSize)
 	}
-	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited}
+	o := &encoder.Options{BatchSize: f.BatchSize, Edited: f.Edited, Draft: f.draft}
 	m, err := s.model(f.Model, o)
 	if err != nil {
 		return nil, err
@@ -75,16 +83,24 @@ type dataFlags struct {
 	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"How the set's files belong together, where that is not to be found out: images, classes, pairs, captions, tables, tars or containers."`
 	Exclude []string      `placeholder:"PATTERN" help:"Files and folders to leave out, such as thumbs or *.gif."`
 	LeftOut string        `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
+
+	AllowOutside   bool `help:"Follow paths in a table that are absolute or lead out of its folder."`
+	VerbatimLabels bool `help:"Take labels as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form, in captions and prompts, and labels of the same words are one class."`
+
+	names map[string]string // of labels, by numbers and ids
+	draft int               // see dataset.Options
 }
 
-func (f *dataFlags) open(templates []string) (*dataset.Set, error) {
-	return f.openAs(f.Data, templates)
+func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set, error) {
+	return f.openAs(ctx, f.Data, templates)
 }
 
-func (f *dataFlags) openAs(name string, templates []string) (*dataset.Set, error) {
+func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
 		Shape: f.Shape, Exclude: f.Exclude, Formats: formats(),
+		Converter: convert.New(ctx, nil), Draft: f.draft,
+		AllowOutside: f.AllowOutside, VerbatimLabels: f.VerbatimLabels, Names: f.names,
 	})
 	return set, input(err)
 }
@@ -95,11 +111,13 @@ func formats() []dataset.Format { return []dataset.Format{parquet.Format{}, arro
 // promptFlags say how a label is put into words.
 type promptFlags struct {
 	Template  []string `sep:"none" placeholder:"TEXT" help:"Prompt for a label, which takes the place of {}; may be given several times. Default: a photo of a {}"`
-	Templates string   `placeholder:"FILE" help:"File with one prompt a line, as CLIP's are published."`
+	Templates string   `placeholder:"FILE" help:"File with prompts: one a line, several in quotes, or a list of Python or JSON, as CLIP's and CLIP_benchmark's are published."`
 }
 
 func (f *promptFlags) list() ([]string, error) {
-	for _, t := range f.Template {
+	for i, t := range f.Template {
+		t = lists.Template(t)
+		f.Template[i] = t
 		if !strings.Contains(t, "{}") {
 			return nil, wrong("--template %q has no {} for the label", t)
 		}
@@ -124,40 +142,53 @@ func (f *promptFlags) list() ([]string, error) {
 
 // labelFlags name classes.
 type labelFlags struct {
-	Labels     []string `placeholder:"A,B,C" help:"Labels, separated by commas."`
-	LabelsFile string   `placeholder:"FILE" help:"File with one label a line."`
+	Labels     []string `placeholder:"A,B,C" help:"Labels, separated by commas; spaces beside a comma do not count, and \\, is a comma of a label."`
+	LabelsFile string   `placeholder:"FILE" help:"File of labels: one a line, with numbers or ids such as n01440764 before it or not, a table with a column label, or a list or map of Python or JSON. Lines that begin with # are comments."`
 }
 
-func (f *labelFlags) list() ([]string, error) {
-	labels := f.Labels
-	if f.LabelsFile != "" {
-		file, err := openFile(f.LabelsFile)
-		if err != nil {
-			return nil, input(err)
+// list returns the labels, and what numbers and ids of a file stand for.
+func (f *labelFlags) list() (labels []string, byID map[string]string, err error) {
+	for i, l := range f.Labels {
+		if l = strings.TrimSpace(l); l == "" {
+			return nil, nil, wrong("label %d is empty", i+1)
 		}
-		defer file.Close()
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			if line := strings.TrimSpace(lines.Text()); line != "" {
-				labels = append(labels, line)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, input(fmt.Errorf("%s: %w", f.LabelsFile, err))
-		}
-		if len(labels) == 0 {
-			return nil, input(fmt.Errorf("%s: no labels, want one a line", f.LabelsFile))
-		}
+		labels = append(labels, l)
 	}
+	if f.LabelsFile == "" {
+		return labels, nil, nil
+	}
+	file, err := openFile(f.LabelsFile)
+	if err != nil {
+		return nil, nil, input(err)
+	}
+	defer file.Close()
+	more, err := eval.ReadLabels(file, f.LabelsFile)
+	if err != nil {
+		return nil, nil, input(fmt.Errorf("%s: %w", f.LabelsFile, err))
+	}
+	names, byID := eval.LabelNames(more)
+	return append(labels, names...), byID, nil
+}
+
+// twice says which labels occur more than once; nothing where none does.
+func twice(labels []string, verbatim bool) string {
+	first, again := map[string]int{}, []string{}
 	for i, l := range labels {
-		if strings.TrimSpace(l) == "" {
-			return nil, wrong("label %d is empty", i+1)
-		}
-		if slices.Contains(labels[:i], l) {
-			return nil, wrong("the label %q is there twice", l)
+		key := lists.Key(l, verbatim)
+		if j, ok := first[key]; ok {
+			again = append(again, fmt.Sprintf("%q (%d and %d)", l, j, i))
+		} else {
+			first[key] = i
 		}
 	}
-	return labels, nil
+	if len(again) == 0 {
+		return ""
+	}
+	more := ""
+	if len(again) > 5 {
+		more = fmt.Sprintf(" and %d more", len(again)-5)
+	}
+	return strings.Join(again[:min(5, len(again))], ", ") + more
 }
 
 // openFile opens a regular file: a pipe would wait for a writer.

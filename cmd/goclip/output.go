@@ -45,6 +45,21 @@ func (s *session) say(format string, args ...any) {
 	fmt.Fprintf(s.progress, "%s%s", escaped(fmt.Appendf(nil, format, args...)), end)
 }
 
+// warn writes a line that the result cannot be read without, also with --quiet.
+func (s *session) warn(format string, args ...any) {
+	if s.terminal {
+		format += "\x1b[K"
+	}
+	fmt.Fprintf(s.errors, format+"\n", args...)
+}
+
+// cut warns of texts that were longer than the model takes.
+func (s *session) cut(what string, cut []string, of int) {
+	if len(cut) > 0 {
+		s.warn("%d of %d %s are longer than the model's context and were cut, so their ends count for nothing; the first: %.200q", len(cut), of, what, cut[0])
+	}
+}
+
 // watch tells of going through a set.
 func (s *session) watch(what string, src dataset.Source) dataset.Source {
 	return eval.Watch(src, s.counter(what, "images"))

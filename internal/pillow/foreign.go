@@ -8,10 +8,11 @@ import (
 
 // ForeignError is about a file of a kind that is known, but not read.
 type ForeignError struct {
-	Kind    string // "a HEIC image"
-	Program string // that converts it, or ""
-	Package string // of Debian, that has the program
-	Advice  string // what may have happened, where no program helps
+	Kind    string        // "a HEIC image"
+	Format  ForeignFormat // 0 for kinds that no [Converter] is asked for
+	Program string        // that converts it, or ""
+	Package string        // of Debian, that has the program
+	Advice  string        // what may have happened, where no program helps
 }
 
 func (e *ForeignError) Error() string {
@@ -25,10 +26,10 @@ func (e *ForeignError) Error() string {
 }
 
 var (
-	foreignHEIC = ForeignError{Kind: "a HEIC image", Program: "heif-dec", Package: "libheif-examples"}
-	foreignAVIF = ForeignError{Kind: "an AVIF image", Program: "avifdec", Package: "libavif-bin"}
-	foreignJXL  = ForeignError{Kind: "a JPEG XL image", Program: "djxl", Package: "libjxl-tools"}
-	foreignJ2K  = ForeignError{Kind: "a JPEG 2000 image", Program: "opj_decompress", Package: "libopenjp2-tools"}
+	foreignHEIC = ForeignError{Kind: "a HEIC image", Format: HEIC, Program: "heif-dec", Package: "libheif-examples"}
+	foreignAVIF = ForeignError{Kind: "an AVIF image", Format: AVIF, Program: "avifdec", Package: "libavif-bin"}
+	foreignJXL  = ForeignError{Kind: "a JPEG XL image", Format: JPEGXL, Program: "djxl", Package: "libjxl-tools"}
+	foreignJ2K  = ForeignError{Kind: "a JPEG 2000 image", Format: JPEG2000, Program: "opj_decompress", Package: "libopenjp2-tools"}
 
 	foreignVideo = ForeignError{Kind: "a video", Advice: "take a frame of it, as with ffmpeg"}
 	foreignPage  = ForeignError{Kind: "HTML", Advice: "the download failed"}

@@ -28,6 +28,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Limits says what one file may cost, and whether a part of it may be missing.
@@ -40,6 +42,13 @@ type Limits struct {
 	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES. What is missing is
 	// black, or whatever the format's decoder makes of it.
 	AllowTruncated bool
+
+	// Converter reads kinds of images that are not read here. Nil refuses them.
+	Converter Converter
+
+	// Draft, where it is not 0, is how short the shorter side of a JPEG file may become by
+	// decoding it at a half, a quarter or an eighth of its size: Pillow's draft mode.
+	Draft int
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -75,6 +84,7 @@ type file struct {
 	data      []byte
 	check     checkSize
 	truncated bool // read what is left
+	draft     int
 }
 
 // forgives reports whether err is no reason to read nothing.
@@ -157,7 +167,15 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 		if len(data) == 0 {
 			return nil, errors.New("pillow: not an image: empty")
 		}
-		if kind, ok := foreign(data); ok {
+		kind, ok := foreign(data)
+		if ok && kind.Format != 0 && limit.Converter != nil {
+			err := guard.Call(func() (err error) {
+				img, err = limit.convert(kind.Format, data)
+				return err
+			})
+			return img, err
+		}
+		if ok {
 			return nil, fmt.Errorf("pillow: %w", &kind)
 		}
 		return nil, fmt.Errorf("pillow: not an image: starts with %.16q", data[:min(len(data), 16)])
@@ -167,7 +185,7 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}

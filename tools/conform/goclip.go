@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/vision"
@@ -219,6 +220,7 @@ func decodeWith(path string, opts *vision.DecodeOptions) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Converter = convert.New(context.Background(), nil)
 	img, err := vision.Decode(bytes.NewReader(b), opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
