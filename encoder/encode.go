@@ -71,52 +71,6 @@ func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (i
 	return m.encodeImages(ctx, n, open, nil)
 }
 
-// encodeImages takes the errors of images to faults, where that is not nil, and has
-// blank images in their places.
-func (m *Model) encodeImages(ctx context.Context, n int, open func(i int) (image.Image, error), faults []error) (*Embeddings, error) {
-	end, err := m.beginImages()
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	if n < 0 || n > 0 && open == nil {
-		return nil, fmt.Errorf("encoder: %d images, opened by a function that is there: %t", n, open != nil)
-	}
-	p := m.cfg.Preprocess
-	grids := make([][2]int, n) // where images become patches
-	prepare := func(dst []float32, i int, open func(i int) (image.Image, error)) error {
-		return guard.Call(func() error {
-			img, err := open(i)
-			if err != nil {
-				return err
-			}
-			if p.MaxPatches > 0 {
-				grids[i], err = p.Patches(dst, img)
-				return err
-			}
-			return p.Image(dst, img)
-		})
-	}
-	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
-		err := prepare(dst, i, open)
-		if err == nil || faults == nil {
-			return err
-		}
-		faults[i] = &ImageError{i, err}
-		return prepare(dst, i, standIn)
-	}}
-	defer l.stop()
-	e, err := m.forward(ctx, n, p.MaxPatches, func(s *session, from int) error {
-		err := l.fill(s.pixels, from)
-		s.setGrids(grids[from:])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return e.normalize(), nil
-}
-
 // ImageFeatures returns the image tower's output, before normalisation, for
 // pixels as Preprocess makes them: N × (3, H, W).
 func (m *Model) ImageFeatures(ctx context.Context, pixels []float32) (*Embeddings, error) {

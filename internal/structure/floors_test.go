@@ -52,6 +52,7 @@ var libraries = []string{
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
 	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
+	"github.com/parquet-go/parquet-go",                       // dataset/parquet
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 }
 
