@@ -81,6 +81,9 @@ func Batches(ctx context.Context, src Source, o BatchOptions) iter.Seq2[Batch, e
 			yield(Batch{}, err)
 			return
 		}
+		if noted, ok := src.(interface{ Notes() []Bad }); ok {
+			o.Ledger.note(noted.Notes())
+		}
 		loader := startLoader(ctx, src, &o)
 		defer loader.stop()
 		for {

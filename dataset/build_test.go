@@ -134,7 +134,7 @@ func contents(t testing.TB, src Source, order Order) []string {
 		img := image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
 		draw.Draw(img, img.Rect, p.Image, b.Min, draw.Src)
 		h.Write(img.Pix)
-		lines = append(lines, fmt.Sprintf("%s: %q %q %v %x", s.Key, s.Captions, s.Label, img.Rect.Max, h.Sum64()))
+		lines = append(lines, fmt.Sprintf("%s: %q %q %v %x", s.Key, s.Words(), s.Label, img.Rect.Max, h.Sum64()))
 	}
 	return lines
 }

@@ -21,6 +21,7 @@ func (l *lineReader) csvRow(sep byte) (fields []string, at int, err error) {
 		return nil, at, err
 	}
 	var row csvFields
+	first := text
 	row.add(text, sep)
 	var more []line
 	for size := 0; row.open && err == nil; size += len(text) {
@@ -36,14 +37,17 @@ func (l *lineReader) csvRow(sep byte) (fields []string, at int, err error) {
 	switch {
 	case err != nil && err != io.EOF && err != errLongLine:
 		return nil, at, err
-	case row.open:
-		l.restore(at, more)
-		return nil, at, errOpenQuote
-	case row.stray:
-		l.restore(at, more)
-		return nil, at, errStrayQuote
+	case !row.open && !row.stray:
+		return row.done, at, nil
 	}
-	return row.done, at, nil
+	l.restore(at, more)
+	switch {
+	case sep == '\t' || sep == '|': // where quotes are often just that
+		return strings.Split(first, string(rune(sep))), at, nil
+	case row.open:
+		return nil, at, errOpenQuote
+	}
+	return nil, at, errStrayQuote
 }
 
 // csvFields cuts a row as RFC 4180 has it. A quote in a field that does not
@@ -99,8 +103,18 @@ func (f *csvFields) quoted(text string) (rest string, closed bool) {
 	}
 }
 
-// readCSV calls add for each row. An error is one of the whole table.
-func readCSV(r io.Reader, o *Options, add func(row) error) error {
+// sheet is a table that is being read.
+type sheet struct {
+	o   *Options
+	add func(row) error
+	// names tells whether a text names an image of the set.
+	names func(string) bool
+	// bare allows a list of images without a header.
+	bare bool
+}
+
+// csv calls add for each row. An error is one of the whole table.
+func (s *sheet) csv(r io.Reader) error {
 	lines := newLineReader(r)
 	head, err := lines.next()
 	if err == io.EOF {
@@ -109,38 +123,132 @@ func readCSV(r io.Reader, o *Options, add func(row) error) error {
 	if err != nil {
 		return fmt.Errorf("header line: %w", err)
 	}
-	sep := byte(o.Separator)
+	sep := byte(s.o.Separator)
 	if sep == 0 {
-		sep = commonest(head, ",\t;")
+		sep = commonest(head, ",\t;|")
 	}
-	var first csvFields
-	first.add(head, sep)
-	header := first.done
-	cols, err := findColumns(header, o)
+	header := headerOf(head, sep)
+	cols, err := findColumns(header, s.o)
+	if err == nil || s.o.ImageKey != "" {
+		return errOr(err, func() error { return s.rows(lines, cols, len(header), sep) })
+	}
+	if found, ok := s.unnamed(header); ok {
+		lines.restore(0, []line{{head, nil}})
+		return s.rows(lines, found, len(header), sep)
+	}
+	if cols.image < 0 {
+		cols.image = s.search(lines, len(header), sep)
+	}
+	if err := cols.lack(header, s.o); err != nil {
+		return err
+	}
+	return s.rows(lines, cols, len(header), sep)
+}
+
+func errOr(err error, next func() error) error {
 	if err != nil {
 		return err
 	}
+	return next()
+}
+
+func headerOf(text string, sep byte) []string {
+	var first csvFields
+	first.add(text, sep)
+	return trimmed(first.done, sep)
+}
+
+// trimmed takes off the spaces beside bars.
+func trimmed(fields []string, sep byte) []string {
+	if sep == '|' {
+		for i, f := range fields {
+			fields[i] = strings.TrimSpace(f)
+		}
+	}
+	return fields
+}
+
+// unnamed reads a table without a header: an image and what is said of it.
+func (s *sheet) unnamed(first []string) (columns, bool) {
+	if len(first) == 2 && s.names(first[0]) {
+		return columns{0, 1, -1}, true
+	}
+	return columns{}, len(first) == 1 && s.bare && s.names(first[0])
+}
+
+// probed is the number of rows that are tried for names of images.
+const probed = 20
+
+// search finds the column most of whose fields name images, where no column has a
+// known name; -1 for none.
+func (s *sheet) search(lines *lineReader, width int, sep byte) int {
+	start := lines.at
+	var taken []line
+	hits := make([]int, width)
+	for len(taken) < probed {
+		text, err := lines.next()
+		if err != nil && err != errLongLine {
+			break
+		}
+		taken = append(taken, line{text, err})
+		fields := headerOf(text, sep)
+		for i, f := range fields[:min(width, len(fields))] {
+			if f != "" && s.names(f) {
+				hits[i]++
+			}
+		}
+	}
+	lines.restore(start, taken)
+	best := -1
+	for i, n := range hits {
+		if 2*n > len(taken) && (best < 0 || n > hits[best]) {
+			best = i
+		}
+	}
+	return best
+}
+
+func (s *sheet) rows(lines *lineReader, cols columns, width int, sep byte) error {
 	for {
 		fields, at, err := lines.csvRow(sep)
 		if err == io.EOF {
 			return nil
 		}
+		fields = trimmed(fields, sep)
 		next := row{line: at}
 		switch {
 		case err == errLongLine || err == errOpenQuote || err == errStrayQuote:
 			next.err = err
 		case err != nil:
 			return fmt.Errorf("line %d: %w", at, err)
-		case len(fields) != len(header):
-			next.err = fmt.Errorf("fields: %d, columns in the header: %d (a field with a %q needs quotes)", len(fields), len(header), sep)
+		case width == 1 && len(fields) > 1:
+			fields = []string{strings.Join(fields, string(rune(sep)))}
+		case len(fields) == width-1 && sep == '|':
+			fields = lostBar(fields)
+		}
+		switch {
+		case next.err != nil:
+		case len(fields) != width:
+			next.err = fmt.Errorf("fields: %d, columns in the header: %d (a field with a %q needs quotes)", len(fields), width, sep)
 		default:
 			next = cols.row(fields)
 			next.line = at
 		}
-		if err := add(next); err != nil {
+		if err := s.add(next); err != nil {
 			return err
 		}
 	}
+}
+
+// lostBar mends the row of Flickr30k's published table that lacks its second bar:
+// "2199200615.jpg| 4   A dog runs across the grass .".
+func lostBar(fields []string) []string {
+	last := len(fields) - 1
+	number, text, ok := strings.Cut(fields[last], " ")
+	if !ok || !digits(number) {
+		return fields
+	}
+	return append(fields[:last:last], number, strings.TrimSpace(text))
 }
 
 // commonest returns the character of set that text has most of; the first one
@@ -159,29 +267,44 @@ func commonest(text, set string) byte {
 type columns struct{ image, caption, label int }
 
 func findColumns(header []string, o *Options) (columns, error) {
-	find := func(names []string) int {
+	c := columns{find(header, o.imageKeys()), find(header, o.captionKeys()), find(header, o.labelKeys())}
+	return c, c.lack(header, o)
+}
+
+// find returns the column with the first of the names, as it is written or else in
+// any letters, spaces and underscores aside; -1 for none.
+func find(header, names []string) int {
+	for _, same := range []func(string) string{strings.TrimSpace, plainName} {
 		for _, name := range names {
-			if i := slices.IndexFunc(header, func(h string) bool { return strings.TrimSpace(h) == name }); i >= 0 {
+			if i := slices.IndexFunc(header, func(h string) bool { return same(h) == same(name) }); i >= 0 {
 				return i
 			}
 		}
-		return -1
 	}
-	c := columns{find(o.imageKeys()), find(o.captionKeys()), find(o.labelKeys())}
+	return -1
+}
+
+var fill = strings.NewReplacer("_", "", " ", "", "-", "")
+
+func plainName(s string) string { return strings.ToLower(fill.Replace(s)) }
+
+// lack says which columns are missing.
+func (c columns) lack(header []string, o *Options) error {
 	var missing []string
 	if c.image < 0 {
 		missing = append(missing, "of the image ("+strings.Join(o.imageKeys(), ", ")+")")
 	}
-	if c.caption < 0 && (o.CaptionKey != "" || c.label < 0 && o.LabelKey == "") {
+	alone := len(header) == 1 && c.image == 0
+	if c.caption < 0 && !alone && (o.CaptionKey != "" || c.label < 0 && o.LabelKey == "") {
 		missing = append(missing, "of the caption ("+strings.Join(o.captionKeys(), ", ")+")")
 	}
-	if c.label < 0 && (o.LabelKey != "" || c.caption < 0 && o.CaptionKey == "") {
+	if c.label < 0 && !alone && (o.LabelKey != "" || c.caption < 0 && o.CaptionKey == "") {
 		missing = append(missing, "of the label ("+strings.Join(o.labelKeys(), ", ")+")")
 	}
 	if missing == nil {
-		return c, nil
+		return nil
 	}
-	return c, fmt.Errorf("no column %s; the columns are %s", strings.Join(missing, " nor "), listed(header))
+	return fmt.Errorf("no column %s; the columns are %s", strings.Join(missing, " nor "), listed(header))
 }
 
 // listed quotes names for a message, and not all of a thousand.

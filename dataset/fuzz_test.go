@@ -74,13 +74,12 @@ func FuzzTable(f *testing.F) {
 		if isCSV {
 			name = "t.csv"
 		}
-		list, err := (&tree{name: name}).fromTable(strings.NewReader(text), name, o)
+		table, err := (&tree{name: name, fsys: mapFS(nil)}).fromTable(strings.NewReader(text), file{path: name}, o, true)
 		if err != nil {
 			return
 		}
-		for _, r := range list {
-			usable := len(r.captions) > 0 || r.label != ""
-			if usable == (r.fault != nil) {
+		for _, r := range table.list {
+			if r.fault != nil && (len(r.captions) > 0 || r.label != "") {
 				t.Fatalf("row %+v", r)
 			}
 			if strings.Contains(r.file.path, "..") && r.fault == nil && slices.Contains(strings.Split(r.file.path, "/"), "..") {
@@ -160,10 +159,60 @@ func TestTableReadErrorIsNotARow(t *testing.T) {
 			if strings.HasPrefix(text, "{") != (name == "t.jsonl") {
 				continue
 			}
-			_, err := (&tree{name: name}).fromTable(failing{bytes.NewReader([]byte(text))}, name, o)
+			_, err := (&tree{name: name, fsys: mapFS(nil)}).fromTable(failing{bytes.NewReader([]byte(text))}, file{path: name}, o, true)
 			if err == nil || !strings.Contains(err.Error(), "the disk is gone") {
 				t.Errorf("%s %q: %v, want the disk's error", name, text, err)
 			}
 		}
 	}
+}
+
+// FuzzJSON: any bytes as a JSON file give rows or an error.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{
+		`[{"image":"1.png","caption":["a"]},{"x":1}]`, `{"images":[{"id":1,"file_name":"1.png"}],"annotations":[{"image_id":1,"caption":"a"}]}`,
+		`{"1.png":"a","2.png":{"x":[]}}`, `{"images":[{"filename":"1.png","sentences":[{"raw":"a"}]}]}`, strings.Repeat("[", 5000), `{"images":{}}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		o, _ := new(Options).ready()
+		table, err := (&tree{name: "t.json", fsys: mapFS(nil)}).fromTable(strings.NewReader(text), file{path: "t.json"}, o, true)
+		if err == nil && len(table.list) > len(text) {
+			t.Fatalf("%d samples of %d bytes", len(table.list), len(text))
+		}
+	})
+}
+
+// FuzzTokens: lines of a token file are rows, in order.
+func FuzzTokens(f *testing.F) {
+	f.Add("1.png#0\ta\n1.png#1\tb\n\nx\n")
+	f.Add("#1\t\n##\t\t")
+	f.Fuzz(func(t *testing.T, text string) {
+		last := 0
+		s := &sheet{add: func(r row) error {
+			if r.line <= last || (r.err == nil) != (r.image != "") {
+				t.Fatalf("row %+v after line %d", r, last)
+			}
+			last = r.line
+			return nil
+		}}
+		if err := s.tokens(strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzClasses: folders in any tree give each image a class of its own path, or none.
+func FuzzClasses(f *testing.F) {
+	f.Add("cat/a\ndog\ntrain/images\n\nval/images")
+	f.Fuzz(func(t *testing.T, text string) {
+		dirs := strings.Split(text, "\n")
+		labels := classesOf(dirs)
+		for i, l := range labels {
+			if len(labels) != len(dirs) || l != "" && !slices.Contains(strings.Split(dirs[i], "/"), l) {
+				t.Fatalf("%q is the class of %q", l, dirs[i])
+			}
+		}
+	})
 }

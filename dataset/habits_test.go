@@ -31,11 +31,11 @@ func TestTableHabits(t *testing.T) {
 		},
 		{
 			"Hugging Face's metadata.csv", "images/metadata.csv", "file_name,text,label\na.png,one,cat\nb.png,two,dog\n", Options{},
-			[]string{`a.png ["one"] "cat"`, `b.png ["two"] "dog"`},
+			[]string{`images/a.png ["one"] "cat"`, `images/b.png ["two"] "dog"`},
 		},
 		{
 			"Hugging Face's metadata.jsonl", "images/metadata.jsonl", `{"file_name": "a.png", "text": "one"}` + "\n" + `{"file_name": "b.png", "text": "two"}` + "\n", Options{},
-			[]string{`a.png ["one"] ""`, `b.png ["two"] ""`},
+			[]string{`images/a.png ["one"] ""`, `images/b.png ["two"] ""`},
 		},
 		{
 			"JSON lines with numbers for labels, by their names", "set.ndjson", `{"image": "images/a.png", "class": 1}` + "\n" + `{"image": "images/b.png", "class": 0}` + "\n",
@@ -64,7 +64,7 @@ func TestTableHabits(t *testing.T) {
 				if _, err := s.Pair(0); err != nil {
 					t.Errorf("%s: %v", s.Key, err)
 				}
-				got = append(got, fmt.Sprintf("%s %q %q", s.Key, s.Captions, s.Label))
+				got = append(got, fmt.Sprintf("%s %q %q", s.Key, s.Words(), s.Label))
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))

@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// readJSONLines calls add for each line. An error is one of the whole table.
-func readJSONLines(r io.Reader, o *Options, add func(row) error) error {
+// jsonLines calls add for each line. An error is one of the whole table.
+func (s *sheet) jsonLines(r io.Reader) error {
+	o, add := s.o, s.add
 	lines := newLineReader(r)
 	found, first := false, ""
 	for {
@@ -52,6 +53,11 @@ func (r *row) parseJSON(text string, o *Options) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.fromObject(object, o)
+}
+
+// fromObject reads an object that names an image.
+func (r *row) fromObject(object object, o *Options) (names []string, err error) {
 	img, err := object.strings(o.imageKeys())
 	if err != nil {
 		return nil, err
@@ -98,6 +104,13 @@ func (f object) describe(o *Options, r *row) (err error) {
 func (f object) strings(names []string) ([]string, error) {
 	for _, name := range names {
 		raw, ok := f[name]
+		if !ok {
+			for field := range f { // TEXT, file-name
+				if plainName(field) == plainName(name) {
+					raw, ok = f[field], true
+				}
+			}
+		}
 		if !ok || string(raw) == "null" {
 			continue
 		}

@@ -27,6 +27,7 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	order []*Bad
+	notes int          // of order, those that are no samples
 	index map[Bad]*Bad // by what it says, without Times
 }
 
@@ -48,10 +49,26 @@ func (l *Ledger) Add(file, key, reason string) error {
 		l.order = append(l.order, known)
 	}
 	known.Times++
-	if l.Limit > 0 && len(l.order) > l.Limit {
-		return fmt.Errorf("dataset: %d bad samples, more than the limit of %d; the last is %s", len(l.order), l.Limit, id)
+	if bad := len(l.order) - l.notes; l.Limit > 0 && bad > l.Limit {
+		return fmt.Errorf("dataset: %d bad samples, more than the limit of %d; the last is %s", bad, l.Limit, id)
 	}
 	return nil
+}
+
+// note adds what is no sample, once, and whatever the limit.
+func (l *Ledger) note(list []Bad) {
+	if l == nil {
+		return
+	}
+	for _, b := range list {
+		l.mu.Lock()
+		known := l.index[Bad{File: b.File, Key: b.Key, Reason: strings.ToValidUTF8(b.Reason, "\ufffd")}] != nil
+		l.mu.Unlock()
+		if !known {
+			l.Add(b.File, b.Key, b.Reason)
+			l.notes++
+		}
+	}
 }
 
 // String gives file, key and reason.

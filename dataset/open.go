@@ -25,6 +25,26 @@ type Set struct {
 	Source
 	classes []string
 	close   []io.Closer
+	seen    Seen
+	notes   []Bad
+}
+
+// Seen tells what the set was taken for, and what was left alone.
+func (s *Set) Seen() Seen {
+	if s == nil {
+		return Seen{}
+	}
+	return s.seen
+}
+
+// Notes are what was found out while the set was opened that is worth a line in a
+// ledger and is no sample: files that are in a tar twice, downloads that failed.
+// [Batches] adds them to its ledger.
+func (s *Set) Notes() []Bad {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.notes)
 }
 
 // Classes returns the labels that occur, sorted, or Options.Classes as given. Of several
@@ -75,23 +95,35 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open opens a set. Its kind is recognised by its name and its content:
+// Open opens a set: a folder, a table, one tar or several, as train-{000..012}.tar.
+// How the files belong together is found out from all of them, as [Shape] lists it, and
+// told by [Set.Seen]. A file that says something of most of the images decides; one
+// that speaks of none is left alone. Where there are two readings, the error names
+// both, and Options.Shape chooses.
 //
-//   - a table, .csv, .tsv or .jsonl, that names images relative to its folder;
-//   - a folder, or a .tar, .tar.gz or .tgz, with one table or with Hugging
-//     Face's metadata.csv or metadata.jsonl; with WebDataset's groups (0001.jpg
-//     beside 0001.txt, .json or .cls); or with images in class folders, the
-//     innermost of which gives the label;
-//   - several tars, as train-{000..012}.tar or {a,b}.tar, or a folder of them.
+//   - Images alone, which have no captions.
+//   - Folders of classes. The topmost folder is the class; folders of splits, such as
+//     train and test, and those that hold the whole set stand above it.
+//   - 1.jpg beside 1.txt, 1.caption, 1.json or 1.cls, in folders and in WebDataset's
+//     tars. A text has one caption a line.
+//   - images/1.jpg and captions/1.txt.
+//   - Tables: CSV with commas, tabs, semicolons or bars, JSON lines, Flickr's token
+//     files, the JSON of COCO's captions and of Karpathy's splits. Images are named
+//     relative to the table or to the set, by the end of their path, or by their
+//     names without extension.
+//   - With Options.Formats: Parquet and Arrow.
 //
 // Tables, folders and plain tars are indexed, so the whole set can be shuffled;
-// images are read when they are decoded. A table's rows that name the same
-// image give one sample with several captions.
+// images are read when they are decoded. Rows that name the same image, however it is
+// spelt, give one sample with several captions.
 //
-// A faulty sample (a row of the wrong length, no caption) stays in the set with
-// a Fault. Errors are: a file or a folder that cannot be read, a table without
-// the columns, a path that leads out of the set, and a set with no sample that
-// has a caption or a label.
+// Thumbnails, recycle bins and what else systems keep for themselves are left out, and
+// so are links that lead out of the set.
+//
+// A faulty sample (a row of the wrong length) stays in the set with a Fault; one
+// without caption and label has none. Errors are: a file or a folder that cannot be
+// read, a table without the columns, a path that leads out of the set, and a set with
+// no sample that can be used.
 func Open(name string, o *Options) (*Set, error) {
 	return open(anywhere{}, filepath.ToSlash(name), o)
 }
@@ -136,10 +168,12 @@ func open(fsys fs.FS, name string, opts *Options) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %s: not a regular file but %s", name, info.Mode().Type())
 	case isTar(name):
 		return openTars(fsys, name, names, o)
-	case isTable(name):
+	case isTable(name) || slices.Contains([]string{"txt", "json", "token"}, extension(name)):
 		return openTable(fsys, name, o)
+	case isContainer(name):
+		return openContainers(fsys, name, o)
 	}
-	return nil, fmt.Errorf("dataset: %s: cannot tell what kind of set this is, want a folder, .csv, .tsv, .jsonl, .tar, .tar.gz or .tgz", name)
+	return nil, fmt.Errorf("dataset: %s: cannot tell what kind of set this is, want a folder, .csv, .tsv, .jsonl, .json, .token, .tar, .tar.gz or .tgz", name)
 }
 
 func isTar(name string) bool {
@@ -149,46 +183,114 @@ func isTar(name string) bool {
 
 func openTable(fsys fs.FS, name string, o *Options) (*Set, error) {
 	t := &tree{fsys: fsys, name: name, folder: path.Dir(name)}
-	f, err := fsys.Open(name)
+	f, err := openRegular(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
 	defer f.Close()
-	list, err := t.fromTable(f, path.Base(name), o)
+	at := file{path: path.Base(name)}
+	if path.Base(t.folder) == "annotations" && isCOCO(name) { // its images are beside the folder
+		at.path, t.folder = "annotations/"+at.path, path.Dir(t.folder)
+	}
+	table, err := t.fromTable(f, at, o, true)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %s: %w", name, err)
+	}
+	seen := Seen{Shape: Tables}
+	if table.missing > 0 {
+		seen.Notes = append(seen.Notes, fmt.Sprintf("%s not there, as %s", count(table.missing, "image is", "images are"), Printable(table.lacking)))
+	}
+	return newSet(t, table.list, seen, o)
+}
+
+func isCOCO(name string) bool { return extension(name) == "json" }
+
+func openContainers(fsys fs.FS, name string, o *Options) (*Set, error) {
+	t, err := listFolder(fsys, path.Dir(name), o)
 	if err != nil {
 		return nil, err
 	}
-	return newSet(name, list, nil, o)
+	t.name = name
+	e := t.evidence(o)
+	e.others = []file{{path: path.Base(name)}}
+	if e.format(name) == nil {
+		return nil, fmt.Errorf("dataset: %s: no format of Options.Formats reads this", name)
+	}
+	claims, err := containerClaims(e)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	if len(claims) == 0 {
+		return nil, fmt.Errorf("dataset: %s: no column of images nor of their paths (%s)", name, strings.Join(o.imageKeys(), ", "))
+	}
+	return e.set(claims[0])
 }
 
 func openFolder(fsys fs.FS, name string, o *Options) (*Set, error) {
-	t, err := listFolder(fsys, name)
+	t, err := listFolder(fsys, name, o)
 	if err != nil {
 		return nil, err
 	}
-	var tars []string
-	for _, f := range t.files {
-		if isTar(f.path) && path.Dir(f.path) == "." {
-			tars = append(tars, path.Join(name, f.path))
+	if tars, err := t.shards(o); err != nil {
+		return nil, err
+	} else if tars != nil {
+		return openShards(fsys, name, t, tars, o)
+	}
+	return t.set(o)
+}
+
+// set makes a set of the files of a tree.
+func (t *tree) set(o *Options) (*Set, error) {
+	e := t.evidence(o)
+	claims, err := e.claims()
+	if err != nil {
+		return nil, err
+	}
+	if len(e.files) == 0 && len(t.faults) > 0 {
+		return newSet(t, nil, Seen{}, o)
+	}
+	best, err := e.choose(claims)
+	if err != nil {
+		if len(t.faults) > 0 && len(claims) == 0 {
+			return newSet(t, nil, Seen{}, o)
+		}
+		return nil, err
+	}
+	return e.set(best)
+}
+
+// set reads what a claim is about.
+func (e *evidence) set(c claim) (*Set, error) {
+	list, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	return newSet(e.tree, list, e.seen(c), e.o)
+}
+
+// seen says what a claim uses and what it leaves alone.
+func (e *evidence) seen(c claim) Seen {
+	s := Seen{Shape: c.shape, LeftOut: e.left, Notes: append(slices.Clone(e.remarks), c.also...)}
+	if c.stated || c.shape == ClassFolders {
+		s.Why = c.why
+	}
+	for _, f := range e.others {
+		if c.used[f.path] {
+			continue
+		}
+		if s.AloneCount++; len(s.Alone) < maxAlone {
+			s.Alone = append(s.Alone, f.path)
 		}
 	}
-	if len(tars) > 0 && len(tars) == len(t.files) {
-		return openTars(fsys, name, tars, o)
-	}
-	list, err := t.records(o)
-	if err != nil {
-		return nil, err
-	}
-	return newSet(name, list, nil, o)
+	return s
 }
 
 // openTars indexes tars, or streams them where one is compressed.
 func openTars(fsys fs.FS, name string, names []string, o *Options) (set *Set, err error) {
-	var list []record
-	var opened []io.Closer
+	t := &tree{fsys: fsys, name: name, inTar: true, listed: true}
 	defer func() {
 		if err != nil || set.close == nil {
-			for _, c := range opened {
+			for _, c := range t.opened {
 				c.Close()
 			}
 		}
@@ -201,21 +303,18 @@ func openTars(fsys fs.FS, name string, names []string, o *Options) (set *Set, er
 		if err != nil {
 			return nil, fmt.Errorf("dataset: %w", err)
 		}
-		opened = append(opened, f)
-		archive, size, err := randomAccess(f)
+		t.opened = append(t.opened, f)
+		archive_, size, err := randomAccess(f)
 		if err != nil {
 			return nil, fmt.Errorf("dataset: %s: %w", tar, err)
 		}
-		if archive == nil || o.Stream {
+		if archive_ == nil || o.Stream {
 			return openStream(fsys, name, names, o)
 		}
-		more, err := listTar(fsys, tar, archive, size).records(o)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, more...)
+		t.listTar(&archive{tar, archive_}, size, o)
 	}
-	return newSet(name, list, opened, o)
+	t.beside = classNamesBeside(fsys, names[0])
+	return t.set(o)
 }
 
 // openRegular refuses whatever else than a file a name is before it is opened: a
@@ -255,23 +354,71 @@ func randomAccess(f fs.File) (io.ReaderAt, int64, error) {
 const gzipMagic = "\x1f\x8b"
 
 // newSet checks that there is something to learn from.
-func newSet(name string, list []record, opened []io.Closer, o *Options) (*Set, error) {
+func newSet(t *tree, list []record, seen Seen, o *Options) (*Set, error) {
+	list = append(list, t.faults...)
 	labels, usable := map[string]bool{}, false
+	apart(list)
 	for _, r := range list {
 		usable = usable || r.fault == nil
+		seen.add(r.captions, r.label, r.fault)
 		if r.label != "" {
 			labels[r.label] = true
 		}
 	}
 	if !usable {
-		return nil, fmt.Errorf("dataset: %s: %w", name, unusable(list))
+		return nil, errors.Join(fmt.Errorf("dataset: %s: %w", t.name, unusable(list)), closeAll(t.opened))
 	}
 	list = slices.Clip(list)
+	seen.Classes = len(labels)
+	if len(t.notes) > 0 {
+		seen.Notes = append(seen.Notes, fmt.Sprintf("%s, as the first: %s", count(len(t.notes), "note for the ledger", "notes for the ledger"), t.notes[0]))
+	}
 	return &Set{
 		Source:  NewIndexed(len(list), func(i int) Sample { return list[i].sample(o) }),
 		classes: classNames(labels, o),
-		close:   opened,
+		close:   t.opened, seen: seen, notes: t.notes,
 	}, nil
+}
+
+func closeAll(list []io.Closer) error {
+	var errs []error
+	for _, c := range list {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// add counts one sample.
+func (s *Seen) add(captions []string, label string, fault error) {
+	s.Samples++
+	s.Captions += len(captions)
+	switch {
+	case fault != nil:
+		s.Faulty++
+		return
+	case len(captions) > 0:
+		s.Captioned++
+	}
+	if label != "" {
+		s.Labelled++
+	}
+}
+
+// apart gives samples of several tars that have one key keys of their own: the first
+// keeps its key, the others have their tar's name before it.
+func apart(list []record) {
+	first := map[string]*archive{}
+	for i := range list {
+		r := &list[i]
+		if r.file.tar == nil {
+			continue
+		}
+		if tar, known := first[r.key]; known && tar != r.file.tar {
+			r.key = strings.TrimSuffix(path.Base(r.file.tar.name), path.Ext(r.file.tar.name)) + "/" + r.key
+		} else if !known {
+			first[r.key] = r.file.tar
+		}
+	}
 }
 
 func unusable(list []record) error {

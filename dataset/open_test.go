@@ -47,8 +47,8 @@ func TestOpenCIFARTar(t *testing.T) {
 		}
 	}
 	first := index.At(0)
-	if first.Key != "train/airplane/0000.jpg" || first.Captions[0] != "a photo of a airplane" {
-		t.Errorf("first sample is %s, %q", first.Key, first.Captions)
+	if first.Key != "train/airplane/0000.jpg" || first.Words()[0] != "a photo of a airplane" {
+		t.Errorf("first sample is %s, %q", first.Key, first.Words())
 	}
 	p, err := first.Pair(0)
 	if err != nil || p.Image.Bounds() != image.Rect(0, 0, 32, 32) {

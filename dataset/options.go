@@ -4,20 +4,36 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"path"
 	"strings"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/pillow"
 )
 
 // Options says how [Open] reads a set. The zero value, and nil, will do for most.
 type Options struct {
+	// Shape says how the files belong together, where that is not to be found out.
+	Shape Shape
+
+	// Exclude are patterns, as [path.Match] has them, of files and folders that are
+	// left out: of names, or of paths within the set.
+	Exclude []string
+
+	// Formats read tables that the package itself does not, such as those of
+	// packages dataset/parquet and dataset/arrow.
+	Formats []Format
+
 	// Columns of a table (CSV header, JSON field). Where one is empty, the
 	// names that common sets use are tried, in this order:
 	//
-	//	image    image, file_name, filepath, filename, path, img
-	//	caption  caption, captions, text, title
-	//	label    label, class, category
+	//	image    image, file_name, filepath, filename, path, img, image_name, image_path, file, id
+	//	caption  caption, captions, text, title, comment, description, sentence, alt_text, productDisplayName
+	//	label    label, class, category, class_id, class_name, breed, species
+	//
+	// Letters, spaces and underscores may differ. Without a column of a known name
+	// the one whose fields name images is taken.
 	ImageKey, CaptionKey, LabelKey string
 
 	// Separator of a CSV's columns, an ASCII character. 0 takes the comma, the
@@ -45,7 +61,7 @@ type Options struct {
 	Classes []string
 
 	// AllowOutside allows paths in a table that are absolute or lead out of the
-	// table's folder. Only [Open] reads it.
+	// table's folder, and follows links that lead out of the set. Only [Open] reads it.
 	AllowOutside bool
 
 	// Stream reads tars sequentially, without an index, in bounded memory.
@@ -65,6 +81,9 @@ type Options struct {
 	// AllowTruncated reads what is left of an image that ends early or is damaged,
 	// which is a bad sample otherwise.
 	AllowTruncated bool
+
+	// MaxTableBytes bounds the text of one table, unpacked; 0 means 4 GiB.
+	MaxTableBytes int64
 
 	// Converter reads HEIC, AVIF, JPEG XL and JPEG 2000, which are bad samples
 	// without it: [github.com/goclip/goclip/convert.New] makes one of programs
@@ -101,6 +120,20 @@ func (o *Options) ready() (*Options, error) {
 	for _, name := range c.Classes {
 		c.named[lists.Key(name, c.VerbatimLabels)] = true
 	}
+	if c.MaxTableBytes < 0 {
+		return nil, fmt.Errorf("dataset: options: MaxTableBytes %d, want 0 or more", c.MaxTableBytes)
+	}
+	for _, p := range c.Exclude {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("dataset: options: Exclude %q: %w", p, err)
+		}
+	}
+	if err := enum.Valid(c.Shape, shapeNames()); err != nil {
+		return nil, fmt.Errorf("dataset: options: Shape %w", err)
+	}
+	if c.MaxTableBytes == 0 {
+		c.MaxTableBytes = 4 << 30
+	}
 	if len(c.Templates) == 0 {
 		c.Templates = []string{"a photo of a {}"}
 	}
@@ -120,14 +153,16 @@ func (o *Options) ready() (*Options, error) {
 }
 
 func (o *Options) imageKeys() []string {
-	return keys(o.ImageKey, "image", "file_name", "filepath", "filename", "path", "img")
+	return keys(o.ImageKey, "image", "file_name", "filepath", "filename", "path", "img", "image_name", "image_path", "file", "id")
 }
 
 func (o *Options) captionKeys() []string {
-	return keys(o.CaptionKey, "caption", "captions", "text", "title")
+	return keys(o.CaptionKey, "caption", "captions", "text", "title", "comment", "description", "sentence", "alt_text", "productDisplayName")
 }
 
-func (o *Options) labelKeys() []string { return keys(o.LabelKey, "label", "class", "category") }
+func (o *Options) labelKeys() []string {
+	return keys(o.LabelKey, "label", "class", "category", "class_id", "class_name", "breed", "species")
+}
 
 func keys(chosen string, usual ...string) []string {
 	if chosen != "" {

@@ -31,6 +31,10 @@ type Sample struct {
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string
 
+	// Prompts are captions made of the label, for training on a set that has no
+	// others. Nothing else takes them for captions.
+	Prompts []string
+
 	// Fault, where not nil, is what the source found wrong with the sample,
 	// which then need not have captions or a Decode.
 	Fault error
@@ -42,24 +46,51 @@ type Sample struct {
 	size int64 // bytes that Decode holds on to
 }
 
+// Words are the captions, or the prompts where there are none.
+func (s Sample) Words() []string {
+	if len(s.Captions) == 0 {
+		return s.Prompts
+	}
+	return s.Captions
+}
+
 // Pair decodes the image and joins it with caption number draw modulo the
-// number of captions. The error says what is wrong with this sample.
+// number of captions, or with a prompt where it has none. The error says what is wrong
+// with this sample.
 func (s Sample) Pair(draw uint64) (Pair, error) {
 	if s.Fault != nil {
 		return Pair{}, s.Fault
 	}
-	if len(s.Captions) == 0 {
+	words := s.Words()
+	if len(words) == 0 {
 		return Pair{}, errors.New("no caption and no label")
 	}
-	caption := s.Captions[draw%uint64(len(s.Captions))]
+	caption := words[draw%uint64(len(words))]
 	switch {
 	case !utf8.ValidString(caption):
 		return Pair{}, fmt.Errorf("caption %q is not valid UTF-8", caption)
 	case caption == "":
 		return Pair{}, errors.New("the caption is empty")
 	}
+	p, err := s.Picture()
+	p.Caption = caption
+	if err != nil {
+		return Pair{}, err
+	}
+	return p, nil
+}
+
+// Picture decodes the image and joins it with its first caption, if it has any: for
+// what is done with images alone.
+func (s Sample) Picture() (Pair, error) {
+	if s.Fault != nil {
+		return Pair{}, s.Fault
+	}
 	var img image.Image
 	err := guard.Call(func() (err error) {
+		if s.Decode == nil {
+			return errors.New("the sample has no Decode")
+		}
 		if img, err = s.Decode(); err == nil && (img == nil || img.Bounds().Empty()) {
 			err = errors.New("the image has no pixels")
 		}
@@ -68,7 +99,11 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	return Pair{Key: s.Key, Image: img, Caption: caption, Label: s.Label}, nil
+	p := Pair{Key: s.Key, Image: img, Label: s.Label}
+	if len(s.Captions) > 0 {
+		p.Caption = s.Captions[0]
+	}
+	return p, nil
 }
 
 // Order says in which order a [Source] yields its samples.
@@ -110,7 +145,7 @@ func Captions(ctx context.Context, src Source, n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		captions = append(captions, sample.Captions...)
+		captions = append(captions, sample.Words()...)
 		if seen++; seen == n {
 			break
 		}

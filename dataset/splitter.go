@@ -4,6 +4,7 @@ import (
 	"errors"
 	"image"
 	"slices"
+	"strings"
 
 	"github.com/goclip/goclip/internal/pillow"
 )
@@ -15,26 +16,32 @@ type splitter interface {
 }
 
 func (s *stream) newSplitter() splitter {
-	switch s.layout {
-	case folders:
-		return folderSplitter{s.o}
-	case sidecars:
+	switch s.shape {
+	case Images, ClassFolders:
+		return imageSplitter{s.o, s.classAt}
+	case Pairs:
 		return &keySplitter{o: s.o}
 	}
 	return &tableSplitter{s, map[string]bool{}}
 }
 
-// folderSplitter does what [tree.byFolder] does, one file at a time.
-type folderSplitter struct{ o *Options }
+// imageSplitter gives the images, with the folder at a depth as their class; -1 for
+// none.
+type imageSplitter struct {
+	o       *Options
+	classAt int
+}
 
-func (p folderSplitter) rest() []Sample { return nil }
+func (p imageSplitter) rest() []Sample { return nil }
 
-func (p folderSplitter) add(e entry) []Sample {
-	list := (&tree{files: []file{e.file}}).byFolder(p.o)
-	if len(list) == 0 {
+func (p imageSplitter) add(e entry) []Sample {
+	if !isImage(extension(e.path)) {
 		return nil
 	}
-	s := Sample{Key: list[0].key, Label: list[0].label, Fault: list[0].fault}
+	s := Sample{Key: e.path}
+	if parts := strings.Split(e.path, "/"); p.classAt >= 0 && p.classAt < len(parts)-1 {
+		_, s.Label, s.Fault = described(nil, parts[p.classAt], p.o)
+	}
 	if s.Fault == nil {
 		data, err := e.read(p.o.MaxBytes)
 		s.attach(data, err, p.o)
@@ -42,48 +49,83 @@ func (p folderSplitter) add(e entry) []Sample {
 	return []Sample{s}
 }
 
-// keySplitter does what [tree.bySidecar] does, where the files of a key come in
-// a row.
+// keySplitter does what [evidence.pairs] does, where the files of a key come in a row.
 type keySplitter struct {
 	o     *Options
-	group group
-	data  []byte
+	short string // the key up to the first dot
+	plain bool   // an image has it as its own
+	key   string
+	files []held
+}
+
+// held is a file that waits for the others of its key.
+type held struct {
+	path, ext string
+	data      []byte
+	err       error
 }
 
 func (p *keySplitter) add(e entry) (done []Sample) {
 	key, ext := splitKey(e.path, true)
-	if key != p.group.key {
+	if key != p.short {
+		p.plain = false
+	}
+	known := isImage(ext) || isSidecar(ext)
+	p.short, p.plain = key, p.plain || known
+	if !p.plain {
+		key, ext = splitKey(e.path, false) // 22.05.jpg, 22.05.txt
+	}
+	if key != p.key {
 		done = p.rest()
 	}
-	p.group.key = key
+	p.key = key
+	f := held{path: e.path, ext: ext}
 	switch {
-	case isImage(ext) && p.group.img == nil:
-		p.group.img = &e.file
-		var err error
-		if p.data, err = e.read(p.o.MaxBytes); err != nil && p.group.fault == nil {
-			p.group.fault = err
-		}
+	case isImage(ext):
+		f.data, f.err = e.read(p.o.MaxBytes)
 	case isSidecar(ext):
-		text, err := e.read(maxText)
-		p.group.add(ext, text, err, p.o)
-	default:
-		p.group.others = append(p.group.others, ext)
+		f.data, f.err = e.read(maxText)
+	}
+	if i := slices.IndexFunc(p.files, func(h held) bool { return h.path == f.path }); i >= 0 {
+		p.files[i] = f // in the tar twice: the last one counts
+	} else {
+		p.files = append(p.files, f)
 	}
 	return done
 }
 
 func (p *keySplitter) rest() []Sample {
-	g, data := p.group, p.data
-	p.group, p.data = group{}, nil
+	g := group{key: p.key}
+	var images []held
+	for _, f := range p.files {
+		switch {
+		case isImage(f.ext):
+			g.images = append(g.images, file{path: f.path})
+			images = append(images, f)
+		case isSidecar(f.ext):
+			g.add(f.ext, f.data, f.err, p.o)
+		default:
+			g.others = append(g.others, f.ext)
+		}
+	}
+	p.files, p.key = nil, ""
 	if g.stray() {
 		return nil
 	}
 	s := Sample{Key: g.key}
 	s.Captions, s.Label, s.Fault = g.finish(p.o)
-	if s.Fault == nil {
-		s.attach(data, nil, p.o)
+	if len(images) == 0 {
+		return []Sample{s}
 	}
-	return []Sample{s}
+	list := make([]Sample, len(images))
+	for i, f := range images {
+		list[i] = s
+		list[i].Key = g.keyOf(g.images[i])
+		if s.Fault == nil {
+			list[i].attach(f.data, f.err, p.o)
+		}
+	}
+	return list
 }
 
 // tableSplitter gives the images that a table names.
@@ -136,6 +178,9 @@ func (s *Sample) attach(data []byte, err error, o *Options) {
 		return
 	}
 	s.size = int64(len(data))
+	for _, c := range s.Captions {
+		s.size += int64(len(c))
+	}
 	limits := o.limits()
 	s.Decode = func() (image.Image, error) { return pillow.DecodeBytes(data, limits) }
 }

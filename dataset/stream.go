@@ -10,7 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/goclip/goclip/internal/dice"
 )
@@ -20,8 +22,10 @@ type stream struct {
 	fsys   fs.FS
 	shards []string
 	o      *Options
-	layout layout
+	shape  Shape
 	n      int // samples, or -1
+
+	classAt int // of [ClassFolders]: the depth of the class in a path
 
 	// Of a single tar with a table: what it says of each image, and its
 	// faulty rows.
@@ -29,38 +33,36 @@ type stream struct {
 	faulty []record
 }
 
-// Len implements [Source].
+// Len implements [Source]: the samples of a single tar, -1 for several.
 func (s *stream) Len() int { return s.n }
 
 // openStream reads through the first shard to learn how its files belong
 // together, and that there is something to learn from.
 func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, error) {
-	s := &stream{fsys: fsys, shards: shards, o: o, n: -1}
-	first := &tree{name: shards[0]}
-	for e, err := range s.entries(shards[0]) {
-		if err != nil {
-			first.damage = err
-			break
-		}
-		first.files = append(first.files, e.file)
-	}
-	kind, found, err := layoutOf(first.files, true)
+	s := &stream{fsys: fsys, shards: shards, o: o, n: -1, classAt: -1}
+	t, err := s.list()
 	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: %w", shards[0], err)
+		return nil, err
 	}
-	s.layout = kind
-	if kind == tables {
-		if len(shards) > 1 {
-			return nil, fmt.Errorf("dataset: %s: %s in a stream of several tars: only a single one may hold a table", shards[0], found[0].path)
-		}
-		if err := s.readTables(first, found); err != nil {
+	e := t.evidence(o)
+	claims, err := e.claims()
+	if err != nil {
+		return nil, err
+	}
+	best, err := e.choose(claims)
+	if err != nil && t.damaged == nil {
+		return nil, err
+	}
+	if err == nil {
+		if err := s.take(best, t); err != nil {
 			return nil, err
 		}
 	}
-	labels, usable, count := map[string]bool{}, false, 0
+	seen := e.seen(best)
+	labels, usable := map[string]bool{}, false
 	var reason error
 	for sample := range s.shard(context.Background(), 0) {
-		count++
+		seen.add(sample.Captions, sample.Label, sample.Fault)
 		if sample.Label != "" {
 			labels[sample.Label] = true
 		}
@@ -68,37 +70,92 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 		reason = cmp.Or(reason, sample.Fault)
 	}
 	switch {
-	case count == 0:
+	case seen.Samples == 0:
 		return nil, fmt.Errorf("dataset: %s: the set is empty: no image was found", shards[0])
 	case !usable:
-		return nil, fmt.Errorf("dataset: %s: none of %d samples can be used; the first: %w", shards[0], count, reason)
+		return nil, fmt.Errorf("dataset: %s: none of %d samples can be used; the first: %w", shards[0], seen.Samples, reason)
 	}
+	seen.Classes = len(labels)
 	if len(shards) == 1 {
-		s.n = count
+		s.n = seen.Samples
+	} else {
+		seen.Notes = append(seen.Notes, "this is the first shard of "+thousands(len(shards)))
 	}
-	return &Set{Source: s, classes: classNames(labels, o)}, nil
+	return &Set{Source: s, classes: classNames(labels, s.o), seen: seen, notes: t.notes}, nil
 }
 
-// readTables reads what the tables in the first shard say of its images.
-func (s *stream) readTables(t *tree, found []file) error {
-	s.rows = map[string][]record{}
+// maxStreamedTable bounds the tables of a stream, which are held in memory.
+const maxStreamedTable = 256 << 20
+
+// list lists the first shard, and reads its tables.
+func (s *stream) list() (*tree, error) {
+	t := &tree{fsys: s.fsys, name: s.shards[0], inTar: true, listed: true, streamed: true}
+	a := &archive{name: s.shards[0]}
+	at := map[string]int{}
+	left := min(s.o.MaxTableBytes, maxStreamedTable)
 	for e, err := range s.entries(s.shards[0]) {
 		if err != nil {
-			break // the listing has reported it
+			t.damaged = err
+			break
 		}
-		if !slices.ContainsFunc(found, func(f file) bool { return f.path == e.path }) {
+		if !t.mine(e.file, s.o) {
 			continue
 		}
-		list, err := t.fromTable(e.content, e.path, s.o)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if r.fault != nil {
-				s.faulty = append(s.faulty, r)
-			} else {
-				s.rows[r.file.path] = append(s.rows[r.file.path], r)
+		f := e.file
+		f.tar = a
+		if isTable(f.path) || path.Base(f.path) == "classnames.txt" {
+			if f.size > left {
+				return nil, fmt.Errorf("dataset: %s: %s has %d bytes, more than the %d that are held of tables in a tar that is read from front to back", t.name, Printable(f.path), f.size, left)
 			}
+			left -= f.size
+			if f.content, f.fault = e.read(left + f.size); f.content == nil {
+				f.content = []byte{}
+			}
+		}
+		if i, twice := at[f.path]; twice {
+			t.files[i] = f
+			t.notes = append(t.notes, Bad{File: a.name, Key: f.path, Reason: "it is in the archive more than once; the last one counts"})
+			continue
+		}
+		at[f.path] = len(t.files)
+		t.files = append(t.files, f)
+	}
+	return t, nil
+}
+
+// take prepares to read what a claim is about.
+func (s *stream) take(c claim, t *tree) error {
+	switch s.shape = c.shape; s.shape {
+	case Images:
+		return nil
+	case Pairs:
+		if names := (&evidence{tree: t}).classNames(); len(s.o.Classes) == 0 && names != nil {
+			o := *s.o
+			o.Classes, s.o = names, &o
+		}
+		return nil
+	case Tables:
+		if len(s.shards) > 1 {
+			return fmt.Errorf("dataset: %s: %s in a stream of several tars: only a single one may hold a table", s.shards[0], c.why)
+		}
+	}
+	list, err := c.read()
+	if err != nil {
+		return err
+	}
+	s.rows = map[string][]record{}
+	for _, r := range list {
+		if s.shape == ClassFolders {
+			if i := slices.Index(strings.Split(path.Dir(r.file.path), "/"), r.label); r.label != "" && i >= 0 {
+				s.classAt = i
+				return nil
+			}
+			continue
+		}
+		if r.fault != nil {
+			s.faulty = append(s.faulty, r)
+		} else {
+			s.rows[r.file.path] = append(s.rows[r.file.path], r)
 		}
 	}
 	return nil
@@ -189,6 +246,9 @@ func (s *stream) shard(ctx context.Context, k int) iter.Seq[Sample] {
 			if err != nil {
 				damage = fmt.Errorf("the archive is damaged: %w", err)
 				break
+			}
+			if foreignPath(e.path) != "" || excluded(e.path, s.o.Exclude) {
+				continue
 			}
 			for _, sample := range split.add(e) {
 				if !emit(sample) {

@@ -43,7 +43,7 @@ func layouts() map[string][]member {
 // TestOneSetManyContainers: a folder, a tar, a compressed tar, a tar that is
 // streamed and one in a file system without random access hold the same samples.
 func TestOneSetManyContainers(t *testing.T) {
-	count := map[string]int{"folders": 13, "sidecars": 12, "table": 14, "metadata": 13}
+	count := map[string]int{"folders": 12, "sidecars": 12, "table": 14, "metadata": 13}
 	for name, members := range layouts() {
 		t.Run(name, func(t *testing.T) {
 			data := tarOf(t, members)

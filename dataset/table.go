@@ -1,88 +1,165 @@
 package dataset
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path"
-	"path/filepath"
 	"strings"
 )
 
+// table is what was read from one.
+type table struct {
+	file    file
+	list    []record
+	named   map[string]int // images that are there, by path; the first of their samples
+	said    int            // those with a caption or a label
+	missing int            // images that are not there
+	lacking string         // the first of them
+}
+
 // byTable reads a table that is itself a file of the tree.
-func (t *tree) byTable(table file, o *Options) ([]record, error) {
-	r, err := t.open(table, math.MaxInt64)
+func (t *tree) byTable(f file, o *Options, bare bool) (*table, error) {
+	r, err := t.open(f, o.MaxTableBytes)
 	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: %w", path.Join(t.name, table.path), err)
+		return nil, err
 	}
 	defer r.Close()
-	return t.fromTable(r, table.path, o)
+	return t.fromTable(r, f, o, bare)
 }
 
-// fromTable reads the table called name; images are relative to its folder.
-// Rows that name one image with one label make one sample.
-func (t *tree) fromTable(r io.Reader, name string, o *Options) ([]record, error) {
-	var list []record
-	index := map[[2]string]int{}
-	bad := func(row row, fault error) {
-		list = append(list, record{tree: t, key: row.image, fault: fmt.Errorf("%s, line %d: %w", name, row.line, fault)})
+// maxFaults bounds the faulty rows of a table that are samples of their own.
+const maxFaults = 1000
+
+// reading is a table on its way from rows to samples.
+type reading struct {
+	*table
+	tree   *tree
+	o      *Options
+	index  map[sampleID]int
+	faulty int
+	last   record // of those beyond maxFaults
+}
+
+type sampleID struct {
+	tarPath
+	label string
+}
+
+// fromTable reads a table; images are relative to its folder. Rows that name one image
+// with one label make one sample. With bare a list of images without a header is a table, too.
+func (t *tree) fromTable(r io.Reader, f file, o *Options, bare bool) (*table, error) {
+	p := &reading{table: &table{file: f, named: map[string]int{}}, tree: t, o: o, index: map[sampleID]int{}}
+	s := &sheet{o: o, bare: bare, add: p.add, names: func(name string) bool {
+		_, found, err := t.locate(f, name, o)
+		return found && err == nil
+	}}
+	limited := &budget{r: r, left: o.MaxTableBytes}
+	if err := s.read(limited, f.path); err != nil {
+		return nil, err
 	}
-	add := func(row row) error {
-		if row.err != nil {
-			bad(row, row.err)
-			return nil
+	if p.faulty > maxFaults {
+		p.last.key = ""
+		p.last.fault = fmt.Errorf("%s faulty, the last: %w", count(p.faulty-maxFaults, "more row is", "more rows are"), p.last.fault)
+		p.list = append(p.list, p.last)
+	}
+	for _, i := range p.named {
+		if r := p.list[i]; len(r.captions) > 0 || r.label != "" {
+			p.said++
 		}
-		if row.image == "" {
-			bad(row, errors.New("no image is named"))
-			return nil
-		}
-		captions, label, fault := described(row.captions, row.label, o)
-		if fault != nil {
-			bad(row, fault)
-			return nil
-		}
-		if i, ok := index[[2]string{row.image, label}]; ok {
-			list[i].captions = append(list[i].captions, captions...)
-			return nil
-		}
-		where, err := t.locate(path.Dir(name), row.image, o)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", row.line, err)
-		}
-		index[[2]string{row.image, label}] = len(list)
-		f, fault := t.find(where)
-		list = append(list, record{tree: t, file: f, key: row.image, captions: captions, label: label, fault: fault})
+	}
+	return p.table, nil
+}
+
+func (p *reading) bad(row row, fault error) {
+	r := record{tree: p.tree, key: row.image, file: file{tar: p.file.tar}, fault: fmt.Errorf("%s, line %d: %w", p.file.path, row.line, fault)}
+	if p.faulty++; p.faulty > maxFaults {
+		p.last = r
+		return
+	}
+	p.list = append(p.list, r)
+}
+
+func (p *reading) add(row row) error {
+	if row.err != nil {
+		p.bad(row, row.err)
 		return nil
 	}
-	read := readCSV
-	if ext := strings.ToLower(path.Ext(name)); ext == ".jsonl" || ext == ".ndjson" {
-		read = readJSONLines
+	if row.image == "" {
+		p.bad(row, errors.New("no image is named"))
+		return nil
 	}
-	if err := read(r, o, add); err != nil {
-		if t.files != nil {
-			name = path.Join(t.name, name)
-		} else {
-			name = t.name
+	captions, label, fault := described(row.captions, row.label, p.o)
+	if fault != nil {
+		p.bad(row, fault)
+		return nil
+	}
+	f, found, err := p.tree.locate(p.file, row.image, p.o)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", row.line, err)
+	}
+	id := sampleID{tarPath{f.tar, f.path}, label}
+	if i, ok := p.index[id]; ok {
+		p.list[i].captions = append(p.list[i].captions, captions...)
+		return nil
+	}
+	p.index[id] = len(p.list)
+	r := record{tree: p.tree, file: f, key: f.path, captions: captions, label: label}
+	switch {
+	case found:
+		if _, twice := p.named[f.path]; !twice {
+			p.named[f.path] = len(p.list)
 		}
-		return nil, fmt.Errorf("dataset: %s: %w", name, err)
+	case p.tree.inTar:
+		p.lack(f.path)
+		r.fault = errors.New("no such file in the archive")
 	}
-	return list, nil
+	if !found && !p.tree.inTar {
+		p.lack(f.path)
+	}
+	p.list = append(p.list, r)
+	return nil
 }
 
-// locate turns a table's path into one of the tree.
-func (t *tree) locate(dir, image string, o *Options) (string, error) {
-	name := filepath.ToSlash(image)
-	clean := path.Clean(name)
-	switch {
-	case !isAbs(name) && clean != ".." && !strings.HasPrefix(clean, "../"):
-		return path.Join(dir, clean), nil
-	case t.fsys != anywhere{} || t.archive != nil:
-		return "", fmt.Errorf("path %q leads out of the set, which cannot be here", image)
-	case !o.AllowOutside:
-		return "", fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set", image)
-	case isAbs(name):
-		return name, nil
+// lack counts an image that is not there.
+func (p *reading) lack(name string) {
+	if p.missing++; p.missing == 1 {
+		p.lacking = name
 	}
-	return path.Join(dir, clean), nil
+}
+
+// read reads a table of any form.
+func (s *sheet) read(r io.Reader, name string) error {
+	switch ext := strings.ToLower(path.Ext(name)); ext {
+	case ".jsonl", ".ndjson":
+		return s.jsonLines(r)
+	case ".json":
+		return s.json(r)
+	case ".csv", ".tsv":
+		return s.csv(r)
+	}
+	head := bufio.NewReaderSize(r, 64<<10)
+	first, _ := head.Peek(4096)
+	if line, _, _ := strings.Cut(string(first), "\n"); isToken(line) {
+		return s.tokens(head)
+	}
+	return s.csv(head)
+}
+
+// budget is a reader of so many bytes.
+type budget struct {
+	r    io.Reader
+	left int64
+}
+
+var errBudget = errors.New("larger than MaxTableBytes")
+
+func (b *budget) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errBudget
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }

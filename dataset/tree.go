@@ -1,68 +1,64 @@
 package dataset
 
 import (
-	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
-// tree is files below one name: a folder, a tar, or the folder of a table.
+// tree is files below one name: a folder, tars, or the folder of a table.
 type tree struct {
-	fsys    fs.FS
-	name    string      // of the folder, tar or table, for messages
-	folder  string      // what the files' paths are relative to; not for a tar
-	archive io.ReaderAt // of a tar
-	files   []file      // of a folder or a tar, in its order
-	byPath  map[string]file
-	damage  error // where the listing broke off
+	fsys   fs.FS
+	name   string // of the folder, tar or table, for messages
+	folder string // what the files' paths are relative to; not for tars
+	files  []file // of a folder or of tars, in its order
+	inTar  bool
+	faults []record // where a listing broke off
+	notes  []Bad    // what is no sample and worth a line in the ledger
+	left   leftOut
+	// streamed says that files are read from front to back, and that only tables are
+	// at hand.
+	streamed bool
+	beside   []string // names of classes from beside a tar
+	damaged  error    // of a stream
+	remarks  []string // for [Seen].Notes
+	opened   []io.Closer
+	listed   bool // files are all there are
+	paths    *paths
 }
 
 type file struct {
 	path         string
-	offset, size int64 // in the archive
-	fault        error // why it cannot be read, as far as the listing tells
-}
-
-// find looks a path up; whether a file outside a tar is there, only opening it
-// will tell.
-func (t *tree) find(name string) (file, error) {
-	if t.archive == nil {
-		return file{path: name}, nil
-	}
-	if t.byPath == nil {
-		t.byPath = make(map[string]file, len(t.files))
-		for _, f := range t.files {
-			t.byPath[f.path] = f
-		}
-	}
-	f, ok := t.byPath[name]
-	if !ok {
-		return file{path: name}, errors.New("no such file in the archive")
-	}
-	return f, nil
+	tar          *archive
+	offset, size int64  // in the archive
+	content      []byte // of a text in a stream
+	fault        error  // why it cannot be read, as far as the listing tells
 }
 
 // open opens a file of at most limit bytes. Only regular files are opened: a
 // pipe might never give anything.
 func (t *tree) open(f file, limit int64) (io.ReadCloser, error) {
-	if f.fault != nil {
+	switch {
+	case f.fault != nil:
 		return nil, f.fault
+	case f.content != nil:
+		return io.NopCloser(bytes.NewReader(f.content)), nil
+	case f.tar != nil && f.size > limit:
+		return nil, fmt.Errorf("%d bytes, more than the limit of %d", f.size, limit)
+	case f.tar != nil && f.tar.r == nil:
+		return nil, errors.New("in a tar that is read from front to back")
+	case f.tar != nil:
+		return io.NopCloser(io.NewSectionReader(f.tar.r, f.offset, f.size)), nil
+	case t.inTar:
+		return nil, errors.New("no such file in the archive")
 	}
-	if t.archive != nil {
-		if f.size > limit {
-			return nil, fmt.Errorf("%d bytes, more than the limit of %d", f.size, limit)
-		}
-		return io.NopCloser(io.NewSectionReader(t.archive, f.offset, f.size)), nil
-	}
-	name := f.path
-	if !isAbs(name) {
-		name = path.Join(t.folder, f.path)
-	}
+	name := t.where(f)
 	info, err := fs.Stat(t.fsys, name)
 	switch {
 	case err != nil:
@@ -73,6 +69,35 @@ func (t *tree) open(f file, limit int64) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%d bytes, more than the limit of %d", info.Size(), limit)
 	}
 	return t.fsys.Open(name)
+}
+
+// where is a file's path in the file system.
+func (t *tree) where(f file) string {
+	if isAbs(f.path) {
+		return f.path
+	}
+	return path.Join(t.folder, f.path)
+}
+
+// readerAt opens a file for reading anywhere; it stays open until it is closed.
+func (t *tree) readerAt(f file) (io.ReaderAt, int64, io.Closer, error) {
+	if f.tar != nil {
+		if f.tar.r == nil {
+			return nil, 0, nil, errors.New("in a tar that is read from front to back")
+		}
+		return io.NewSectionReader(f.tar.r, f.offset, f.size), f.size, io.NopCloser(nil), f.fault
+	}
+	opened, err := openRegular(t.fsys, t.where(f))
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	r, ok := opened.(io.ReaderAt)
+	info, err := opened.Stat()
+	if err != nil || !ok {
+		opened.Close()
+		return nil, 0, nil, errors.Join(err, errors.New("the file system reads files from front to back only"))
+	}
+	return r, info.Size(), opened, nil
 }
 
 func (t *tree) decode(f file, o *Options) (image.Image, error) {
@@ -96,110 +121,160 @@ func (t *tree) text(f file) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, maxText))
 }
 
-// maxDepth stops at links that lead in a circle.
+// maxDepth bounds how deep folders nest.
 const maxDepth = 64
 
-// listFolder lists the files below a folder in the order of their names,
-// following links; hidden ones are left out.
-func listFolder(fsys fs.FS, name string) (*tree, error) {
-	t := &tree{fsys: fsys, name: name, folder: name}
-	if err := t.walk(".", 0); err != nil {
+// listFolder lists the files below a folder in the order of their names. Links are
+// followed within the folder, and each file comes once, however many lead to it.
+func listFolder(fsys fs.FS, name string, o *Options) (*tree, error) {
+	t := &tree{fsys: fsys, name: name, folder: name, left: leftOut{}, listed: true}
+	w := walker{tree: t, o: o, links: newLinks(fsys, name), folders: map[string]bool{}}
+	if err := w.walk(".", 0, ""); err != nil {
 		return nil, err
+	}
+	for len(w.doors) > 0 { // after the folders that are none, so that those keep their names
+		door := w.doors[0]
+		w.doors = w.doors[1:]
+		if err := w.walk(door, strings.Count(door, "/")+1, ""); err != nil {
+			return nil, err
+		}
+		w.sort = true
+	}
+	w.addLinked()
+	if w.sort {
+		slices.SortStableFunc(w.files, func(a, b file) int { return byFolders(a.path, b.path) })
 	}
 	return t, nil
 }
 
-func (t *tree) walk(dir string, depth int) error {
+type walker struct {
+	*tree
+	o       *Options
+	links   *links
+	folders map[string]bool // those that were listed, by where they really are
+	linked  []file          // files that are links, to be added unless their target is there
+	doors   []string        // folders that are links, likewise
+	sort    bool
+}
+
+// walk lists one folder. Where why is set, its images are only counted as left out.
+func (w *walker) walk(dir string, depth int, why string) error {
 	if depth > maxDepth {
-		return fmt.Errorf("dataset: %s: folders nest deeper than %d (does a link lead back?)", path.Join(t.name, dir), maxDepth)
+		return fmt.Errorf("dataset: %s: folders nest deeper than %d", path.Join(w.name, dir), maxDepth)
 	}
-	entries, err := fs.ReadDir(t.fsys, path.Join(t.folder, dir))
+	if real, ok := w.links.real(path.Join(w.folder, dir)); ok {
+		if w.folders[real] {
+			return nil
+		}
+		w.folders[real] = true
+	}
+	entries, err := fs.ReadDir(w.fsys, path.Join(w.folder, dir))
 	if err != nil {
+		if why != "" {
+			return nil
+		}
 		return fmt.Errorf("dataset: %w", err)
 	}
 	for _, e := range entries {
 		below := path.Join(dir, e.Name())
-		if hidden(below) {
-			continue
+		why := why
+		if why == "" {
+			why = foreign(e.Name())
 		}
-		isDir := e.IsDir()
-		if e.Type()&fs.ModeSymlink != 0 {
-			info, err := fs.Stat(t.fsys, path.Join(t.folder, below))
-			isDir = err == nil && info.IsDir()
+		if why == "" && excluded(below, w.o.Exclude) {
+			why = "excluded"
 		}
-		if !isDir {
-			t.files = append(t.files, file{path: below})
-		} else if err := t.walk(below, depth+1); err != nil {
+		if err := w.entry(e, below, depth, why); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// hidden tells files that systems leave behind: .DS_Store, ._photo.jpg.
-func hidden(name string) bool {
-	return strings.HasPrefix(path.Base(name), ".") || strings.Contains("/"+name, "/__MACOSX/")
-}
-
-// listTar lists a tar by its headers, so that each file can be read by itself.
-// Where the archive is damaged the listing ends.
-func listTar(fsys fs.FS, name string, archive io.ReaderAt, size int64) *tree {
-	t := &tree{fsys: fsys, name: name, archive: archive}
-	section := io.NewSectionReader(archive, 0, size)
-	headers := tar.NewReader(section)
-	end := int64(0)
-	for {
-		h, err := headers.Next()
-		// The tar reader has read the header and not yet a byte of the file.
-		offset, _ := section.Seek(0, io.SeekCurrent)
-		if err == io.EOF {
-			err = endMark(offset, end)
-		}
+func (w *walker) entry(e fs.DirEntry, below string, depth int, why string) error {
+	kind, link := e.Type(), e.Type()&fs.ModeSymlink != 0
+	if link {
+		info, err := fs.Stat(w.fsys, path.Join(w.folder, below))
 		if err != nil {
-			if err != io.EOF {
-				t.damage = fmt.Errorf("the archive is damaged after %d files: %w", len(t.files), err)
-			}
-			return t
+			kind = fs.ModeIrregular
+		} else {
+			kind = info.Mode().Type()
 		}
-		f, ok := tarFile(h)
-		end = offset + f.size
-		if !ok {
-			continue
+		if why == "" && !w.o.AllowOutside && w.links.outside(path.Join(w.folder, below)) {
+			w.left.add("links out of the set", below, kind)
+			return nil
 		}
-		f.offset = offset
-		if f.fault == nil && f.size > size-f.offset {
-			f.fault = fmt.Errorf("the archive ends within this file, %d bytes too early", f.size-(size-f.offset))
-		}
-		t.files = append(t.files, f)
 	}
-}
-
-// endMark tells the end of an archive from a cut between two files: blocks of
-// zeros follow the last one.
-func endMark(position, end int64) error {
-	if end > 0 && position < end+512 {
-		return errors.New("no end mark: more files may have been cut off")
-	}
-	return io.EOF
-}
-
-// tarFile tells whether an entry is one to list.
-func tarFile(h *tar.Header) (file, bool) {
-	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
-	f := file{path: name, size: h.Size}
-	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeGNUSparse:
-	case tar.TypeLink, tar.TypeSymlink:
-		f.fault = fmt.Errorf("a link to %q, not a file", h.Linkname)
+	switch {
+	case kind.IsDir() && link:
+		if why == "" {
+			w.doors = append(w.doors, below)
+		}
+	case kind.IsDir():
+		return w.walk(below, depth+1, why)
+	case why != "":
+		w.left.add(why, below, kind)
+	case kind != 0:
+		w.left.add("pipes, devices and dead links", below, 0)
+	case link:
+		w.linked = append(w.linked, file{path: below})
 	default:
-		return f, false
+		w.files = append(w.files, file{path: below})
 	}
-	sparse := h.Typeflag == tar.TypeGNUSparse
-	for key := range h.PAXRecords {
-		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
+	return nil
+}
+
+// add counts an image, and whatever is a folder.
+func (l leftOut) add(why, name string, kind fs.FileMode) {
+	if why != "hidden" && (kind.IsDir() || isImage(extension(name))) {
+		l[why]++
 	}
-	if sparse {
-		f.size, f.fault = 0, errors.New("a sparse file, which only a file system can hold")
+}
+
+// foreign says why a file or folder of this name is none of the user's images; ""
+// where it may be one.
+func foreign(name string) string {
+	switch strings.ToLower(name) {
+	case "@eadir", ".thumbnails", ".thumb", ".thumbs", ".@__thumb", ".picasaoriginals", "synophoto_thumb":
+		return "thumbnails"
+	case "#recycle", "@recycle", "$recycle.bin", "recycler", ".trash", ".trashes", ".trash-1000", "lost+found", ".recycle":
+		return "recycle bins"
+	case "__macosx", ".ipynb_checkpoints", ".git", ".svn", "#snapshot", "@recently-snapshot", "system volume information", ".snapshot", ".zfs":
+		return "copies that systems and programs keep"
 	}
-	return f, !hidden(name)
+	switch {
+	case strings.HasPrefix(name, "._"):
+		return "copies that systems and programs keep"
+	case strings.HasPrefix(strings.ToLower(name), ".trash"):
+		return "recycle bins"
+	case strings.HasPrefix(name, "."):
+		return "hidden"
+	}
+	return ""
+}
+
+// foreignPath is [foreign] of any part of a path.
+func foreignPath(name string) string {
+	for part := range strings.SplitSeq(name, "/") {
+		if why := foreign(part); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// excluded tells whether a path, a folder above it, or the name of either matches one
+// of the patterns.
+func excluded(name string, patterns []string) bool {
+	for _, p := range patterns {
+		p = strings.TrimSuffix(p, "/")
+		for part := name; part != "."; part = path.Dir(part) {
+			whole, _ := path.Match(p, part)
+			base, _ := path.Match(p, path.Base(part))
+			if whole || base {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -68,39 +68,7 @@ func (m *Model) EncodeImages(ctx context.Context, imgs ...image.Image) (*Embeddi
 // goroutines. The next batch is opened while one is in the tower, so at most
 // two batches are in memory.
 func (m *Model) EncodeImagesFunc(ctx context.Context, n int, open func(i int) (image.Image, error)) (*Embeddings, error) {
-	end, err := m.beginImages()
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	if n < 0 || n > 0 && open == nil {
-		return nil, fmt.Errorf("encoder: %d images, opened by a function that is there: %t", n, open != nil)
-	}
-	p := m.cfg.Preprocess
-	grids := make([][2]int, n) // where images become patches
-	l := loader{n: n, size: p.Len(), batch: m.imagesPerPass(p.MaxPatches), load: func(dst []float32, i int) error {
-		return guard.Call(func() error {
-			img, err := open(i)
-			if err != nil {
-				return err
-			}
-			if p.MaxPatches > 0 {
-				grids[i], err = p.Patches(dst, img)
-				return err
-			}
-			return p.Image(dst, img)
-		})
-	}}
-	defer l.stop()
-	e, err := m.forward(ctx, n, p.MaxPatches, func(s *session, from int) error {
-		err := l.fill(s.pixels, from)
-		s.setGrids(grids[from:])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return e.normalize(), nil
+	return m.encodeImages(ctx, n, open, nil)
 }
 
 // ImageFeatures returns the image tower's output, before normalisation, for

@@ -3,6 +3,8 @@ package index
 import (
 	"context"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -11,17 +13,23 @@ import (
 
 // Build embeds the images of a set and returns an index of them, by their keys, with
 // their first captions as Meta. Images that cannot be used are left out and listed,
-// each with what is wrong; a set of which none is left is an error. Of images with
-// the same key, the last one stays.
+// each with what is wrong; a set of which none is left is an error. An image whose key
+// another one of another file has, as in two shards, has its file's name before the key.
 func Build(ctx context.Context, m *encoder.Model, src dataset.Source) (x *Index, skipped []error, err error) {
 	if err := sweep.Ready(m, src); err != nil {
 		return nil, nil, fmt.Errorf("index: build: %w", err)
 	}
 	x = Of(m)
 	var failed error
-	err = sweep.Each(ctx, m, src, &skipped, func(_ dataset.Sample, p dataset.Pair, row *encoder.Embeddings) {
+	from := map[string]string{} // the file that each key is from
+	err = sweep.Each(ctx, m, src, &skipped, func(s dataset.Sample, p dataset.Pair, row *encoder.Embeddings) {
+		key := p.Key
+		if file, twice := from[key]; twice && file != s.File {
+			key = strings.TrimSuffix(path.Base(s.File), path.Ext(s.File)) + "/" + key
+		}
+		from[key] = s.File
 		if failed == nil {
-			failed = x.Add([]Entry{{Key: p.Key, Meta: p.Caption}}, row)
+			failed = x.Add([]Entry{{Key: key, Meta: p.Caption}}, row)
 		}
 	})
 	switch {

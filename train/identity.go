@@ -93,7 +93,7 @@ func (id identity) addData(ctx context.Context, src dataset.Source, o dataset.Ba
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(sum, "%q %q %q\n", sample.Key, sample.Captions, sample.Label)
+		fmt.Fprintf(sum, "%q %q %q\n", sample.Key, sample.Words(), sample.Label)
 		if n == 0 {
 			first = sample.Key
 		}

@@ -73,6 +73,7 @@ type session struct {
 	errors   io.Writer // for what --quiet does not silence
 	terminal bool      // progress is one
 	json     bool
+	lost     []error // what was left out
 }
 
 // exit ends parsing, after --help.
@@ -127,7 +128,7 @@ func (s *session) fail(stderr io.Writer, err error) int {
 	if s.terminal {
 		rest = "\x1b[K" // of a line of progress
 	}
-	fmt.Fprintf(stderr, "goclip: %v%s\n", err, rest)
+	fmt.Fprintf(stderr, "goclip: %s%s\n", escaped([]byte(err.Error())), rest)
 	if s.json {
 		document(s.out, struct {
 			Error string `json:"error"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -85,6 +86,13 @@ func (c *classifyCommand) Run(s *session) (err error) {
 			continue
 		}
 		best, err := classifier.Classify(s, img)
+		var bad *encoder.ImageError
+		if errors.As(err, &bad) { // it costs none of the others
+			s.say("%s: %v", file, bad.Err)
+			all[i].Error = bad.Err.Error()
+			unread++
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -83,6 +84,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
+	s.say("%s: %v", c.Data, set.Seen())
 	if again := twice(labels, c.VerbatimLabels); again != "" {
 		s.warn("labels that are there twice, whose images all count for the earlier: %s", again)
 	}
@@ -114,6 +116,13 @@ func (c *evalCommand) Run(s *session) (err error) {
 			return err
 		}
 		e.Written = filepath.Join(c.Report, "report.html")
+	}
+	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
+	if c.Report != "" {
+		beside = filepath.Join(c.Report, "left-out.jsonl")
+	}
+	if _, err := s.writeLeftOut(set.Notes(), c.LeftOut, beside); err != nil {
+		return err
 	}
 	if err := s.result(e.measured, e.words); err != nil {
 		return err

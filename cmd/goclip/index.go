@@ -44,6 +44,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
+	s.say("%s: %v", c.Data, set.Seen())
 	if err := writable(c.Out); err != nil {
 		return err
 	}
@@ -55,7 +56,11 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := photos.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "upright": photos.Upright()}, func(w io.Writer) {
+	all, err := s.writeLeftOut(set.Notes(), c.LeftOut, c.Out+".left-out.jsonl")
+	if err != nil {
+		return err
+	}
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "left_out_file": all, "upright": photos.Upright()}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

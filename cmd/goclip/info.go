@@ -17,9 +17,11 @@ import (
 )
 
 type infoCommand struct {
-	Path   string `arg:"" help:"A model, an index or a set of images; or the name of a model, or of one of open_clip's configurations."`
-	Params bool   `help:"List the parameters of a model with their shapes."`
-	Edited bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
+	Path    string        `arg:"" help:"A model, an index or a set of images; or the name of a model, or of one of open_clip's configurations."`
+	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"Of a set: how its files belong together, where that is not to be found out."`
+	Exclude []string      `placeholder:"PATTERN" help:"Of a set: files and folders to leave out."`
+	Params  bool          `help:"List the parameters of a model with their shapes."`
+	Edited  bool          `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
 func (infoCommand) Help() string {
@@ -58,7 +60,7 @@ func (c *infoCommand) Run(s *session) error {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", photos.Len(), photos.Dim(), turned(photos.Upright()))
 		})
 	}
-	set, err3 := dataset.Open(c.Path, &dataset.Options{Converter: convert.New(s, nil)})
+	set, err3 := dataset.Open(c.Path, &dataset.Options{Shape: c.Shape, Exclude: c.Exclude, Formats: formats(), Converter: convert.New(s, nil)})
 	if err3 == nil {
 		defer set.Close()
 		return c.set(s, set)
@@ -95,14 +97,16 @@ func turned(upright bool) string {
 }
 
 type setInfo struct {
-	Kind     string   `json:"kind"`
-	Samples  int      `json:"samples"` // -1: nobody knows before it is read
-	Classes  []string `json:"classes"`
-	Captions int      `json:"captions"`
-	Faults   int      `json:"faults"`
-	Seen     int      `json:"seen"` // samples that the counts are of
-	Key      string   `json:"first_key"`
-	Caption  string   `json:"first_caption"`
+	Kind     string        `json:"kind"`
+	Samples  int           `json:"samples"` // -1: nobody knows before it is read
+	Classes  []string      `json:"classes"`
+	Captions int           `json:"captions"`
+	Faults   int           `json:"faults"`
+	Seen     int           `json:"seen"` // samples that the counts are of
+	Key      string        `json:"first_key"`
+	Caption  string        `json:"first_caption"`
+	Shape    dataset.Shape `json:"shape"`
+	Saw      string        `json:"saw"`
 }
 
 // seen is the number of samples that are looked at.
@@ -111,7 +115,7 @@ const seen = 100_000
 var errSeen = errors.New("seen enough")
 
 func (c *infoCommand) set(s *session, set *dataset.Set) error {
-	i := setInfo{Kind: "set", Samples: set.Len(), Classes: set.Classes()}
+	i := setInfo{Kind: "set", Samples: set.Len(), Classes: set.Classes(), Shape: set.Seen().Shape, Saw: set.Seen().String()}
 	if err := i.read(s, set); err != nil && !errors.Is(err, errSeen) {
 		return input(err)
 	}
@@ -121,6 +125,7 @@ func (c *infoCommand) set(s *session, set *dataset.Set) error {
 			size = "a stream of samples"
 		}
 		fmt.Fprintf(w, "a set of images: %s, %d classes\n", size, len(i.Classes))
+		fmt.Fprintf(w, "shape %v: %s\n", i.Shape, i.Saw)
 		fmt.Fprintf(w, "of the first %d: %d captions, %d cannot be used\n", i.Seen, i.Captions, i.Faults)
 		fmt.Fprintf(w, "the first: %s: %q\n", i.Key, i.Caption)
 	})
@@ -132,12 +137,14 @@ func (i *setInfo) read(ctx context.Context, set *dataset.Set) error {
 		if err != nil {
 			return err
 		}
-		i.Captions += len(sample.Captions)
+		i.Captions += len(sample.Words())
 		if sample.Fault != nil {
 			i.Faults++
 		}
-		if i.Caption == "" && len(sample.Captions) > 0 {
-			i.Key, i.Caption = sample.Key, sample.Captions[0]
+		if words := sample.Words(); i.Caption == "" && len(words) > 0 {
+			i.Key, i.Caption = sample.Key, words[0]
+		} else if i.Key == "" {
+			i.Key = sample.Key
 		}
 		if i.Seen++; i.Seen == seen {
 			return errSeen

@@ -9,6 +9,8 @@ import (
 
 	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/dataset/arrow"
+	"github.com/goclip/goclip/dataset/parquet"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/lists"
@@ -96,6 +98,10 @@ type dataFlags struct {
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
 
+	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"How the set's files belong together, where that is not to be found out: images, classes, pairs, captions, tables, tars or containers."`
+	Exclude []string      `placeholder:"PATTERN" help:"Files and folders to leave out, such as thumbs or *.gif."`
+	LeftOut string        `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
+
 	AllowOutside   bool `help:"Follow paths in a table that are absolute or lead out of its folder."`
 	VerbatimLabels bool `help:"Take labels as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form, in captions and prompts, and labels of the same words are one class."`
 
@@ -110,11 +116,15 @@ func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set,
 func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
+		Shape: f.Shape, Exclude: f.Exclude, Formats: formats(),
 		AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil), Draft: f.draft,
 		AllowOutside: f.AllowOutside, VerbatimLabels: f.VerbatimLabels, Names: f.names,
 	})
 	return set, input(err)
 }
+
+// formats are the tables that need a library.
+func formats() []dataset.Format { return []dataset.Format{parquet.Format{}, arrow.Format{}} }
 
 // promptFlags say how a label is put into words.
 type promptFlags struct {

@@ -3,13 +3,17 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/eval"
@@ -31,16 +35,17 @@ func (s *session) result(v any, words func(w io.Writer)) error {
 		return document(s.out, v)
 	}
 	out := bufio.NewWriter(s.out)
-	words(out)
+	words(plain{out})
 	return out.Flush() // which has the first error of any write
 }
 
 // say writes a line of progress.
 func (s *session) say(format string, args ...any) {
+	end := "\n"
 	if s.terminal {
-		format += "\x1b[K"
+		end = "\x1b[K\n"
 	}
-	fmt.Fprintf(s.progress, format+"\n", args...)
+	fmt.Fprintf(s.progress, "%s%s", escaped(fmt.Appendf(nil, format, args...)), end)
 }
 
 // warn writes a line that the result cannot be read without, also with --quiet.
@@ -104,8 +109,9 @@ func hinted(err error) error {
 // leftOut tells of samples that could not be used: the first few, and how many
 // more there are.
 func (s *session) leftOut(reasons []error) {
+	s.lost = append(s.lost, reasons...)
 	for i, err := range reasons {
-		if i == 5 {
+		if i == shown {
 			s.say("… and %d more left out", len(reasons)-i)
 			return
 		}
@@ -148,6 +154,63 @@ func head(path string) []byte {
 	defer f.Close()
 	data, _ := io.ReadAll(io.LimitReader(f, 1<<10))
 	return data
+}
+
+// shown is the number of samples left out that are told one by one.
+const shown = 5
+
+// writeLeftOut writes all that was left out, and the notes on the set, as JSON lines:
+// to the file that was asked for, or to another one where there is more than was
+// shown. It returns the file's name.
+func (s *session) writeLeftOut(notes []dataset.Bad, asked, otherwise string) (string, error) {
+	name := cmp.Or(asked, otherwise)
+	if len(s.lost)+len(notes) == 0 || asked == "" && len(s.lost)+len(notes) <= shown {
+		return "", nil
+	}
+	list := output.Kind{Name: "a list of what was left out", Is: func(path string) bool {
+		start := head(path)
+		return len(start) == 0 || bytes.HasPrefix(start, []byte(`{"file":`))
+	}}
+	if err := output.Free(name, list, true); err != nil {
+		return "", fmt.Errorf("%w; name another file with --left-out", err)
+	}
+	var all dataset.Ledger
+	for _, b := range notes {
+		all.Add(b.File, b.Key, b.Reason)
+	}
+	for _, err := range s.lost {
+		all.Add("", "", err.Error())
+	}
+	if err := journal.WriteFile(name, all.WriteJSONLines); err != nil {
+		return "", err
+	}
+	s.say("all %d that were left out, with the reasons: %s", all.Len(), name)
+	return name, nil
+}
+
+// plain is a writer to a terminal or a log: control characters, as the names of files
+// may have, are written as Go writes them in strings.
+type plain struct{ io.Writer }
+
+func (p plain) Write(b []byte) (int, error) {
+	if _, err := p.Writer.Write(escaped(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func escaped(b []byte) []byte {
+	var out []byte
+	for _, r := range string(b) {
+		switch {
+		case r == '\n' || r == '\t' || !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r):
+			out = utf8.AppendRune(out, r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			out = append(out, quoted[1:len(quoted)-1]...)
+		}
+	}
+	return out
 }
 
 // writable makes the folder of a file that will be written, and tells before hours

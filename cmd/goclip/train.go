@@ -98,6 +98,10 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, set.Close)
+	s.say("%s: %v", c.Data, set.Seen())
+	if seen := set.Seen(); seen.Captioned+seen.Labelled == 0 {
+		return input(fmt.Errorf("%s: %v: there is nothing to train on", c.Data, seen))
+	}
 	steps, err := c.steps(set.Len())
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ var floors = [][]string{
 	// 2: towers, objectives and data, which know nothing of each other.
 	{"vision", "text", "loss", "dataset"},
 	// 3: what draws images, what changes them; layouts of published checkpoints.
-	{"dataset/shapes", "dataset/augment", "internal/checkpoint"},
+	{"dataset/shapes", "dataset/augment", "dataset/arrow", "dataset/parquet", "internal/checkpoint"},
 	// 4: the model that joins two towers.
 	{"encoder"},
 	// What floor 5 has in common: a set's images through a model.
@@ -52,6 +52,7 @@ var libraries = []string{
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
 	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
+	"github.com/parquet-go/parquet-go",                       // dataset/parquet
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 }
 
@@ -63,6 +64,7 @@ var pictorial = []string{"gonum.org/v1/plot"}
 var confined = map[string]string{
 	"google.golang.org/protobuf":    "train/observe",
 	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
+	"github.com/parquet-go/parquet-go": "dataset/parquet",
 }
 
 // banned are standard packages that have no place below the programs.

@@ -1,0 +1,271 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// paths finds the files that tables name. A file is one file, however its path is
+// spelt: with ./ or //, through links, in another Unicode form, and in other letters
+// where the file system takes them for the same.
+type paths struct {
+	exact   map[string]int   // of the tree's files, by path
+	ofTar   map[tarPath]int  // of those in one of several tars
+	bases   map[string][]int // by the last part of the path
+	stems   map[string][]int // the same without the extension
+	folded  map[string]int   // by path in small letters
+	links   *links
+	folders map[string]map[string]string // names of the files in a folder
+	same    map[string]string            // paths, by where they really lead
+}
+
+type tarPath struct {
+	tar  *archive
+	path string
+}
+
+// nfc is the form in which paths are compared.
+func nfc(s string) string { return norm.NFC.String(s) }
+
+func (t *tree) index() *paths {
+	if t.paths == nil {
+		t.paths = &paths{links: newLinks(t.fsys, t.folder), folders: map[string]map[string]string{}, same: map[string]string{}}
+	}
+	p := t.paths
+	if p.exact == nil && t.listed {
+		p.exact, p.ofTar, p.bases, p.stems = map[string]int{}, map[tarPath]int{}, map[string][]int{}, map[string][]int{}
+		for i, f := range t.files {
+			name := nfc(f.path)
+			if _, twice := p.exact[name]; !twice {
+				p.exact[name] = i
+			}
+			if f.tar != nil {
+				p.ofTar[tarPath{f.tar, name}] = i
+			}
+			if base := path.Base(name); isImage(extension(base)) {
+				p.bases[base] = append(p.bases[base], i)
+				s := stem(base)
+				p.stems[s] = append(p.stems[s], i)
+			}
+		}
+	}
+	return p
+}
+
+// lookup finds the file that a table calls name, relative to the table's folder, to
+// the set's, or by the end of its path.
+func (t *tree) lookup(table file, name string) (file, bool) {
+	p := t.index()
+	dir := path.Dir(table.path)
+	if !t.listed {
+		return t.onDisk(path.Join(dir, name))
+	}
+	name = nfc(name)
+	for _, full := range []string{path.Join(dir, name), name} {
+		if i, ok := p.ofTar[tarPath{table.tar, full}]; ok {
+			return t.files[i], true
+		}
+		if i, ok := p.exact[full]; ok {
+			return t.files[i], true
+		}
+	}
+	if i, ok := p.nearest(t.files, p.bases[path.Base(name)], name); ok {
+		return t.files[i], true
+	}
+	if !isImage(extension(name)) { // an id
+		if i, ok := p.nearest(t.files, p.stems[path.Base(name)], name); ok {
+			return t.files[i], true
+		}
+	}
+	return t.elsewhere(dir, name)
+}
+
+// nearest is the one candidate whose path ends as name does.
+func (p *paths) nearest(files []file, candidates []int, name string) (int, bool) {
+	if len(candidates) == 1 && !strings.Contains(name, "/") {
+		return candidates[0], true
+	}
+	best, found, twice := 1, -1, false
+	for _, i := range candidates {
+		n := commonEnd(nfc(files[i].path), name)
+		if n > best {
+			best, found, twice = n, i, false
+		} else if n == best {
+			twice = true
+		}
+	}
+	return found, found >= 0 && !twice
+}
+
+// commonEnd counts the parts at the end of two paths that are the same; the last is,
+// but for its extension.
+func commonEnd(a, b string) int {
+	n := 1
+	for {
+		a, b = path.Dir(a), path.Dir(b)
+		if a == "." || b == "." || b == "/" || path.Base(a) != path.Base(b) {
+			return n
+		}
+		n++
+	}
+}
+
+// elsewhere tries what only the file system knows: links, and letters that it takes
+// for the same.
+func (t *tree) elsewhere(dir, name string) (file, bool) {
+	if t.inTar {
+		return file{}, false
+	}
+	p := t.paths
+	for _, full := range []string{path.Join(dir, name), name} {
+		if p.links.on {
+			at := full
+			if !isAbs(at) {
+				at = path.Join(t.folder, full)
+			}
+			if real, ok := p.links.real(path.Dir(at)); ok && within(p.links.root, real) {
+				rel := strings.TrimPrefix(strings.TrimPrefix(path.Join(real, path.Base(full)), p.links.root), "/")
+				if i, ok := p.exact[nfc(rel)]; ok {
+					return t.files[i], true
+				}
+				full = rel
+			}
+		}
+		if isAbs(full) {
+			continue
+		}
+		if info, err := fs.Stat(t.fsys, path.Join(t.folder, full)); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if p.links.on { // a link to a file of the set
+			if real, ok := resolve(path.Join(t.folder, full)); ok {
+				if i, ok := p.exact[nfc(strings.TrimPrefix(strings.TrimPrefix(real, p.links.root), "/"))]; ok {
+					return t.files[i], true
+				}
+			}
+		}
+		if p.folded == nil {
+			p.folded = map[string]int{}
+			for i, f := range t.files {
+				p.folded[strings.ToLower(nfc(f.path))] = i
+			}
+		}
+		if i, ok := p.folded[strings.ToLower(full)]; ok {
+			return t.files[i], true
+		}
+	}
+	return file{}, false
+}
+
+// onDisk finds a file of a folder that has not been listed as a whole.
+func (t *tree) onDisk(name string) (file, bool) {
+	p := t.paths
+	dir, base := path.Dir(name), path.Base(name)
+	at := dir
+	if !isAbs(dir) {
+		at = path.Join(t.folder, dir)
+	}
+	names, ok := p.folders[at]
+	if !ok {
+		names = map[string]string{}
+		if entries, err := fs.ReadDir(t.fsys, at); err == nil {
+			for _, e := range entries {
+				kind := ""
+				if e.Type()&fs.ModeSymlink != 0 {
+					kind = "/" // a link
+				}
+				names[nfc(e.Name())] = e.Name() + kind
+			}
+		}
+		p.folders[at] = names
+	}
+	actual, ok := names[nfc(base)]
+	if !ok {
+		if _, err := fs.Stat(t.fsys, path.Join(at, base)); err != nil {
+			return file{}, false
+		}
+		actual = base
+		for n, a := range names {
+			if strings.EqualFold(n, nfc(base)) {
+				actual = a
+			}
+		}
+	}
+	actual, link := strings.CutSuffix(actual, "/")
+	f := file{path: path.Join(dir, actual)}
+	real, ok := p.links.real(at)
+	real = path.Join(real, actual)
+	if ok && link {
+		real, ok = resolve(path.Join(at, actual))
+	}
+	if ok {
+		if first, known := p.same[real]; known {
+			f.path = first
+		} else {
+			p.same[real] = f.path
+		}
+	}
+	return f, true
+}
+
+// locate checks that a table's path stays within the set, and finds the file. Whether
+// one that is not found is there, only opening it will tell.
+func (t *tree) locate(table file, image string, o *Options) (f file, found bool, err error) {
+	name := filepath.ToSlash(image)
+	clean := path.Clean(name)
+	dir := path.Dir(table.path)
+	inside := !isAbs(name) && !strings.HasPrefix(path.Join(dir, clean)+"/", "../")
+	switch {
+	case inside && clean != "..":
+		f, found = t.lookup(table, clean)
+		if !found && !t.listed {
+			t.list(o)
+			f, found = t.lookup(table, clean)
+		}
+		if !found {
+			f = file{path: path.Join(dir, clean), tar: table.tar}
+		}
+		return f, found, nil
+	case isAbs(name) && t.listed && !t.inTar:
+		if f, found = t.elsewhere(dir, clean); found {
+			return f, true, nil
+		}
+	}
+	_, real := t.fsys.(anywhere)
+	switch {
+	case !real || t.inTar:
+		return f, false, fmt.Errorf("path %q leads out of the set, which cannot be here", image)
+	case !o.AllowOutside && isAbs(name) && t.inFolder(clean):
+	case !o.AllowOutside:
+		return f, false, fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set", image)
+	}
+	if !isAbs(name) {
+		clean = path.Join(dir, clean)
+	}
+	t.index()
+	f, found = t.onDisk(clean)
+	if !found {
+		f = file{path: clean}
+	}
+	return f, found, nil
+}
+
+// inFolder tells whether an absolute path leads into the set's folder.
+func (t *tree) inFolder(name string) bool {
+	p := t.index()
+	real, ok := p.links.real(path.Dir(name))
+	return ok && within(p.links.root, real)
+}
+
+// list lists the folder of a table that names a file which is not where it says.
+func (t *tree) list(o *Options) {
+	t.listed = true
+	if whole, err := listFolder(t.fsys, t.folder, o); err == nil {
+		t.files, t.left = whole.files, whole.left
+	}
+}
