@@ -37,7 +37,7 @@ func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(d
 		f.Images.Data = append(f.Images.Data, row.Data...)
 		f.Keys = append(f.Keys, pair.Key)
 		f.Labels = append(f.Labels, pair.Label)
-		f.Captions = append(f.Captions, sample.Captions)
+		f.Captions = append(f.Captions, sample.Words())
 		if see != nil {
 			see(pair, row)
 		}

@@ -129,7 +129,7 @@ func TestIndexOfAnother(t *testing.T) {
 		want   string
 	}{
 		{func(*parts) {}, ""},
-		{func(p *parts) { p.version = "3" }, `an index of version "3", want 1 or 2`},
+		{func(p *parts) { p.version = "4" }, `an index of version "4", want 1, 2 or 3`},
 		{func(p *parts) { delete(p.meta, "goclip.index") }, "not an index"},
 		{func(p *parts) { p.meta["more"] = "" }, `"more"`},
 		{func(p *parts) { p.names[0] = "rows" }, `tensors ["ends" "rows" "text"], want ["embeddings" "ends" "text"]`},

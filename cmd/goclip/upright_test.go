@@ -76,7 +76,7 @@ func TestUpright(t *testing.T) {
 		upright bool
 		words   string
 	}{{nil, false, "as they are stored, not turned upright"}, {[]string{"--upright"}, true, "turned upright"}} {
-		args := append([]string{"eval", "--model", model, "--data", set, "--labels", "red,blue"}, c.flags...)
+		args := append([]string{"eval", "--model", model, "--data", set, "--shape", "classes", "--labels", "red,blue", "--allow-missing"}, c.flags...)
 		var got struct{ Upright bool }
 		works(t, &got, args...)
 		if got.Upright != c.upright {
