@@ -67,6 +67,6 @@ func ExampleLedger() {
 	}
 	ledger.WriteJSONLines(os.Stdout)
 	// Output:
-	// dataset: batches: epoch 0 gave no batch of 1: of 1 samples 0 can be used; the first of the others: captions.csv: fox.png: pillow: not an image: starts with "<html>404</html>"
-	// {"file":"captions.csv","key":"fox.png","reason":"pillow: not an image: starts with \"<html>404</html>\"","times":1}
+	// dataset: batches: epoch 0 gave no batch of 1: of 1 samples 0 can be used; the first of the others: captions.csv: fox.png: pillow: HTML: the download failed
+	// {"file":"captions.csv","key":"fox.png","reason":"pillow: HTML: the download failed","times":1}
 }

@@ -62,8 +62,18 @@ type Options struct {
 	MaxPixels int
 	MaxBytes  int64
 
+	// Converter reads HEIC, AVIF, JPEG XL and JPEG 2000, which are bad samples
+	// without it: [github.com/goclip/goclip/convert.New] makes one of programs
+	// that are installed.
+	Converter Converter
+	// Draft is that of vision.DecodeOptions.
+	Draft int
+
 	named map[string]bool // Classes
 }
+
+// Converter is vision.Converter.
+type Converter = pillow.Converter
 
 // ready checks the options and fills in the defaults.
 func (o *Options) ready() (*Options, error) {
@@ -79,9 +89,9 @@ func (o *Options) ready() (*Options, error) {
 	if c.Separator < 0 || c.Separator > 127 || c.Separator == '"' || c.Separator == '\n' || c.Separator == '\r' {
 		return nil, fmt.Errorf("dataset: options: Separator %q, want another ASCII character", c.Separator)
 	}
-	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 {
-		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d",
-			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes)
+	if c.Buffer < 0 || c.BufferBytes < 0 || c.MaxPixels < 0 || c.MaxBytes < 0 || c.Draft < 0 {
+		return nil, fmt.Errorf("dataset: options: a limit is negative: Buffer %d, BufferBytes %d, MaxPixels %d, MaxBytes %d, Draft %d",
+			c.Buffer, c.BufferBytes, c.MaxPixels, c.MaxBytes, c.Draft)
 	}
 	c.named = make(map[string]bool, len(c.Classes))
 	for _, name := range c.Classes {
@@ -124,7 +134,11 @@ func keys(chosen string, usual ...string) []string {
 
 // decode reads an image within the limits.
 func (o *Options) decode(r io.Reader) (image.Image, error) {
-	return pillow.Decode(r, pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes})
+	return pillow.Decode(r, o.limits())
+}
+
+func (o *Options) limits() pillow.Limits {
+	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, Converter: o.Converter, Draft: o.Draft}
 }
 
 // captions returns the templates filled with a label.

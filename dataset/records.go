@@ -72,7 +72,8 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 }
 
 // images are the extensions of the formats that can be read.
-var images = []string{"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"}
+var images = []string{"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
+	"heic", "heif", "avif", "jxl", "jp2", "j2k"}
 
 // splitKey cuts a path into what the files of one sample share and the rest. In
 // a tar the rest begins at the name's first dot, as WebDataset has it; in a

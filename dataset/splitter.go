@@ -136,6 +136,6 @@ func (s *Sample) attach(data []byte, err error, o *Options) {
 		return
 	}
 	s.size = int64(len(data))
-	limits := pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes}
+	limits := o.limits()
 	s.Decode = func() (image.Image, error) { return pillow.DecodeBytes(data, limits) }
 }

@@ -150,7 +150,7 @@ func (c *Classifier) Predict(images *Embeddings) [][]Prediction {
 	if images == nil || images.N == 0 {
 		return nil
 	}
-	if dim := c.Embeddings().Dim; images.Dim != dim || images.Validate() != nil {
+	if dim := c.Embeddings().Dim; images.Dim != dim || images.validate() != nil {
 		panic(fmt.Sprintf("encoder: Predict: %d numbers for %d embeddings of size %d, want size %d", len(images.Data), images.N, images.Dim, dim))
 	}
 	scale := c.Scale()

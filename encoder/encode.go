@@ -150,6 +150,9 @@ func (m *Model) PatchFeatures(ctx context.Context, patches []float32, grids [][2
 	return m.forward(ctx, len(grids), n, func(s *session, from int) error {
 		copy(s.pixels, patches[from*n*each:])
 		s.setGrids(grids[from:])
+		for i, image := 0, s.pixels; len(image) > 0; i, image = i+1, image[n*each:] {
+			clear(image[grids[from+i][0]*grids[from+i][1]*each : n*each])
+		}
 		return nil
 	})
 }
@@ -281,12 +284,11 @@ func (m *Model) tokenize(dst []int32, caption string) (truncated bool, err error
 		n, truncated, err = tokenizer.TryEncode(m.tok, dst, caption)
 		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("tokenizer: %w", err)
-	}
-	if n < 0 || n > len(dst) {
+	switch {
+	case err != nil:
+	case n < 0 || n > len(dst):
 		err = fmt.Errorf("it gave %d tokens, want 0 to %d", n, len(dst))
-	} else {
+	default:
 		err = checkIDs(dst, dims.VocabSize)
 	}
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 // Load opens a model in any of the supported layouts: a folder, or a file of
 // weights with its configuration beside it.
 //
-//   - Hugging Face's CLIPModel, SiglipModel, MetaClip2Model, ChineseCLIPModel, AltCLIPModel
-//     and VisionTextDualEncoderModel, a tower of the first two, or CLIPSeg: config.json,
+//   - Hugging Face's CLIPModel, SiglipModel, Siglip2Model, MetaClip2Model, ChineseCLIPModel,
+//     AltCLIPModel, VisionTextDualEncoderModel, AlignModel, BlipModel, BlipForImageTextRetrieval,
+//     Blip2ForImageTextRetrieval and Tipsv2Model, a tower of the first two, or CLIPSeg: config.json,
 //     model.safetensors or pytorch_model.bin, shards or variants of them, preprocessor_config.json
 //     or processor_config.json; with an adapter of PEFT beside it, or in a folder that lies
 //     beside it; or as the CLIPModel of sentence-transformers;
@@ -76,6 +77,11 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	spec := c.Spec()
 	if o.Preprocess != nil {
 		spec.Preprocess = o.Preprocess
+	}
+	if o.Draft && spec.Preprocess != nil {
+		p := *spec.Preprocess
+		p.Draft = true
+		spec.Preprocess = &p
 	}
 	if spec.Preprocess == nil && spec.Vision != nil {
 		return nil, errors.New("the checkpoint does not say how images are preprocessed: put the preprocessor_config.json of the model that it was made from beside it, or, in Go, set Options.Preprocess")

@@ -171,6 +171,9 @@ type Options struct {
 	// Tokenizer and Preprocess, where set, are used instead of the checkpoint's.
 	Tokenizer  tokenizer.Tokenizer
 	Preprocess *vision.Preprocess
+	// Draft sets Preprocess.Draft: JPEG files are decoded at a part of their size, which makes
+	// another index of them. Whoever decodes passes vision.Preprocess.DraftSide on.
+	Draft bool
 	// Vocabulary, where set, is the folder of the tokenizer's files instead of the
 	// checkpoint's own; how captions are cleaned and padded is as the checkpoint says.
 	Vocabulary fs.FS

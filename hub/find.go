@@ -157,7 +157,7 @@ func (m *Model) Options(opts *encoder.Options) *encoder.Options {
 		o.Vocabulary = os.DirFS(m.Vocabulary)
 	}
 	if m.tag != nil && o.Architecture == "" {
-		o.Architecture = m.tag.architecture()
+		o.Architecture = m.tag.Architecture()
 	}
 	return &o
 }

@@ -31,6 +31,10 @@ func (l License) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%s (%s)", id, l.Link))
 }
 
+// LicenseOf reads the model's card, README.md, of a folder of this machine. It is empty where there
+// is none, or where that states no licence.
+func LicenseOf(dir string) License { return readLicense(dir) }
+
 const maxCard = 64 << 10 // of what stands before the text
 
 // readLicense reads the card of a folder. What cannot be read states nothing.

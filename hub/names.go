@@ -61,8 +61,9 @@ func Tags() []Tag {
 // Name is the tag as a name of a model.
 func (t Tag) Name() string { return t.Model + "/" + t.Tag }
 
-// architecture is the configuration that the weights were trained with.
-func (t Tag) architecture() string {
+// Architecture names the configuration that the weights were trained with, for
+// [encoder.ConfigByName].
+func (t Tag) Architecture() string {
 	if t.QuickGELU && !strings.HasSuffix(t.Model, quickGELU) {
 		if _, ok := encoder.ConfigByName(t.Model + quickGELU); ok {
 			return t.Model + quickGELU

@@ -34,14 +34,17 @@ var (
 		{"open_clip_pytorch_model.bin", "open_clip_config.json"},
 		{"open_clip_pytorch_model.pth", "open_clip_config.json"},
 	}
+	// transformers writes a variant's index as model.safetensors.index.fp16.json, diffusers as
+	// model.fp16.safetensors.index.json.
 	hfWeights = []weight{
 		{"model.safetensors", "config.json"}, {"model.safetensors.index.json", "config.json"},
-		{"model.fp16.safetensors", "config.json"}, {"model.safetensors.index.fp16.json", "config.json"},
-		{"model.bf16.safetensors", "config.json"}, {"model.safetensors.index.bf16.json", "config.json"},
+		{"model.fp16.safetensors", "config.json"}, {"model.safetensors.index.fp16.json", "config.json"}, {"model.fp16.safetensors.index.json", "config.json"},
+		{"model.bf16.safetensors", "config.json"}, {"model.safetensors.index.bf16.json", "config.json"}, {"model.bf16.safetensors.index.json", "config.json"},
 	}
 	hfPickles = []weight{
 		{"pytorch_model.bin", "config.json"}, {"pytorch_model.bin.index.json", "config.json"},
-		{"pytorch_model.fp16.bin", "config.json"}, {"pytorch_model.bin.index.fp16.json", "config.json"},
+		{"pytorch_model.fp16.bin", "config.json"}, {"pytorch_model.bin.index.fp16.json", "config.json"}, {"pytorch_model.fp16.bin.index.json", "config.json"},
+		{"pytorch_model.bf16.bin", "config.json"}, {"pytorch_model.bin.index.bf16.json", "config.json"}, {"pytorch_model.bf16.bin.index.json", "config.json"},
 	}
 	// Adapters change the weights that they lie beside.
 	adapters = []weight{{"adapter_model.safetensors", "adapter_config.json"}, {"adapter_model.bin", "adapter_config.json"}}
@@ -73,7 +76,7 @@ func candidates(s Source) []string {
 // choice is what is fetched of a repository.
 type choice struct {
 	small   []string // in the order in which they are fetched
-	weights []string // of which those that end in .index.json name more
+	weights []string // of which indexes name more: see isIndex
 }
 
 // choose picks what a model is loaded from among a repository's files.

@@ -54,6 +54,23 @@ func (m *Machine) Buffers() int {
 	return n
 }
 
+// Bytes is the memory of the arena's buffers and of outputs that are not lent.
+func (m *Machine) Bytes() int64 {
+	var n int
+	for _, b := range m.arena.free {
+		n += cap(b)
+	}
+	for _, l := range m.arena.loans {
+		n += cap(l.buf)
+	}
+	for _, node := range m.graph.AllNodes() {
+		if o, ok := node.Op().(*opNode); ok {
+			n += cap(o.out.data)
+		}
+	}
+	return 4 * int64(n)
+}
+
 // RMSNormOf is the layer's op on any nodes.
 func RMSNormOf(x, gamma *G.Node, eps float64) *G.Node { return rmsNorm(x, gamma, eps) }
 

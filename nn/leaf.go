@@ -18,5 +18,7 @@ func Leaf[T float32 | int32](g *G.ExprGraph, name string, data []T, shape ...int
 // collided stay together whatever is written behind them.
 func leaf(g *G.ExprGraph, name string, value *tensor.Dense) *G.Node {
 	return G.NewTensor(g, value.Dtype(), value.Dims(),
-		G.WithName(fmt.Sprintf("%p %s", g, name)), G.WithShape(value.Shape()...), G.WithValue(value))
+		G.WithName(leafName(g, name)), G.WithShape(value.Shape()...), G.WithValue(value))
 }
+
+func leafName(g *G.ExprGraph, name string) string { return fmt.Sprintf("%p %s", g, name) }

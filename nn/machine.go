@@ -17,6 +17,7 @@ import (
 type Machine struct {
 	vm    G.VM
 	arena *arena
+	graph *G.ExprGraph
 }
 
 // NewMachine compiles g. The values of the nodes in keep can be read after Run;
@@ -49,7 +50,7 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	if err := guardForeign(g); err != nil {
 		return nil, err
 	}
-	return &Machine{vm: G.NewTapeMachine(g), arena: a}, nil
+	return &Machine{G.NewTapeMachine(g), a, g}, nil
 }
 
 // Build makes a graph and compiles it: build adds to g and returns the nodes whose

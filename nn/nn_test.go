@@ -228,6 +228,10 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 	return y
 }
 
+func allLayers() []layer {
+	return slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers())
+}
+
 // TestGradients holds each layer between stock gorgonia nodes,
 //
 //	cost = Σ weight ∘ layer(mask ∘ x)
@@ -235,7 +239,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 // and compares the cost and its gradients, by [nn.Grad] and by gorgonia.Grad, on
 // a Machine and on a bare tape machine, with central differences in float64.
 func TestGradients(t *testing.T) {
-	for _, l := range slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers()) {
+	for _, l := range allLayers() {
 		t.Run(l.name, func(t *testing.T) {
 			c := newCase(l)
 			want := c.differences()
@@ -490,5 +494,39 @@ func TestMachineMemory(t *testing.T) {
 	must(t, m.Run())
 	if got := m.Buffers(); got > 3 {
 		t.Errorf("a chain of 50 layers borrowed %d buffers, want at most 3", got)
+	}
+}
+
+// TestWorkspace: the memory that a graph is said to need is what its run takes, with
+// weights that have no memory yet when it is asked.
+func TestWorkspace(t *testing.T) {
+	build := func(params ...*nn.Param) *nn.Machine {
+		g := G.NewGraph()
+		x := leaf(g, "x", make([]float64, 1200), []int{1, 10, 120})
+		y := x
+		for _, p := range params {
+			y = nn.Add(y, nn.Activate(nn.GELU, nn.LinearOf(nn.Activate(nn.QuickGELU, nn.LinearOf(y, p.Node(g), nil)), p.Node(g), nil)))
+		}
+		m, err := nn.NewMachine(g, y)
+		must(t, err)
+		return m
+	}
+	a, b := nn.NewParam("a", 120, 120), nn.NewParam("b", 120, 120)
+	want, err := build(a, b).Workspace()
+	must(t, err)
+	if err := build(a, b).Run(); err == nil {
+		t.Error("a graph without weights ran")
+	}
+	a.Init(1)
+	b.Init(2)
+	m := build(a, b)
+	got, err := m.Workspace()
+	must(t, err)
+	must(t, m.Run())
+	if got != want || got != m.Bytes() || got == 0 {
+		t.Errorf("%d bytes with and %d without weights, but the run took %d", got, want, m.Bytes())
+	}
+	if _, err := new(nn.Machine).Workspace(); err == nil {
+		t.Error("an empty machine has a workspace")
 	}
 }

@@ -120,7 +120,8 @@ func (p *Param) Size() int { return size(p.Shape) }
 // parameter becomes a vector of one element.
 //
 // The node's tensor header is the graph's own (gorgonia's machines write to it);
-// the memory behind it is p.Data.
+// the memory behind it is p.Data. Without Data the graph can be built, to see its shapes
+// or its [Machine.Workspace], and not run.
 func (p *Param) Node(g *G.ExprGraph) *G.Node {
 	switch {
 	case p == nil:
@@ -137,6 +138,9 @@ func (p *Param) Node(g *G.ExprGraph) *G.Node {
 	// Leaves of one name and type merge in gorgonia: the address keeps apart the
 	// parameters of two models in one graph.
 	name := fmt.Sprintf("%s@%p", p.Name, p)
+	if p.Data == nil {
+		return G.NewTensor(g, tensor.Float32, len(shape), G.WithName(leafName(g, name)), G.WithShape(shape...))
+	}
 	return leaf(g, name, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.Data)))
 }
 

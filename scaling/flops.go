@@ -15,7 +15,7 @@ import (
 // gradients by inputs and by weights cost as much as the forward pass each. Only
 // matrix products count, those of attention's scores included, over every token of
 // the context; the loss, norms and activations do not. A family whose configuration is
-// no [nn.Coster], such as ResNets, is refused.
+// no [nn.Coster], which a caller's own may be, is refused.
 func TrainingFLOPs(cfg encoder.Config) (float64, error) {
 	image, caption, err := MultiplyAdds(cfg)
 	return 6 * (image + caption), err

@@ -112,12 +112,14 @@ func TestFLOPsRefuse(t *testing.T) {
 		t.Errorf("got error %v, want one about Heads", err)
 	}
 	cfg = small()
-	cfg.Vision = vision.ResNet{ImageSize: [2]int{64, 64}, Width: 4, EmbedDim: 20, Stages: [4]int{1, 1, 1, 1}}
-	cfg.Preprocess.Size = [2]int{64, 64}
-	if _, err := TrainingFLOPs(cfg); err == nil || !strings.Contains(err.Error(), "resnet, does not count") {
-		t.Errorf("got error %v, want one about ResNets", err)
+	cfg.Vision = uncounted{cfg.Vision}
+	if _, err := TrainingFLOPs(cfg); err == nil || !strings.Contains(err.Error(), "vit, does not count") {
+		t.Errorf("got error %v, want one about the family", err)
 	}
 }
+
+// uncounted is a tower that is no [nn.Coster].
+type uncounted struct{ vision.Config }
 
 // vit and transformer change a tower of a configuration.
 func vit(cfg *encoder.Config, change func(c *vision.ViT)) {

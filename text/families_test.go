@@ -27,6 +27,7 @@ func families() map[string]text.Config {
 	}
 	tail := with(func(e *text.Encoder) { e.Padding, e.Pool, e.Head = text.PaddingTail, text.PoolTanh, text.HeadLinear })
 	first := with(func(e *text.Encoder) { e.Pool, e.Head = text.PoolFirst, text.HeadTanhBias })
+	plain := with(func(e *text.Encoder) { e.Padding, e.Head, e.EmbedDim = text.PaddingTail, text.HeadNone, e.Width })
 	largest := with(func(e *text.Encoder) { e.Pool, e.Head = text.PoolMax, text.HeadBias })
 	modern := text.Modern{
 		ContextLength: 40, VocabSize: 60, Width: 24, Layers: 2, Heads: 3, EmbedDim: 10, MLPRatio: 8.0 / 3, NormEps: 1e-6, RotaryBase: 1e4,
@@ -41,6 +42,7 @@ func families() map[string]text.Config {
 		"distilbert": text.BERT{Encoder: largest, Activation: nn.GELUTanh, Positions: 40},
 		"altclip":    text.BERT{Encoder: first, Activation: nn.GELU, Positions: 44, TokenTypes: 1, Counted: true, Transform: 7},
 		"m2m_100":    text.M2M100{Encoder: first, ScaleEmbedding: true},
+		"tips":       text.TIPS{Encoder: plain},
 		"mt5":        text.T5{Encoder: e, HeadWidth: 4, Buckets: 8, MaxDistance: 20, Gated: true},
 		"t5":         text.T5{Encoder: first, HeadWidth: 10, Buckets: 32, MaxDistance: 128},
 		"modernbert": text.ModernBERT{Encoder: e, GlobalEvery: 2, Window: 4, GlobalBase: 160000, LocalBase: 10000},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/guard"
+	"github.com/goclip/goclip/vision"
 )
 
 // Trainer updates a model's parameters. It is not safe for concurrent use, and
@@ -47,6 +48,9 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	}
 	if !m.Trainable() && len(m.Adapters()) == 0 {
 		return nil, errors.New("train: the model's weights are mapped from a file: load it with Options.Trainable, or give it LoRA adapters")
+	}
+	if v, ok := m.Config().Vision.(vision.MultiVector); ok {
+		return nil, fmt.Errorf("train: the image tower gives %d vectors for an image, and losses take one", v.Vectors())
 	}
 	if err := m.CanSave(); err != nil && !cfg.Unsaved {
 		return nil, fmt.Errorf("train: %w (Config.Unsaved trains it all the same)", err)

@@ -68,6 +68,12 @@ type Preprocess struct {
 	// that the longer one may have, zero for no limit. For StepsTransformers only.
 	Scale [2]int `json:",omitzero"`
 
+	// Draft is how an image's file is to be decoded: JPEG files at a part of their size where
+	// twice what they are scaled to is left, in a fraction of the time, as Pillow's thumbnails
+	// are. No published evaluation does so, and embeddings differ a little. Whoever decodes
+	// passes DraftSide on.
+	Draft bool `json:",omitzero"`
+
 	// PatchSize and MaxPatches, where not zero, are of towers that take images of any shape:
 	// an image is stretched to whole patches, as many as fit into MaxPatches at about its
 	// shape, with ResizeSquash. See [Preprocess.Patches].
@@ -143,6 +149,21 @@ func (p *Preprocess) validateSize() error {
 		return fmt.Errorf("vision: preprocess: Scale is %v, want positive sides up to %d", p.Scale, pillow.MaxSide)
 	}
 	return nil
+}
+
+// DraftSide is [DecodeOptions].Draft for images that p prepares: 0 where Draft is not set,
+// or where they are not scaled to one size.
+func (p *Preprocess) DraftSide() int {
+	if p == nil || !p.Draft || p.MaxPatches > 0 || p.Resize == ResizeNone {
+		return 0
+	}
+	switch {
+	case p.Scale == [2]int{}:
+		return 2 * max(p.Size[0], p.Size[1])
+	case p.Resize == ResizeSquash:
+		return 2 * max(p.Scale[0], p.Scale[1])
+	}
+	return 2 * p.Scale[0]
 }
 
 // Shape returns the height and width of the result for an image: Size, where that is

@@ -68,6 +68,30 @@ func (c ResNet) Validate() error {
 	return nil
 }
 
+// MultiplyAdds implements [nn.Coster].
+func (c ResNet) MultiplyAdds() float64 {
+	size, w := halved(c.ImageSize), float64(c.Width)
+	n := float64(area(size)) * 9 * (3*w/2 + w/2*w/2 + w/2*w)
+	size = grid(size, 2)
+	in := w
+	for i, blocks := range c.Stages {
+		inner := float64(c.Width << i)
+		for j := range blocks {
+			n += float64(area(size)) * (in*inner + 9*inner*inner)
+			if i > 0 && j == 0 {
+				size = grid(size, 2) // by the pool behind the 3×3 convolution
+			}
+			n += float64(area(size)) * 4 * inner * inner
+			if j == 0 {
+				n += float64(area(size)) * in * 4 * inner
+			}
+			in = 4 * inner
+		}
+	}
+	tokens := float64(c.tokens())
+	return n + 2*tokens*in*in + in*in + 2*tokens*in + in*float64(c.EmbedDim)
+}
+
 // resnet has the channels last inside.
 type resnet struct {
 	cfg    ResNet

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/vision"
 )
@@ -70,9 +71,10 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	}
 	s.cut("prompts", classifier.Cut(), len(labels)*len(templates))
 	all, unread := make([]classified, len(c.Images)), 0
+	converter := convert.New(s, nil)
 	for i, file := range c.Images {
 		all[i].File = file
-		img, err := vision.DecodeFile(file, nil)
+		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter})
 		if err != nil {
 			s.say("%v", err)
 			all[i].Error = err.Error()

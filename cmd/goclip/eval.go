@@ -75,7 +75,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 		return err
 	}
 	c.names = byID
-	set, err := c.open(templates)
+	set, err := c.open(s, templates)
 	if err != nil {
 		return err
 	}

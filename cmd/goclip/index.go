@@ -10,6 +10,7 @@ import (
 type indexCommand struct {
 	modelFlags
 	dataFlags
+	draftFlag
 	Out       string `required:"" placeholder:"FILE" help:"Index to write."`
 	Overwrite bool   `help:"Replace another index. A file that is no index is never replaced."`
 }
@@ -30,16 +31,18 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := index.Free(c.Out, c.Overwrite); err != nil {
 		return occupied(err)
 	}
-	set, err := c.open(nil)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, set.Close)
+	c.modelFlags.draft = c.Draft
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
 	}
 	defer closing(&err, m.Close)
+	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
+	set, err := c.open(s, nil)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, set.Close)
 	if err := writable(c.Out); err != nil {
 		return err
 	}

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
@@ -17,16 +17,19 @@ import (
 )
 
 type infoCommand struct {
-	Path   string `arg:"" help:"A model, an index or a set of images."`
+	Path   string `arg:"" help:"A model, an index or a set of images; or the name of a model, or of one of open_clip's configurations."`
 	Params bool   `help:"List the parameters of a model with their shapes."`
 	Edited bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
 func (infoCommand) Help() string {
-	return `Says which of these a path is, and what is in it.
+	return `Says which of these a path is, and what is in it. Of a model: its kind, sizes, parameters, the operations and the memory that it takes, how images and captions are prepared, and its licence where its card states one.
 
     goclip info model
-    goclip info train.csv --json`
+    goclip info train.csv --json
+    goclip info ViT-B-16-SigLIP2              one of open_clip's configurations: no weights are needed, and no network
+    goclip info ViT-B-32/laion2b_s34b_b79k    one of open_clip's models: from the cache, or else its configuration
+    goclip info openai/clip-vit-base-patch32  from the cache, or else downloaded`
 }
 
 func (c *infoCommand) Run(s *session) error {
@@ -35,15 +38,18 @@ func (c *infoCommand) Run(s *session) error {
 		return coded{err, misuse}
 	}
 	if source.Path == "" {
-		return c.named(s)
+		return c.named(s, source.Tag)
 	}
-	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(c.Path, "{") {
-		return input(err)
+	if _, err := os.Stat(source.Path); errors.Is(err, fs.ErrNotExist) && !strings.Contains(c.Path, "{") {
+		if _, ok := encoder.ConfigByName(c.Path); ok {
+			return c.configuration(s, c.Path, nil)
+		}
+		return input(fmt.Errorf("%w%s", err, similar(c.Path)))
 	}
 	m, err1 := encoder.Load(source.Path, &encoder.Options{Edited: c.Edited})
 	if err1 == nil {
 		defer m.Close()
-		return c.model(s, m, nil)
+		return c.model(s, m, nil, folder(source.Path))
 	}
 	photos, err2 := index.Open(c.Path, nil)
 	if err2 == nil {
@@ -52,7 +58,7 @@ func (c *infoCommand) Run(s *session) error {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\n", photos.Len(), photos.Dim())
 		})
 	}
-	set, err3 := dataset.Open(c.Path, nil)
+	set, err3 := dataset.Open(c.Path, &dataset.Options{Converter: convert.New(s, nil)})
 	if err3 == nil {
 		defer set.Close()
 		return c.set(s, set)
@@ -60,8 +66,14 @@ func (c *infoCommand) Run(s *session) error {
 	return input(fmt.Errorf("%s is neither a model (%w) nor an index (%w) nor a set of images (%w)", c.Path, err1, err2, err3))
 }
 
-// named describes a model by its name.
-func (c *infoCommand) named(s *session) (err error) {
+// named describes a model by its name: the one that is here, or else the configuration of
+// open_clip's tag, which needs no download.
+func (c *infoCommand) named(s *session, tag *hub.Tag) (err error) {
+	if tag != nil {
+		if _, err := s.hub().Find(c.Path); errors.Is(err, hub.ErrNotFound) {
+			return c.configuration(s, tag.Architecture(), tag)
+		}
+	}
 	found, err := s.obtain(c.Path)
 	if err != nil {
 		return err
@@ -71,64 +83,7 @@ func (c *infoCommand) named(s *session) (err error) {
 		return input(err)
 	}
 	defer closing(&err, m.Close)
-	return c.model(s, m, found)
-}
-
-type paramInfo struct {
-	Name  string `json:"name"`
-	Shape []int  `json:"shape"`
-}
-
-// model describes one, and where it came from if it has a name.
-func (c *infoCommand) model(s *session, m *encoder.Model, found *hub.Model) error {
-	cfg, n := m.Config(), 0
-	var params []paramInfo
-	for _, p := range m.Params() {
-		n += len(p.Data)
-		if c.Params {
-			params = append(params, paramInfo{p.Name, p.Shape})
-		}
-	}
-	vocabulary := 0
-	if tok := m.Tokenizer(); tok != nil {
-		vocabulary = tok.VocabSize()
-	}
-	said := map[string]any{
-		"kind": "model", "parameters": n, "vision": cfg.Vision, "text": cfg.Text, "preprocess": cfg.Preprocess,
-		"tokenizer": vocabulary, "params": params,
-	}
-	if m.Vision() != nil && m.Text() != nil {
-		said["probabilities"] = m.Probabilities()
-	}
-	if found != nil {
-		said["source"] = pulledOf(found)
-	}
-	return s.result(said, func(w io.Writer) {
-		if found != nil {
-			fmt.Fprintf(w, "%s\n%s\n", describe(found), found.Path)
-		}
-		fmt.Fprintf(w, "a model of %d parameters with embeddings of %d numbers\n", n, cfg.EmbedDim())
-		fmt.Fprintf(w, "images: %+v\n", cfg.Vision)
-		fmt.Fprintf(w, "texts: %+v\n", cfg.Text)
-		if cfg.Preprocess != nil {
-			fmt.Fprintf(w, "preprocessing: %+v\n", *cfg.Preprocess)
-		}
-		switch {
-		case m.Vision() == nil || m.Text() == nil:
-		case m.Probabilities() == encoder.ProbabilitiesSigmoid:
-			fmt.Fprintf(w, "probabilities: sigmoid, each label by itself (logit scale %.2f, bias %.2f)\n", math.Exp(float64(m.LogitScale().Data[0])), m.LogitBias().Data[0])
-		default:
-			fmt.Fprintf(w, "probabilities: softmax over the labels (logit scale %.2f)\n", math.Exp(float64(m.LogitScale().Data[0])))
-		}
-		if vocabulary == 0 {
-			fmt.Fprintln(w, "tokenizer: none, so it reads no words")
-		} else {
-			fmt.Fprintf(w, "tokenizer: %d tokens\n", vocabulary)
-		}
-		for _, p := range params {
-			fmt.Fprintf(w, "%s\t%v\n", p.Name, p.Shape)
-		}
-	})
+	return c.model(s, m, found, found.License)
 }
 
 type setInfo struct {

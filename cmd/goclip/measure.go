@@ -81,7 +81,7 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 	if !e.asked("knn") && !e.asked("probe") {
 		return nil
 	}
-	set, err := e.openAs(e.Train, e.templates)
+	set, err := e.openAs(e, e.Train, e.templates)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
@@ -11,6 +12,7 @@ import (
 
 type searchCommand struct {
 	modelFlags
+	draftFlag
 	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
 	K       int      `short:"k" default:"10" help:"Results for each query."`
 	Image   []string `placeholder:"FILE" help:"Image to search for; may be given several times."`
@@ -42,6 +44,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
 	}
+	c.draft = c.Draft
 	m, err := c.load(s, need{images: len(c.Image) > 0, words: len(c.Queries) > 0})
 	if err != nil {
 		return err
@@ -74,8 +77,9 @@ func (c *searchCommand) Run(s *session) (err error) {
 			return err
 		}
 	}
+	converter := convert.New(s, nil)
 	for _, file := range c.Image {
-		img, err := vision.DecodeFile(file, nil)
+		img, err := vision.DecodeFile(file, &vision.DecodeOptions{Converter: converter, Draft: m.Config().Preprocess.DraftSide()})
 		if err != nil {
 			return input(err)
 		}

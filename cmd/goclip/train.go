@@ -92,7 +92,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	set, err := c.open(templates)
+	set, err := c.open(s, templates)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 	}
 	exam := job.Exam{Every: c.TestEvery}
 	if c.Test != "" {
-		test, err := c.openAs(c.Test, templates)
+		test, err := c.openAs(s, c.Test, templates)
 		if err != nil {
 			return err
 		}

@@ -12,8 +12,9 @@ import (
 
 // ConfigByName returns a model of open_clip's published configurations
 // (src/open_clip/model_configs at 89fb801), by its name there. It covers those
-// whose towers this module has. Images are prepared as PreprocessCfg's defaults say; some sets
-// of weights were trained with other means, and their checkpoints say so.
+// whose towers this module has. Images are prepared as its published weights want it, or as
+// PreprocessCfg's defaults say; where one of several sets of weights wants something else,
+// its checkpoint says so.
 func ConfigByName(name string) (Spec, bool) {
 	spec, ok := allPublished()[name]
 	if !ok {
@@ -161,6 +162,9 @@ func (m *publication) spec(quick bool) Spec {
 	case strings.Contains(m.name, "-worldwide"):
 		caption.VocabSize, s.HFTokenizer = 901629, "facebook/xlm-v-base"
 		caption.Pool, caption.EOSTokenID = text.PoolEOS, 2
+	}
+	if v.size == 378 { // DFN's and MetaCLIP 2's
+		s.Preprocess.Resize = vision.ResizeSquash
 	}
 	s.Vision, s.Text = image, caption
 	if v.stages != [4]int{} {

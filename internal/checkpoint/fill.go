@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -95,11 +96,11 @@ func (c *Checkpoint) release(p *plan) {
 
 // plan is how one parameter is read.
 type plan struct {
-	pieces     []piece // of the file, one after the other
-	shape      []int   // of all pieces joined, as the parameter needs it but for size
-	transposed bool
-	resample   func(old []float32) []float32 // nil to keep the values
-	value      float32                       // of a scalar that has no pieces
+	pieces   []piece // of the file, one after the other
+	shape    []int   // of all pieces joined, as the parameter needs it but for size
+	form     form
+	resample func(old []float32) []float32 // nil to keep the values
+	value    float32                       // of a scalar that has no pieces
 }
 
 func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
@@ -117,7 +118,7 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 			continue
 		}
 		shape, resample := c.resampling(p)
-		plans[i] = plan{pieces, shape, form.transposed, resample, 0}
+		plans[i] = plan{pieces, shape, form, resample, 0}
 		for _, part := range pieces {
 			used[part.name] = true
 			c.check(&wrong, p, part, storedShape(shape, part, len(pieces), form))
@@ -235,7 +236,7 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 	for _, d := range p.shape {
 		n *= d
 	}
-	if len(p.pieces) == 1 && !p.transposed && p.resample == nil && !c.opts.Own && n > 1 {
+	if len(p.pieces) == 1 && !p.form.transposed && p.resample == nil && !c.opts.Own && n > 1 {
 		if v, ok := c.weights.View(p.pieces[0].name); ok {
 			from := p.pieces[0].from * (len(v) / p.pieces[0].of)
 			return v[from:][:n:n], nil
@@ -251,7 +252,13 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 		rest = rest[m:]
 	}
 	c.release(p)
-	if p.transposed {
+	if p.form.negLog {
+		if !(data[0] > 0) {
+			return nil, fmt.Errorf("%s is %g, want a positive number", p.pieces[0].name, data[0])
+		}
+		data[0] = float32(-math.Log(float64(data[0])))
+	}
+	if p.form.transposed {
 		data = transpose(data, p.shape[1], p.shape[0])
 	}
 	if p.resample != nil {

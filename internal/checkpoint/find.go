@@ -63,7 +63,7 @@ func variants(dir string) (found []string) {
 	for _, name := range fileNames(dir) {
 		for _, form := range [][2]string{
 			{"model.", ".safetensors"}, {"model.safetensors.index.", ".json"},
-			{"pytorch_model.", ".bin"}, {"pytorch_model.bin.index.", ".json"}, {"model.", ".safetensors.index.json"},
+			{"pytorch_model.", ".bin"}, {"pytorch_model.bin.index.", ".json"}, {"model.", ".safetensors.index.json"}, {"pytorch_model.", ".bin.index.json"},
 		} {
 			rest, ok := strings.CutPrefix(name, form[0])
 			if word, end := strings.CutSuffix(rest, form[1]); ok && end && word != "" && !strings.ContainsAny(word, ".-") {

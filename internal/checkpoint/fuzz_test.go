@@ -119,7 +119,12 @@ func FuzzHuggingFace(f *testing.F) {
 		`{"model_type": "chinese_clip", "text_config": {"num_hidden_layers": 1, "hidden_act": "gelu_new"}}`,
 		`{"model_type": "altclip", "text_config": {"num_hidden_layers": 1, "project_dim": 8}, "vision_config": {"patch_size": 8}}`,
 		`{"model_type": "vision-text-dual-encoder", "vision_config": {"model_type": "vit", "num_hidden_layers": 1}, "text_config": {"model_type": "roberta"}}`,
-		`{"model_type": "vision-text-dual-encoder", "vision_config": {"model_type": "clip_vision_model"}, "text_config": {"model_type": "bert", "pad_token_id": 4}}`)
+		`{"model_type": "vision-text-dual-encoder", "vision_config": {"model_type": "clip_vision_model"}, "text_config": {"model_type": "bert", "pad_token_id": 4}}`,
+		`{"model_type": "siglip2", "vision_config": {"num_patches": 16, "num_hidden_layers": 1}, "text_config": {"num_hidden_layers": 1}}`,
+		`{"model_type": "align", "vision_config": {"width_coefficient": 1.2, "depth_coefficient": 0.5, "depthwise_padding": [1], "image_size": [30, 40]}, "projection_dim": 384}`,
+		`{"model_type": "blip", "vision_config": {"num_hidden_layers": 1}, "text_config": {"num_hidden_layers": 1, "is_decoder": true}}`,
+		`{"model_type": "blip-2", "vision_config": {"num_hidden_layers": 1}, "qformer_config": {"cross_attention_frequency": 3}, "num_query_tokens": 2}`,
+		`{"model_type": "tipsv2", "vision_config": {"use_swiglu_ffn": true, "mlp_ratio": 3}, "text_config": {"num_hidden_layers": 1}, "temperature_init_value": 0.1}`)
 }
 
 func FuzzPreprocessor(f *testing.F) {

@@ -28,7 +28,7 @@ func huggingFace() layout {
 		name:    HuggingFace,
 		config:  hfConfigFile,
 		weights: []string{hfWeightsFile, hfIndexFile, hfTorchFile, hfTorchIndexFile},
-		match:   func(f *files) bool { return f.has("vision_model.") || f.has("text_model.") },
+		match:   func(f *files) bool { return f.has("vision_model.") || f.has("text_model.") || f.has("vision_encoder.") },
 		read:    readHuggingFace,
 		write:   writeHuggingFace,
 		// open_clip antialiases here, transformers does not.
@@ -64,7 +64,8 @@ type hfClass struct {
 
 // hfClasses lists them. Of several that hold a model it is written as the first.
 func hfClasses() []hfClass {
-	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfSigLIP2(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual(), hfCLIPSeg()}
+	all := []hfClass{hfClassifier(), hfCLIP(), hfSigLIP(), hfSigLIP2(), hfMetaCLIP2(), hfChineseCLIP(), hfAltCLIP(), hfDual(), hfCLIPSeg(),
+		hfALIGN(), hfBLIPRetrieval(), hfBLIP(), hfBLIP2(), hfTIPS()}
 	return slices.Concat(all, hfTextTowers(), hfImageTowers())
 }
 
@@ -158,6 +159,10 @@ func hfClassOf(root *object, f *files) (hfClass, error) {
 		}
 	}
 	kind := value(root, "model_type", "clip")
+	if strings.HasPrefix(kind, "videoprism") {
+		root.fail("model_type is %q, which is not supported: it is a model of videos", kind)
+		return hfClass{}, root.err()
+	}
 	var known []string
 	for _, class := range hfClasses() {
 		if class.modelType == kind && (class.match == nil || class.match(f)) {

@@ -51,7 +51,7 @@ type text1 struct {
 func FirstFacts(v vision.Config, t text.Config, p *vision.Preprocess) (facts string, ok bool) {
 	image, ok := visionFacts1(v)
 	caption, known := textFacts1(t)
-	if !ok || !known || p.Steps != vision.StepsOpenCLIP || p.Resize == vision.ResizeNone || p.Interpolation > vision.Bilinear {
+	if !ok || !known || p.Steps != vision.StepsOpenCLIP || p.Draft || p.Resize == vision.ResizeNone || p.Interpolation > vision.Bilinear {
 		return "", false
 	}
 	return fmt.Sprintf("%s\n%s\n%s", image, caption, preprocessFacts1(p)), true

@@ -35,7 +35,8 @@ func (p piece) rows(all int) int { return all * (p.to - p.from) / p.of }
 // form is how the tensors of the file differ from their parameter.
 type form struct {
 	transposed bool
-	rank       int // number of dimensions, where ones in front are added or the first ones joined; 0 as the parameter's
+	rank       int  // number of dimensions, where ones in front are added or the first ones joined; 0 as the parameter's
+	negLog     bool // the parameter is −ln of what is stored, a temperature
 }
 
 // prefixed is the naming of open_clip and OpenAI: the canonical names, in some
@@ -67,8 +68,8 @@ func isText(canonical string) bool {
 // what is stored. In names # stands for the number of a block, and * for weight and
 // for bias, a line for each. Either side may be a sum, which the other is cut into
 // along its first dimension; @2 behind a summand gives it two shares. At the end, ^T
-// says that what is stored is transposed, ^1 that it has one dimension. In the place of our name
-// a - stands for a tensor that is not computed with.
+// says that what is stored is transposed, ^1 that it has one dimension, and ^-ln that ours is its
+// negative logarithm. In the place of our name a - stands for a tensor that is not computed with.
 type table struct {
 	toStored    map[string]entry
 	toCanonical map[string][]piece
@@ -126,11 +127,17 @@ func (t *table) add(line string) error {
 		t.left[right] = true
 		return nil
 	}
-	f := form{transposed: mark == "T"}
-	if mark != "" && mark != "T" {
+	var f form
+	switch mark {
+	case "":
+	case "T":
+		f.transposed = true
+	case "-ln":
+		f.negLog = true
+	default:
 		n, err := strconv.Atoi(mark)
 		if err != nil {
-			return fmt.Errorf("mark ^%s, want T or a number", mark)
+			return fmt.Errorf("mark ^%s, want T, -ln or a number", mark)
 		}
 		f.rank = n
 	}

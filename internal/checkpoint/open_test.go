@@ -138,6 +138,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{hf, `"model_type": "clip"`, `"model_type": "clip", "architectures": ["SiglipForImageClassification"]`, "architectures names SiglipForImageClassification, which is not supported"},
 		{hf, `"hidden_act": "quick_gelu"`, `"hidden_act": "relu"`, `text_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu`},
 		{hf, `"model_type": "clip"`, `"model_type": "layoutlm"`, `model_type is "layoutlm", which is not supported; known are clip, siglip, siglip2, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder`},
+		{hf, `"model_type": "clip"`, `"model_type": "videoprism"`, `model_type is "videoprism", which is not supported: it is a model of videos`},
 		{hf, `"num_channels": 3`, `"num_channels": 1`, "vision_config.num_channels is 1, which is not supported"},
 		{hf, `"eos_token_id": 19`, `"eos_token_id": 4294967296`, "text_config.eos_token_id is 4294967296, want a"}, // token's id, or an integer where int has 32 bits
 		{hf, `"hidden_size": 8`, `"hidden_size": 0`, "text_config.intermediate_size is 32 and hidden_size 0, want positive numbers"},
@@ -217,7 +218,7 @@ func TestOpenRefusesFiles(t *testing.T) {
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "clip"}`)
 	wantError(t, open(weights), "holds no model of a known layout: no tensor is named vision_model.… or visual.…")
 	write(t, filepath.Join(filepath.Dir(weights), "config.json"), `{"model_type": "layoutlm"}`)
-	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "layoutlm", which is not supported; known are clip, siglip, siglip2, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder, clipseg`)
+	wantError(t, open(weights), `holds no model of a known layout: config.json: model_type is "layoutlm", which is not supported; known are clip, siglip, siglip2, metaclip_2, chinese_clip, altclip, vision-text-dual-encoder, clipseg, align, blip, blip-2, tipsv2`)
 
 	other := t.TempDir()
 	for _, name := range []string{"config.json", "pytorch_model.bin.index.json"} {

@@ -23,15 +23,15 @@ type Families struct {
 	Text   []text.Config
 }
 
-// builtIn are this module's own families.
-func builtIn() Families {
+// BuiltIn are this module's own families.
+func BuiltIn() Families {
 	return Families{
 		Vision: []vision.Config{
 			vision.ViT{}, vision.ResNet{}, vision.SigLIP{}, vision.TimmViT{}, vision.PECore{}, vision.EVA{}, vision.EVA02{},
 			vision.GapViT{}, vision.RelPosViT{}, vision.ConvStemViT{}, vision.ConvNeXt{}, vision.FastViT{}, vision.ViTamin{}, vision.Swin{},
 			vision.NaFlex{}, vision.EfficientNet{}, vision.PlainViT{}, vision.TIPS{}, vision.BLIP2{},
 		},
-		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}},
+		Text: []text.Config{text.Transformer{}, text.CoCa{}, text.BERT{}, text.M2M100{}, text.T5{}, text.ModernBERT{}, text.Modern{}, text.TIPS{}},
 	}
 }
 
@@ -154,12 +154,12 @@ func parseOwn(b []byte, extra Families) (Spec, error) {
 	}
 	var err error
 	if c.Vision != nil {
-		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, builtIn().Vision)); err != nil {
+		if s.Vision, err = decodeTower(c.Vision, slices.Concat(extra.Vision, BuiltIn().Vision)); err != nil {
 			return Spec{}, fmt.Errorf("vision: %w", err)
 		}
 	}
 	if c.Text != nil {
-		if s.Text, err = decodeTower(c.Text, slices.Concat(extra.Text, builtIn().Text)); err != nil {
+		if s.Text, err = decodeTower(c.Text, slices.Concat(extra.Text, BuiltIn().Text)); err != nil {
 			return Spec{}, fmt.Errorf("text: %w", err)
 		}
 	}

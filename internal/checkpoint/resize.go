@@ -32,9 +32,15 @@ func (c *Checkpoint) resampledGrid(p *nn.Param, from, to [2]int, prefix int) ([]
 	shape := slices.Clone(p.Shape)
 	width := shape[len(shape)-1]
 	shape[len(shape)-2] = prefix + from[0]*from[1]
+	resize := c.layout.positions
+	if own, ok := c.spec.Vision.(vision.PositionResizer); ok {
+		resize = func(x []float32, from, to [2]int, width int) []float32 {
+			return nn.ResizeGrid(x, from, to, width, own.PositionsBy())
+		}
+	}
 	return shape, func(x []float32) []float32 {
 		n := prefix * width
-		return append(x[:n:n], c.layout.positions(x[n:], from, to, width)...)
+		return append(x[:n:n], resize(x[n:], from, to, width)...)
 	}
 }
 

@@ -19,18 +19,19 @@ type timmSize struct {
 	heads   int
 	ratio   float64 // of the MLP
 	act     nn.Activation
-	actFrom int // ImageSize from which on the activation is GELUTanh; 0 for never
+	actFrom int   // ImageSize from which on the activation is GELUTanh; 0 for never
+	sides   []int // ImageSizes that timm has
 }
 
 // timmSizes lists them (timm 1.0.31, vision_transformer.py).
 func timmSizes() []timmSize {
 	return []timmSize{
-		{"base_patch16", 16, 768, 12, 12, 4, nn.GELU, 0},
-		{"base_patch32", 32, 768, 12, 12, 4, nn.GELUTanh, 0},
-		{"large_patch16", 16, 1024, 24, 16, 4, nn.GELU, 512},
-		{"so400m_patch14", 14, 1152, 27, 16, 3.7362, nn.GELU, 0},
-		{"so400m_patch16", 16, 1152, 27, 16, 3.7362, nn.GELUTanh, 0},
-		{"giantopt_patch16", 16, 1536, 40, 16, 4, nn.GELUTanh, 0},
+		{"base_patch16", 16, 768, 12, 12, 4, nn.GELU, 0, []int{256, 224, 384, 512}},
+		{"base_patch32", 32, 768, 12, 12, 4, nn.GELUTanh, 0, []int{256}},
+		{"large_patch16", 16, 1024, 24, 16, 4, nn.GELU, 512, []int{256, 384, 512}},
+		{"so400m_patch14", 14, 1152, 27, 16, 3.7362, nn.GELU, 0, []int{378, 224, 384}},
+		{"so400m_patch16", 16, 1152, 27, 16, 3.7362, nn.GELUTanh, 0, []int{256, 384, 512}},
+		{"giantopt_patch16", 16, 1536, 40, 16, 4, nn.GELUTanh, 0, []int{256, 384}},
 	}
 }
 
@@ -124,7 +125,7 @@ func timmSigLIP() openCLIPTower {
 func nearestTimm(s vision.SigLIP) (name string, base vision.SigLIP) {
 	most := -1
 	for _, t := range timmSizes() {
-		for _, side := range []int{s.ImageSize[0], 256} {
+		for _, side := range t.sides {
 			c := t.config(side)
 			equal := 0
 			for _, same := range []bool{c.ImageSize == s.ImageSize, c.PatchSize == s.PatchSize, c.Width == s.Width,

@@ -1,7 +1,9 @@
 package checkpoint_test
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -154,4 +156,29 @@ func siglips(t *testing.T, set string) []string {
 		t.Fatalf("%s: %d folders %v", set, len(dirs), dirs)
 	}
 	return dirs
+}
+
+// TestSigLIPNames: whatever the size of images, the model of timm that a configuration
+// names is one that timm has.
+func TestSigLIPNames(t *testing.T) {
+	known := map[string]string{
+		"base_patch16": "224 256 384 512", "base_patch32": "256", "large_patch16": "256 384 512",
+		"so400m_patch14": "224 378 384", "so400m_patch16": "256 384 512", "giantopt_patch16": "256 384",
+	}
+	for _, side := range []int{18, 224, 256, 300, 378, 384, 512} {
+		for _, act := range []nn.Activation{nn.GELU, nn.GELUTanh} {
+			s := siglipSpec()
+			image := s.Vision.(vision.SigLIP)
+			image.ImageSize, image.Activation = [2]int{side, side}, act
+			s.Vision, s.Preprocess.Size = image, image.ImageSize
+			written, err := os.ReadFile(filepath.Join(saved(t, checkpoint.OpenCLIP, s), "open_clip_config.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := regexp.MustCompile(`"timm_model_name": "vit_(\w+)_siglip_(\d+)"`).FindSubmatch(written)
+			if m == nil || !slices.Contains(strings.Fields(known[string(m[1])]), string(m[2])) {
+				t.Errorf("images of %d pixels, %s: timm has no %s", side, act, m)
+			}
+		}
+	}
 }

@@ -68,7 +68,7 @@ type Spec struct {
 // CLIPTokenizer reports whether captions are tokenized as CLIP's are.
 func (s *Spec) CLIPTokenizer() bool {
 	switch s.Text.(type) {
-	case nil, text.BERT, text.M2M100, text.T5, text.ModernBERT, text.Modern:
+	case nil, text.BERT, text.M2M100, text.T5, text.ModernBERT, text.Modern, text.TIPS:
 		return false
 	}
 	return s.HFTokenizer == ""

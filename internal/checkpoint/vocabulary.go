@@ -38,6 +38,9 @@ func (s *Spec) SetVocabulary(v Vocabulary) {
 	case text.ModernBERT:
 		encoder(&t.Encoder)
 		s.Text = t
+	case text.TIPS:
+		encoder(&t.Encoder)
+		s.Text = t
 	}
 	if s.Captioner.Layers > 0 {
 		s.Captioner.VocabSize = v.Size

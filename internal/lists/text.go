@@ -6,14 +6,13 @@ package lists
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 // look is how far into a file its encoding and its ends of lines are looked for.
@@ -29,16 +28,11 @@ func NewReader(r io.Reader) *bufio.Reader {
 	switch order, mark := wide16(head); {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		_, _ = br.Discard(3)
-	case order != 0:
-		policy := unicode.IgnoreBOM
+	case order != nil:
 		if mark {
-			policy = unicode.ExpectBOM
+			_, _ = br.Discard(2)
 		}
-		endian := unicode.LittleEndian
-		if order == 'B' {
-			endian = unicode.BigEndian
-		}
-		br = bufio.NewReaderSize(transform.NewReader(br, unicode.UTF16(endian, policy).NewDecoder()), look)
+		br = bufio.NewReaderSize(&utf16Reader{r: br, order: order}, look)
 	}
 	head, _ = br.Peek(look)
 	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
@@ -47,14 +41,14 @@ func NewReader(r io.Reader) *bufio.Reader {
 	return br
 }
 
-// wide16 tells of the beginning of a file whether it is UTF-16, L or B, and whether a byte
-// order mark says so.
-func wide16(head []byte) (order byte, mark bool) {
+// wide16 tells of the beginning of a file whether it is UTF-16, in which order, and whether
+// a byte order mark says so.
+func wide16(head []byte) (order binary.ByteOrder, mark bool) {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")):
-		return 'L', true
+		return binary.LittleEndian, true
 	case bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return 'B', true
+		return binary.BigEndian, true
 	}
 	head = head[:min(len(head), 64)&^1]
 	var zeros [2]int
@@ -66,11 +60,56 @@ func wide16(head []byte) (order byte, mark bool) {
 	switch n := len(head) / 2; {
 	case n < 2:
 	case zeros[1] == n && zeros[0] == 0:
-		return 'L', false
+		return binary.LittleEndian, false
 	case zeros[0] == n && zeros[1] == 0:
-		return 'B', false
+		return binary.BigEndian, false
 	}
-	return 0, false
+	return nil, false
+}
+
+// utf16Reader makes UTF-8 of UTF-16. What is no character becomes U+FFFD, half of one at
+// the end too.
+type utf16Reader struct {
+	r     *bufio.Reader
+	order binary.ByteOrder
+	rest  []byte // of the last character
+}
+
+func (u *utf16Reader) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(u.rest) == 0 {
+			r, err := u.next()
+			if err != nil && n > 0 {
+				return n, nil
+			} else if err != nil {
+				return 0, err
+			}
+			u.rest = utf8.AppendRune(u.rest, r)
+		}
+		k := copy(p[n:], u.rest)
+		n, u.rest = n+k, u.rest[:copy(u.rest, u.rest[k:])]
+	}
+	return n, nil
+}
+
+// next reads one character.
+func (u *utf16Reader) next() (rune, error) {
+	unit, err := u.r.Peek(2)
+	if len(unit) == 1 {
+		_, _ = u.r.Discard(1)
+		return utf8.RuneError, nil
+	} else if err != nil {
+		return 0, err
+	}
+	r := rune(u.order.Uint16(unit))
+	if pair, _ := u.r.Peek(4); utf16.IsSurrogate(r) && len(pair) == 4 {
+		if both := utf16.DecodeRune(r, rune(u.order.Uint16(pair[2:]))); both != utf8.RuneError {
+			_, err = u.r.Discard(4)
+			return both, err
+		}
+	}
+	_, err = u.r.Discard(2)
+	return r, err // AppendRune makes U+FFFD of half a pair
 }
 
 // returns makes line feeds of carriage returns.

@@ -67,8 +67,8 @@ const fieldSizes = "\x00\x01\x01\x02\x04\x08\x01\x01\x02\x04\x08\x04\x08\x04\x00
 
 // readDirectory returns the directory at an offset, or with 0 where the header
 // says it is; nil where data holds none. As in Pillow, what follows a field
-// that reaches beyond the data is not read, and of fields with one tag the last
-// counts.
+// that reaches beyond the data is not read, nor are values that together are
+// larger than the data; and of fields with one tag the first counts.
 func readDirectory(data []byte, at int64) *directory {
 	if len(data) < 8 {
 		return nil
@@ -106,6 +106,7 @@ func readDirectory(data []byte, at int64) *directory {
 	if d.big {
 		n = d.order.Uint64(data[at:])
 	}
+	total := 0.0
 	for at += counter; n > 0 && at <= size-entry; at, n = at+entry, n-1 {
 		e := data[at:][:entry]
 		t := tag{kind: fieldType(d.order.Uint16(e[2:])), order: d.order}
@@ -113,24 +114,25 @@ func readDirectory(data []byte, at int64) *directory {
 		if d.big {
 			count = d.order.Uint64(e[4:])
 		}
-		if t.kind.size() == 0 || count == 0 {
+		id := d.order.Uint16(e)
+		if _, seen := d.tags[id]; seen || t.kind.size() == 0 || count == 0 {
 			continue
 		}
-		if count > uint64(len(data)/t.kind.size()) {
-			break
-		}
-		t.count = int(count)
 		t.raw = e[entry-int64(inline):]
-		need := t.count * t.kind.size()
-		if need > inline {
+		if need := float64(count) * float64(t.kind.size()); need > float64(inline) {
 			from := d.offset(t.raw)
+			if total+need > float64(size) {
+				continue // but what follows is read, as by libtiff
+			}
+			total += need
 			if from > uint64(size) || uint64(need) > uint64(size)-from {
 				break
 			}
 			t.raw = data[from:]
 		}
-		t.raw = t.raw[:need]
-		d.tags[d.order.Uint16(e)] = t
+		t.count = int(count)
+		t.raw = t.raw[:t.count*t.kind.size()]
+		d.tags[id] = t
 	}
 	return d
 }

@@ -15,11 +15,18 @@ type metadata struct {
 
 // Orientation returns the orientation of an encoded image, 1 to 8: which of the
 // turns and mirrorings that [Orient] undoes the camera wrote it with. EXIF says
-// it, or else XMP. It is 1 where the file says nothing, and for TIFF, whose
-// orientation decoding has applied already.
+// it, or else XMP. It is 1 where the file says nothing, and for TIFF and
+// HEIC, whose orientation decoding has applied already.
 func Orientation(data []byte) int {
 	f := sniff(data)
-	if f == nil || f.meta == nil {
+	if f == nil {
+		// HEIC has been turned by what has converted it.
+		if kind, _ := foreign(data); kind.Format == AVIF {
+			return readContainer(data).orientation()
+		}
+		return 1
+	}
+	if f.meta == nil {
 		return 1
 	}
 	m := f.meta(data)

@@ -1,9 +1,11 @@
 // Package pillow handles images as Pillow does. It reads files of untrusted
-// origin: PNG, JPEG, GIF, BMP, TIFF and WebP, told apart by content. [Fit] and
-// [ResizedCrop] resize what was read.
+// origin, told apart by content: PNG, JPEG, GIF, BMP, TIFF and WebP, and the rarer
+// DIB, ICO, PCX, PNM, QOI, SGI and TGA. [Fit] and [ResizedCrop] resize what was
+// read.
 //
+// Pixels are those of Pillow 13, of damaged files too, as far as it reads them.
 // What [Decode] returns keeps the distinctions that CLIP's reference preprocessing
-// (Pillow 9.4) makes before it resizes, in types of the standard library:
+// (Pillow 9.4) makes before it resizes, mostly in types of the standard library:
 //
 //	*image.Paletted  palette and 1-bit images, which Pillow resizes by nearest neighbour
 //	*image.Gray      8-bit grey
@@ -26,6 +28,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/goclip/goclip/internal/guard"
 )
 
 // Limits says what one file may cost, and whether a part of it may be missing.
@@ -38,6 +42,13 @@ type Limits struct {
 	// damaged, as Pillow does with LOAD_TRUNCATED_IMAGES. What is missing is
 	// black, or whatever the format's decoder makes of it.
 	AllowTruncated bool
+
+	// Converter reads kinds of images that are not read here. Nil refuses them.
+	Converter Converter
+
+	// Draft, where it is not 0, is how short the shorter side of a JPEG file may become by
+	// decoding it at a half, a quarter or an eighth of its size: Pillow's draft mode.
+	Draft int
 }
 
 // The defaults of [Limits]. DefaultMaxPixels is where Pillow, too, refuses a
@@ -65,6 +76,7 @@ type format struct {
 	match func([]byte) bool // in the place of magic, where no fixed bytes tell
 	read  func(*file) (image.Image, error)
 	meta  func(data []byte) metadata // nil where decoding has turned the image, or nothing can say how
+	vague bool                       // other kinds of files may look alike
 }
 
 // file is what is being read.
@@ -72,6 +84,7 @@ type file struct {
 	data      []byte
 	check     checkSize
 	truncated bool // read what is left
+	draft     int
 }
 
 // forgives reports whether err is no reason to read nothing.
@@ -94,7 +107,7 @@ func formats() []format {
 		{name: "sgi", magic: []string{"\x01\xda"}, read: readSGI},
 		{name: "pcx", match: isPCX, read: readPCX},
 		{name: "dib", match: isDIB, read: readDIB},
-		{name: "tga", match: isTGA, read: readTGA}, // says least about itself, so it is last
+		{name: "tga", match: isTGA, read: readTGA, vague: true},
 		{name: "tiff", magic: []string{"II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+"}, read: readTIFF},
 		{name: "webp", magic: []string{"RIFF????WEBP"}, read: readWebP, meta: webpMetadata},
 	}
@@ -154,6 +167,17 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 		if len(data) == 0 {
 			return nil, errors.New("pillow: not an image: empty")
 		}
+		kind, ok := foreign(data)
+		if ok && kind.Format != 0 && limit.Converter != nil {
+			err := guard.Call(func() (err error) {
+				img, err = limit.convert(kind.Format, data)
+				return err
+			})
+			return img, err
+		}
+		if ok {
+			return nil, fmt.Errorf("pillow: %w", &kind)
+		}
 		return nil, fmt.Errorf("pillow: not an image: starts with %.16q", data[:min(len(data), 16)])
 	}
 	defer func() {
@@ -161,7 +185,7 @@ func DecodeBytes(data []byte, limit Limits) (img image.Image, err error) {
 			img, err = nil, fmt.Errorf("pillow: %s: decoder failed: %v", f.name, p)
 		}
 	}()
-	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated})
+	img, err = f.read(&file{data: data, check: limit.check, truncated: limit.AllowTruncated, draft: limit.Draft})
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %s: %w", f.name, err)
 	}
@@ -191,6 +215,9 @@ func (l Limits) check(width, height int) error {
 func sniff(data []byte) *format {
 	for _, f := range formats() {
 		if f.match != nil && f.match(data) {
+			if _, other := foreign(data); f.vague && other {
+				continue
+			}
 			return &f
 		}
 		for _, magic := range f.magic {

@@ -92,7 +92,7 @@ func TestDecodeRefuses(t *testing.T) {
 		want string
 	}{
 		{"empty", nil, "pillow: not an image: empty"},
-		{"html", []byte("<html><body>404"), `pillow: not an image: starts with "<html`},
+		{"html", []byte("<html><body>404"), "pillow: HTML: the download failed"},
 		{"short", []byte("GI"), `pillow: not an image: starts with "GI"`},
 		{"png bomb", pngFile("IHDR", ihdr(100_000, 100_000, 8, 6)), "pillow: png: size 100000×100000 is more than the limit of 178956970 pixels"},
 		{"png empty", pngFile("IHDR", ihdr(0, 5, 8, 6)), "pillow: png: size 0×5 has no pixels"},

@@ -76,7 +76,9 @@ func (r *raster) take(img image.Image, smooth bool) error {
 		if err := r.share(modeRGBA, img.Pix, img.Stride); err != nil {
 			return err
 		}
-		if !r.opaque() {
+		if r.opaque() {
+			r.mode = modeRGB
+		} else {
 			r.convert(img)
 		}
 	case *image.NRGBA:

@@ -105,10 +105,15 @@ func (t *tiffFile) readPacked(l *tiffLayout, target *tiffTarget) error {
 		if err := d.open(data); err != nil {
 			return damaged(y, t.height, err)
 		}
+		ended := false // with fewer rows, but in order
 		for v := range height {
-			err := d.row(row)
+			if ended {
+				clear(row)
+			} else {
+				err = d.row(row)
+			}
 			if errors.Is(err, io.EOF) {
-				break // fewer rows, but in order
+				ended, err = true, nil
 			}
 			if err == nil {
 				err = t.unpredict(row, l)
@@ -207,16 +212,15 @@ func (t *tiffFile) readYCbCr(d chunkDecoder, target *tiffTarget) error {
 		if err != nil {
 			return err
 		}
-		if err := d.open(data); err != nil {
-			return damaged(y, t.height, err)
-		}
+		lost := d.open(data) != nil
 		for j := 0; j < height; j += v {
-			err := d.row(row)
-			if err == nil && unit == 3 {
-				err = t.unpredict(row, nil)
-			}
-			if err != nil {
-				return damaged(y+j, t.height, err)
+			clear(row)
+			// Of damaged strips libtiff takes what it gets here.
+			lost = lost || d.row(row) != nil
+			if unit == 3 && !lost {
+				if err := t.unpredict(row, nil); err != nil {
+					return damaged(y+j, t.height, err)
+				}
 			}
 			for k := range min(v, height-j) {
 				for i := range width {

@@ -36,7 +36,7 @@ var floors = [][]string{
 	// 5: what is done with a model.
 	{"index", "train", "eval", "hub"},
 	// 6: what is learnt and shown of it.
-	{"report", "scaling", "fewshot", "train/observe"},
+	{"report", "scaling", "fewshot", "train/observe", "convert"},
 	// A training from beginning to end.
 	{"train/job"},
 	// 7: programs.
@@ -50,6 +50,7 @@ var libraries = []string{
 	"gonum.org/v1/gonum/graph", "gonum.org/v1/gonum/blas", // a graph's order; the portable SGEMM, and DGEMM
 	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/mat", // L-BFGS; Student's t; principal components
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
+	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 }
@@ -59,14 +60,17 @@ var pictorial = []string{"gonum.org/v1/plot"}
 
 // confined are foreign packages that one package alone may import, so that who does
 // without it does without them.
-var confined = map[string]string{"google.golang.org/protobuf": "train/observe"}
+var confined = map[string]string{
+	"google.golang.org/protobuf":    "train/observe",
+	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
+}
 
 // banned are standard packages that have no place below the programs.
 var banned = []string{"C", "database/sql", "flag", "log", "log/slog", "net", "net/http", "os/exec", "plugin", "testing"}
 
 // exempt are packages that exist for the sake of something banned. No package of the
 // library imports them.
-var exempt = map[string][]string{"hub": {"net", "net/http"}}
+var exempt = map[string][]string{"hub": {"net", "net/http"}, "convert": {"os/exec"}}
 
 // floor returns the place of a package in floors, or -1.
 func floor(pkg string) int {

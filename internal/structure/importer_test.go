@@ -40,7 +40,8 @@ func TestImporterStarts(t *testing.T) {
 // TestImportersBuildStaysSmall counts what a program that loads, looks and trains
 // compiles. The first version's came to 109 packages of 22 other modules, 15 of
 // ours and 76 public ones of the standard library. What others wrote may not grow
-// by one: each is code that an importer must trust. Ours may, because splitting a
+// by one, but for nine packages of two modules that expand strips of TIFFs: each is
+// code that an importer must trust. Ours may, because splitting a
 // package makes no build heavier. Of the standard library six more are allowed;
 // net/http would bring thirty.
 func TestImportersBuildStaysSmall(t *testing.T) {
@@ -67,8 +68,8 @@ func TestImportersBuildStaysSmall(t *testing.T) {
 		names      []string
 		most, fair int // fair: fewer mean that nothing was counted
 	}{
-		{"packages of other modules", foreign, 109, 50},
-		{"other modules", slices.Sorted(maps.Keys(modules)), 22, 10},
+		{"packages of other modules", foreign, 114, 50},
+		{"other modules", slices.Sorted(maps.Keys(modules)), 24, 10},
 		{"packages of ours", ours, 30, 10},
 		{"public packages of the standard library", standard, 82, 50},
 	} {

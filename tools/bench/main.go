@@ -5,10 +5,12 @@
 //
 //	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
 //	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
+//	go run ./tools/bench -pictures DIR -opencv DIR -python FILE
 //
 // The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
 // checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py. The
-// second form times tokenizers beside Hugging Face's library, on one core each.
+// second form times tokenizers beside Hugging Face's library, on one core each; the third
+// image files to pixels beside Pillow, OpenCV and torchvision.
 package main
 
 import (
@@ -25,7 +27,9 @@ import (
 type options struct {
 	peers, checkpoint, data, vocab string
 	tokenizers, vocabularies       string
-	python                         string // with the tokenizers library
+	python                         string // with the peers' libraries
+	pictureDir                     string // where image files are, or are written
+	opencv, simd                   string // folders with OpenCV and with Pillow-SIMD for Python
 	scripts                        string // folder of our own scripts for the peers
 	rounds                         int
 	only                           *regexp.Regexp
@@ -40,7 +44,10 @@ func main() {
 	flag.StringVar(&o.vocab, "vocab", "", "folder of CLIP's vocabulary")
 	flag.StringVar(&o.tokenizers, "tokenizers", "", "folder with captions-10k.txt and NAME/tokenizer.json: only tokenizers are timed")
 	flag.StringVar(&o.vocabularies, "vocabularies", "", "folder with NAME/tokenizer.json of those that are not there")
-	flag.StringVar(&o.python, "python", python, "Python with the tokenizers library")
+	flag.StringVar(&o.python, "python", python, "Python with the peers' libraries")
+	flag.StringVar(&o.pictureDir, "pictures", "", "folder of image files, which are written where there are none: only reading them is timed")
+	flag.StringVar(&o.opencv, "opencv", "", "folder with OpenCV's package for Python")
+	flag.StringVar(&o.simd, "simd", "", "folder with Pillow-SIMD's")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
 	only := flag.String("only", "", "regular expression of the works to do; all where empty")
 	ours := flag.String("ours", "", "do our side of one work and print what it took; the program calls itself so")
@@ -54,6 +61,12 @@ func main() {
 	if *ours != "" {
 		if err := o.measure(ctx, *ours); err != nil {
 			log.Fatalf("bench: %s: %v", *ours, err)
+		}
+		return
+	}
+	if o.pictureDir != "" && flag.NArg() == 0 {
+		if err := o.pictures(ctx); err != nil {
+			log.Fatalf("bench: %v", err)
 		}
 		return
 	}

@@ -35,6 +35,7 @@ func (o *options) measure(ctx context.Context, name string) error {
 		"sgemm": o.sgemm, "image": o.images, "text": o.texts, "captions": o.captions,
 		"toy": o.toy, "train": o.train, "photos": o.photos, "load": o.load,
 		"tokenize": func(context.Context) error { return o.tokenize() },
+		"pictures": func(context.Context) error { return answerPictures() },
 	}[name]
 	if side == nil {
 		return errors.New("there is no work of that name")

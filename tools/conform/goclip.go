@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/vision"
@@ -160,6 +161,12 @@ func (m *model) bias() (b float64, ok bool) {
 	return float64(p.Data[0]), true
 }
 
+// severalVectors reports whether the image tower gives several vectors for an image.
+func (m *model) severalVectors() bool {
+	_, ok := m.encoder.Config().Vision.(vision.MultiVector)
+	return ok
+}
+
 // convolutional reports whether the image tower normalises by batch: its features
 // differ by more from machine to machine.
 func (m *model) convolutional() bool {
@@ -213,6 +220,7 @@ func decodeWith(path string, opts *vision.DecodeOptions) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Converter = convert.New(context.Background(), nil)
 	img, err := vision.Decode(bytes.NewReader(b), opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -52,7 +51,10 @@ func compareModel(ctx context.Context, r *report, path, expected string) (err er
 // compare runs the towers that the file has inputs for, and compares every output.
 func (m *model) compare(ctx context.Context, r *report, want *tensors) error {
 	if want.has("itm_logits") {
-		return notSupported("itm_logits, which are not of an embedding")
+		if !m.severalVectors() {
+			return notSupported("itm_logits, which are not of an embedding")
+		}
+		want.read["itm_logits"] = true // of BLIP-2's head that reads image and caption together, which is not computed
 	}
 	var images, texts *encoder.Embeddings
 	var err error
@@ -64,13 +66,13 @@ func (m *model) compare(ctx context.Context, r *report, want *tensors) error {
 		if m.convolutional() {
 			relative = relFeaturesDeep
 		}
-		features(r, want, images, relative, "image_features", "image_pooled", "st_image_embeddings", "logits")
+		m.features(r, want, images, relative, "image_features", "image_pooled", "st_image_embeddings", "logits")
 	}
 	if want.has("input_ids") {
 		if texts, err = m.texts(ctx, want, want.ids("input_ids"), want.shape("input_ids")); err != nil {
 			return err
 		}
-		features(r, want, texts, relFeatures, "text_features", "text_pooled", "st_text_embeddings")
+		m.features(r, want, texts, relFeatures, "text_features", "text_pooled", "st_text_embeddings")
 	}
 	if want.has("last_hidden_state") {
 		if err := m.hidden(r, want); err != nil {
@@ -104,35 +106,43 @@ func (m *model) compareLogits(r *report, want *tensors, images, texts *encoder.E
 		w := want.scalar("logit_bias")
 		r.number("logit_bias", b, w, relScale*math.Abs(w))
 	}
-	for _, e := range []*encoder.Embeddings{images, texts} {
-		for i := range e.N {
-			nn.NormalizeRow(e.Row(i), e.Row(i))
-		}
+	images, texts = unit(images), unit(texts)
+	perImage, perText := logits(images, texts, scale, bias), make([]float32, images.N*texts.N)
+	for i, v := range perImage {
+		perText[i%texts.N*images.N+i/texts.N] = v
 	}
-	r.near("logits_per_image", logits(images, texts, scale, bias), want.floats("logits_per_image"), absLogits)
-	r.near("logits_per_text", logits(texts, images, scale, bias), want.floats("logits_per_text"), absLogits)
+	r.near("logits_per_image", perImage, want.floats("logits_per_image"), absLogits)
+	r.near("logits_per_text", perText, want.floats("logits_per_text"), absLogits)
 	return want.err
 }
 
 // features compares the names that the file has for a tower's output, of which there
-// must be one; the first is there normalised too.
-func features(r *report, want *tensors, e *encoder.Embeddings, relative float64, names ...string) {
+// must be one; the first is there normalised too, and of BLIP-2 only so.
+func (m *model) features(r *report, want *tensors, e *encoder.Embeddings, relative float64, names ...string) {
 	has := slices.ContainsFunc(names, want.has)
 	for i, name := range names {
 		if !want.has(name) && (has || i > 0) {
 			continue
 		}
-		w := want.floats(name) // which fails where there is none of them
-		r.near(name, e.Data, w, relative*largest(w))
-		if i > 0 {
+		if i == 0 {
+			r.near(name+"_norm", unit(e).Data, want.floats(name+"_norm"), absNorm)
+		}
+		if m.severalVectors() && !has {
 			continue
 		}
-		unit := make([]float32, len(e.Data))
-		for j := range e.N {
-			nn.NormalizeRow(unit[j*e.Dim:][:e.Dim], e.Row(j))
-		}
-		r.near(name+"_norm", unit, want.floats(name+"_norm"), absNorm)
+		w := want.floats(name) // which fails where there is none of them
+		r.near(name, e.Data, w, relative*largest(w))
 	}
+}
+
+// unit normalises every vector.
+func unit(e *encoder.Embeddings) *encoder.Embeddings {
+	u := *e
+	u.Data = slices.Clone(e.Data)
+	for v := range slices.Chunk(u.Data, u.Dim) {
+		nn.NormalizeRow(v, v)
+	}
+	return &u
 }
 
 // compareAspect compares the outputs of a model's further inputs.
@@ -300,16 +310,16 @@ func compareGrids(ctx context.Context, r *report, path, expected string) (err er
 	if err != nil {
 		return err
 	}
-	features(r, want, e, relFeatures, "image_features")
+	m.features(r, want, e, relFeatures, "image_features")
 	return want.finish()
 }
 
-// logits is scale·a·bᵀ + bias.
-func logits(a, b *encoder.Embeddings, scale, bias float64) []float32 {
-	out := make([]float32, 0, a.N*b.N)
-	for i := range a.N {
-		for j := range b.N {
-			out = append(out, float32(scale*float64(kernel.Dot(a.Row(i), b.Row(j)))+bias))
+// logits is scale·image·textᵀ + bias.
+func logits(images, texts *encoder.Embeddings, scale, bias float64) []float32 {
+	out := make([]float32, 0, images.N*texts.N)
+	for i := range images.N {
+		for j := range texts.N {
+			out = append(out, float32(scale*images.Cosine(i, texts.Row(j))+bias))
 		}
 	}
 	return out

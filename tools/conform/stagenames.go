@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/nn"
 	"github.com/goclip/goclip/text"
+	"github.com/goclip/goclip/vision"
 )
 
 // A stage is found in a tower's graph from the parameters, so the towers need no
@@ -17,7 +19,7 @@ import (
 //
 //	PARAM      the node that reads the parameter
 //	PARAM +N   N nodes further on
-//	PARAM <    what the node that reads the parameter has as its first input
+//	PARAM <    what the node that reads the parameter has as its first input; << what that one has
 //	behind …   the same in a block whose norms are behind attention and MLP, not in front
 //	= TOWER    the output of a tower, visual or text
 //
@@ -32,17 +34,22 @@ var stageNames = []struct {
 	places []string
 }{
 	{stageName(`vision\.patch_embed`), []string{"visual.conv1.weight", "visual.trunk.patch_embed.proj.weight", "visual.trunk.embeds.proj.weight"}},
-	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.pos_embed", "visual.trunk.embeds.pos_embed"}},
+	{stageName(`vision\.embeddings`), []string{"visual.positional_embedding", "visual.trunk.register_tokens", "visual.trunk.pos_embed", "visual.trunk.embeds.pos_embed",
+		"visual.embeddings.convolution.weight +3"}}, // the convolution, its bias, SiLU
 	{stageName(`vision\.(ln_pre|ln_post)`), []string{"visual.$1.weight", "visual.trunk.norm.weight"}},
 	{stageName(`vision\.layernorm`), []string{"visual.trunk.norm.weight"}},
-	{stageName(`vision\.pooler`), []string{"visual.trunk.pooler.dense.weight +1"}}, // tanh
-	{stageName(`vision\.proj`), []string{"visual.proj", "visual.head.proj.weight"}},
+	{stageName(`vision\.pooler`), []string{"visual.trunk.pooler.dense.weight +1", "= visual"}}, // tanh
+	{stageName(`vision\.proj`), []string{"visual.proj", "visual.head.proj.weight", "visual.vision_projection.weight"}},
 	{stageName(`vision\.bn(\d+)`), []string{"visual.bn$1.weight"}},
 	{stageName(`vision\.avgpool`), []string{"visual.bn3.weight +2"}}, // ReLU, the pool
 	{stageName(`vision\.attnpool`), []string{"visual.attnpool.c_proj.weight"}},
 	{stageName(`vision\.layer(\d+\.\d+)`), []string{"visual.layer$1.bn3.weight +2"}}, // the sum, ReLU
 	{stageName(`vision\.block(\d+)`), []string{
-		"visual.transformer.resblocks.$1.ls_2.gamma +1", "visual.transformer.resblocks.$1.mlp.c_proj.weight +1", "visual.trunk.blocks.$1.mlp.fc2.weight +1"}},
+		"visual.transformer.resblocks.$1.ls_2.gamma +1", "visual.transformer.resblocks.$1.mlp.c_proj.weight +1", "visual.trunk.blocks.$1.ls2.gamma +1", "visual.trunk.blocks.$1.mlp.fc2.weight +1"}},
+	{stageName(`vision\.block(\d+)\.layer_scale([12])`), []string{"visual.trunk.blocks.$1.ls$2.gamma"}},
+	{stageName(`vision\.block(\d+)\.expansion`), []string{"visual.encoder.blocks.$1.expansion.expand_conv.weight +2"}}, // the convolution, SiLU
+	{stageName(`vision\.block(\d+)\.depthwise_conv`), []string{"visual.encoder.blocks.$1.depthwise_conv.depthwise_conv.weight +2"}},
+	{stageName(`vision\.block(\d+)\.squeeze_excite`), []string{"visual.encoder.blocks.$1.squeeze_excite.expand.weight +2"}}, // sigmoid, the product
 	{stageName(`vision\.block(\d+)\.ln_([12])`), []string{"visual.transformer.resblocks.$1.ln_$2.weight", "visual.trunk.blocks.$1.norm$2.weight"}},
 	{stageName(`vision\.block(\d+)\.attn`), []string{"visual.transformer.resblocks.$1.attn.out_proj.weight", "visual.trunk.blocks.$1.attn.proj.weight"}},
 	{stageName(`vision\.block(\d+)\.mlp(\.c_proj)?`), []string{"visual.transformer.resblocks.$1.mlp.c_proj.weight", "visual.trunk.blocks.$1.mlp.fc2.weight"}},
@@ -52,7 +59,16 @@ var stageNames = []struct {
 	{stageName(`vision\.head\.layernorm`), []string{"visual.trunk.attn_pool.norm.weight"}},
 	{stageName(`vision\.head\.mlp`), []string{"visual.trunk.attn_pool.mlp.fc2.weight"}},
 
-	{stageName(`text\.(?:roberta\.)?embeddings`), []string{"positional_embedding", "transformer.embeddings.LayerNorm.weight"}},
+	{stageName(`qformer\.layernorm`), []string{"visual.qformer.layernorm.weight +1"}}, // for each image
+	{stageName(`qformer\.block(\d+)(?:\.output_query)?`), []string{"visual.qformer.encoder.layer.$1.output_query.LayerNorm.weight"}},
+	{stageName(`qformer\.block(\d+)\.attn`), []string{"visual.qformer.encoder.layer.$1.attention.output.LayerNorm.weight"}},
+	{stageName(`qformer\.block(\d+)\.crossattention`), []string{"visual.qformer.encoder.layer.$1.crossattention.output.LayerNorm.weight"}},
+	{stageName(`qformer\.block(\d+)\.intermediate_query`), []string{"visual.qformer.encoder.layer.$1.intermediate_query.dense.weight +1"}},
+	{stageName(`qformer\.block(\d+)\.mlp\.gelu`), []string{"transformer.encoder.layer.$1.intermediate.dense.weight +1"}},
+	{stageName(`qformer\.block(\d+)\.mlp_residual_ln`), []string{"transformer.encoder.layer.$1.output.LayerNorm.weight"}},
+
+	{stageName(`text\.(?:roberta\.)?embeddings`), []string{"positional_embedding", "transformer.embeddings.LayerNorm.weight", "token_embedding.weight +2"}}, // scaled, with positions
+	{stageName(`embeddings`), []string{"transformer.embeddings.LayerNorm.weight <"}},
 	{stageName(`text\.(?:proj|head)`), []string{"text_projection.weight", "text_projection", "= text"}},
 	{stageName(`text\.block(\d+)(?:\.mlp_residual_ln)?`), []string{"transformer.resblocks.$1.mlp.c_proj.weight +1", "transformer.encoder.layer.$1.output.LayerNorm.weight"}},
 	{stageName(`text\.block(\d+\.ln_[12])`), []string{"transformer.resblocks.$1.weight"}},
@@ -120,6 +136,10 @@ func stageName(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + 
 // find returns the node of a stage.
 func (t *towers) find(name string) (*G.Node, error) {
 	switch name {
+	case "vision.ln_post":
+		if v, _ := t.model.Config().Vision.(vision.PlainViT); v.NormTwice {
+			return t.at("visual.head.proj.weight <<")
+		}
 	case "text.pooled":
 		if c, _ := t.model.Config().Text.(text.Transformer); c.Pool == text.PoolMean {
 			return t.at("ln_final.weight +1")
@@ -132,6 +152,9 @@ func (t *towers) find(name string) (*G.Node, error) {
 			return t.lnFinal()
 		}
 		name = fmt.Sprintf("text.block%d", t.last("transformer.encoder.layer.%d.output.LayerNorm.weight"))
+	}
+	if m := mbConv.FindStringSubmatch(name); m != nil && t.has("visual.encoder.blocks.") {
+		return t.mbConv(m[1])
 	}
 	if layer, ok := strings.CutPrefix(name, "vision.layer"); ok && layerOf.MatchString(layer) {
 		name = fmt.Sprintf("%s.%d", name, t.last("visual.layer"+layer+".%d.bn3.weight"))
@@ -171,6 +194,26 @@ func (t *towers) find(name string) (*G.Node, error) {
 		}
 	}
 	return nil, errors.New("a stage of an unknown name")
+}
+
+// mbConv matches EfficientNet's blocks, and the last part of each.
+var mbConv = stageName(`vision\.block(\d+)(?:\.projection)?`)
+
+// mbConv returns what leaves an EfficientNet's block: what the convolution makes, or where
+// one is not the first of its stage a sum.
+func (t *towers) mbConv(number string) (*G.Node, error) {
+	i, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, err
+	}
+	sum := " +2"
+	for _, s := range t.model.Config().Vision.(vision.EfficientNet).Stages {
+		if i == 0 {
+			sum = " +1"
+		}
+		i -= s.Blocks
+	}
+	return t.at("visual.encoder.blocks." + number + ".projection.project_conv.weight" + sum)
 }
 
 // layerOf matches the number of a ResNet's layer.
@@ -235,7 +278,7 @@ func (t *towers) at(place string) (*G.Node, error) {
 			return nil, fmt.Errorf("several nodes of the graph read what leads from %s to this stage", param)
 		}
 	}
-	if hop == "<" {
+	for range strings.Count(hop, "<") {
 		inputs := t.g.From(n.ID())
 		if !inputs.Next() {
 			return nil, fmt.Errorf("nothing enters %v", n)

@@ -54,7 +54,10 @@ func (m *model) compareStages(r *report, f *stageFile, relative float64) error {
 	if f.images > 0 {
 		relative = relStages
 	}
-	names := slices.DeleteFunc(f.names(""), func(n string) bool { return slices.Contains(inputNames, n) })
+	names := slices.DeleteFunc(f.names(""), func(n string) bool { return slices.Contains(inputNames, n) || m.unused(n) })
+	for _, name := range f.names("") {
+		f.read[name] = f.read[name] || m.unused(name)
+	}
 	if f.has("attention_mask") {
 		f.ids("attention_mask") // which the tower must find for itself
 	}
@@ -94,6 +97,13 @@ func (m *model) compareStages(r *report, f *stageFile, relative float64) error {
 		m.compareStage(r, f, name, got, shapes[i], relative)
 	}
 	return f.finish()
+}
+
+// unused reports whether no feature depends on a stage, which is not computed then: BERT's
+// pooler in ALIGN.
+func (m *model) unused(stage string) bool {
+	_, align := m.encoder.Config().Vision.(vision.EfficientNet)
+	return align && stage == "text.pooler"
 }
 
 // A stage of many numbers is stored as the first of them and its norm.

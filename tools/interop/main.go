@@ -3,6 +3,7 @@
 //
 //	go run ./tools/interop train OUT   # trains a small model and saves it to OUT/open_clip and OUT/huggingface
 //	go run ./tools/interop convert OUT DIR…  # converts checkpoints to each layout and precision, below OUT
+//	go run ./tools/interop cases OUT TREE…   # the same with all models of trees of reference cases, and their inputs
 //	go run ./tools/interop check DIR…  # loads each checkpoint and compares its features with the expected ones
 //
 // Beside the weights of a checkpoint lies expected.safetensors: pixel_values,
@@ -35,7 +36,7 @@ import (
 func main() {
 	steps := flag.Int("steps", 60, "of training")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: interop [-steps N] train OUT\n       interop convert OUT DIR…\n       interop check DIR…")
+		fmt.Fprintln(os.Stderr, "usage: interop [-steps N] train OUT\n       interop convert OUT DIR…\n       interop cases OUT TREE…\n       interop check DIR…")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -46,6 +47,10 @@ func main() {
 	case len(args) >= 3 && args[0] == "convert":
 		for _, dir := range args[2:] {
 			err = errors.Join(err, convert(context.Background(), args[1], dir))
+		}
+	case len(args) >= 3 && args[0] == "cases":
+		for _, tree := range args[2:] {
+			err = errors.Join(err, convertCases(context.Background(), args[1], tree))
 		}
 	case len(args) >= 2 && args[0] == "check":
 		for _, dir := range args[1:] {
@@ -155,13 +160,13 @@ func features(ctx context.Context, model *encoder.Model) ([]safetensors.Tensor, 
 	if err != nil {
 		return nil, err
 	}
-	wide := make([]byte, 0, 8*len(ids))
-	for _, id := range ids {
-		wide = append(wide, byte(id), byte(id>>8), byte(id>>16), byte(id>>24), 0, 0, 0, 0)
+	wide := make([]int64, len(ids))
+	for i, id := range ids {
+		wide[i] = int64(id)
 	}
 	return []safetensors.Tensor{
 		{Name: "pixel_values", Shape: []int{n, 3, h, w}, Float32: pixels},
-		{Name: "input_ids", Shape: []int{n, length}, DType: tensorfile.I64, Raw: wide},
+		{Name: "input_ids", Shape: []int{n, length}, DType: tensorfile.I64, Raw: bytesOf(wide)},
 		{Name: "image_features", Shape: []int{images.N, images.Dim}, Float32: images.Data},
 		{Name: "text_features", Shape: []int{texts.N, texts.Dim}, Float32: texts.Data},
 	}, nil
@@ -193,11 +198,7 @@ func check(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	ids := make([]int32, len(wide))
-	for i, id := range wide {
-		ids[i] = int32(id)
-	}
-	texts, err := model.TextFeatures(ctx, ids)
+	texts, err := model.TextFeatures(ctx, narrow(wide))
 	if err != nil {
 		return err
 	}

@@ -23,19 +23,23 @@ const (
 // Decoder reads rows. It is not safe for concurrent use.
 type Decoder struct {
 	*tables
-	coding Coding
-	width  int
-	data   []byte
-	pos    int
-	acc    uint64 // the next bit is the highest
-	have   int    // bits
-	endRow bool   // a code that ends a row has been read, but for its last bit
-	noEnds bool   // the data have no such codes
-	rows   int
+	coding  Coding
+	width   int
+	data    []byte
+	pos     int
+	acc     uint64 // the next bit is the highest
+	have    int    // bits
+	endRow  bool   // a code that ends a row has been read, but for its last bit
+	noEnds  bool   // the data have no such codes
+	rows    int
+	swapped bool
 
-	runs, above []int // of the row and of that above: white, black, white, …
-	run         int   // pixels of the run so far
-	at          int   // pixels of the row so far
+	// The runs of the row and of that above: white, black, white, … Behind those
+	// of a row lie what is left of others, which damaged data come to.
+	runs, above []int
+	n           int // runs of the row
+	run         int // pixels of the run so far
+	at          int // pixels of the row so far
 }
 
 type tables struct {
@@ -70,7 +74,11 @@ const (
 
 // NewDecoder prepares to read rows of width pixels, at least 1.
 func NewDecoder(coding Coding, width int) *Decoder {
-	d := &Decoder{tables: new(tables), coding: coding, width: width}
+	most := (width + 32) / 32 * 32
+	if coding == Group4 || coding == Group3Two {
+		most *= 2
+	}
+	d := &Decoder{tables: new(tables), coding: coding, width: width, runs: make([]int, most), above: make([]int, most)}
 	for i, code := range strings.Fields(whiteCodes) {
 		fill(d.white[:], whiteBits, code, run(i))
 	}
@@ -121,7 +129,10 @@ func fill(table []entry, bits int, code string, e entry) {
 // bit.
 func (d *Decoder) Reset(data []byte) {
 	d.data, d.pos, d.acc, d.have, d.endRow, d.noEnds, d.rows = data, 0, 0, 0, false, false, 0
-	d.above = append(d.above[:0], d.width, 0)
+	if d.swapped { // libtiff begins with the same memory again
+		d.runs, d.above, d.swapped = d.above, d.runs, false
+	}
+	d.above[0], d.above[1] = d.width, 0
 }
 
 // need reads up to n bits, at most 16. Behind the data there are zeroes, until
@@ -168,7 +179,7 @@ var errRuns = errors.New("fax: too many runs in a row")
 // It returns io.EOF where data of Group 4 end in it or before it, but not with
 // the first row, and io.ErrUnexpectedEOF where other data do.
 func (d *Decoder) Row(dst []byte) error {
-	d.runs, d.run, d.at = d.runs[:0], 0, 0
+	d.n, d.run, d.at = 0, 0, 0
 	err := d.expand()
 	if errors.Is(err, errRuns) {
 		return err
@@ -186,8 +197,10 @@ func (d *Decoder) Row(dst []byte) error {
 	}
 	d.rows++
 	if d.coding == Group4 || d.coding == Group3Two {
-		d.runs = append(d.runs, 0)
-		d.runs, d.above = d.above, d.runs
+		if err := d.append(0); err != nil && d.coding == Group4 {
+			return err
+		}
+		d.runs, d.above, d.swapped = d.above, d.runs, !d.swapped
 	}
 	switch d.coding {
 	case Runs:
@@ -258,12 +271,20 @@ func (d *Decoder) sync() error {
 
 // set ends a run that is n pixels longer.
 func (d *Decoder) set(n int) error {
-	if len(d.runs) > 2*(d.width+32) {
-		return errRuns
+	if err := d.append(d.run + n); err != nil {
+		return err
 	}
-	d.runs = append(d.runs, d.run+n)
 	d.at += n
 	d.run = 0
+	return nil
+}
+
+func (d *Decoder) append(run int) error {
+	if d.n == len(d.runs) {
+		return errRuns
+	}
+	d.runs[d.n] = run
+	d.n++
 	return nil
 }
 
@@ -294,98 +315,10 @@ func (d *Decoder) expandOne() error {
 		if err := d.one(&d.black, blackBits); err != nil || d.at >= d.width {
 			return err
 		}
-		if n := len(d.runs); d.runs[n-1] == 0 && d.runs[n-2] == 0 {
-			d.runs = d.runs[:n-2]
+		if d.runs[d.n-1] == 0 && d.runs[d.n-2] == 0 {
+			d.n -= 2
 		}
 	}
-}
-
-// expandTwo reads a row by its difference to that above, whose next change of
-// colour is at b.
-func (d *Decoder) expandTwo() error {
-	b, next := d.above[0], 1
-	take := func() {
-		if next < len(d.above) {
-			b += d.above[next]
-		}
-		next++
-	}
-	seek := func() {
-		for len(d.runs) > 0 && b <= d.at && b < d.width {
-			take()
-			take()
-		}
-	}
-	for d.at < d.width {
-		e, ok := d.lookup(&d.mode, modeBits)
-		if !ok {
-			return io.ErrUnexpectedEOF
-		}
-		switch e.kind {
-		case pass:
-			seek()
-			take()
-			d.run += b - d.at
-			d.at = b
-			take()
-		case horizontal:
-			first, second := &d.white, &d.black
-			firstBits, secondBits := whiteBits, blackBits
-			if len(d.runs)%2 == 1 {
-				first, second, firstBits, secondBits = second, first, secondBits, firstBits
-			}
-			if err := d.one(first, firstBits); err != nil {
-				d.endRow = false
-				return err
-			}
-			if err := d.one(second, secondBits); err != nil {
-				d.endRow = false
-				return err
-			}
-			seek()
-		case vertical:
-			seek()
-			n := int(e.run)
-			if b+n < d.at {
-				return errRow
-			}
-			if err := d.set(b - d.at + n); err != nil {
-				return err
-			}
-			if n >= 0 {
-				take()
-			} else if next--; next < len(d.above) {
-				b -= d.above[next]
-			}
-		case end:
-			d.runs = append(d.runs, d.width-d.at)
-			if !d.need(4) {
-				return io.ErrUnexpectedEOF
-			}
-			d.drop(4)
-			d.endRow = true
-			return errRow
-		case uncompressed:
-			d.runs = append(d.runs, d.width-d.at)
-			return errRow
-		default:
-			return errRow
-		}
-	}
-	if d.run > 0 {
-		if d.run+d.at < d.width {
-			if !d.need(1) {
-				return io.ErrUnexpectedEOF
-			}
-			one := d.peek(1) == 1
-			if !one {
-				return errRow
-			}
-			d.drop(1)
-		}
-		return d.set(0)
-	}
-	return nil
 }
 
 // finish makes the runs as long as the row: what is missing is white.
@@ -398,19 +331,24 @@ func (d *Decoder) finish() error {
 	if d.at == d.width {
 		return nil
 	}
-	for d.at > d.width && len(d.runs) > 0 {
-		d.at -= d.runs[len(d.runs)-1]
-		d.runs = d.runs[:len(d.runs)-1]
+	for d.at > d.width && d.n > 0 {
+		d.n--
+		d.at -= d.runs[d.n]
 	}
 	switch {
 	case d.at < d.width:
 		d.at = max(d.at, 0)
-		if len(d.runs)%2 == 1 {
-			d.runs = append(d.runs, 0)
+		if d.n%2 == 1 {
+			if err := d.append(0); err != nil {
+				return err
+			}
 		}
 		return d.set(d.width - d.at)
 	case d.at > d.width:
-		d.runs = append(d.runs, d.width, 0)
+		if err := d.append(d.width); err != nil {
+			return err
+		}
+		return d.append(0)
 	}
 	return nil
 }
@@ -419,7 +357,7 @@ func (d *Decoder) finish() error {
 func (d *Decoder) paint(dst []byte) {
 	clear(dst)
 	x := 0
-	for i, n := range d.runs {
+	for i, n := range d.runs[:d.n] {
 		n = min(max(n, 0), d.width-x)
 		if i%2 == 1 {
 			for p := x; p < x+n; p++ {

@@ -10,4 +10,16 @@ var hasAVX2 = cpu.X86.HasAVX2
 func inverseDCTAVX2(out *byte, stride int, block *[64]int16)
 
 //go:noescape
-func convertRowAVX2(dst, luma, cb, cr *byte, n8 int)
+func multiplyAVX2(out, in *[64]int16, q *[64]uint16)
+
+//go:noescape
+func convertRowAVX2(dst, luma, cb, cr *byte, n16 int)
+
+//go:noescape
+func weaveAVX2(dst, a, b, c, d *byte, flip uint64, n16 int)
+
+//go:noescape
+func mixBytesAVX2(sums *int16, row, other *byte, n16 int)
+
+//go:noescape
+func doubleSumsAVX2(out *byte, sums *int16, even, odd int16, n16 int)

@@ -6,4 +6,12 @@ const hasAVX2 = false
 
 func inverseDCTAVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
 
-func convertRowAVX2(dst, luma, cb, cr *byte, n8 int) { panic("unreachable") }
+func multiplyAVX2(out, in *[64]int16, q *[64]uint16) { panic("unreachable") }
+
+func convertRowAVX2(dst, luma, cb, cr *byte, n16 int) { panic("unreachable") }
+
+func weaveAVX2(dst, a, b, c, d *byte, flip uint64, n16 int) { panic("unreachable") }
+
+func mixBytesAVX2(sums *int16, row, other *byte, n16 int) { panic("unreachable") }
+
+func doubleSumsAVX2(out *byte, sums *int16, even, odd int16, n16 int) { panic("unreachable") }

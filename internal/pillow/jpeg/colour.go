@@ -14,8 +14,8 @@ func (d *decoder) image(rows int) image.Image {
 	pix := make([]byte, 4*d.width*d.height)
 	ups := make([]*upsampler, len(d.comps))
 	for i, c := range d.comps {
-		ups[i] = newUpsampler(c.plane, c.stride, c.width, c.height, d.hMax/c.h, d.vMax/c.v)
-		ups[i].repeats = d.kind == lossless
+		ups[i] = newUpsampler(c.plane, c.stride, c.width, c.height, d.hMax*d.whole/(c.h*c.side), d.vMax*d.whole/(c.v*c.side))
+		ups[i].repeats = d.whole == 1 // lossless, or a draft
 	}
 	convert := d.conversion()
 	lines := new([4][]byte)
@@ -70,19 +70,31 @@ func rowRGB(dst []byte, rows *[4][]byte) {
 	}
 }
 
-func rowInks(dst []byte, rows *[4][]byte) {
-	for i := range rows[0] {
-		for c := range rows {
-			dst[4*i+c] = rows[c][i]
-		}
+func rowInks(dst []byte, rows *[4][]byte) { weave(dst, rows, 0) }
+
+func rowCMYK(dst []byte, rows *[4][]byte) { weave(dst, rows, 255) }
+
+// weave joins four rows of samples to pixels, with bits of each flipped.
+func weave(dst []byte, rows *[4][]byte, flip byte) {
+	n := len(rows[0])
+	dst = dst[:4*n]
+	done := n &^ 15
+	if !hasAVX2 {
+		done = 0
 	}
+	if done > 0 {
+		weaveAVX2(&dst[0], &rows[0][:n][0], &rows[1][:n][0], &rows[2][:n][0], &rows[3][:n][0], 0x0101010101010101*uint64(flip), done/16)
+	}
+	weaveGo(dst[4*done:], rows, flip, done)
 }
 
-func rowCMYK(dst []byte, rows *[4][]byte) {
-	for i := range rows[0] {
+// weaveGo is what weave computes, from a sample on.
+func weaveGo(dst []byte, rows *[4][]byte, flip byte, from int) {
+	for i := from; len(dst) > 0; i++ {
 		for c := range rows {
-			dst[4*i+c] = 255 - rows[c][i]
+			dst[c] = rows[c][i] ^ flip
 		}
+		dst = dst[4:]
 	}
 }
 
@@ -135,8 +147,8 @@ func Subsampling(r image.YCbCrSubsampleRatio) (h, v int) {
 func convertRow(dst, luma, cb, cr []byte) {
 	cb, cr = cb[:len(luma)], cr[:len(luma)]
 	dst = dst[:4*len(luma)]
-	if n := len(luma) &^ 7; hasAVX2 && n > 0 {
-		convertRowAVX2(&dst[0], &luma[0], &cb[0], &cr[0], n/8)
+	if n := len(luma) &^ 15; hasAVX2 && n > 0 {
+		convertRowAVX2(&dst[0], &luma[0], &cb[0], &cr[0], n/16)
 		dst, luma, cb, cr = dst[4*n:], luma[n:], cb[n:], cr[n:]
 	}
 	convertRowGo(dst, luma, cb, cr)

@@ -68,16 +68,17 @@ func (d *decoder) allocate(comps []*component) error {
 	}
 	d.mcusX = (d.width + unit*d.hMax - 1) / (unit * d.hMax)
 	d.mcusY = (d.height + unit*d.vMax - 1) / (unit * d.vMax)
+	d.whole = unit
+	if d.kind != lossless {
+		d.whole = d.draft()
+	}
 	blocks := 0
 	for _, c := range comps {
 		if d.hMax%c.h != 0 || d.vMax%c.v != 0 {
 			return fmt.Errorf("component %d: sampling %d×%d of %d×%d is not supported", c.id, c.h, c.v, d.hMax, d.vMax)
 		}
-		c.width = (d.width*c.h + d.hMax - 1) / d.hMax
-		c.height = (d.height*c.v + d.vMax - 1) / d.vMax
-		c.across, c.down = d.mcusX*c.h, d.mcusY*c.v
-		c.stride = unit * c.across
-		blocks += (c.width + unit - 1) / unit * ((c.height + unit - 1) / unit)
+		d.place(c, unit)
+		blocks += c.columns * c.rows
 	}
 	// A block takes a bit at least: that of its DC coefficient. Of a file that
 	// was cut off, a part of that may be left.
@@ -92,14 +93,54 @@ func (d *decoder) allocate(comps []*component) error {
 		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(d.data), d.width, d.height)
 	}
 	for _, c := range comps {
-		c.plane = make([]byte, c.stride*unit*c.down)
-		for i := range c.plane {
-			c.plane[i] = 128 // until there is a block
-		}
+		c.plane = make([]byte, c.stride*c.side*c.down)
+		grey(c.plane) // until there is a block
 		if d.kind == progressive {
 			c.coefs = make([]int16, 64*c.across*c.down)
+			if !d.arithmetic {
+				c.known = make([]uint64, c.across*c.down)
+			}
 		}
 	}
+	d.width, d.height = (d.width*d.whole+unit-1)/unit, (d.height*d.whole+unit-1)/unit
 	d.comps = comps
 	return nil
+}
+
+// draft returns the side that blocks shrink to.
+func (d *decoder) draft() int {
+	w, h := d.Draft[0], d.Draft[1]
+	if w < 1 || h < 1 {
+		return 8
+	}
+	for side := 1; side < 8; side *= 2 {
+		if min(d.width/w, d.height/h) >= 8/side {
+			return side
+		}
+	}
+	return 8
+}
+
+// place computes the size of a component. In a draft, subsampled ones are left larger, as
+// far as that saves enlarging them (libjpeg's jdmaster.c).
+func (d *decoder) place(c *component, unit int) {
+	c.columns = (d.width*c.h + d.hMax*unit - 1) / (d.hMax * unit)
+	c.rows = (d.height*c.v + d.vMax*unit - 1) / (d.vMax * unit)
+	c.across, c.down = d.mcusX*c.h, d.mcusY*c.v
+	for c.side = d.whole; c.side < unit && d.hMax*d.whole%(2*c.h*c.side) == 0 && d.vMax*d.whole%(2*c.v*c.side) == 0; {
+		c.side *= 2
+	}
+	c.width = (d.width*c.h*c.side + d.hMax*unit - 1) / (d.hMax * unit)
+	c.height = (d.height*c.v*c.side + d.vMax*unit - 1) / (d.vMax * unit)
+	c.stride = c.side * c.across
+}
+
+func grey(plane []byte) {
+	const piece = 4096
+	for i := range min(piece, len(plane)) {
+		plane[i] = 128
+	}
+	for done := piece; done < len(plane); {
+		done += copy(plane[done:], plane[:piece])
+	}
 }

@@ -67,6 +67,7 @@ type decoder struct {
 	pending byte // marker that was read with the data before it
 
 	width, height int
+	whole         int // side of a block of the least subsampled component: 8, or less in a draft
 	kind          kind
 	arithmetic    bool
 	hMax, vMax    int // largest sampling factors
@@ -92,11 +93,15 @@ type component struct {
 	h, v             int // sampling factors
 	tq               byte
 	quant            *[64]uint16 // fixed by the component's first scan
+	steps            [80]uint32  // of each place in the file: quant's entry, and below it 8 bits of zigzag's
 	width, height    int         // in samples
+	side             int         // of a block, in samples
+	columns, rows    int         // in blocks, of those that hold samples
 	across, down     int         // in blocks, padded to whole MCUs; in lossless frames in samples
 	plane            []byte      // samples in rows of stride
 	stride           int
 	coefs            []int16  // progressive only: 64 a block, natural order
+	known            []uint64 // with Huffman codes: of each block the AC coefficients, in the file's order, that are not zero
 	bits, before     coefBits // progressive only: what is known, and was before the last scan
 	pred             int32    // of the DC coefficient
 	dcTable, acTable int      // of the current scan
@@ -111,6 +116,11 @@ type Options struct {
 	// Truncated reads what is left of a file that ends early. Rows that are
 	// lost are black, as Pillow's are.
 	Truncated bool
+
+	// Draft, where it is not zero, is a width and a height that the image may shrink to: its
+	// sides are divided by 8, 4 or 2, rounded up, if before rounding neither becomes
+	// shorter. It is Pillow's draft mode: that much of a block's DCT is left out.
+	Draft [2]int
 
 	// Tables is a stream of tables alone, which come before the file's own.
 	Tables []byte

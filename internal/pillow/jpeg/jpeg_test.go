@@ -336,7 +336,7 @@ func TestConvertRow(t *testing.T) {
 			}
 		}
 		if vector := make([]byte, 4*n); hasAVX2 {
-			convertRowAVX2(&vector[0], &luma[0], &cb[0], &cr[0], n/8)
+			convertRowAVX2(&vector[0], &luma[0], &cb[0], &cr[0], n/16)
 			if !bytes.Equal(vector, got) {
 				t.Fatalf("luma %d: the vector code differs", luma[0])
 			}

@@ -1,5 +1,7 @@
 package jpeg
 
+import "math/bits"
+
 // coefBits says of the first coefficients of a component, in the file's order,
 // how many low bits are still missing, or −1 where none has come.
 const knownCoefs = 10
@@ -26,8 +28,8 @@ func (d *decoder) progress(s *scanHeader) {
 type progression struct {
 	huffmanData
 	*scanHeader
-	skip   int // blocks that have no further coefficients in this band
-	decode func(p *progression, c *component, block []int16)
+	skip   int                                        // blocks that have no further coefficients in this band
+	decode func(p *progression, c *component, at int) // of a block
 }
 
 func newProgression(b bitReader, s *scanHeader) *progression {
@@ -44,7 +46,7 @@ func newProgression(b bitReader, s *scanHeader) *progression {
 }
 
 func (p *progression) block(c *component, x, y int) {
-	p.decode(p, c, c.coefs[64*(y*c.across+x):][:64])
+	p.decode(p, c, y*c.across+x)
 }
 
 func (p *progression) restart(want byte) bool {
@@ -52,39 +54,68 @@ func (p *progression) restart(want byte) bool {
 	return p.huffmanData.restart(want)
 }
 
-func (p *progression) firstDC(c *component, block []int16) {
+func (p *progression) firstDC(c *component, at int) {
 	p.ensure()
 	if size := p.symbol(c.dc); size > 0 {
 		c.pred += extend(p.take(size), size)
 	}
-	block[0] = int16(c.pred << p.bit)
+	c.coefs[64*at] = int16(c.pred << p.bit)
 }
 
-func (p *progression) refineDC(_ *component, block []int16) {
+func (p *progression) refineDC(c *component, at int) {
 	p.ensureBit()
-	block[0] |= int16(p.take(1) << p.bit)
+	c.coefs[64*at] |= int16(p.take(1) << p.bit)
 }
 
-func (p *progression) firstAC(c *component, block []int16) {
+// firstAC holds the reader's state in variables, as sequential's block does.
+func (p *progression) firstAC(c *component, at int) {
 	if p.skip > 0 {
 		p.skip--
 		return
 	}
+	block, known := (*[64]int16)(c.coefs[64*at:]), c.known[at]
+	ac, acc, n := c.ac, p.acc, p.n
 	for k := p.from; k <= p.to; k++ {
-		p.ensure()
-		symbol := p.symbol(c.ac)
-		run, size := symbol>>4, symbol&15
-		if size == 0 {
-			if run < 15 {
-				p.skip = p.endOfBand(run) - 1
-				return
+		if n < 32 {
+			p.acc, p.n = acc, n
+			p.ensure()
+			acc, n = p.acc, p.n
+		}
+		e := ac.coef[acc>>(64-lookBits)]
+		acc <<= e & 63
+		n -= int(e & 63)
+		run, value := int(e>>8&15), int32(e)>>16
+		if value == 0 { // a code alone, as in sequential's block
+			symbol := int(e >> 8 & 0xff)
+			if e == 0 {
+				p.acc, p.n = acc, n
+				symbol = p.longSymbol(ac)
+				acc, n = p.acc, p.n
 			}
-			k += 15
-			continue
+			size := symbol & 15
+			if run = symbol >> 4; size == 0 {
+				if run < 15 {
+					p.acc, p.n = acc, n
+					p.skip = p.endOfBand(run) - 1
+					c.known[at] = known
+					return
+				}
+				k += 15
+				continue
+			}
+			value = extend(int32(acc>>((64-size)&63)), size)
+			acc <<= size & 63
+			n -= size
 		}
 		k += run
-		block[zigzag[k]] = int16(extend(p.take(size), size) << p.bit)
+		v, bit := int16(value<<p.bit), uint64(1)<<min(k, 63)
+		block[zigzag[k]&63] = v
+		if known |= bit; v == 0 { // lost its bits, in a damaged file
+			known &^= bit
+		}
 	}
+	p.acc, p.n = acc, n
+	c.known[at] = known
 }
 
 // endOfBand returns how many blocks, with this one, end here.
@@ -97,7 +128,8 @@ func (p *progression) endOfBand(run int) int {
 
 // refineAC adds a bit to coefficients that are not zero yet, and new ones
 // (G.1.2.3).
-func (p *progression) refineAC(c *component, block []int16) {
+func (p *progression) refineAC(c *component, at int) {
+	block, known := (*[64]int16)(c.coefs[64*at:]), c.known[at]
 	k := p.from
 	for p.skip == 0 && k <= p.to {
 		p.ensure()
@@ -109,44 +141,53 @@ func (p *progression) refineAC(c *component, block []int16) {
 			break
 		}
 		if size > 0 { // only 1 is valid; libjpeg takes any other for it
-			if value = int16(-1) << p.bit; p.take(1) == 1 {
-				value = 1 << p.bit
-			}
+			value = int16(2*p.take(1)-1) << p.bit
 		}
-		k = p.refine(block, k, run)
+		k = p.refine(block, known, k, run)
 		if value != 0 {
-			block[zigzag[k]] = value
+			block[zigzag[k]&63] = value
+			known |= 1 << min(k, 63)
 		}
 		k++
 	}
+	c.known[at] = known
 	if p.skip > 0 {
-		p.refine(block, k, 64)
+		p.refine(block, known, k, 64)
 		p.skip--
 	}
 }
 
 // refine reads the correction bits of coefficients from k on, until it has
 // passed run zeroes and come to one more, whose place it returns.
-func (p *progression) refine(block []int16, k, run int) int {
-	for ; k <= p.to; k++ {
-		v := &block[zigzag[k]]
-		if *v == 0 {
-			if run == 0 {
-				return k
-			}
-			run--
-			continue
+func (p *progression) refine(block *[64]int16, known uint64, k, run int) int {
+	acc, n := p.acc, p.n
+	one := int16(1) << p.bit
+	for left := known >> k; ; left >>= 1 {
+		zeroes := bits.TrailingZeros64(left)
+		left >>= zeroes & 63
+		if zeroes = min(zeroes, p.to+1-k); run < zeroes {
+			k += run
+			break
 		}
-		p.ensureBit()
-		if p.take(1) == 0 || *v>>p.bit&1 != 0 {
-			continue
+		run -= zeroes
+		if k += zeroes; k > p.to {
+			break
 		}
-		if *v > 0 {
-			*v += 1 << p.bit
-		} else {
-			*v -= 1 << p.bit
+		if n < 32 {
+			p.acc, p.n = acc, n
+			p.ensureBit()
+			acc, n = p.acc, p.n
 		}
+		// Away from zero where the bit is 1. It is as often as not, so nothing branches.
+		v := &block[zigzag[k]&63]
+		sign := *v >> 15
+		added := int16(acc>>63) &^ (*v >> p.bit)
+		*v += ((one ^ sign) - sign) & -(added & 1)
+		acc <<= 1
+		n--
+		k++
 	}
+	p.acc, p.n = acc, n
 	return k
 }
 
@@ -159,11 +200,38 @@ func (b *bitReader) ensureBit() {
 
 // reconstruct computes a component's samples from its coefficients.
 func (c *component) reconstruct() {
+	q := natural(c.quant)
+	var block [64]int16
 	for y := range c.down {
 		for x := range c.across {
-			in := c.coefs[64*(y*c.across+x):][:64]
-			block := quantised(in, c.quant)
-			c.put(x, y, &block, isZero(in[1:]))
+			at := y*c.across + x
+			in := (*[64]int16)(c.coefs[64*at:])
+			multiply(&block, in, &q)
+			c.put(x, y, &block, c.known != nil && c.known[at] == 0 || c.known == nil && isZero(in[1:]))
 		}
+	}
+}
+
+// natural is a quantisation table in the order of coefficients.
+func natural(q *[64]uint16) (t [64]uint16) {
+	for k, v := range q {
+		t[zigzag[k]] = v
+	}
+	return t
+}
+
+// multiply computes out = in·q, of which it keeps the low 16 bits.
+func multiply(out, in *[64]int16, q *[64]uint16) {
+	if hasAVX2 {
+		multiplyAVX2(out, in, q)
+		return
+	}
+	multiplyGo(out, in, q)
+}
+
+// multiplyGo is what multiply computes.
+func multiplyGo(out, in *[64]int16, q *[64]uint16) {
+	for i, v := range in {
+		out[i] = v * int16(q[i])
 	}
 }

@@ -62,6 +62,9 @@ func (d *decoder) scan(body []byte) error {
 				return fmt.Errorf("component %d: no quantisation table %d", c.id, c.tq)
 			}
 			c.quant = d.quant[c.tq]
+			for k, z := range zigzag {
+				c.steps[k] = uint32(c.quant[min(k, 63)])<<8 | uint32(z)
+			}
 		}
 	}
 	if d.kind == progressive {
@@ -176,7 +179,7 @@ func (d *decoder) units(e entropy, s *scanHeader) error {
 	single := len(s.comps) == 1
 	if single {
 		c := s.comps[0]
-		across, down = (c.width+7)/8, (c.height+7)/8
+		across, down = c.columns, c.rows
 	}
 	left, next := d.restart, byte(markRST0)
 	d.lastGood = 0

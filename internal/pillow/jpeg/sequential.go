@@ -15,14 +15,17 @@ func (s *sequential) block(c *component, x, y int) {
 // put computes the samples of a block of dequantised coefficients, which it
 // makes zero; flat says that only the first of them is not.
 func (c *component) put(x, y int, coefs *[64]int16, flat bool) {
-	stride := 8 * c.across
-	out := c.plane[8*(y*stride+x):]
-	if flat {
-		fillBlock(out, stride, coefs[0])
+	out := c.plane[c.side*(y*c.stride+x):]
+	switch {
+	case c.side < 8:
+		smallDCT(out, c.stride, c.side, coefs)
+	case flat:
+		fillBlock(out, c.stride, coefs[0])
 		coefs[0] = 0
 		return
+	default:
+		inverseDCT(out, c.stride, coefs)
 	}
-	inverseDCT(out, stride, coefs)
 	*coefs = [64]int16{}
 }
 
@@ -34,8 +37,8 @@ func (b *bitReader) block(c *component, out *[64]int16) (flat bool) {
 	if size := b.symbol(c.dc); size > 0 {
 		c.pred += extend(b.take(size), size)
 	}
-	q, ac := c.quant, c.ac
-	out[0] = int16(c.pred * int32(q[0]))
+	ac, steps := c.ac, &c.steps
+	out[0] = int16(c.pred * int32(steps[0]>>8))
 
 	acc, n := b.acc, b.n
 	k := uint(1)
@@ -74,7 +77,8 @@ func (b *bitReader) block(c *component, out *[64]int16) (flat bool) {
 			acc <<= size & 63
 			n -= int(size)
 		}
-		out[zigzag[k]] = int16(value * int32(q[min(k, 63)]))
+		step := steps[k]
+		out[step&63] = int16(value * int32(step>>8))
 	}
 	b.acc, b.n = acc, n
 	return k == 1

@@ -73,8 +73,7 @@ func (d *decoder) smooths() bool {
 // reconstructSmooth is reconstruct with missing coefficients estimated. What is
 // missing differs below the last row that the last scan has reached.
 func (d *decoder) reconstructSmooth(c *component) {
-	blocks := (c.height + 7) / 8
-	columns := (c.width + 7) / 8
+	blocks, columns := c.rows, c.columns
 	var before [knownCoefs]int8
 	for k := range before {
 		if before[k] = c.before[k]; d.scans == 1 {
@@ -113,7 +112,7 @@ func (c *component) around(y, units int) (rows [5][]int16) {
 	unit := y / c.v
 	height := c.v // rows of blocks in this row of units
 	if unit == units-1 {
-		if part := (c.height + 7) / 8 % c.v; part > 0 {
+		if part := c.rows % c.v; part > 0 {
 			height = part
 		}
 	}

@@ -9,14 +9,14 @@ type upsampler struct {
 	width, height  int // of the component
 	hScale, vScale int
 	repeats        bool    // never interpolates
-	sums           []int16 // two rows mixed 3:1
+	sums           []int16 // two rows mixed 3:1, and before and behind them the first and the last again
 	out            []byte
 }
 
 func newUpsampler(plane []byte, stride, width, height, hScale, vScale int) *upsampler {
 	return &upsampler{
 		plane: plane, stride: stride, width: width, height: height, hScale: hScale, vScale: vScale,
-		sums: make([]int16, width), out: make([]byte, width*hScale),
+		sums: make([]int16, width+2), out: make([]byte, width*hScale),
 	}
 }
 
@@ -38,12 +38,9 @@ func (u *upsampler) row(y int) []byte {
 	case u.hScale == 1 && u.vScale == 2:
 		mixRows(u.out, row, other, y)
 	case u.hScale == 2 && u.vScale == 1 && u.width > 2:
-		doubleRow(u.out, row)
+		u.double(row, row, 4, 8)
 	case u.hScale == 2 && u.vScale == 2 && u.width > 2:
-		for i := range u.sums {
-			u.sums[i] = 3*int16(row[i]) + int16(other[i])
-		}
-		doubleSums(u.out, u.sums)
+		u.double(row, other, 8, 7)
 	default:
 		u.repeat(row)
 	}
@@ -64,26 +61,49 @@ func mixRows(out, row, other []byte, y int) {
 	}
 }
 
-// doubleRow is libjpeg's h2v1_fancy_upsample.
-func doubleRow(out, row []byte) {
+// double is libjpeg's h2v2_fancy_upsample, with these biases of the even and the odd samples:
+// 8 and 7; and h2v1_fancy_upsample where both rows are one, with 4 and 8.
+func (u *upsampler) double(row, other []byte, even, odd int16) {
 	n := len(row)
-	out = out[:2*n]
-	out[0], out[2*n-1] = row[0], row[n-1]
-	for i := 1; i < n; i++ {
-		a, b := int16(row[i-1]), int16(row[i])
-		out[2*i-1] = byte((3*a + b + 2) >> 2)
-		out[2*i] = byte((3*b + a + 1) >> 2)
+	mixBytes(u.sums[1:n+1], row, other)
+	u.sums[0], u.sums[n+1] = u.sums[1], u.sums[n]
+	doubleSums(u.out[:2*n], u.sums, even, odd)
+}
+
+// mixBytes computes sums = 3·row + other.
+func mixBytes(sums []int16, row, other []byte) {
+	row, other = row[:len(sums)], other[:len(sums)]
+	if n := len(sums) &^ 15; hasAVX2 && n > 0 {
+		mixBytesAVX2(&sums[0], &row[0], &other[0], n/16)
+		sums, row, other = sums[n:], row[n:], other[n:]
+	}
+	mixBytesGo(sums, row, other)
+}
+
+// mixBytesGo is what mixBytes computes.
+func mixBytesGo(sums []int16, row, other []byte) {
+	row, other = row[:len(sums)], other[:len(sums)]
+	for i := range sums {
+		sums[i] = 3*int16(row[i]) + int16(other[i])
 	}
 }
 
-// doubleSums is the horizontal half of libjpeg's h2v2_fancy_upsample.
-func doubleSums(out []byte, sums []int16) {
-	n := len(sums)
-	out = out[:2*n]
-	out[0], out[2*n-1] = byte((4*sums[0]+8)>>4), byte((4*sums[n-1]+7)>>4)
-	for i := 1; i < n; i++ {
-		a, b := sums[i-1], sums[i]
-		out[2*i-1] = byte((3*a + b + 7) >> 4)
-		out[2*i] = byte((3*b + a + 8) >> 4)
+// doubleSums makes two samples of each sum but the first and the last: three quarters of
+// it, and a quarter of the one before or behind it.
+func doubleSums(out []byte, sums []int16, even, odd int16) {
+	_ = sums[len(out)/2+1]
+	if n := len(out) / 2 &^ 15; hasAVX2 && n > 0 {
+		doubleSumsAVX2(&out[0], &sums[0], even, odd, n/16)
+		out, sums = out[2*n:], sums[n:]
+	}
+	doubleSumsGo(out, sums, even, odd)
+}
+
+// doubleSumsGo is what doubleSums computes.
+func doubleSumsGo(out []byte, sums []int16, even, odd int16) {
+	for i := 0; i+1 < len(out); i += 2 {
+		s := sums[i/2 : i/2+3 : i/2+3]
+		out[i] = byte((3*s[1] + s[0] + even) >> 4)
+		out[i+1] = byte((3*s[1] + s[2] + odd) >> 4)
 	}
 }
