@@ -235,7 +235,7 @@ func TestCaseOfSigmoid(t *testing.T) {
 			t.Errorf("%s: %g, want %g", g.Label, g.Probability, want)
 		}
 	}
-	if out := works(t, nil, "info", filepath.Join(dir, "model")); !strings.Contains(out, "probabilities: sigmoid") {
+	if out := works(t, nil, "info", filepath.Join(dir, "model")); !strings.Contains(out, "sigmoid") {
 		t.Errorf("info does not say sigmoid:\n%s", out)
 	}
 }

@@ -117,7 +117,7 @@ func TestBadUse(t *testing.T) {
 		{badInput, "no such file", []string{"classify", "--model", model, "--labels-file", filepath.Join(dir, "gone"), red}},
 		{badInput, "no such file", []string{"train", "--data", filepath.Join(dir, "gone.csv"), "--out", out}},
 		{badInput, "the set is empty", []string{"train", "--data", empty, "--out", out}},
-		{badInput, "cannot tell what kind of set this is", []string{"index", "--model", model, "--data", text, "--out", index}},
+		{badInput, "cannot tell what kind of set this is", []string{"index", "--model", model, "--data", text, "--out", filepath.Join(dir, "new.index")}},
 		{badInput, "nothing.txt: eval: labels: no labels, want one a line", []string{"classify", "--model", model, "--labels-file", nothing, red}},
 		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train()},
 		{badInput, "the set has 2 samples, fewer than the --batch-size of 128", train("--steps", "9")},
