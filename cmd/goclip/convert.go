@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/output"
@@ -30,7 +31,7 @@ func (c *convertCommand) Run(s *session) (err error) {
 	if c.Out == "" {
 		return wrong("--out is empty")
 	}
-	if err := output.Free(c.Out, output.Kind{Name: "a model", Folder: true, Is: encoder.Saved}, c.Overwrite); err != nil {
+	if err := output.Free(c.Out, output.Kind{Name: "a model", Folder: true, Is: encoder.Saved}, c.Overwrite || same(c.Out, c.Model)); err != nil {
 		return occupied(err)
 	}
 	m, err := s.model(c.Model, &encoder.Options{Edited: c.Edited})
@@ -51,4 +52,12 @@ func (c *convertCommand) Run(s *session) (err error) {
 			fmt.Fprintln(w, "without a tokenizer, since the model has none")
 		}
 	})
+}
+
+// same tells whether two paths are one folder: a model may be written to where it was
+// read from, in its own layout.
+func same(a, b string) bool {
+	one, err := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(one, other)
 }

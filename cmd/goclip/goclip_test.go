@@ -176,7 +176,7 @@ func TestFromTrainingToSearch(t *testing.T) {
 		"parameters":       {"info", model},
 		"12 samples":       {"info", test},
 		"of 12 images":     {"info", index},
-		"12 images, 0":     {"index", "--model", model, "--data", test, "--out", index},
+		"12 images, 0":     {"index", "--model", model, "--data", test, "--out", index, "--overwrite"},
 		" %\tred\n":        {"classify", "--model", model, "--labels", "red,blue", red},
 		" %\tred":          {"classify", "--model", model, "--text-model", model, "--labels", "red,blue", red},
 		"image to text":    {"eval", "--model", model, "--data", test, "--tasks", "retrieval"},
