@@ -60,7 +60,8 @@ func TestConvert(t *testing.T) {
 		{[]string{"convert", model, "--out", "x", "--layout", "onnx"}, misuse, "--layout"},
 		{[]string{"convert", model, "--out", "x", "--dtype", "int4"}, misuse, "float32, float16 or bfloat16"},
 		{[]string{"convert", filepath.Join(data, "red"), "--out", "x"}, badInput, "no checkpoint"},
-		{[]string{"convert", model, "--out", model}, misuse, "--overwrite"},
+		{[]string{"convert", model, "--out", model}, 0, ""},
+		{[]string{"convert", model, "--out", model, "--layout", "huggingface"}, failed, "another model"},
 		{[]string{"convert", model, "--out", model, "--layout", "huggingface", "--overwrite"}, 0, ""},
 	} {
 		_, errs, code := goclip(t, c.args...)
