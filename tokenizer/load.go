@@ -173,7 +173,7 @@ func readMergeLines(fsys fs.FS, l *lexicon) (merges []mergeSlot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &mergeReader{l: l}
+	r := newMergeReader(l, "", len(data))
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
@@ -189,7 +189,7 @@ func readMergeLines(fsys fs.FS, l *lexicon) (merges []mergeSlot, err error) {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
-	return r.merges, nil
+	return r.merges()
 }
 
 // readTiktoken makes a tokenizer of tiktoken's ranks, with the expression and the special

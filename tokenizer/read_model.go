@@ -131,55 +131,10 @@ func readScored(s *scanner) (all []scored, err error) {
 	return all, nil
 }
 
-// A mergeReader gathers merges.
-type mergeReader struct {
-	l      *lexicon
-	prefix string // that right symbols lose
-	merges []mergeSlot
-	joined []byte
-	last   int // entry of the last joined symbol: the next one is often the same or the next
-}
-
-// add looks up what a merge makes of two symbols.
-func (r *mergeReader) add(left, right []byte) error {
-	if len(right) < len(r.prefix) {
-		return fmt.Errorf("symbol %.40q is shorter than continuing_subword_prefix", right)
-	}
-	r.joined = append(append(r.joined[:0], left...), right[len(r.prefix):]...)
-	a, ok1 := r.l.find(left)
-	b, ok2 := r.l.find(right)
-	joined, ok3 := r.findJoined()
-	if !ok1 || !ok2 || !ok3 {
-		missing := right
-		if !ok1 {
-			missing = left
-		} else if ok2 {
-			missing = r.joined
-		}
-		return fmt.Errorf("%.40q and %.40q: there is no symbol %.80q", left, right, missing)
-	}
-	r.merges = append(r.merges, mergeSlot{pair: pairOf(a, b), rank: int32(len(r.merges)), joined: joined})
-	return nil
-}
-
-func (r *mergeReader) findJoined() (id int32, ok bool) {
-	for at := r.last; at < min(r.last+2, len(r.l.entries)); at++ {
-		if e := r.l.entries[at]; r.l.text[e.from:e.to] == string(r.joined) {
-			r.last = at
-			return e.id, true
-		}
-	}
-	id, ok = r.l.find(r.joined)
-	if at := int(id); ok && at < len(r.l.entries) && r.l.entries[at].id == id {
-		r.last = at
-	}
-	return id, ok
-}
-
 // readMergeList reads merges: an array of "left right" or, in newer files, of ["left",
 // "right"], where symbols may hold spaces.
 func readMergeList(s *scanner, l *lexicon, prefix string) ([]mergeSlot, error) {
-	r := &mergeReader{l: l, prefix: prefix, merges: make([]mergeSlot, 0, (len(s.data)-s.at)/16)}
+	r := newMergeReader(l, prefix, len(s.data)-s.at)
 	var left []byte
 	pairs := false
 	err := s.array(func() error {
@@ -215,9 +170,9 @@ func readMergeList(s *scanner, l *lexicon, prefix string) ([]mergeSlot, error) {
 		return r.add(left, right)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("merges: merge %d: %w", len(r.merges), err)
+		return nil, fmt.Errorf("merges: merge %d: %w", len(r.written), err)
 	}
-	return r.merges, nil
+	return r.merges()
 }
 
 var errTwoSymbols = errors.New("want two symbols")
