@@ -64,6 +64,9 @@ func (l Limits) convert(f ForeignFormat, data []byte) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pillow: %v, converted: %w", f, err)
 	}
+	if t, ok := img.(*Turned); ok {
+		img = t.Image // the program copied what the file says beside what it made of it
+	}
 	got := img.Bounds().Size()
 	if exact && got != size && (f != HEIC || got != image.Pt(size.Y, size.X)) {
 		return nil, fmt.Errorf("pillow: %v: converted to %d×%d pixels, want %d×%d", f, got.X, got.Y, size.X, size.Y)
