@@ -103,9 +103,10 @@ def tokens(folder):
 
 
 def stored(folder):
-    """The types of the weights of a folder."""
+    """The types of the weights of a folder, but for numbers that stand alone and BatchNorm's statistics, which stay float32."""
     name = next(n for n in ("open_clip_model.safetensors", "model.safetensors") if os.path.exists(os.path.join(folder, n)))
-    return {str(t.dtype) for t in load_file(os.path.join(folder, name)).values() if t.ndim > 0 and t.is_floating_point()}
+    weights = load_file(os.path.join(folder, name)).items()
+    return {str(t.dtype) for n, t in weights if t.ndim > 0 and t.is_floating_point() and ".running_" not in n}
 
 
 def compare(folder):
