@@ -1,0 +1,5 @@
+//go:build race
+
+package torchfile
+
+const raceDetector = true
