@@ -7,7 +7,6 @@ package arrow
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -125,28 +124,10 @@ func (t *table) schema(s flat) error {
 	}
 	for _, pair := range s.tables(2) {
 		if pair.string(0) == "huggingface" {
-			t.labels = featureLabels([]byte(pair.string(1)))
+			t.labels = dataset.FeatureLabels([]byte(pair.string(1)))
 		}
 	}
 	return nil
-}
-
-// featureLabels are the names of the classes in the features of datasets.
-func featureLabels(text []byte) map[string][]string {
-	var said struct {
-		Info struct {
-			Features map[string]struct {
-				Names []string `json:"names"`
-			} `json:"features"`
-		} `json:"info"`
-	}
-	labels := map[string][]string{}
-	if json.Unmarshal(text, &said) == nil {
-		for name, f := range said.Info.Features {
-			labels[name] = f.Names
-		}
-	}
-	return labels
 }
 
 func (t *table) batch(h flat, body span) error {

@@ -6,7 +6,6 @@
 package parquet
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,30 +41,12 @@ func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error)
 	}
 	labels := map[string][]string{}
 	if text, ok := t.file.Lookup("huggingface"); ok {
-		labels = featureLabels([]byte(text))
+		labels = dataset.FeatureLabels([]byte(text))
 	}
 	for _, c := range t.file.Root().Columns() {
 		t.add(c, labels[c.Name()])
 	}
 	return t, nil
-}
-
-// featureLabels are the names of the classes in the features of datasets.
-func featureLabels(text []byte) map[string][]string {
-	var said struct {
-		Info struct {
-			Features map[string]struct {
-				Names []string `json:"names"`
-			} `json:"features"`
-		} `json:"info"`
-	}
-	labels := map[string][]string{}
-	if json.Unmarshal(text, &said) == nil {
-		for name, f := range said.Info.Features {
-			labels[name] = f.Names
-		}
-	}
-	return labels
 }
 
 // firstLine leaves the stack of a panic out.
