@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // csvRow returns the fields of the next row that is not blank, and its line.
@@ -308,20 +310,7 @@ func (c columns) lack(header []string, o *Options) error {
 }
 
 // listed quotes names for a message, and not all of a thousand.
-func listed(names []string) string {
-	var b strings.Builder
-	for i, name := range names {
-		if i == 20 {
-			fmt.Fprintf(&b, " and %d more", len(names)-i)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%.40q", name)
-	}
-	return b.String()
-}
+func listed(names []string) string { return lists.Quoted(names, 20, 40) }
 
 func (c columns) row(fields []string) row {
 	r := row{image: strings.Clone(fields[c.image])}

@@ -128,28 +128,12 @@ func (c *Classification) Mismatch() error {
 			labels = append(labels, u.Label)
 			n += u.Images
 		}
-		said = append(said, fmt.Sprintf("%d of %d images have labels that are no classes, %s, and count as wrong", n, c.N(), some(labels)))
+		said = append(said, fmt.Sprintf("%d of %d images have labels that are no classes, %s, and count as wrong", n, c.N(), lists.Quoted(labels, 10, 60)))
 	}
 	if len(c.Missing) > 0 {
-		said = append(said, fmt.Sprintf("%d of %d classes have no image, %s", len(c.Missing), len(c.Classes), some(c.Missing)))
+		said = append(said, fmt.Sprintf("%d of %d classes have no image, %s", len(c.Missing), len(c.Classes), lists.Quoted(c.Missing, 10, 60)))
 	}
 	return errors.New("eval: " + strings.Join(said, "; "))
-}
-
-// some quotes the first few names.
-func some(names []string) string {
-	var b strings.Builder
-	for i, name := range names {
-		if i == 10 {
-			fmt.Fprintf(&b, " and %d more", len(names)-i)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%.60q", name)
-	}
-	return b.String()
 }
 
 // N returns the number of images classified, those with unknown labels included.
