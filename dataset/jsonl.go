@@ -10,15 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// jsonLines calls add for each line. An error is one of the whole table.
-func (s *sheet) jsonLines(r io.Reader) error {
-	o, add := s.o, s.add
+// lines calls add for what parse makes of each line that is not empty. An error is one of
+// the whole table.
+func (s *sheet) lines(r io.Reader, parse func(text string, next *row)) error {
 	lines := newLineReader(r)
-	found, first := false, ""
 	for {
 		text, err := lines.next()
 		if err == io.EOF {
-			break
+			return nil
 		}
 		next := row{line: lines.at}
 		switch {
@@ -29,19 +28,30 @@ func (s *sheet) jsonLines(r io.Reader) error {
 		case strings.TrimSpace(text) == "":
 			continue
 		default:
-			var fields []string
-			fields, next.err = next.parseJSON(text, o)
-			found = found || next.image != ""
-			if first == "" && fields != nil {
-				first = listed(fields)
-			}
+			parse(text, &next)
 		}
-		if err := add(next); err != nil {
+		if err := s.add(next); err != nil {
 			return err
 		}
 	}
+}
+
+// jsonLines calls add for each line. An error is one of the whole table.
+func (s *sheet) jsonLines(r io.Reader) error {
+	found, first := false, ""
+	err := s.lines(r, func(text string, next *row) {
+		var fields []string
+		fields, next.err = next.parseJSON(text, s.o)
+		found = found || next.image != ""
+		if first == "" && fields != nil {
+			first = listed(fields)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	if !found && first != "" {
-		return fmt.Errorf("no field of the image (%s) in any line; the first has %s", strings.Join(o.imageKeys(), ", "), first)
+		return fmt.Errorf("no field of the image (%s) in any line; the first has %s", strings.Join(s.o.imageKeys(), ", "), first)
 	}
 	return nil
 }

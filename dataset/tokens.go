@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -25,28 +24,12 @@ func cutToken(text string) (image, caption string, ok bool) {
 
 // tokens calls add for each line of a token file.
 func (s *sheet) tokens(r io.Reader) error {
-	lines := newLineReader(r)
-	for {
-		text, err := lines.next()
-		if err == io.EOF {
-			return nil
+	return s.lines(r, func(text string, next *row) {
+		image, caption, ok := cutToken(text)
+		if !ok {
+			next.err = errors.New("not an image, # with a number, a tab and a caption")
+			return
 		}
-		next := row{line: lines.at}
-		switch {
-		case err == errLongLine:
-			next.err = err
-		case err != nil:
-			return fmt.Errorf("line %d: %w", lines.at, err)
-		case strings.TrimSpace(text) == "":
-			continue
-		default:
-			image, caption, ok := cutToken(text)
-			if next.image, next.captions = image, []string{caption}; !ok {
-				next = row{line: lines.at, err: errors.New("not an image, # with a number, a tab and a caption")}
-			}
-		}
-		if err := s.add(next); err != nil {
-			return err
-		}
-	}
+		next.image, next.captions = image, []string{caption}
+	})
 }
