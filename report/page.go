@@ -58,6 +58,12 @@ type card struct {
 // shownSkips is the number of skipped samples that the page lists.
 const shownSkips = 50
 
+// policy is in the head of every page.
+const policy = `content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`
+
+// IsPage tells from the first kilobyte of a file whether [Report.WriteHTML] wrote it.
+func IsPage(start []byte) bool { return bytes.Contains(start[:min(len(start), 1<<10)], []byte(policy)) }
+
 // WriteHTML writes the page.
 func (r *Report) WriteHTML(w io.Writer) error {
 	if err := r.Validate(); err != nil {

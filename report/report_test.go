@@ -125,6 +125,9 @@ func TestPageIsSelfContained(t *testing.T) {
 			t.Errorf("the page lacks %q", part)
 		}
 	}
+	if !IsPage([]byte(page)) || IsPage([]byte("<!DOCTYPE html><title>A page of somebody's</title>")) {
+		t.Error("IsPage takes a page for another's, or another's for one")
+	}
 	if page != html(t, full(t)) {
 		t.Error("two pages of one report differ")
 	}

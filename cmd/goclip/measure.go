@@ -120,7 +120,7 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 // write writes the report.
 func (e *evaluation) write() error {
 	p := &e.page
-	p.Title = "How good is " + filepath.Base(e.Model) + "?"
+	p.Title = reportTitle + filepath.Base(e.Model) + "?"
 	p.Results, p.Retrieval = e.Results, e.Retrieval
 	n := 0
 	for _, param := range e.model.Params() {

@@ -19,6 +19,7 @@ import (
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/output"
+	"github.com/goclip/goclip/report"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -130,14 +131,15 @@ func occupied(err error) error {
 	return err
 }
 
+// reportTitle begins the title of each report, by which its figures are known again.
+const reportTitle = "How good is "
+
 // freeReport is an error where a report would replace something else, or with overwrite
 // unset another report.
 func freeReport(dir string, overwrite bool) error {
-	page := output.Kind{Name: "a report", Is: func(path string) bool {
-		return bytes.Contains(head(path), []byte(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`))
-	}}
+	page := output.Kind{Name: "a report", Is: func(path string) bool { return report.IsPage(head(path)) }}
 	figures := output.Kind{Name: "a report", Is: func(path string) bool {
-		return bytes.HasPrefix(head(path), []byte("{\n  \"title\": \"How good is "))
+		return bytes.HasPrefix(head(path), []byte("{\n  \"title\": \""+reportTitle))
 	}}
 	if err := output.Free(filepath.Join(dir, "report.html"), page, overwrite); err != nil {
 		return err
