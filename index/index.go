@@ -43,6 +43,7 @@ type Index struct {
 	free          []int          // rows of added that were deleted, to be used again
 	live          int            // rows that were not
 	close         func() error   // nil once the index is closed
+	verify        func() error   // compares the file with its checksums; nil where there is none
 
 	saving sync.Mutex
 	own    fs.FileInfo // the file that it was opened from or saved to last

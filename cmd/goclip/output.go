@@ -19,6 +19,7 @@ import (
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/output"
+	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/report"
 	"github.com/goclip/goclip/vision"
 )
@@ -123,7 +124,7 @@ func (s *session) leftOut(reasons []error) {
 // occupied is the error of an output in the place of something else.
 func occupied(err error) error {
 	switch {
-	case errors.Is(err, output.ErrExists):
+	case errors.Is(err, output.ErrExists), errors.Is(err, photos.ErrAnother):
 		return coded{fmt.Errorf("%w: --overwrite", err), misuse}
 	case errors.Is(err, output.ErrForeign):
 		return coded{err, misuse}
