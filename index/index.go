@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/unitrows"
 )
 
@@ -124,6 +125,21 @@ func (x *Index) Embedding(key string) ([]float32, bool) {
 		return nil, false
 	}
 	return slices.Clone(x.row(row)), true
+}
+
+// Cosine is that of the entries of two keys.
+func (x *Index) Cosine(key, other string) (float64, bool) {
+	if x == nil {
+		return 0, false
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	a, ok := x.find(key)
+	b, okToo := x.find(other)
+	if !ok || !okToo {
+		return 0, false
+	}
+	return float64(kernel.Dot(x.row(a), x.row(b))), true
 }
 
 // Entries yields the entries in the order of their keys, as they were when the

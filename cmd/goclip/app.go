@@ -17,15 +17,17 @@ type app struct {
 	JSON   bool       `name:"json" help:"Write the result to standard output as one JSON document. So are errors: {\"error\": …, \"exit_code\": …}."`
 	Quiet  bool       `short:"q" help:"No progress on standard error."`
 
-	Train    trainCommand    `cmd:"" help:"Train a model on images with captions or labels, or fine-tune one."`
-	Eval     evalCommand     `cmd:"" help:"Measure a model on a test set; write a report with plots."`
-	Classify classifyCommand `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
-	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
-	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
-	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
-	Convert  convertCommand  `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
-	Pull     pullCommand     `cmd:"" help:"Download models by name."`
-	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
+	Train      trainCommand      `cmd:"" help:"Train a model on images with captions or labels, or fine-tune one."`
+	Eval       evalCommand       `cmd:"" help:"Measure a model on a test set; write a report with plots."`
+	Classify   classifyCommand   `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
+	Index      indexCommand      `cmd:"" help:"Embed a set of images for search."`
+	Search     searchCommand     `cmd:"" help:"Find images by text or by an example image."`
+	Duplicates duplicatesCommand `cmd:"" help:"Find photographs that are alike: the same file, re-encoded, or of one burst."`
+	Clusters   clustersCommand   `cmd:"" help:"Group the images of an index, and name the groups."`
+	Info       infoCommand       `cmd:"" help:"Describe a model, an index or a set of images."`
+	Convert    convertCommand    `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
+	Pull       pullCommand       `cmd:"" help:"Download models by name."`
+	List       listCommand       `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
 }
 
 const about = `goclip trains, measures and uses CLIP models, which embed images and text in one space.
@@ -68,6 +70,7 @@ func wrong(format string, args ...any) error { return coded{fmt.Errorf(format, a
 // session is what commands work with.
 type session struct {
 	context.Context
+	in       io.Reader
 	out      io.Writer
 	progress io.Writer
 	errors   io.Writer // for what --quiet does not silence
@@ -100,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	s := &session{Context: ctx, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr)}
+	s := &session{Context: ctx, in: os.Stdin, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr)}
 	command, err := parser.Parse(args)
 	if err != nil {
 		s.json = asksForJSON(args)
