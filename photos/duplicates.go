@@ -55,7 +55,7 @@ type Group []Duplicate
 
 // DuplicateOptions say what is alike. A zero field means what stands beside it.
 type DuplicateOptions struct {
-	Distance    int           // of two looks, at most: 6 of 64; -1 for files only that are the same
+	Distance    int           // of two looks, at most: 6 of 64; -1 for none that are re-encoded
 	Cosine      float64       // of embeddings of such: 0.95
 	Burst       time.Duration // between two photographs, at most: 10 s; -1 for no bursts
 	BurstCosine float64       // of embeddings of such: 0.9

@@ -13,10 +13,11 @@ import (
 type duplicatesCommand struct {
 	filterFlags
 	Index    string        `required:"" placeholder:"FILE" help:"Index that goclip index wrote of a folder."`
-	Distance int           `default:"6" help:"Bits of 64 in which the looks of two pictures may differ, 0 to 16; -1 for files only that are the same."`
+	Distance int           `default:"6" help:"Bits of 64 in which the looks of two pictures may differ, 1 to 16."`
 	Cosine   float64       `default:"0.95" help:"Cosine that the embeddings of such pictures have at least."`
-	Burst    time.Duration `default:"10s" help:"Time between two photographs of a burst, at most; -1s for no bursts."`
+	Burst    time.Duration `default:"10s" help:"Time between two photographs of a burst, at most; 0s for no bursts."`
 	Alike    float64       `default:"0.9" help:"Cosine that the embeddings of such photographs have at least."`
+	SameFile bool          `help:"Only files that are the same, byte for byte."`
 	Print0   bool          `name:"print0" help:"Write the keys alone of all but the first of each group, each with a zero byte behind it, for xargs -0."`
 }
 
@@ -28,8 +29,8 @@ func (duplicatesCommand) Help() string {
   burst       taken within seconds of each other, and alike
 
     goclip duplicates --index photos.index
-    goclip duplicates --index photos.index --burst -1s --path "2024/**" --json
-    cd ~/Photos && goclip duplicates --index photos.index --distance -1 --burst -1s --print0 | xargs -0 ls -l`
+    goclip duplicates --index photos.index --burst 0s --path "2024/**" --json
+    cd ~/Photos && goclip duplicates --index photos.index --same-file --print0 | xargs -0 ls -l`
 }
 
 type alike struct {
@@ -48,12 +49,18 @@ func (c *duplicatesCommand) Run(s *session) (err error) {
 		return wrong("--print0 and --json are two forms of the result: want one of them")
 	}
 	o := photos.DuplicateOptions{Distance: c.Distance, Cosine: c.Cosine, Burst: c.Burst, BurstCosine: c.Alike}
-	if c.Distance < -1 || c.Distance > 16 {
-		return wrong("--distance %d, want -1 to 16", c.Distance)
+	if c.Distance < 1 || c.Distance > 16 || c.Burst < 0 {
+		return wrong("--distance %d and --burst %v, want 1 to 16, and a time that is not below 0", c.Distance, c.Burst)
+	}
+	if c.SameFile {
+		o.Distance, o.Burst = -1, -1
+	}
+	if c.Burst == 0 {
+		o.Burst = -1
 	}
 	for _, v := range []float64{c.Cosine, c.Alike} {
-		if !(v >= -1 && v <= 1) {
-			return wrong("a cosine of %v, want -1 to 1", v)
+		if !(v > 0 && v <= 1) {
+			return wrong("a cosine of %v, want one above 0, to 1", v)
 		}
 	}
 	keep, err := c.keep()
