@@ -57,6 +57,9 @@ func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) (err error) {
 	if err := t.open(); err != nil {
 		return err
 	}
+	if err := t.weights.finite(); err != nil {
+		return fmt.Errorf("train: checkpoint of step %d: %w", t.step, err)
+	}
 	release, err := c.lock()
 	if err != nil {
 		return err

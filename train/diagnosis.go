@@ -13,7 +13,9 @@ type Diagnosis struct {
 
 	recent []Stats // of the last steps, at most Window
 	warm   int     // steps since the learning rate has stopped rising
-	told   [6]bool // what is wrong and was said
+	alike  int     // steps in a row whose pairs all had one right answer
+	told   [7]bool // what is wrong and was said
+	course course  // the whole run, for its end
 }
 
 // Look takes the stats of a step and returns warnings, each once until its
@@ -24,7 +26,8 @@ type Diagnosis struct {
 //   - the embeddings of a tower have collapsed to one vector;
 //   - the gradient norm has exploded;
 //   - pairs repeat an image or a caption of their batch and count as wrong
-//     answers for it.
+//     answers for it;
+//   - batches whose pairs all share one right answer, from which nothing is learnt.
 //
 // The warm-up ends with the first step whose learning rate is not above that of
 // the step before.
@@ -36,13 +39,17 @@ func (d *Diagnosis) Look(s Stats) []string {
 		d.warm++
 	}
 	explosion := d.explosion(s) // compares with the steps before
+	if d.alike++; s.Answers != 1 {
+		d.alike = 0
+	}
+	d.course.add(s)
 	d.recent = append(d.recent, s)
 	if len(d.recent) > d.Window {
 		d.recent = slices.Delete(d.recent, 0, 1)
 	}
 	var said []string
 	for i, wrong := range []string{
-		d.chance(s), d.limit(s), explosion, d.repeats(),
+		d.chance(s), d.limit(s), explosion, d.repeats(), d.oneAnswer(s),
 		d.collapse(s, "image", "image", func(s Stats) float64 { return s.ImageCosine }),
 		d.collapse(s, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
 	} {
@@ -107,6 +114,14 @@ func (d *Diagnosis) repeats() string {
 	}
 	return fmt.Sprintf("%d of the last %d pairs have the image or the caption of another pair of their batch, for which they count as wrong answers; "+
 		"is Config.Groups as it should be, and is the set free of duplicates?", repeated, pairs)
+}
+
+func (d *Diagnosis) oneAnswer(s Stats) string {
+	if d.alike < 3 {
+		return ""
+	}
+	return fmt.Sprintf("all %d pairs of each of the last %d batches have the same right answer, so there is nothing to tell apart; "+
+		"are the captions all alike, is the set not shuffled, or is Config.Groups as it should be?", s.Pairs, d.alike)
 }
 
 func (d *Diagnosis) full() bool { return len(d.recent) == d.Window }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/guard"
@@ -27,6 +28,8 @@ type Run struct {
 	TestEvery int
 	// Observers are called after every step, in this order.
 	Observers []Observer
+	// Warnings are told with the first event.
+	Warnings []string
 }
 
 // Fit trains on a set until run.Steps or its epochs are over. It is the loop
@@ -35,7 +38,8 @@ type Run struct {
 //
 // with what a long run needs: it resumes from the newest undamaged checkpoint of
 // run.Checkpoints, if there is one, calls the observers after each step, with the warnings
-// of a [Diagnosis], and writes further checkpoints. A checkpoint of a run with another
+// of a [Diagnosis], and writes further checkpoints. Weights that are not finite end the run
+// and are never written. A checkpoint of a run with another
 // model, configuration, tokenizer, seed, batch size or set is an error that lists the
 // differences.
 //
@@ -58,7 +62,7 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 		return fmt.Errorf("train: TestEvery %d beside a Test, want 1 or more", run.TestEvery)
 	}
 	run.Batches.Upright = t.model.Config().Preprocess.Upright
-	f := fit{t: t, run: run}
+	f := fit{t: t, run: run, warnings: slices.Clone(run.Warnings)}
 	if run.Checkpoints.Dir != "" {
 		var release func() error
 		if release, err = run.Checkpoints.lock(); err != nil {
@@ -143,10 +147,15 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 	f.next = batch.Next
 	event := Event{Stats: stats, Epoch: batch.Epoch, Warnings: append(f.warnings, f.diagnosis.Look(stats)...)}
 	f.warnings = nil
+	last := f.t.step == f.run.Steps
 	if f.run.Batches.Ledger != nil {
 		event.Bad = f.run.Batches.Ledger.Len()
 	}
 	testErr := f.test(ctx, &event)
+	f.diagnosis.Tested(event.Step, event.Test)
+	if last {
+		event.Warnings = append(event.Warnings, f.diagnosis.End()...)
+	}
 	for _, o := range f.run.Observers {
 		if err := guard.Call(func() error { return o.Observe(event) }); err != nil {
 			return fmt.Errorf("train: step %d: %w", stats.Step, err)
@@ -175,6 +184,10 @@ func (f *fit) test(ctx context.Context, event *Event) error {
 
 // save writes a checkpoint unless there is one of this step.
 func (f *fit) save() error {
+	if err := f.t.weights.finite(); err != nil {
+		return fmt.Errorf("train: after step %d, of learning rate %.3g, %w: nothing was saved; a smaller rate or Config.ClipNorm may hold them",
+			f.t.step-1, f.t.solver.LR, err)
+	}
 	if f.run.Checkpoints.Dir == "" || f.t.step == f.saved {
 		return nil
 	}
