@@ -26,6 +26,9 @@ type Run struct {
 	// are any. What it returns, by names such as "top1", is in the [Event] of the step.
 	Test      func(ctx context.Context) (map[string]float64, error)
 	TestEvery int
+	// Best, where its Of is set, keeps the best model of those that Test measures, and may
+	// end the run early.
+	Best Best
 	// Observers are called after every step, in this order.
 	Observers []Observer
 	// Warnings are told with the first event.
@@ -61,6 +64,9 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 	if run.Test != nil && run.TestEvery < 1 {
 		return fmt.Errorf("train: TestEvery %d beside a Test, want 1 or more", run.TestEvery)
 	}
+	if err := run.Best.check(run); err != nil {
+		return err
+	}
 	run.Batches.Upright = t.model.Config().Preprocess.Upright
 	f := fit{t: t, run: run, warnings: slices.Clone(run.Warnings)}
 	if run.Checkpoints.Dir != "" {
@@ -73,7 +79,7 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 			return err
 		}
 	}
-	if run.Steps > 0 && t.step >= run.Steps {
+	if run.Steps > 0 && t.step >= run.Steps || run.Best.over(f.best) {
 		return nil
 	}
 	return f.loop(ctx, src)
@@ -87,7 +93,8 @@ type fit struct {
 	diagnosis Diagnosis
 	next      dataset.Cursor // after the last step
 	saved     int            // the step of the newest checkpoint
-	warnings  []string       // for the next event
+	best      bestSoFar
+	warnings  []string // for the next event
 }
 
 func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
@@ -105,6 +112,12 @@ func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
 		return err
 	}
 	f.run.Batches.Start, f.saved = s.Next, s.Step
+	if s.Best != nil {
+		f.best = *s.Best
+	}
+	if s.Past.sound() {
+		f.diagnosis.past = *s.Past
+	}
 	if f.run.Batches.Ledger != nil {
 		f.run.Batches.Ledger.Restore(s.Ledger)
 	}
@@ -131,7 +144,7 @@ func (f *fit) loop(ctx context.Context, src dataset.Source) error {
 				return err
 			}
 		}
-		if f.t.step == f.run.Steps {
+		if f.t.step == f.run.Steps || f.run.Best.over(f.best) {
 			break
 		}
 	}
@@ -153,7 +166,10 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 	}
 	testErr := f.test(ctx, &event)
 	f.diagnosis.Tested(event.Step, event.Test)
-	if last {
+	if early := f.run.Best.over(f.best); last || early {
+		if early && !last {
+			event.Warnings = append(event.Warnings, f.run.Best.stopped(f.best))
+		}
 		event.Warnings = append(event.Warnings, f.diagnosis.End()...)
 	}
 	for _, o := range f.run.Observers {
@@ -176,6 +192,9 @@ func (f *fit) test(ctx context.Context, event *Event) error {
 			return err
 		})
 	})
+	if err == nil {
+		err = f.keepBest(event)
+	}
 	if err != nil {
 		return fmt.Errorf("train: step %d: test: %w", event.Step, err)
 	}
@@ -191,7 +210,10 @@ func (f *fit) save() error {
 	if f.run.Checkpoints.Dir == "" || f.t.step == f.saved {
 		return nil
 	}
-	s := state{Next: f.next, Identity: f.id}
+	s := state{Next: f.next, Identity: f.id, Past: &f.diagnosis.past}
+	if f.best.Tests > 0 {
+		s.Best = &f.best
+	}
 	if f.run.Batches.Ledger != nil {
 		s.Ledger = f.run.Batches.Ledger.Bad()
 	}
