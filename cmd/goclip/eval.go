@@ -176,4 +176,3 @@ func (c *evalCommand) plan(labels []string) error {
 	}
 	return nil
 }
-
