@@ -124,6 +124,21 @@ func TestSeenInWords(t *testing.T) {
 	}
 }
 
+// TestOneClassFolder: images of one folder have no class unless that is asked for, which
+// is said; what no class can be is not.
+func TestOneClassFolder(t *testing.T) {
+	for name, want := range map[string]string{"cat/1.png": "cat", "train/cat/a/1.png": "cat", "cat/a/1.png": "cat", "1.png": "", "images/1.png": "", "train/1.png": "", "train/images/1.png": ""} {
+		fsys := folderFS("d", []member{{name, pngOf(1)}})
+		set, err := OpenFS(fsys, "d", nil)
+		if err != nil || set.Seen().Labelled != 0 || strings.Contains(set.Seen().String(), "--shape=classes") != (want != "") {
+			t.Errorf("%s: %v, error %v", name, set.Seen(), err)
+		}
+		if set, err = OpenFS(fsys, "d", &Options{Shape: ClassFolders}); want != "" && (err != nil || !slices.Equal(set.Classes(), []string{want})) {
+			t.Errorf("%s as classes: %q, error %v", name, set.Classes(), err)
+		}
+	}
+}
+
 // TestExclude leaves out by names and by paths.
 func TestExclude(t *testing.T) {
 	files := []member{{"cat/1.png", pngOf(1)}, {"dog/2.png", pngOf(2)}, {"dog/small/3.png", pngOf(3)}, {"old/4.gif", pngOf(4)}}
