@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
@@ -21,6 +22,9 @@ import (
 type trainCommand struct {
 	dataFlags
 	promptFlags
+	LabelsFile   string `placeholder:"FILE" help:"File of labels, as goclip eval reads it: the names of numbers and of ids such as n01440764 take their place. A label of the set that is not in it is an error."`
+	AllowMissing bool   `help:"Train on labels that are not in --labels-file, too."`
+
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
 	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
@@ -101,12 +105,20 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	listed, byID, err := (&labelFlags{LabelsFile: c.LabelsFile}).list()
+	if err != nil {
+		return err
+	}
+	c.names = byID
 	set, err := c.open(s, templates)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, set.Close)
 	s.say("%s: %v", c.Data, set.Seen())
+	if others := c.unlisted(set.Classes(), listed); len(others) > 0 && !c.AllowMissing {
+		return input(fmt.Errorf("%s: %d labels are not in %s: %s (--allow-missing accepts that)", c.Data, len(others), c.LabelsFile, lists.Quoted(others, 5, 40)))
+	}
 	if seen := set.Seen(); seen.Captioned+seen.Labelled == 0 {
 		return input(fmt.Errorf("%s: %v: there is nothing to train on", c.Data, seen))
 	}
@@ -170,6 +182,18 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return err
 	}
 	return c.tell(s, result)
+}
+
+// unlisted are the labels that --labels-file does not have.
+func (c *trainCommand) unlisted(labels, listed []string) (others []string) {
+	if c.LabelsFile == "" {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, l := range listed {
+		known[lists.Key(l, c.VerbatimLabels)] = true
+	}
+	return slices.DeleteFunc(labels, func(l string) bool { return known[lists.Key(l, c.VerbatimLabels)] })
 }
 
 // refused says what is wrong with a plan in words of the flags.
