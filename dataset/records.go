@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ func (r *record) sample(o *Options) Sample {
 	}
 	if s.Decode == nil {
 		s.Decode = func() (image.Image, error) { return r.tree.decode(r.file, o) }
+		if _, real := r.tree.fsys.(anywhere); real && r.file.tar == nil && !r.tree.inTar && r.fault == nil {
+			s.Path = filepath.FromSlash(r.tree.where(r.file))
+		}
 	}
 	s.fill(o)
 	return s
