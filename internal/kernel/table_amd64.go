@@ -67,7 +67,7 @@ var avx512 = table{
 	layerNorm:         layerNormPasses,         // AVX2
 	layerNormBackward: layerNormBackwardPasses, // AVX2
 
-	dot:             asm.Dot,             // AVX2
+	dot:             asm.Dot, // AVX2
 	dots:            []dots{{6, asm.Dots6AVX512}, {3, asm.Dots3}, {1, asm.Dots1}},
 	sumSquares:      asm.SumSquares,      // AVX2
 	finite:          finiteSum,           // AVX2
