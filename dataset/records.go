@@ -119,6 +119,20 @@ func isSidecar(ext string) bool {
 	return false
 }
 
+// isNote knows texts about a whole set, which are no captions, by their names: those of
+// CLIP_benchmark, and what comes with any archive.
+func isNote(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	if !strings.HasSuffix(base, ".txt") {
+		return false
+	}
+	switch base = strings.TrimSuffix(base, ".txt"); base {
+	case "classnames", "readme", "license", "licence", "copying", "notice":
+		return true
+	}
+	return strings.HasSuffix(base, "_templates") || base == "templates"
+}
+
 func isTable(name string) bool {
 	switch extension(name) {
 	case "csv", "tsv", "jsonl", "ndjson":

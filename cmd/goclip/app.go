@@ -30,6 +30,7 @@ type app struct {
 	Convert    convertCommand    `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
 	Pull       pullCommand       `cmd:"" help:"Download models by name."`
 	List       listCommand       `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
+	Serve      serveCommand      `cmd:"" help:"Answer other programs over HTTP: Immich, Weaviate, clients of OpenAI and others."`
 	Completion completionCommand `cmd:"" help:"Write a script by which bash, zsh or fish completes commands and flags."`
 }
 

@@ -34,6 +34,7 @@ type table struct {
 
 	// Sums.
 	dot             func(a, b []float32) float32
+	dots            []dots
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
 	addColumns      func(dst, x []float32, rows, ld int)
@@ -71,6 +72,7 @@ var portable = table{
 	layerNormBackward: layerNormBackwardGo,
 
 	dot:             dotGo,
+	dots:            nil,
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
 	addColumns:      addColumnsGo,

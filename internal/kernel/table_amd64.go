@@ -35,6 +35,7 @@ var avx2 = table{
 	layerNormBackward: layerNormBackwardPasses,
 
 	dot:             asm.Dot,
+	dots:            []dots{{3, asm.Dots3}, {1, asm.Dots1}},
 	sumSquares:      asm.SumSquares,
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
@@ -66,7 +67,8 @@ var avx512 = table{
 	layerNorm:         layerNormPasses,         // AVX2
 	layerNormBackward: layerNormBackwardPasses, // AVX2
 
-	dot:             asm.Dot,             // AVX2
+	dot:             asm.Dot, // AVX2
+	dots:            []dots{{6, asm.Dots6AVX512}, {3, asm.Dots3}, {1, asm.Dots1}},
 	sumSquares:      asm.SumSquares,      // AVX2
 	finite:          finiteSum,           // AVX2
 	addColumns:      asm.AddColumns,      // AVX2
