@@ -44,6 +44,12 @@ type table struct {
 	// Of a depthwise convolution: one output, and four side by side.
 	taps, taps4 func(dst, x, w []float32, s asm.Taps)
 
+	// Products of integers: tiles of so many panels at most.
+	integerPanels int
+	integerTile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
+	quantizeRow   func(dst []uint8, x []float32) float32
+	dequantize    func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
+
 	// Matrix products.
 	tiles       *asm.TileSet
 	transpose   func(dst []float32, width int, src []float32, ld, rows, cols int)
@@ -81,6 +87,11 @@ var portable = table{
 
 	taps:  tapsGo,
 	taps4: taps4Go,
+
+	integerPanels: 1,
+	integerTile:   integerTileGo,
+	quantizeRow:   quantizeRowGo,
+	dequantize:    dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

@@ -14,6 +14,9 @@ var available = func() []*table {
 	if x := &cpu.X86; x.HasAVX2 && x.HasFMA {
 		sets = append(sets, &avx2)
 		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
+			if hasVNNI() {
+				avx512.integerPanels, avx512.integerTile = 2, integerTileVNNI
+			}
 			sets = append(sets, &avx512)
 		}
 	}
@@ -44,6 +47,11 @@ var avx2 = table{
 
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
+
+	integerPanels: 1,
+	integerTile:   integerTileAVX2,
+	quantizeRow:   quantizeRowBy32,
+	dequantize:    dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeBy8,
@@ -77,6 +85,11 @@ var avx512 = table{
 
 	taps:  asm.Taps1AVX512,
 	taps4: asm.Taps4AVX512,
+
+	integerPanels: 1,
+	integerTile:   integerTileAVX2, // without VNNI
+	quantizeRow:   quantizeRowBy32, // AVX2
+	dequantize:    dequantizeBy8,   // AVX2
 
 	tiles:       &asm.TilesAVX512,
 	transpose:   transposeBy8,   // AVX2

@@ -32,6 +32,11 @@ var neon = table{
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
 
+	integerPanels: 1,
+	integerTile:   integerTileGo,
+	quantizeRow:   quantizeRowGo,
+	dequantize:    dequantizeGo,
+
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing
 	copyRows:    copyRowsGo,    // no NEON: the runtime's copy
