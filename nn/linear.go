@@ -118,6 +118,10 @@ func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G
 			if len(x) == 3 {
 				bias = x.F32(2)
 			}
+			if w := weight.integer(layout, n, k); w != nil {
+				kernel.GemmQuantized(rows, x.F32(0), k, w, bias, y, n)
+				return
+			}
 			if w := weight.pack(layout, n, k); w != nil {
 				kernel.GemmPacked(rows, 1, x.F32(0), k, w, bias, 0, y, n)
 				return

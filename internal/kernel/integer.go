@@ -88,6 +88,37 @@ func rounded(x, inverse float32) int32 {
 	return int32(math.RoundToEven(float64(x * inverse)))
 }
 
+// QuantizationError is how much rounding changes an n×k matrix whose rows become columns of
+// a [Quantized]: the length of the differences over the length of the matrix, without the
+// largest number of each row, beside which the others may be nothing. It is NaN where a
+// number is not finite.
+func QuantizationError(n, k int, b []float32) float64 {
+	checkMatrix("b", b, n, k, k)
+	wrong, whole := make([]float64, n), make([]float64, n)
+	parallel.For(n, func(j int) {
+		row := b[j*k:][:k]
+		var largest float32
+		for _, v := range row {
+			largest = max(largest, v, -v)
+		}
+		inverse, scale := inverseOf(largest, mostWeight), float64(largest)/mostWeight
+		for _, v := range row {
+			d := float64(v) - scale*float64(rounded(v, inverse))
+			wrong[j] += d * d
+			whole[j] += float64(v) * float64(v)
+		}
+		whole[j] -= float64(largest) * float64(largest)
+	})
+	var w, all float64
+	for j := range wrong {
+		w, all = w+wrong[j], all+whole[j]
+	}
+	if w == 0 {
+		return 0
+	}
+	return math.Sqrt(w / all)
+}
+
 // Bytes is the memory that it takes.
 func (q *Quantized) Bytes() int64 { return int64(len(q.data) + 8*len(q.scale)) }
 
@@ -154,6 +185,15 @@ type integerProduct struct {
 	m     int
 }
 
+// integerSet is what computes tiles of so many panels at most: the sums of up to rows rows
+// of a, width bytes apart, with each column of the panels. It returns how many rows it did.
+type integerSet struct {
+	panels int
+	tile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
+}
+
+var integersGo = integerSet{1, integerTileGo}
+
 // integerTiles is the largest tile of any set.
 type integerTiles struct{ acc [8 * 2 * panelCols]int32 }
 
@@ -164,9 +204,9 @@ func (p *integerProduct) block(i0, j0 int) {
 	defer integerScratch.Put(s)
 	i1, j1 := min(p.m, i0+integerRows), min(p.b.n, j0+integerCols)
 	for j := j0; j < j1; {
-		panels := min(isa.integerPanels, blocks(j1-j, panelCols))
+		panels := min(isa.integers.panels, blocks(j1-j, panelCols))
 		for i := i0; i < i1; {
-			rows := isa.integerTile(s.acc[:], p.rows.data[i*p.width:], p.b.data[j*p.width:], p.width, min(i1-i, 8), panels)
+			rows := isa.integers.tile(s.acc[:], p.rows.data[i*p.width:], p.b.data[j*p.width:], p.width, min(i1-i, 8), panels)
 			for r := range rows {
 				cols := min(panels*panelCols, j1-j)
 				isa.dequantize(p.c[(i+r)*p.ldc+j:][:cols], s.acc[r*panels*panelCols:], p.b.shift[j:], p.b.scale[j:], p.bias[j:], p.rows.scale[i+r])
@@ -177,8 +217,6 @@ func (p *integerProduct) block(i0, j0 int) {
 	}
 }
 
-// integerTileGo computes the sums of up to so many rows of a, width bytes apart, and of so
-// many panels of b, and returns of how many rows.
 func integerTileGo(acc []int32, a []uint8, b []int8, width, rows, panels int) int {
 	cols := panels * panelCols
 	clear(acc[:rows*cols])

@@ -10,8 +10,15 @@ import (
 	"github.com/goclip/goclip/internal/kernel/asm"
 )
 
-// hasVNNI says that AVX-512 multiplies bytes.
-func hasVNNI() bool { return cpu.X86.HasAVX512VNNI }
+var integersAVX2 = integerSet{1, integerTileAVX2}
+
+// integersAVX512 are those of VNNI, where this machine multiplies bytes.
+func integersAVX512() integerSet {
+	if cpu.X86.HasAVX512VNNI {
+		return integerSet{2, integerTileVNNI}
+	}
+	return integersAVX2
+}
 
 func integerTileAVX2(acc []int32, a []uint8, b []int8, width, rows, _ int) int {
 	rows = min(rows, 4)

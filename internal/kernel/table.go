@@ -34,7 +34,7 @@ type table struct {
 
 	// Sums.
 	dot             func(a, b []float32) float32
-	dots            []dots
+	dots            func(dst, queries, rows []float32, dim, n int) (done int)
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
 	addColumns      func(dst, x []float32, rows, ld int)
@@ -44,11 +44,10 @@ type table struct {
 	// Of a depthwise convolution: one output, and four side by side.
 	taps, taps4 func(dst, x, w []float32, s asm.Taps)
 
-	// Products of integers: tiles of so many panels at most.
-	integerPanels int
-	integerTile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
-	quantizeRow   func(dst []uint8, x []float32) float32
-	dequantize    func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
+	// Products of integers.
+	integers    integerSet
+	quantizeRow func(dst []uint8, x []float32) float32
+	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
 
 	// Matrix products.
 	tiles       *asm.TileSet
@@ -78,7 +77,7 @@ var portable = table{
 	layerNormBackward: layerNormBackwardGo,
 
 	dot:             dotGo,
-	dots:            nil,
+	dots:            dotsGo,
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
 	addColumns:      addColumnsGo,
@@ -88,10 +87,9 @@ var portable = table{
 	taps:  tapsGo,
 	taps4: taps4Go,
 
-	integerPanels: 1,
-	integerTile:   integerTileGo,
-	quantizeRow:   quantizeRowGo,
-	dequantize:    dequantizeGo,
+	integers:    integersGo,
+	quantizeRow: quantizeRowGo,
+	dequantize:  dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

@@ -14,9 +14,6 @@ var available = func() []*table {
 	if x := &cpu.X86; x.HasAVX2 && x.HasFMA {
 		sets = append(sets, &avx2)
 		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
-			if hasVNNI() {
-				avx512.integerPanels, avx512.integerTile = 2, integerTileVNNI
-			}
 			sets = append(sets, &avx512)
 		}
 	}
@@ -38,7 +35,7 @@ var avx2 = table{
 	layerNormBackward: layerNormBackwardPasses,
 
 	dot:             asm.Dot,
-	dots:            []dots{{3, asm.Dots3}, {1, asm.Dots1}},
+	dots:            dotsBy3,
 	sumSquares:      asm.SumSquares,
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
@@ -48,10 +45,9 @@ var avx2 = table{
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
 
-	integerPanels: 1,
-	integerTile:   integerTileAVX2,
-	quantizeRow:   quantizeRowBy32,
-	dequantize:    dequantizeBy8,
+	integers:    integersAVX2,
+	quantizeRow: quantizeRowBy32,
+	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeBy8,
@@ -76,7 +72,7 @@ var avx512 = table{
 	layerNormBackward: layerNormBackwardPasses, // AVX2
 
 	dot:             asm.Dot, // AVX2
-	dots:            []dots{{6, asm.Dots6AVX512}, {3, asm.Dots3}, {1, asm.Dots1}},
+	dots:            dotsBy6,
 	sumSquares:      asm.SumSquares,      // AVX2
 	finite:          finiteSum,           // AVX2
 	addColumns:      asm.AddColumns,      // AVX2
@@ -86,10 +82,9 @@ var avx512 = table{
 	taps:  asm.Taps1AVX512,
 	taps4: asm.Taps4AVX512,
 
-	integerPanels: 1,
-	integerTile:   integerTileAVX2, // without VNNI
-	quantizeRow:   quantizeRowBy32, // AVX2
-	dequantize:    dequantizeBy8,   // AVX2
+	integers:    integersAVX512(), // with VNNI or without
+	quantizeRow: quantizeRowBy32,  // AVX2
+	dequantize:  dequantizeBy8,    // AVX2
 
 	tiles:       &asm.TilesAVX512,
 	transpose:   transposeBy8,   // AVX2

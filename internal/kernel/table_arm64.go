@@ -22,7 +22,7 @@ var neon = table{
 	layerNormBackward: layerNormBackwardPasses,
 
 	dot:             asm.Dot,
-	dots:            nil,          // see dotsFile of the generator
+	dots:            dotsByDot,
 	sumSquares:      sumSquaresGo, // no NEON: float64, two to a vector
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
@@ -32,10 +32,9 @@ var neon = table{
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
 
-	integerPanels: 1,
-	integerTile:   integerTileGo,
-	quantizeRow:   quantizeRowGo,
-	dequantize:    dequantizeGo,
+	integers:    integersGo,    // no NEON yet
+	quantizeRow: quantizeRowGo, // no NEON yet
+	dequantize:  dequantizeGo,  // no NEON yet
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing
