@@ -356,20 +356,21 @@ const gzipMagic = "\x1f\x8b"
 // newSet checks that there is something to learn from.
 func newSet(t *tree, list []record, seen Seen, o *Options) (*Set, error) {
 	list = append(list, t.faults...)
-	labels, usable := map[string]bool{}, false
+	labels, classes, usable := map[string]bool{}, map[string]bool{}, false
 	apart(list)
 	for _, r := range list {
 		usable = usable || r.fault == nil
 		seen.add(r.captions, r.label, r.fault)
 		if r.label != "" {
 			labels[r.label] = true
+			classes[lists.Key(r.label, o.VerbatimLabels)] = true
 		}
 	}
 	if !usable {
 		return nil, errors.Join(fmt.Errorf("dataset: %s: %w", t.name, unusable(list)), closeAll(t.opened))
 	}
 	list = slices.Clip(list)
-	seen.Classes = len(labels)
+	seen.Classes = len(classes)
 	if len(t.notes) > 0 {
 		seen.Notes = append(seen.Notes, fmt.Sprintf("%s, as the first: %s", count(len(t.notes), "note for the ledger", "notes for the ledger"), t.notes[0]))
 	}
