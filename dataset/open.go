@@ -159,6 +159,10 @@ func open(fsys fs.FS, name string, opts *Options) (*Set, error) {
 		return openTars(fsys, name, names, o)
 	}
 	info, err := fs.Stat(fsys, name)
+	if err != nil && names[0] != name { // {0..0}
+		name = names[0]
+		info, err = fs.Stat(fsys, name)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("dataset: %w", err)
@@ -275,7 +279,7 @@ func (e *evidence) seen(c claim) Seen {
 		s.Why = c.why
 	}
 	for _, f := range e.others {
-		if c.used[f.path] {
+		if c.used[f.path] || path.Base(f.path) == "classnames.txt" && (c.shape == Pairs || c.shape == Shards) {
 			continue
 		}
 		if s.AloneCount++; len(s.Alone) < maxAlone {

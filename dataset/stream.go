@@ -44,6 +44,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	if err != nil {
 		return nil, err
 	}
+	t.beside = classNamesBeside(fsys, shards[0])
 	e := t.evidence(o)
 	claims, err := e.claims()
 	if err != nil {
