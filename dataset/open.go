@@ -225,7 +225,7 @@ func openContainers(fsys fs.FS, name string, o *Options) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
 	if len(claims) == 0 {
-		return nil, fmt.Errorf("dataset: %s: no column of images nor of their paths (%s)", name, strings.Join(o.imageKeys(), ", "))
+		return nil, fmt.Errorf("dataset: %s: no image is in it or named (%s): %s", name, strings.Join(o.imageKeys(), ", "), strings.Join(e.remarks, "; "))
 	}
 	return e.set(claims[0])
 }
