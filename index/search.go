@@ -165,9 +165,10 @@ func (r *ranking) Pop() any {
 	return c
 }
 
-// admits tells whether c is among the best k so far.
+// admits tells whether c is among the best k so far. A score that is no number, as of a
+// damaged file, never is.
 func (r ranking) admits(c candidate, k int) bool {
-	return len(r) < k || k > 0 && c.before(r[0])
+	return len(r) < k && c.score == c.score || k > 0 && len(r) == k && c.before(r[0])
 }
 
 // take adds a candidate that is.

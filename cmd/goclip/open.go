@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/goclip/goclip/convert"
@@ -213,14 +212,6 @@ func twice(labels []string, verbatim bool) string {
 		more = fmt.Sprintf(" and %d more", len(again)-5)
 	}
 	return strings.Join(again[:min(5, len(again))], ", ") + more
-}
-
-// openFile opens a regular file: a pipe would wait for a writer.
-func openFile(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	return os.Open(path)
 }
 
 // closing joins the error of closing something to that of using it.

@@ -17,6 +17,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
 	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/serve"
 	"github.com/goclip/goclip/vision"
 )
@@ -198,8 +199,8 @@ func (c *serveCommand) openIndex(s *session, o serve.Options, path string) (*ind
 	if err != nil {
 		return nil, input(err)
 	}
-	photos, err := index.Open(path, m)
-	return photos, input(errors.Join(err, m.Close()))
+	x, err := photos.Open(path, m)
+	return x, input(errors.Join(err, m.Close()))
 }
 
 func (c *serveCommand) certificate() (l serve.Listening, err error) {
