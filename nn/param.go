@@ -33,6 +33,7 @@ type Param struct {
 	release func()
 	packing sync.Once
 	packed  *kernel.Packed
+	taps    []float32 // of a depthwise convolution
 }
 
 // NewParam returns a parameter without memory. [Param.Init] sets it to zeros,
@@ -110,7 +111,7 @@ func (p *Param) set(data []float32) {
 		copy(p.Data, data)
 		return
 	}
-	p.Data, p.release, p.packing, p.packed = data, nil, sync.Once{}, nil
+	p.Data, p.release, p.packing, p.packed, p.taps = data, nil, sync.Once{}, nil, nil
 }
 
 // Size is the number of elements.
