@@ -36,6 +36,7 @@ type Param struct {
 
 	integers  bool // products of mapped Data are of integers
 	quantized *kernel.Quantized
+	taps    []float32 // of a depthwise convolution
 }
 
 // NewParam returns a parameter without memory. [Param.Init] sets it to zeros,
@@ -155,7 +156,7 @@ func (p *Param) set(data []float32) {
 		copy(p.Data, data)
 		return
 	}
-	p.Data, p.release, p.packing, p.packed, p.quantized = data, nil, sync.Once{}, nil, nil
+	p.Data, p.release, p.packing, p.packed, p.quantized, p.taps = data, nil, sync.Once{}, nil, nil, nil
 }
 
 // Size is the number of elements.

@@ -20,7 +20,7 @@ type table struct {
 
 	// Of every element.
 	exp              func(dst, x []float32)
-	add              func(dst, a, b []float32)
+	add, mul         func(dst, a, b []float32)
 	axpy             func(dst []float32, alpha float32, x []float32)
 	activate         byActivation
 	activateBackward byActivationBackward
@@ -66,9 +66,10 @@ var portable = table{
 	name:             "go",
 	exp:              expGo,
 	add:              addGo,
+	mul:              mulGo,
 	axpy:             axpyGo,
-	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo},
-	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo},
+	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo, SiLU: siluGo},
+	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo, SiLU: siluBackwardGo},
 	adamW:            adamWGo,
 
 	softmax:           softmaxGo,

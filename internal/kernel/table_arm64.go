@@ -11,9 +11,10 @@ var neon = table{
 	name:             "neon",
 	exp:              asm.Exp,
 	add:              asm.Add,
+	mul:              asm.Mul,
 	axpy:             asm.Axpy,
-	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU},
-	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad},
+	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU, SiLU: asm.SiLU},
+	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad, SiLU: asm.SiLUGrad},
 	adamW:            asm.AdamW,
 
 	softmax:           softmaxPasses,
