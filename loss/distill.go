@@ -6,6 +6,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -33,17 +35,46 @@ func (t Teacher) Forward(in Input) (cost *G.Node, err error) {
 	_, e := Input{Image: t.Image, Text: t.Text, Scale: t.Scale}.pairs("Teacher: its own")
 	nn.WantShape("Teacher", "its own image embeddings", t.Image, b, e)
 	student, teacher := newContrast(b, d), newContrast(b, e)
+	var choices, taught *sums
+	pull := func(x nn.Inputs) {
+		scale, own := float64(x.F32(2)[0]), float64(x.F32(5)[0])
+		student.pull(x.F32(0), x.F32(1), float32(scale), func(first int) weigher {
+			_, known := teacher.similarities(x.F32(3), x.F32(4), first)
+			return func(i int, grad, sim []float32) {
+				target := make([]float32, b)
+				taught.gradient(i, target, known[(i-first)*b:][:b], own)
+				choices.gradient(i, grad, sim, scale)
+				for j, p := range target {
+					grad[j] -= p
+				}
+			}
+		})
+	}
 	return nn.Apply(nn.Op{
 		Name: "Distill",
 		Forward: func(y []float32, x nn.Inputs) {
-			z := teacher.logits(x.F32(3), x.F32(4), x.F32(5)[0], 0)
-			rows, cols := logSumExp(z, b, b, 1), logSumExp(z, b, 1, b)
-			target := func(i, j int) float64 {
-				return math.Exp(z[i*b+j]-rows[i]) + math.Exp(z[i*b+j]-cols[j])
+			student.renew()
+			teacher.renew()
+			choices, taught = newSums(b), newSums(b)
+			scale, own := x.F32(2)[0], x.F32(5)[0]
+			for first := 0; first < b; first += teacher.panel {
+				rows, known := teacher.similarities(x.F32(3), x.F32(4), first)
+				taught.add(first, rows, known, own)
 			}
-			y[0] = float32(crossEntropies(student.grad, student.logits(x.F32(0), x.F32(1), x.F32(2)[0], 0), b, target))
+			hits := make([]float64, b) // Σ target·similarity of an image
+			for first := 0; first < b; first += student.panel {
+				rows, sim := student.similarities(x.F32(0), x.F32(1), first)
+				choices.add(first, rows, sim, scale)
+				_, known := teacher.similarities(x.F32(3), x.F32(4), first)
+				parallel.For(rows, func(r int) {
+					target := make([]float32, b)
+					taught.gradient(first+r, target, known[r*b:][:b], float64(own))
+					hits[first+r] = float64(kernel.Dot(target, sim[r*b:][:b]))
+				})
+			}
+			y[0] = float32((total(choices.image)+total(choices.text))/float64(2*b) - float64(scale)*total(hits))
 		},
-		Backward: append(student.pullbacks(), nn.Pullback{}, nn.Pullback{}, nn.Pullback{}),
+		Backward: append(student.pullbacks(pull)[:3], nn.Pullback{}, nn.Pullback{}, nn.Pullback{}),
 	}, in.Image, in.Text, in.Scale, t.Image, t.Text, t.Scale), nil
 }
 

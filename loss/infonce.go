@@ -12,7 +12,8 @@ import (
 // mean of the cross-entropies of the right text for each image and of the right
 // image for each text, among the B of the batch. Several right answers have equal
 // weight, and label smoothing is spread over all B answers alike. Its value at
-// scale 0 is ln B. The bias is not read.
+// scale 0 is ln B. The bias is not read. The logits of at most 256 images are in
+// memory at once.
 type InfoNCE struct{}
 
 // Name is "infonce".
@@ -26,67 +27,103 @@ func (InfoNCE) Forward(in Input) (cost *G.Node, err error) {
 	defer nn.Catch(&err, "loss")
 	b, d := in.pairs("InfoNCE")
 	c, t := newContrast(b, d), in.Targets
-	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale}, c.pullbacks())
+	var logits *sums
+	var right answers
+	pull := func(x nn.Inputs) {
+		scale := x.F32(2)[0]
+		weigh := func(i int, grad, sim []float32) {
+			logits.gradient(i, grad, sim, float64(scale))
+			right.subtract(i, grad)
+			if right.alone(i) {
+				grad[i] = right.missed(i, logits.image[i], logits.text[i], float64(scale)*float64(sim[i]))
+			}
+		}
+		c.pull(x.F32(0), x.F32(1), scale, func(int) weigher { return weigh })
+	}
+	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale}, c.pullbacks(pull)[:3])
 	return nn.Apply(nn.Op{
 		Name: "InfoNCE",
 		Forward: func(y []float32, x nn.Inputs) {
-			z := c.logits(x.F32(0), x.F32(1), x.F32(2)[0], 0)
-			y[0] = float32(crossEntropies(c.grad, z, b, t.both(t.groups(x[3:], b))))
+			c.renew()
+			logits, right = newSums(b), t.bothWays(t.groups(x[3:], b))
+			image, text, scale := x.F32(0), x.F32(1), x.F32(2)[0]
+			var hit float64 // Σ target·similarity
+			for first := 0; first < b; first += c.panel {
+				rows, sim := c.similarities(image, text, first)
+				logits.add(first, rows, sim, scale)
+				for r := range rows {
+					hit += right.dot(first+r, sim[r*b:][:b])
+				}
+			}
+			y[0] = float32((total(logits.image) + total(logits.text) - float64(scale)*hit) / float64(2*b))
 		},
 		Backward: back,
 	}, nodes...), nil
 }
 
-// both returns the targets of the two directions, one for the image's choice and
-// one for the text's, together: the uniform distribution over each pair's group,
-// mixed with that over all.
-func (t Targets) both(group []int32) func(i, j int) float64 {
-	members := make(map[int32]float64)
-	for _, g := range group {
-		members[g]++
-	}
-	return func(i, j int) float64 {
-		target := t.Smoothing / float64(len(group))
-		if group[i] == group[j] {
-			target += (1 - t.Smoothing) / members[group[i]]
+// gradient sets grad to (softmax over image i's texts + softmax over each text's images)/2B.
+func (s *sums) gradient(i int, grad, sim []float32, scale float64) {
+	b := len(s.text)
+	half := 1 / float32(2*b)
+	var own, others [piece]float32
+	for from := 0; from < b; from += piece {
+		n := exps(own[:], sim[from:], scale, s.image[i])
+		expsOf(others[:n], sim[from:], scale, s.text[from:])
+		for j, e := range others[:n] {
+			grad[from+j] = (own[j] + e) * half
 		}
-		return 2 * target
 	}
 }
 
-// crossEntropies returns the mean of the two directions' cross-entropies, over
-// the rows and the columns of the logits z, (b, b), and fills the gradient by z,
-//
-//	(softmax over the row + softmax over the column − target) / 2B
-//
-// where target is the sum of the two directions' targets.
-func crossEntropies(grad []float32, z []float64, b int, target func(i, j int) float64) float64 {
-	rows, cols := logSumExp(z, b, b, 1), logSumExp(z, b, 1, b)
-	var sum float64
-	for i := range b {
-		sum += rows[i] + cols[i]
-		for j, zij := range z[i*b:][:b] {
-			both := target(i, j)
-			sum -= both * zij
-			grad[i*b+j] = float32((math.Exp(zij-rows[i]) + math.Exp(zij-cols[j]) - both) / float64(2*b))
-		}
-	}
-	return sum / float64(2*b)
+// answers is the target of an image's choice among B texts plus that of each text's choice
+// among B images, divided by 2B: everywhere an equal share, and more for the right ones.
+type answers struct {
+	share   float64
+	members [][]int32 // the pairs of each pair's group
+	weight  []float64 // of a member of the pair's group
 }
 
-// logSumExp returns ln Σ_j exp(z[i·outer + j·inner]) for i below n.
-func logSumExp(z []float64, n, outer, inner int) []float64 {
-	out := make([]float64, n)
-	for i := range out {
-		top := math.Inf(-1)
-		for j := range n {
-			top = math.Max(top, z[i*outer+j*inner])
-		}
-		var sum float64
-		for j := range n {
-			sum += math.Exp(z[i*outer+j*inner] - top)
-		}
-		out[i] = top + math.Log(sum)
+// bothWays returns the targets of the two directions together.
+func (t Targets) bothWays(group []int32) answers {
+	b := float64(len(group))
+	a := answers{share: t.Smoothing / b / b, members: members(group), weight: make([]float64, len(group))}
+	for i := range group {
+		a.weight[i] = (1 - t.Smoothing) / float64(len(a.members[i])) / b
 	}
-	return out
+	return a
+}
+
+// subtract takes the targets of image i from grad.
+func (a answers) subtract(i int, grad []float32) {
+	if a.share != 0 {
+		for j := range grad {
+			grad[j] -= float32(a.share)
+		}
+	}
+	for _, j := range a.members[i] {
+		grad[j] -= float32(a.weight[i])
+	}
+}
+
+// alone says that image i has one right text.
+func (a answers) alone(i int) bool { return len(a.members[i]) == 1 }
+
+// missed is the gradient by the logit z of a pair alone, in float64: where the model is
+// sure, the softmaxes are nearly the target.
+func (a answers) missed(i int, image, text, z float64) float32 {
+	b := float64(len(a.members))
+	return float32((math.Expm1(z-image)+math.Expm1(z-text))/(2*b) + (1/b - a.weight[i]) - a.share)
+}
+
+// dot is 2B·Σ target·x for image i.
+func (a answers) dot(i int, x []float32) float64 {
+	var s float64
+	for _, j := range a.members[i] {
+		s += float64(x[j])
+	}
+	s *= a.weight[i]
+	if a.share != 0 {
+		s += a.share * sum(x)
+	}
+	return float64(2*len(x)) * s
 }

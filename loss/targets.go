@@ -50,3 +50,16 @@ func (t Targets) groups(appended nn.Inputs, b int) []int32 {
 	}
 	return own
 }
+
+// members returns, for each pair, the pairs of its group.
+func members(group []int32) [][]int32 {
+	of := make(map[int32][]int32, len(group))
+	for i, g := range group {
+		of[g] = append(of[g], int32(i))
+	}
+	out := make([][]int32, len(group))
+	for i, g := range group {
+		out[i] = of[g]
+	}
+	return out
+}
