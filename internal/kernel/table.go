@@ -40,6 +40,14 @@ type table struct {
 	addProducts     func(dst, x, y []float32, rows, ldx, ldy int)
 	layerNormParams func(dgamma, dbeta, x, dy, mean, rstd []float32, ld int)
 
+	// Of similarities.
+	max          func(x []float32) float32
+	maxEach      func(dst, x []float32)
+	scaledExpSum func(x []float32, scale, top float32) float32
+	addScaledExp func(sum, x, top []float32, scale float32)
+	chosen       func(p, x, his, los []float32, scale, hi, lo float32) float32
+	logistic     func(p, x []float32, scale, bias float32) (loss, sum, dot float32)
+
 	// Of a depthwise convolution: one output, and four side by side.
 	taps, taps4 func(dst, x, w []float32, s asm.Taps)
 
@@ -76,6 +84,13 @@ var portable = table{
 	addColumns:      addColumnsGo,
 	addProducts:     addProductsGo,
 	layerNormParams: layerNormParamsGo,
+
+	max:          maxGo,
+	maxEach:      maxEachGo,
+	scaledExpSum: scaledExpSumGo,
+	addScaledExp: addScaledExpGo,
+	chosen:       chosenGo,
+	logistic:     logisticGo,
 
 	taps:  tapsGo,
 	taps4: taps4Go,

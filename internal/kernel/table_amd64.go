@@ -41,6 +41,13 @@ var avx2 = table{
 	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
 
+	max:          asm.Max,
+	maxEach:      asm.MaxEach,
+	scaledExpSum: asm.ScaledExpSum,
+	addScaledExp: asm.AddScaledExp,
+	chosen:       asm.Chosen,
+	logistic:     asm.Logistic,
+
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
 
@@ -72,6 +79,13 @@ var avx512 = table{
 	addColumns:      asm.AddColumns,      // AVX2
 	addProducts:     asm.AddProducts,     // AVX2
 	layerNormParams: asm.NormalizeParams, // AVX2
+
+	max:          asm.Max,     // AVX2
+	maxEach:      asm.MaxEach, // AVX2
+	scaledExpSum: asm.ScaledExpSumAVX512,
+	addScaledExp: asm.AddScaledExpAVX512,
+	chosen:       asm.ChosenAVX512,
+	logistic:     asm.LogisticAVX512,
 
 	taps:  asm.Taps1AVX512,
 	taps4: asm.Taps4AVX512,

@@ -28,6 +28,13 @@ var neon = table{
 	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
 
+	max:          asm.Max,
+	maxEach:      asm.MaxEach,
+	scaledExpSum: asm.ScaledExpSum,
+	addScaledExp: asm.AddScaledExp,
+	chosen:       asm.Chosen,
+	logistic:     asm.Logistic,
+
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
 
