@@ -5,15 +5,18 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 	"github.com/goclip/goclip/nn"
 )
 
 // InfoNCE is CLIP's symmetric cross-entropy (Radford et al., 2021, figure 3): the
 // mean of the cross-entropies of the right text for each image and of the right
-// image for each text, among the B of the batch. Several right answers have equal
-// weight, and label smoothing is spread over all B answers alike. Its value at
-// scale 0 is ln B. The bias is not read. The logits of at most 256 images are in
-// memory at once.
+// image for each text, among the B images and N texts of the batch. Several right answers
+// have equal weight, or that of [Targets].Shares, and label smoothing is spread over all
+// answers alike; texts that are wrong for all images ask for none. Its value at scale 0 is
+// ln B where there are as many texts. The bias is not read. No more than 8 MB of logits, or
+// those of 256 images, are in memory at once.
 type InfoNCE struct{}
 
 // Name is "infonce".
@@ -25,105 +28,155 @@ func (InfoNCE) Chance(b int, _ float64) float64 { return math.Log(float64(b)) }
 // Forward implements [Loss].
 func (InfoNCE) Forward(in Input) (cost *G.Node, err error) {
 	defer nn.Catch(&err, "loss")
-	b, d := in.pairs("InfoNCE")
-	c, t := newContrast(b, d), in.Targets
-	var logits *sums
-	var right answers
-	pull := func(x nn.Inputs) {
-		scale := x.F32(2)[0]
-		weigh := func(i int, grad, sim []float32) {
-			logits.gradient(i, grad, sim, float64(scale))
-			right.subtract(i, grad)
-			if right.alone(i) {
-				grad[i] = right.missed(i, logits.image[i], logits.text[i], float64(scale)*float64(sim[i]))
-			}
-		}
-		c.pull(x.F32(0), x.F32(1), scale, func(int) weigher { return weigh })
-	}
-	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale}, c.pullbacks(pull)[:3])
+	b, n, d := in.sizes("InfoNCE")
+	t := in.Targets
+	f := choices{contrast: newContrast(b, n, d)}
+	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale}, f.pullbacks(func(x nn.Inputs) { f.backward(float64(x.F32(2)[0])) })[:3])
 	return nn.Apply(nn.Op{
 		Name: "InfoNCE",
 		Forward: func(y []float32, x nn.Inputs) {
-			c.renew()
-			logits, right = newSums(b), t.bothWays(t.groups(x[3:], b))
-			image, text, scale := x.F32(0), x.F32(1), x.F32(2)[0]
-			var hit float64 // Σ target·similarity
-			for first := 0; first < b; first += c.panel {
-				rows, sim := c.similarities(image, text, first)
-				logits.add(first, rows, sim, scale)
-				for r := range rows {
-					hit += right.dot(first+r, sim[r*b:][:b])
-				}
-			}
-			y[0] = float32((total(logits.image) + total(logits.text) - float64(scale)*hit) / float64(2*b))
+			f.right = t.resolve(x[3:], b, n)
+			f.begin(x.F32(0), x.F32(1), x.F32(2)[0], f.right.places(f.right.pair))
+			y[0] = float32(f.value())
 		},
 		Backward: back,
 	}, nodes...), nil
 }
 
-// gradient sets grad to (softmax over image i's texts + softmax over each text's images)/2B.
-func (s *sums) gradient(i int, grad, sim []float32, scale float64) {
-	b := len(s.text)
-	half := 1 / float32(2*b)
-	var own, others [piece]float32
-	for from := 0; from < b; from += piece {
-		n := exps(own[:], sim[from:], scale, s.image[i])
-		expsOf(others[:n], sim[from:], scale, s.text[from:])
-		for j, e := range others[:n] {
-			grad[from+j] = (own[j] + e) * half
+// choices are those of the images among the texts and of the texts among the images. What a
+// pair alone has is apart, in float64: where the model is sure of it, what it misses is small
+// beside 1, and all other gradients of its row are in proportion to its exponential.
+type choices struct {
+	*contrast
+	right    *right
+	sums     *sums
+	his, los []float32 // the references of the texts
+}
+
+// value is the loss.
+func (f *choices) value() float64 {
+	hits := make([]float64, f.b)
+	f.sums = f.contrast.sums(func(first, rows int, sim []float32) {
+		parallel.For(rows, func(r int) { hits[first+r] = f.hit(first+r, sim[r*f.n:][:f.n]) })
+	})
+	loss := -float64(f.scale) * total(hits)
+	for i, others := range f.sums.image {
+		texts, sims := f.apart.of(i)
+		for k, j := range texts {
+			z := float64(f.scale) * sims[k]
+			loss += f.right.asks(i)/2*softplus(others-z) + f.right.weight(int(j))/2*softplus(f.sums.text[j]-z)
+		}
+		if len(texts) == 0 && f.right.asks(i) > 0 {
+			loss += f.right.asks(i) / 2 * others
 		}
 	}
-}
-
-// answers is the target of an image's choice among B texts plus that of each text's choice
-// among B images, divided by 2B: everywhere an equal share, and more for the right ones.
-type answers struct {
-	share   float64
-	members [][]int32 // the pairs of each pair's group
-	weight  []float64 // of a member of the pair's group
-}
-
-// bothWays returns the targets of the two directions together.
-func (t Targets) bothWays(group []int32) answers {
-	b := float64(len(group))
-	a := answers{share: t.Smoothing / b / b, members: members(group), weight: make([]float64, len(group))}
-	for i := range group {
-		a.weight[i] = (1 - t.Smoothing) / float64(len(a.members[i])) / b
-	}
-	return a
-}
-
-// subtract takes the targets of image i from grad.
-func (a answers) subtract(i int, grad []float32) {
-	if a.share != 0 {
-		for j := range grad {
-			grad[j] -= float32(a.share)
+	for j, all := range f.sums.text {
+		if w := f.right.weight(j); w > 0 && !f.right.pair(int(f.right.groups[f.right.of[j]].images[0])) {
+			loss += w / 2 * all
 		}
 	}
-	for _, j := range a.members[i] {
-		grad[j] -= float32(a.weight[i])
+	return loss
+}
+
+// hit is Σ target·similarity of image i, but for what is apart: of that, what smoothing takes
+// from it.
+func (f *choices) hit(i int, sim []float32) (hit float64) {
+	texts, sims := f.apart.of(i)
+	if len(texts) == 0 {
+		for _, j := range f.right.texts(i) {
+			hit += f.right.target(i, j) * float64(sim[j])
+		}
+	}
+	if f.right.smoothing == 0 {
+		return hit
+	}
+	for k, j := range texts {
+		hit -= f.right.smoothing / 2 * (f.right.asks(i) + f.right.weight(int(j))) * sims[k]
+	}
+	return hit + f.smooth(i, sim, nil)
+}
+
+// smooth returns Σ target·similarity of what is spread over all answers, and takes these
+// targets, in units of 1/2B, from grad.
+func (f *choices) smooth(i int, sim, grad []float32) (sum float64) {
+	b, n, eps := float64(f.b), float64(f.n), f.right.smoothing
+	texts, sims := f.apart.of(i)
+	for j := range f.n {
+		target := eps / 2 * (f.right.asks(i)/n + f.right.weight(j)/b)
+		if sim != nil && sim[j] != aside {
+			sum += target * float64(sim[j])
+		}
+		if grad != nil {
+			grad[j] -= float32(2 * b * target)
+		}
+	}
+	for k, j := range texts {
+		sum += eps / 2 * (f.right.asks(i)/n + f.right.weight(int(j))/b) * sims[k]
+	}
+	return sum
+}
+
+// backward sets the gradients: of a logit (p + q)/2B − target, where p is the probability of
+// the text for the image, and q that of the image for the text.
+func (f *choices) backward(scale float64) {
+	b := float64(f.b)
+	f.refer()
+	rows := make([]float64, f.b)
+	for i := range rows {
+		rows[i] = f.sums.image[i]
+		texts, sims := f.apart.of(i)
+		for k, j := range texts {
+			z := float64(f.scale) * sims[k]
+			rows[i] = z + softplus(rows[i]-z)
+			f.his[j], f.los[j] = f.reference(z+softplus(f.sums.text[j]-z), b*f.right.weight(int(j)))
+		}
+	}
+	weigh := func(i int, sim []float32) (dScale, _ float64) {
+		own, sims := f.apart.of(i)
+		var group []int32
+		if len(own) == 0 {
+			group = f.right.texts(i)
+		}
+		var missed float64
+		for _, j := range group {
+			dScale -= 2 * b * f.right.target(i, j) * float64(sim[j])
+		}
+		if f.right.smoothing > 0 {
+			dScale -= 2 * b * f.smooth(i, sim, nil)
+		}
+		hi, lo := f.reference(rows[i], b*f.right.asks(i))
+		dScale += kernel.Chosen(sim, sim, f.his, f.los, f.scale, hi, lo)
+		for k, j := range own {
+			z, ask, weight := float64(f.scale)*sims[k], b*f.right.asks(i), b*f.right.weight(int(j))
+			missed = ask*sigmoid(f.sums.image[i]-z) + weight*sigmoid(f.sums.text[j]-z) - f.right.smoothing*(ask+weight)
+			sim[j] = -float32(missed)
+			dScale -= missed * sims[k]
+		}
+		for _, j := range group {
+			sim[j] -= float32(2 * b * f.right.target(i, j))
+		}
+		if f.right.smoothing > 0 {
+			f.smooth(i, nil, sim)
+		}
+		return dScale, 0
+	}
+	f.pull(scale, 1/(2*b), func(int) weigher { return weigh })
+}
+
+// refer sets the references of the texts.
+func (f *choices) refer() {
+	if f.his == nil {
+		f.his, f.los = make([]float32, f.n), make([]float32, f.n)
+	}
+	for j, sum := range f.sums.text {
+		f.his[j], f.los[j] = f.reference(sum, float64(f.b)*f.right.weight(j))
 	}
 }
 
-// alone says that image i has one right text.
-func (a answers) alone(i int) bool { return len(a.members[i]) == 1 }
-
-// missed is the gradient by the logit z of a pair alone, in float64: where the model is
-// sure, the softmaxes are nearly the target.
-func (a answers) missed(i int, image, text, z float64) float32 {
-	b := float64(len(a.members))
-	return float32((math.Expm1(z-image)+math.Expm1(z-text))/(2*b) + (1/b - a.weight[i]) - a.share)
-}
-
-// dot is 2B·Σ target·x for image i.
-func (a answers) dot(i int, x []float32) float64 {
-	var s float64
-	for _, j := range a.members[i] {
-		s += float64(x[j])
+// reference is what a logit is reduced by to be the logarithm of a probability times weight.
+func (f *choices) reference(sum, weight float64) (hi, lo float32) {
+	if weight == 0 {
+		return math.MaxFloat32, 0
 	}
-	s *= a.weight[i]
-	if a.share != 0 {
-		s += a.share * sum(x)
-	}
-	return float64(2*len(x)) * s
+	return split(sum - math.Log(weight))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/goclip/goclip/nn"
 )
 
-// Loss is a contrastive objective over B pairs. A custom one is built from
+// Loss is a contrastive objective over B pairs. A custom one is [ByRows], or is built from
 // gorgonia's ops or those of package nn.
 type Loss interface {
 	// Name identifies the objective and its settings: a run resumes from a checkpoint
@@ -22,7 +22,9 @@ type Loss interface {
 
 // Input is what a loss reads of a batch.
 type Input struct {
-	Image, Text *G.Node // embeddings, (B, D), normalised; row i of one belongs to row i of the other
+	// Image, (B, D), and Text, (N, D), are embeddings, normalised. N is B, and row i of one
+	// belongs to row i of the other, unless the targets' Images say otherwise.
+	Image, Text *G.Node
 	// Scale and Bias, (1), make logits of their similarities: Scale·Image·Textᵀ + Bias.
 	// Bias is nil in a model without one.
 	Scale, Bias *G.Node
@@ -47,12 +49,15 @@ func Scale(logitScale *G.Node) (scale *G.Node, err error) {
 	return nn.Exp(logitScale), nil
 }
 
-// pairs checks the inputs of a loss and returns B and D.
-func (in Input) pairs(name string) (b, d int) {
+// sizes checks the inputs of a loss and returns B, N and D.
+func (in Input) sizes(name string) (b, n, d int) {
 	nn.WantShape(name, "image embeddings", in.Image, -1, -1)
 	b, d = in.Image.Shape()[0], in.Image.Shape()[1]
-	nn.WantShape(name, "text embeddings", in.Text, b, d)
+	nn.WantShape(name, "text embeddings", in.Text, -1, d)
+	if n = in.Text.Shape()[0]; in.Images == nil {
+		nn.WantShape(name, "text embeddings", in.Text, b, d)
+	}
 	nn.WantShape(name, "scale", in.Scale, 1)
-	in.check(name, b)
-	return b, d
+	in.check(name, b, n)
+	return b, n, d
 }

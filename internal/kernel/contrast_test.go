@@ -159,3 +159,20 @@ func TestContrastSpecials(t *testing.T) {
 		}
 	})
 }
+
+// TestDotWide: all products are exact in float64.
+func TestDotWide(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 3))
+		for _, n := range append(lengths(), 16385) {
+			a, b := fenced(random(r, n), n%16), fenced(random(r, n), n%5)
+			var want float64
+			for i, v := range a.x {
+				want += float64(v) * float64(b.x[i])
+			}
+			if got := DotWide(a.x, b.x); !(math.Abs(got-want) <= 1e-15*float64(1+n)) {
+				t.Fatalf("DotWide of %d: got %v, want %v", n, got, want)
+			}
+		}
+	})
+}

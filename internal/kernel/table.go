@@ -34,6 +34,7 @@ type table struct {
 
 	// Sums.
 	dot             func(a, b []float32) float32
+	dotWide         func(a, b []float32) float64
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
 	addColumns      func(dst, x []float32, rows, ld int)
@@ -79,6 +80,7 @@ var portable = table{
 	layerNormBackward: layerNormBackwardGo,
 
 	dot:             dotGo,
+	dotWide:         dotWideGo,
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
 	addColumns:      addColumnsGo,

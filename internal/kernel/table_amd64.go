@@ -35,6 +35,7 @@ var avx2 = table{
 	layerNormBackward: layerNormBackwardPasses,
 
 	dot:             asm.Dot,
+	dotWide:         asm.DotWide,
 	sumSquares:      asm.SumSquares,
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
@@ -74,6 +75,7 @@ var avx512 = table{
 	layerNormBackward: layerNormBackwardPasses, // AVX2
 
 	dot:             asm.Dot,             // AVX2
+	dotWide:         asm.DotWide,         // AVX2
 	sumSquares:      asm.SumSquares,      // AVX2
 	finite:          finiteSum,           // AVX2
 	addColumns:      asm.AddColumns,      // AVX2

@@ -22,6 +22,7 @@ var neon = table{
 	layerNormBackward: layerNormBackwardPasses,
 
 	dot:             asm.Dot,
+	dotWide:         dotWideGo,    // no NEON: float64, two to a vector
 	sumSquares:      sumSquaresGo, // no NEON: float64, two to a vector
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
