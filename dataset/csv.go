@@ -170,12 +170,21 @@ func trimmed(fields []string, sep byte) []string {
 	return fields
 }
 
-// unnamed reads a table without a header: an image and what is said of it.
+// unnamed reads a table without a header: an image and what is said of it, or, as in
+// tiny-imagenet's val_annotations.txt, an image, its class and a box.
 func (s *sheet) unnamed(first []string) (columns, bool) {
-	if len(first) == 2 && s.names(first[0]) {
+	switch {
+	case len(first) == 2 && s.names(first[0]):
 		return columns{0, 1, -1}, true
+	case hasBox(first) && s.names(first[0]):
+		return columns{0, -1, 1}, true
 	}
 	return columns{}, len(first) == 1 && s.bare && s.names(first[0])
+}
+
+// hasBox tells an image, a class and the four numbers of a box.
+func hasBox(fields []string) bool {
+	return len(fields) == 6 && !digits(fields[1]) && !slices.ContainsFunc(fields[2:], func(f string) bool { return !digits(f) })
 }
 
 // probed is the number of rows that are tried for names of images.

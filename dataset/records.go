@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ func (r *record) sample(o *Options) Sample {
 	}
 	if s.Decode == nil {
 		s.Decode = func() (image.Image, error) { return r.tree.decode(r.file, o) }
+		if _, real := r.tree.fsys.(anywhere); real && r.file.tar == nil && !r.tree.inTar && r.fault == nil {
+			s.Path = filepath.FromSlash(r.tree.where(r.file))
+		}
 	}
 	s.fill(o)
 	return s
@@ -113,6 +117,20 @@ func isSidecar(ext string) bool {
 		return true
 	}
 	return false
+}
+
+// isNote knows texts about a whole set, which are no captions, by their names: those of
+// CLIP_benchmark, and what comes with any archive.
+func isNote(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	if !strings.HasSuffix(base, ".txt") {
+		return false
+	}
+	switch base = strings.TrimSuffix(base, ".txt"); base {
+	case "classnames", "readme", "license", "licence", "copying", "notice":
+		return true
+	}
+	return strings.HasSuffix(base, "_templates") || base == "templates"
 }
 
 func isTable(name string) bool {

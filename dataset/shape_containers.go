@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -23,9 +24,10 @@ func isContainer(name string) bool {
 func containerClaims(e *evidence) ([]claim, error) {
 	var inside, naming []*container
 	var wrong error
+	computed := e.computed()
 	for _, f := range e.others {
 		format := e.format(f.path)
-		if format == nil || e.streamed {
+		if format == nil || e.streamed || computed[f.path] {
 			continue
 		}
 		c, err := e.openContainer(format, f)
@@ -62,6 +64,39 @@ func containerClaims(e *evidence) ([]claim, error) {
 	}
 	return claims, nil
 }
+
+// computed are the Arrow files that datasets keeps beside a set and that are none of it:
+// those that the set's state.json does not list and, without one, the caches.
+func (e *evidence) computed() map[string]bool {
+	listed, dirs, found := map[string]bool{}, map[string]int{}, map[string]bool{}
+	stated := map[string]bool{}
+	for _, f := range e.others {
+		dir := path.Dir(f.path)
+		switch {
+		case path.Base(f.path) == "state.json":
+			var state struct {
+				Files []struct {
+					Name string `json:"filename"`
+				} `json:"_data_files"`
+			}
+			text, err := e.text(f)
+			stated[dir] = err == nil && json.Unmarshal(text, &state) == nil && state.Files != nil
+			for _, one := range state.Files {
+				listed[path.Join(dir, one.Name)] = true
+			}
+		case extension(f.path) == "arrow" && !isCache(f.path):
+			dirs[dir]++
+		}
+	}
+	for _, f := range e.others {
+		if dir := path.Dir(f.path); extension(f.path) == "arrow" {
+			found[f.path] = stated[dir] && !listed[f.path] || !stated[dir] && isCache(f.path) && dirs[dir] > 0
+		}
+	}
+	return found
+}
+
+func isCache(name string) bool { return strings.HasPrefix(path.Base(name), "cache-") }
 
 func (e *evidence) format(name string) Format {
 	for _, f := range e.o.Formats {
@@ -189,6 +224,8 @@ func (c *container) records() ([]record, error) {
 		label := one(cells[1])
 		if n, err := strconv.Atoi(label); err == nil && n >= 0 && n < len(c.label.Labels) {
 			label = c.label.Labels[n]
+		} else if n == -1 && c.label.Labels != nil {
+			label = "" // datasets' ClassLabel for none
 		}
 		r.describe(cells[0], label, c.e.o)
 		switch {

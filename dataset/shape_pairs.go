@@ -158,7 +158,7 @@ func (e *evidence) classNames() []string {
 	for _, f := range e.files {
 		if path.Base(f.path) == "classnames.txt" {
 			if text, err := e.text(f); err == nil {
-				return captionLines(string(text))
+				return captionLines(text)
 			}
 		}
 	}

@@ -31,12 +31,19 @@ func TestShapes(t *testing.T) {
 		{"class folders in splits", both("test/cat/1.png", "train/dog/2.png"), ClassFolders, `[] "cat" [] "dog"`},
 		{"class folders in a folder", both("pets/cat/1.png", "pets/dog/2.png"), ClassFolders, `[] "cat" [] "dog"`},
 		{"tiny-imagenet", append(both("train/n1/images/1.png", "train/n2/images/2.png"), member{"val/images/3.png", one}), ClassFolders, `[] "n1" [] "n2" [] ""`},
+		{"tiny-imagenet with its table", append(both("train/n1/images/1.png", "train/n2/images/2.png"), member{"val/images/3.png", one}, member{"val/images/4.png", two},
+			member{"train/n1/n1_boxes.txt", "1.png\t0\t1\t2\t3\n"}, member{"val/val_annotations.txt", "3.png\tn2\t0\t32\t44\t62\n4.png\tn1\t0\t0\t9\t9\n"}), ClassFolders, `[] "n1" [] "n2" [] "n2" [] "n1"`},
+		{"a table of the images in no class folder", append(both("train/cat/1.png", "train/dog/2.png"), member{"val/images/3.png", one}, member{"val/labels.csv", "image,label\n3.png,dog\n"}), ClassFolders, `[] "cat" [] "dog" [] "dog"`},
+		{"tiny-imagenet's val alone", both("images/1.png", "images/2.png", member{"val_annotations.txt", "1.png\tn2\t0\t32\t44\t62\n2.png\tn1\t0\t0\t9\t9\n"}), Tables, `[] "n2" [] "n1"`},
+		{"a table that says something else than the folders", both("train/cat/1.png", "train/dog/2.png", member{"t.csv", "image,label\ntrain/cat/1.png,tabby\ntrain/dog/2.png,pug\n"}), Tables, `[] "tabby" [] "pug"`},
 		{"a class that is called images", both("dogs/1.png", "images/2.png"), ClassFolders, `[] "dogs" [] "images"`},
 		{"a class that is called train", both("bus/1.png", "train/2.png"), ClassFolders, `[] "bus" [] "train"`},
 		{"images and masks", both("images/1.png", "masks/2.png"), Images, `[] "" [] ""`},
 		{"pairs", both("1.png", "2.png", member{"1.txt", "a"}, member{"2.caption", "b"}), Pairs, `["a"] "" ["b"] ""`},
 		{"pairs, several captions a file", both("1.png", "2.png", member{"1.txt", "a\nb\r\n"}, member{"2.txt", "c"}), Pairs, `["a" "b"] "" ["c"] ""`},
 		{"pairs with JSON", both("1.png", "2.png", member{"1.json", `{"caption":"a"}`}, member{"2.json", `{"caption":"b","label":"x"}`}), Pairs, `["a"] "" ["b"] "x"`},
+		{"CLIP_benchmark's classes", both("0.png", "1.png", member{"0.cls", "1"}, member{"1.cls", "0"}, member{"classnames.txt", "red fox\nowl\n"},
+			member{"zeroshot_classification_templates.txt", "a photo of a {c}, a type of bird.\n"}, member{"README.txt", "x"}), Pairs, `[] "owl" [] "red fox"`},
 		{"boxes of objects are no captions", both("cat/1.png", "dog/2.png", member{"cat/1.txt", "0 0.5 0.5 0.1 0.1\n"}, member{"dog/2.txt", "1 0.5 0.5 0.1 0.1\n"}), ClassFolders, `[] "cat" [] "dog"`},
 		{"two images of one key", both("1.jpg", "1.png", member{"1.txt", "a"}), Pairs, `["a"] "" ["a"] ""`},
 		{"caption folders", both("images/1.png", "images/2.png", member{"captions/1.txt", "a"}, member{"captions/2.txt", "b"}), CaptionFolders, `["a"] "" ["b"] ""`},
@@ -114,6 +121,21 @@ func TestSeenInWords(t *testing.T) {
 	const want = `1,204 images without captions; 2 images left out (thumbnails); 4 other files left alone: notes.txt, "a\x1b[2Jb", c, …`
 	if got := s.String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestOneClassFolder: images of one folder have no class unless that is asked for, which
+// is said; what no class can be is not.
+func TestOneClassFolder(t *testing.T) {
+	for name, want := range map[string]string{"cat/1.png": "cat", "train/cat/a/1.png": "cat", "cat/a/1.png": "cat", "1.png": "", "images/1.png": "", "train/1.png": "", "train/images/1.png": ""} {
+		fsys := folderFS("d", []member{{name, pngOf(1)}})
+		set, err := OpenFS(fsys, "d", nil)
+		if err != nil || set.Seen().Labelled != 0 || strings.Contains(set.Seen().String(), "--shape=classes") != (want != "") {
+			t.Errorf("%s: %v, error %v", name, set.Seen(), err)
+		}
+		if set, err = OpenFS(fsys, "d", &Options{Shape: ClassFolders}); want != "" && (err != nil || !slices.Equal(set.Classes(), []string{want})) {
+			t.Errorf("%s as classes: %q, error %v", name, set.Classes(), err)
+		}
 	}
 }
 

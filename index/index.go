@@ -111,6 +111,20 @@ func (x *Index) Get(key string) (Entry, bool) {
 	return x.entries[row], true
 }
 
+// Embedding returns a copy of the embedding of a key's entry.
+func (x *Index) Embedding(key string) ([]float32, bool) {
+	if x == nil {
+		return nil, false
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	row, ok := x.find(key)
+	if !ok {
+		return nil, false
+	}
+	return slices.Clone(x.row(row)), true
+}
+
 // Entries yields the entries in the order of their keys, as they were when the
 // loop began.
 func (x *Index) Entries() iter.Seq[Entry] {

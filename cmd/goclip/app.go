@@ -26,6 +26,7 @@ type app struct {
 	Convert  convertCommand  `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
 	Pull     pullCommand     `cmd:"" help:"Download models by name."`
 	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
+	Serve    serveCommand    `cmd:"" help:"Answer other programs over HTTP: Immich, Weaviate, clients of OpenAI and others."`
 }
 
 const about = `goclip trains, measures and uses CLIP models, which embed images and text in one space.

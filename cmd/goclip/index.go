@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -32,19 +33,28 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := index.Free(c.Out, c.Overwrite); err != nil {
 		return occupied(err)
 	}
+	set, err := c.open(s, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, set.Close()) }()
+	s.say("%s: %v", c.Data, set.Seen())
 	c.modelFlags.draft, c.modelFlags.upright = c.Draft, &c.Upright
 	m, err := c.load(s, need{images: true})
 	if err != nil {
 		return err
 	}
 	defer closing(&err, m.Close)
-	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
-	set, err := c.open(s, nil)
-	if err != nil {
-		return err
+	if c.dataFlags.draft = m.Config().Preprocess.DraftSide(); c.dataFlags.draft > 0 { // only the model knew
+		again, err := c.open(s, nil)
+		if err != nil {
+			return err
+		}
+		if err := set.Close(); err != nil {
+			return errors.Join(err, again.Close())
+		}
+		set = again
 	}
-	defer closing(&err, set.Close)
-	s.say("%s: %v", c.Data, set.Seen())
 	if err := writable(c.Out); err != nil {
 		return err
 	}
