@@ -24,6 +24,20 @@ type batch struct {
 	smoothing   float64
 	teacher     *batch
 	share       float64 // of the teacher in the loss
+
+	// Of batches with other texts than one for each image: N, whose they are, and their shares.
+	n      int
+	images []int32
+	shares []float32
+	own    loss.Loss // in place of an objective of the package
+}
+
+// texts is N.
+func (in batch) texts() int {
+	if in.n == 0 {
+		return in.b
+	}
+	return in.n
 }
 
 type result struct {
@@ -70,21 +84,30 @@ func (in batch) run(t testing.TB, objective string) result {
 func (in batch) machine(t testing.TB, objective string) (cost *G.Node, m *nn.Machine, grads []*G.Node) {
 	t.Helper()
 	g := G.NewGraph()
-	image, text := leaf(g, "image", in.image, in.b, in.d), leaf(g, "text", in.text, in.b, in.d)
+	image, text := leaf(g, "image", in.image, in.b, in.d), leaf(g, "text", in.text, in.texts(), in.d)
 	scale, bias := leaf(g, "scale", []float32{in.scale}, 1), leaf(g, "bias", []float32{in.bias}, 1)
 	targets := loss.Targets{Smoothing: in.smoothing}
 	if in.groups != nil {
 		targets.Groups = G.NewTensor(g, tensor.Int32, 1, G.WithName("groups"), G.WithShape(in.b),
 			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
 	}
+	if in.images != nil {
+		targets.Images = nn.Leaf(g, "images", in.images, in.texts())
+	}
+	if in.shares != nil {
+		targets.Shares = nn.Leaf(g, "shares", in.shares, in.texts())
+	}
 	wrt := []*G.Node{image, text, scale}
 	var f loss.Loss = loss.InfoNCE{}
 	if objective == "sigmoid" {
 		f, wrt = loss.Sigmoid{}, append(wrt, bias)
 	}
+	if in.own != nil {
+		f = in.own
+	}
 	if e := in.teacher; e != nil {
 		teacher := loss.Teacher{
-			Image: leaf(g, "teacher's image", e.image, e.b, e.d), Text: leaf(g, "teacher's text", e.text, e.b, e.d),
+			Image: leaf(g, "teacher's image", e.image, e.b, e.d), Text: leaf(g, "teacher's text", e.text, e.texts(), e.d),
 			Scale: leaf(g, "teacher's scale", []float32{e.scale}, 1),
 		}
 		if f = loss.Mix(in.share, f, teacher); in.share == 1 {
@@ -123,6 +146,9 @@ func (in batch) reference(objective string) float64 {
 		alone := in
 		alone.teacher = nil
 		return (1-in.share)*alone.reference(objective) + in.share*in.distillation()
+	}
+	if in.images != nil {
+		return in.ofTexts(objective)
 	}
 	z := in.logit
 	// Smoothed, a loss is mixed with its mean over all answers there are.
@@ -171,9 +197,9 @@ func (in batch) logit(i, j int) float64 {
 // distillation is the mean over images and texts of −Σ p ln q, with p the
 // teacher's probabilities of the answers and q the student's.
 func (in batch) distillation() float64 {
-	probability := func(z func(i, j int) float64, i, j int) float64 {
+	probability := func(z func(i, j int) float64, n, i, j int) float64 {
 		var sum float64
-		for k := range in.b {
+		for k := range n {
 			sum += math.Exp(z(i, k))
 		}
 		return math.Exp(z(i, j)) / sum
@@ -183,12 +209,12 @@ func (in batch) distillation() float64 {
 	}
 	var sum float64
 	for i := range in.b {
-		for j := range in.b {
-			sum -= probability(in.teacher.logit, i, j) * math.Log(probability(in.logit, i, j))
-			sum -= probability(flip(in.teacher.logit), i, j) * math.Log(probability(flip(in.logit), i, j))
+		for j := range in.texts() {
+			sum -= probability(in.teacher.logit, in.texts(), i, j) * math.Log(probability(in.logit, in.texts(), i, j)) / float64(in.b)
+			sum -= probability(flip(in.teacher.logit), in.b, j, i) * math.Log(probability(flip(in.logit), in.b, j, i)) / float64(in.texts())
 		}
 	}
-	return sum / float64(2*in.b)
+	return sum / 2
 }
 
 func TestDefinitionAndGradients(t *testing.T) {
@@ -217,45 +243,52 @@ func TestDefinitionAndGradients(t *testing.T) {
 			in.teacher = &teacher
 		}
 		t.Run(c.what, func(t *testing.T) {
-			got := in.run(t, name)
-			near(t, "loss", got.cost, in.reference(name), 2e-6)
-			check := func(what string, x, grad []float32) {
-				for i := range x {
-					// A step of 2⁻⁶ is exact in float32; the reference works in float64.
-					const h = 1.0 / 64
-					v := x[i]
-					difference := func(h float32) float64 {
-						x[i] = v + h
-						up := in.reference(name)
-						x[i] = v - h
-						down := in.reference(name)
-						x[i] = v
-						return (up - down) / (2 * float64(h))
-					}
-					// Richardson's step removes the error of second order.
-					want := (4*difference(h/2) - difference(h)) / 3
-					near(t, fmt.Sprintf("gradient of %s[%d]", what, i), float64(grad[i]), want, 3e-5)
-				}
-			}
-			check("image", in.image, got.image)
-			check("text", in.text, got.text)
-			scalar := func(what string, p *float32, grad float32) {
-				x := []float32{*p}
-				difference := func(h float32) float64 {
-					*p = x[0] + h
-					up := in.reference(name)
-					*p = x[0] - h
-					down := in.reference(name)
-					*p = x[0]
-					return (up - down) / (2 * float64(h))
-				}
-				near(t, "gradient of "+what, float64(grad), (4*difference(1./128)-difference(1./64))/3, 1e-5)
-			}
-			scalar("scale", &in.scale, got.scale[0])
-			if got.biasG != nil {
-				scalar("bias", &in.bias, got.biasG[0])
-			}
+			in.checkGradients(t, name, func(name string) float64 { return in.reference(name) })
 		})
+	}
+}
+
+// checkGradients compares a loss and its gradients with a definition in float64 and its central
+// differences.
+func (in *batch) checkGradients(t *testing.T, name string, reference func(objective string) float64) {
+	t.Helper()
+	got := in.run(t, name)
+	near(t, "loss", got.cost, reference(name), 2e-6)
+	check := func(what string, x, grad []float32) {
+		for i := range x {
+			// A step of 2⁻⁶ is exact in float32; the reference works in float64.
+			const h = 1.0 / 64
+			v := x[i]
+			difference := func(h float32) float64 {
+				x[i] = v + h
+				up := reference(name)
+				x[i] = v - h
+				down := reference(name)
+				x[i] = v
+				return (up - down) / (2 * float64(h))
+			}
+			// Richardson's step removes the error of second order.
+			want := (4*difference(h/2) - difference(h)) / 3
+			near(t, fmt.Sprintf("gradient of %s[%d]", what, i), float64(grad[i]), want, 3e-5)
+		}
+	}
+	check("image", in.image, got.image)
+	check("text", in.text, got.text)
+	scalar := func(what string, p *float32, grad float32) {
+		x := []float32{*p}
+		difference := func(h float32) float64 {
+			*p = x[0] + h
+			up := reference(name)
+			*p = x[0] - h
+			down := reference(name)
+			*p = x[0]
+			return (up - down) / (2 * float64(h))
+		}
+		near(t, "gradient of "+what, float64(grad), (4*difference(1./128)-difference(1./64))/3, 1e-5)
+	}
+	scalar("scale", &in.scale, got.scale[0])
+	if got.biasG != nil {
+		scalar("bias", &in.bias, got.biasG[0])
 	}
 }
 

@@ -22,10 +22,12 @@ type sums struct {
 	image, text []float64
 	// Of the texts so far: Σ exp(logit − top).
 	top, sum []float64
+	// Of the tile and the block at hand.
+	tops, exps []float32
 }
 
 func newSums(b, n int) *sums {
-	s := &sums{image: make([]float64, b), text: make([]float64, n), top: make([]float64, n), sum: make([]float64, n)}
+	s := &sums{image: make([]float64, b), text: make([]float64, n), top: make([]float64, n), sum: make([]float64, n), tops: make([]float32, n), exps: make([]float32, n)}
 	for j := range s.top {
 		s.top[j] = math.Inf(-1)
 	}
@@ -65,8 +67,7 @@ func (s *sums) add(first, rows int, sim []float32, scale float32) {
 // columns is add for the texts [from, to).
 func (s *sums) columns(from, to int, sim []float32, scale float32) {
 	n := len(s.text)
-	var tops, exps [columnStrip]float32
-	top, exp := tops[:to-from], exps[:to-from]
+	top, exp := s.tops[from:to], s.exps[from:to]
 	for part := range slices.Chunk(sim, tile*n) {
 		for j := range top {
 			top[j] = lowest
