@@ -6,12 +6,14 @@
 //	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
 //	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
 //	go run ./tools/bench -pictures DIR -opencv DIR -python FILE
+//	go run ./tools/bench -losses -python FILE
 //	go run ./tools/bench -models [-names A,B]
 //
 // The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
 // checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py. The
 // second form times tokenizers beside Hugging Face's library, on one core each; the third
-// image files to pixels beside Pillow, OpenCV and torchvision; the fourth ours alone, for
+// image files to pixels beside Pillow, OpenCV and torchvision; the fourth losses with their
+// gradients beside PyTorch; the fifth ours alone, for
 // tools/models/speeds.csv.
 package main
 
@@ -33,6 +35,7 @@ type options struct {
 	pictureDir                     string // where image files are, or are written
 	opencv, simd                   string // folders with OpenCV and with Pillow-SIMD for Python
 	scripts                        string // folder of our own scripts for the peers
+	isa                            string // an instruction set that both sides are held to; "" is the best
 	rounds                         int
 	only                           *regexp.Regexp
 }
@@ -51,6 +54,8 @@ func main() {
 	flag.StringVar(&o.opencv, "opencv", "", "folder with OpenCV's package for Python")
 	flag.StringVar(&o.simd, "simd", "", "folder with Pillow-SIMD's")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
+	flag.StringVar(&o.isa, "isa", "", "avx2: hold both sides of -losses to it")
+	losses := flag.Bool("losses", false, "time losses with their gradients, on all cores")
 	only := flag.String("only", "", "regular expression of the works to do; all where empty")
 	models := flag.Bool("models", false, "time published configurations with random weights, ours alone, on one core")
 	names := flag.String("names", popular, "configurations for -models")
@@ -70,6 +75,12 @@ func main() {
 	}
 	if *models {
 		if err := o.models(ctx, os.Stdout, *names); err != nil {
+			log.Fatalf("bench: %v", err)
+		}
+		return
+	}
+	if *losses {
+		if err := o.losses(ctx); err != nil {
 			log.Fatalf("bench: %v", err)
 		}
 		return

@@ -36,6 +36,7 @@ func (o *options) measure(ctx context.Context, name string) error {
 		"toy": o.toy, "train": o.train, "photos": o.photos, "load": o.load,
 		"tokenize": func(context.Context) error { return o.tokenize() },
 		"pictures": func(context.Context) error { return answerPictures(false) },
+		"losses":   func(context.Context) error { return o.answerLosses() },
 		"drafts":   func(context.Context) error { return answerPictures(true) },
 	}[name]
 	if side == nil {
