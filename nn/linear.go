@@ -134,6 +134,10 @@ func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G
 				bias = x.F32(2)
 			}
 			then := blocksOf(y, n, next)
+			if w := weight.integer(layout, n, k); w != nil {
+				kernel.GemmQuantizedThen(rows, x.F32(0), k, w, bias, y, n, then)
+				return
+			}
 			if w := weight.pack(layout, n, k); w != nil {
 				kernel.GemmPackedThen(rows, 1, x.F32(0), k, w, bias, 0, y, n, then)
 				return

@@ -146,6 +146,11 @@ func (r *quantizedRows) reserve(rows, width int) {
 // the same bits on every instruction set. A row with a number that is not finite gives NaN.
 // The bias has n elements; nil is none.
 func GemmQuantized(m int, a []float32, lda int, b *Quantized, bias []float32, c []float32, ldc int) {
+	GemmQuantizedThen(m, a, lda, b, bias, c, ldc, nil)
+}
+
+// GemmQuantizedThen is [GemmQuantized], and what comes next of each block of C.
+func GemmQuantizedThen(m int, a []float32, lda int, b *Quantized, bias []float32, c []float32, ldc int, then Then) {
 	checkMatrix("a", a, m, b.k, lda)
 	checkMatrix("c", c, m, b.n, ldc)
 	checkBias(bias, b.n)
@@ -163,7 +168,7 @@ func GemmQuantized(m int, a []float32, lda int, b *Quantized, bias []float32, c 
 			rows.scale[i] = isa.quantizeRow(rows.data[i*width:][:width], a[i*lda:][:b.k])
 		}
 	})
-	p := integerProduct{rows: rows, width: width, b: b, bias: bias, c: c, ldc: ldc, m: m}
+	p := integerProduct{rows: rows, width: width, b: b, bias: bias, c: c, ldc: ldc, m: m, then: then}
 	down, across := blocks(m, integerRows), blocks(b.n, integerCols)
 	parallel.For(down*across, func(t int) { p.block(t%down*integerRows, t/down*integerCols) })
 	quantizedPool.Put(rows)
@@ -183,6 +188,7 @@ type integerProduct struct {
 	c     []float32
 	ldc   int
 	m     int
+	then  Then
 }
 
 // integerSet is what computes tiles of so many panels at most: the sums of up to rows rows
@@ -214,6 +220,9 @@ func (p *integerProduct) block(i0, j0 int) {
 			i += rows
 		}
 		j += panels * panelCols
+	}
+	if p.then != nil {
+		p.then(i0, i1-i0, j0, j1-j0)
 	}
 }
 

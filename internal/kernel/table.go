@@ -35,11 +35,20 @@ type table struct {
 	// Sums.
 	dot             func(a, b []float32) float32
 	dots            func(dst, queries, rows []float32, dim, n int) (done int)
+	dotWide         func(a, b []float32) float64
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
 	addColumns      func(dst, x []float32, rows, ld int)
 	addProducts     func(dst, x, y []float32, rows, ldx, ldy int)
 	layerNormParams func(dgamma, dbeta, x, dy, mean, rstd []float32, ld int)
+
+	// Of similarities.
+	max          func(x []float32) float32
+	maxEach      func(dst, x []float32)
+	scaledExpSum func(x []float32, scale, top float32) float32
+	addScaledExp func(sum, x, top []float32, scale float32)
+	chosen       func(p, x, his, los []float32, scale, hi, lo float32) float32
+	logistic     func(p, x []float32, scale, bias float32) (loss, sum, dot float32)
 
 	// Of a depthwise convolution: one output, and four side by side.
 	taps, taps4 func(dst, x, w []float32, s asm.Taps)
@@ -79,11 +88,19 @@ var portable = table{
 
 	dot:             dotGo,
 	dots:            dotsGo,
+	dotWide:         dotWideGo,
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
 	addColumns:      addColumnsGo,
 	addProducts:     addProductsGo,
 	layerNormParams: layerNormParamsGo,
+
+	max:          maxGo,
+	maxEach:      maxEachGo,
+	scaledExpSum: scaledExpSumGo,
+	addScaledExp: addScaledExpGo,
+	chosen:       chosenGo,
+	logistic:     logisticGo,
 
 	taps:  tapsGo,
 	taps4: taps4Go,

@@ -37,11 +37,19 @@ var avx2 = table{
 
 	dot:             asm.Dot,
 	dots:            dotsBy3,
+	dotWide:         asm.DotWide,
 	sumSquares:      asm.SumSquares,
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
 	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
+
+	max:          asm.Max,
+	maxEach:      asm.MaxEach,
+	scaledExpSum: asm.ScaledExpSum,
+	addScaledExp: asm.AddScaledExp,
+	chosen:       asm.Chosen,
+	logistic:     asm.Logistic,
 
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
@@ -75,11 +83,19 @@ var avx512 = table{
 
 	dot:             asm.Dot, // AVX2
 	dots:            dotsBy6,
+	dotWide:         asm.DotWide,         // AVX2
 	sumSquares:      asm.SumSquares,      // AVX2
 	finite:          finiteSum,           // AVX2
 	addColumns:      asm.AddColumns,      // AVX2
 	addProducts:     asm.AddProducts,     // AVX2
 	layerNormParams: asm.NormalizeParams, // AVX2
+
+	max:          asm.Max,     // AVX2
+	maxEach:      asm.MaxEach, // AVX2
+	scaledExpSum: asm.ScaledExpSumAVX512,
+	addScaledExp: asm.AddScaledExpAVX512,
+	chosen:       asm.ChosenAVX512,
+	logistic:     asm.LogisticAVX512,
 
 	taps:  asm.Taps1AVX512,
 	taps4: asm.Taps4AVX512,

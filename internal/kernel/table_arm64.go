@@ -24,11 +24,19 @@ var neon = table{
 
 	dot:             asm.Dot,
 	dots:            dotsByDot,
+	dotWide:         dotWideGo,    // no NEON: float64, two to a vector
 	sumSquares:      sumSquaresGo, // no NEON: float64, two to a vector
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
 	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
+
+	max:          asm.Max,
+	maxEach:      asm.MaxEach,
+	scaledExpSum: asm.ScaledExpSum,
+	addScaledExp: asm.AddScaledExp,
+	chosen:       asm.Chosen,
+	logistic:     asm.Logistic,
 
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,

@@ -37,6 +37,7 @@ func (o *options) measure(ctx context.Context, name, model string) error {
 		"tokenize": func(context.Context) error { return o.tokenize() },
 		"pictures": func(context.Context) error { return answerPictures(false) },
 		"family":   func(ctx context.Context) error { return o.answerFamily(ctx, model) },
+		"losses":   func(context.Context) error { return o.answerLosses() },
 		"drafts":   func(context.Context) error { return answerPictures(true) },
 	}[name]
 	if side == nil {

@@ -31,7 +31,7 @@ func main() {
 			functions func(*file)
 		}{
 			{"exp", exponential}, {"activation", activationFunctions}, {"add", additions}, {"sum", sums},
-			{"softmax", softmax}, {"layernorm", layerNorm}, {"columns", columns}, {"adamw", adamW}, {"depthwise", depthwise},
+			{"softmax", softmax}, {"layernorm", layerNorm}, {"columns", columns}, {"adamw", adamW}, {"depthwise", depthwise}, {"contrast", contrast},
 		} {
 			f := file{name: topic.name, arch: arch}
 			topic.functions(&f)
