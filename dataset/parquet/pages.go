@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,24 @@ const (
 	maxPage  = 64 << 20
 	maxRatio = 300
 )
+
+// footer checks the size that a file gives of its footer.
+func footer(r io.ReaderAt, size int64) error {
+	end := make([]byte, 8)
+	if size < 12 {
+		return fmt.Errorf("%d bytes are no file", size)
+	}
+	if n, err := r.ReadAt(end, size-8); n < len(end) {
+		return err
+	}
+	if string(end[4:]) != "PAR1" {
+		return errors.New("the file does not end as one does: it may be cut off")
+	}
+	if n := int64(binary.LittleEndian.Uint32(end)); n > size-12 {
+		return fmt.Errorf("a footer of %d bytes in a file of %d", n, size)
+	}
+	return nil
+}
 
 // check goes through the pages of a column in a group of rows, once, before the library
 // unpacks them.

@@ -29,6 +29,9 @@ func (Format) Extension() string { return ".parquet" }
 
 // OpenTable implements [dataset.Format].
 func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error) {
+	if err := footer(r, size); err != nil {
+		return nil, fmt.Errorf("parquet: %w", err)
+	}
 	t := &table{r: r, size: size, limit: limit, texts: max(64<<20, 32*size)}
 	err := guard.Call(func() (err error) { // a damaged file makes the library panic
 		if t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true)); err != nil {
