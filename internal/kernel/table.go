@@ -41,7 +41,7 @@ type table struct {
 	layerNormParams func(dgamma, dbeta, x, dy, mean, rstd []float32, ld int)
 
 	// Of a depthwise convolution: one output, and four side by side.
-	taps, taps4 func(dst, x, w []float32, s asm.Taps)
+	taps, taps4 func(dst, x, w, bias []float32, s asm.Taps)
 
 	// Matrix products.
 	tiles       *asm.TileSet
