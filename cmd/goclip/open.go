@@ -95,6 +95,11 @@ func (f *imageFlags) decode(ctx context.Context) *vision.DecodeOptions {
 	return &vision.DecodeOptions{AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil)}
 }
 
+// leftOutFlag is of commands that keep no list of their own.
+type leftOutFlag struct {
+	LeftOut string `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
+}
+
 // dataFlags say which set, and how it is read.
 type dataFlags struct {
 	imageFlags
@@ -105,7 +110,6 @@ type dataFlags struct {
 
 	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"How the set's files belong together, where that is not to be found out: images, classes, pairs, captions, tables, tars or containers."`
 	Exclude []string      `placeholder:"PATTERN" help:"Files and folders to leave out, such as thumbs or *.gif."`
-	LeftOut string        `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
 
 	AllowOutside   bool `help:"Follow paths in a table that are absolute or lead out of its folder."`
 	VerbatimLabels bool `help:"Take labels as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form, in captions and prompts, and labels of the same words are one class."`
