@@ -42,7 +42,7 @@ func mixed(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := start(ctx, *goclip, "--model", "m="+*model, "--preload", "--stall", "5s", "--max-body", "8MB", "--queue", "512")
+	s, err := start(ctx, *goclip, "--model", "m="+*model, "--preload", "--stall", "10s", "--max-body", "8MB", "--queue", "512")
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func attacks(data [][]byte) []func(ctx context.Context, base string, r *rand.Ran
 		},
 		func(ctx context.Context, base string, r *rand.Rand) { // sends a part and waits
 			text := image(data[r.IntN(len(data))])
-			send(ctx, base, text[:r.IntN(len(text))], 10*time.Second)
+			send(ctx, base, text[:r.IntN(len(text))], 15*time.Second)
 		},
 		func(ctx context.Context, base string, r *rand.Rand) { // asks and leaves
 			send(ctx, base, image(data[r.IntN(len(data))]), time.Duration(r.IntN(20))*time.Millisecond)
