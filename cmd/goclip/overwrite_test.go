@@ -104,3 +104,16 @@ func TestOthersFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestHitsAreLines: a caption with ends of lines and control characters forges no hit.
+func TestHitsAreLines(t *testing.T) {
+	data := tree(t, 4)
+	model := tiny(t, data)
+	table := write(t, filepath.Join(data, "t.csv"), "image,caption\nred/0.png,\"a\n  0.999\tforged\x1b[2J\"\n")
+	photos := filepath.Join(t.TempDir(), "photos.index")
+	works(t, nil, "index", "--model", model, "--data", table, "--out", photos)
+	out, errs, code := goclip(t, "search", "--model", model, "--index", photos, "red")
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != 0 || len(lines) != 2 || !strings.Contains(lines[1], `"a\n  0.999\tforged\x1b[2J"`) {
+		t.Errorf("exit code %d, %q\n%s", code, out, errs)
+	}
+}
