@@ -67,10 +67,11 @@ func TestLeftOutIsWritten(t *testing.T) {
 	data := tree(t, 4)
 	model := tiny(t, data)
 	dir := t.TempDir()
-	bad := filepath.Join(dir, "bad")
+	bad, table := filepath.Join(dir, "bad.csv"), "image,caption\n"
 	for i := range 7 {
-		write(t, filepath.Join(bad, fmt.Sprint(i, ".jpg")), "no image")
+		table += filepath.Base(write(t, filepath.Join(dir, fmt.Sprint(i, ".jpg")), "no image")) + ",a\n"
 	}
+	write(t, bad, table)
 	list, mine := filepath.Join(dir, "list.jsonl"), write(t, filepath.Join(dir, "mine.txt"), "mine")
 	for _, args := range [][]string{{"index", "--out", filepath.Join(dir, "x.index")}, {"eval", "--tasks", "retrieval"}} {
 		args = append(args, "--model", model, "--data", bad, "--left-out")
