@@ -55,6 +55,7 @@ var libraries = []string{
 	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
 	"github.com/parquet-go/parquet-go",                       // dataset/parquet
+	"github.com/pierrec/lz4/v4",                              // dataset/parquet
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 	"github.com/prometheus/client_golang", // serve
 }
@@ -68,7 +69,8 @@ var confined = map[string]string{
 	"google.golang.org/protobuf":    "train/observe",
 	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
 	"github.com/parquet-go/parquet-go": "dataset/parquet",
-	"github.com/prometheus": "serve",
+	"github.com/pierrec/lz4/v4":        "dataset/parquet",
+	"github.com/prometheus":            "serve",
 }
 
 // banned are standard packages that have no place below the programs.
