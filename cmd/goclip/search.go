@@ -170,7 +170,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 				if h.Strength != nil {
 					strength = fmt.Sprintf("\t%+.1f", *h.Strength)
 				}
-				fmt.Fprintf(w, "  %.3f\t%s\t%s%s\n", h.Score, dataset.Printable(h.Key), h.Caption, strength)
+				fmt.Fprintf(w, "  %.3f\t%s\t%s%s\n", h.Score, dataset.Printable(h.Key), dataset.Printable(h.Caption), strength)
 			}
 		}
 	})

@@ -53,8 +53,9 @@ var libraries = []string{
 	"gonum.org/v1/gonum/optimize", "gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/mat", // L-BFGS; Student's t; principal components
 	"golang.org/x/image", "golang.org/x/text", "golang.org/x/sys", // files
 	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
-	"google.golang.org/protobuf/encoding/protowire",              // TensorBoard's events
-	"github.com/parquet-go/parquet-go", "github.com/pierrec/lz4", // dataset/parquet
+	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
+	"github.com/parquet-go/parquet-go",                       // dataset/parquet
+	"github.com/pierrec/lz4/v4",                              // dataset/parquet
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 	"github.com/prometheus/client_golang", // serve
 }
@@ -67,8 +68,9 @@ var pictorial = []string{"gonum.org/v1/plot"}
 var confined = map[string]string{
 	"google.golang.org/protobuf":    "train/observe",
 	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
-	"github.com/parquet-go/parquet-go": "dataset/parquet", "github.com/pierrec/lz4": "dataset/parquet",
-	"github.com/prometheus": "serve",
+	"github.com/parquet-go/parquet-go": "dataset/parquet",
+	"github.com/pierrec/lz4/v4":        "dataset/parquet",
+	"github.com/prometheus":            "serve",
 }
 
 // banned are standard packages that have no place below the programs.

@@ -176,5 +176,15 @@ func Nothing(skipped []error) error {
 	if len(skipped) == 0 {
 		return errors.New("the set is empty")
 	}
-	return fmt.Errorf("none of %d images can be used; the first: %w", len(skipped), skipped[0])
+	return &NothingError{skipped}
 }
+
+// NothingError says that no image of a set can be used, and why of each.
+type NothingError struct{ Skipped []error }
+
+func (e *NothingError) Error() string {
+	return fmt.Sprintf("none of %d images can be used; the first: %v", len(e.Skipped), e.Skipped[0])
+}
+
+// Unwrap returns what is wrong with the first.
+func (e *NothingError) Unwrap() error { return e.Skipped[0] }
