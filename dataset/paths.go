@@ -285,6 +285,9 @@ func (t *tree) locate(table file, image string, o *Options) (f file, found bool,
 			t.list(o)
 			f, found = t.lookup(table, clean)
 		}
+		if other := path.Clean(strings.TrimSpace(strings.ReplaceAll(name, `\`, "/"))); !found && other != clean && !isAbs(other) && !strings.HasPrefix(path.Join(dir, other)+"/", "../") {
+			f, found = t.lookup(table, other) // of Windows, or with spaces beside its separators
+		}
 		if !found {
 			f = file{path: path.Join(dir, clean), tar: table.tar}
 		}
@@ -300,7 +303,7 @@ func (t *tree) locate(table file, image string, o *Options) (f file, found bool,
 		return f, false, fmt.Errorf("path %q leads out of the set, which cannot be here", image)
 	case !o.AllowOutside && isAbs(name) && t.inFolder(clean):
 	case !o.AllowOutside:
-		return f, false, fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set", image)
+		return f, false, fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set (--allow-outside)", image)
 	}
 	if !isAbs(name) {
 		clean = path.Join(dir, clean)

@@ -74,6 +74,9 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 			return nil, "", fmt.Errorf("not valid UTF-8: %.60q", text)
 		}
 	}
+	if whole, ok := strings.CutSuffix(label, ".0"); ok && !o.named[label] && isNumber(whole) && (o.Names[whole] != "" || len(o.Classes) > 0) {
+		label = whole // of a column in which a number is missing, as pandas writes it
+	}
 	if name, ok := o.Names[label]; ok {
 		label = name
 	}
@@ -84,6 +87,11 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 		label = o.Classes[n]
 	}
 	return kept, label, nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
 }
 
 // isImage knows the extensions of the formats that can be read.

@@ -214,6 +214,8 @@ func (e *evidence) instead() string {
 		return fmt.Sprintf("; these are clip-retrieval's embeddings (%d parts in img_emb), not images", parts)
 	case parquets > 0 && len(e.o.Formats) == 0:
 		return fmt.Sprintf("; to look into %d Parquet or Arrow files, set Options.Formats", parquets)
+	case len(e.remarks) > 0:
+		return "; " + strings.Join(e.remarks[:min(3, len(e.remarks))], "; ")
 	case len(e.left) > 0:
 		return "; left out: " + e.left.String()
 	}

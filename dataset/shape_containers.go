@@ -44,6 +44,8 @@ func containerClaims(e *evidence) ([]claim, error) {
 			}
 		case c.named != "":
 			naming = append(naming, c)
+		default:
+			e.remarks = append(e.remarks, c.nothing())
 		}
 	}
 	if len(inside)+len(naming) == 0 {
@@ -131,11 +133,18 @@ func (e *evidence) openContainer(format Format, f file) (*container, error) {
 	}
 	e.opened = append(e.opened, closer)
 	c := &container{e: e, file: f, table: t, columns: t.Columns()}
-	header := make([]string, len(c.columns))
+	header, pictures := make([]string, len(c.columns)), []string{}
 	for i, col := range c.columns {
 		header[i] = col.Name
-		if col.Image && (c.image.Name == "" || col.Name == e.o.ImageKey) {
-			c.image = col
+		if col.Image {
+			pictures = append(pictures, col.Name)
+		}
+	}
+	if len(pictures) > 0 {
+		name := pictures[max(0, find(pictures, e.o.imageKeys()))] // a mask may stand before it
+		c.image = c.columns[slices.Index(header, name)]
+		if len(pictures) > 1 {
+			e.remarks = append(e.remarks, fmt.Sprintf("of the columns of images %s, %s is read", listed(pictures), name))
 		}
 	}
 	name := func(keys []string) string {
@@ -152,6 +161,19 @@ func (e *evidence) openContainer(format Format, f file) (*container, error) {
 		c.label = c.columns[i]
 	}
 	return c, nil
+}
+
+// nothing says that a file is no set of images.
+func (c *container) nothing() string {
+	names := make([]string, len(c.columns))
+	for i, col := range c.columns {
+		names[i] = col.Name
+	}
+	help := ""
+	if find(names, []string{"url", "image_url"}) >= 0 {
+		help = "; images are not downloaded, which img2dataset does"
+	}
+	return fmt.Sprintf("%s has no column of images nor of their paths, but %s%s", Printable(c.file.path), listed(names), help)
 }
 
 // failures tells img2dataset's list of what it downloaded.
@@ -231,7 +253,7 @@ func (c *container) records() ([]record, error) {
 		switch {
 		case r.fault != nil:
 		case c.image.Image:
-			r.decode = c.decode(row)
+			r.decode = c.decode(row, one(cells[4]))
 		default:
 			return c.beside(&list, rows, r, one(cells[2]))
 		}
@@ -267,16 +289,24 @@ func (c *container) beside(list *[]record, rows map[string]int, r record, name s
 	return nil
 }
 
-func (c *container) decode(row int) func() (image.Image, error) {
-	limits := c.e.o.limits()
+// decode reads the image of a row or, where it has only a path, the file beside.
+func (c *container) decode(row int, name string) func() (image.Image, error) {
+	limits, beside := c.e.o.limits(), file{}
+	if name != "" && len(c.e.images) > 0 {
+		if f, found, err := c.e.locate(c.file, name, c.e.o); found && err == nil {
+			beside = f
+		}
+	}
 	return func() (image.Image, error) {
 		data, err := c.table.Image(c.image.Name, row)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case data != nil:
+			return pillow.DecodeBytes(data, limits)
+		case beside.path != "":
+			return c.e.decode(beside, c.e.o)
 		}
-		if data == nil {
-			return nil, errors.New("the row has no image")
-		}
-		return pillow.DecodeBytes(data, limits)
+		return nil, errors.New("the row has no image" + map[bool]string{true: ", and its file is not here: " + name}[name != ""])
 	}
 }

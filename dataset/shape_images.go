@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 )
 
 // imageClaims: a folder of photographs is a set of images, and nothing is said of
@@ -30,9 +32,12 @@ func (e *evidence) oneClass() []string {
 	}
 	labels := topmost(dirs)
 	for _, l := range labels {
-		if l != labels[0] || l == "" || isNeutral(l) || isSplit(l) {
+		if l != labels[0] || l == "" || isSplit(l) {
 			return nil
 		}
+	}
+	if slices.ContainsFunc(strings.Split(dirs[0], "/"), isNeutral) {
+		return nil
 	}
 	return []string{fmt.Sprintf("all lie in the folder %s, which --shape=classes (Options.Shape) takes for their class", Printable(labels[0]))}
 }

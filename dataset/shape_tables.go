@@ -31,6 +31,8 @@ func tableClaims(e *evidence) ([]claim, error) {
 		case err != nil:
 		case t.said > 0, len(e.images) == 0 && len(t.list) > 0 && isTable(f.path):
 			found = append(found, t)
+		case isTable(f.path):
+			notes = append(notes, fmt.Sprintf("%s says nothing of the images%s", Printable(f.path), t.firstFault()))
 		}
 	}
 	if len(found) == 0 {
@@ -42,6 +44,17 @@ func tableClaims(e *evidence) ([]claim, error) {
 	}
 	slices.SortStableFunc(found, func(a, b *table) int { return tableRank(a.file.path) - tableRank(b.file.path) })
 	return joinTables(e, found, notes), nil
+}
+
+// firstFault says why a table without any good row has none.
+func (t *table) firstFault() string {
+	if i := slices.IndexFunc(t.list, func(r record) bool { return r.fault != nil }); i >= 0 {
+		return fmt.Sprintf(": %v", t.list[i].fault)
+	}
+	if t.missing > 0 {
+		return ": there is no image " + Printable(t.lacking)
+	}
+	return ""
 }
 
 // joinTables makes one claim of tables that go together, and one of each that says
@@ -151,6 +164,7 @@ func (e *evidence) tableFiles() []file {
 	sniffed := 0
 	for _, f := range e.shallowFirst() {
 		switch ext := extension(f.path); {
+		case e.lemmas(f):
 		case isTable(f.path):
 			found = append(found, f)
 		case sniffed < maxSniffed && e.maybeTable(f):
@@ -161,6 +175,13 @@ func (e *evidence) tableFiles() []file {
 		}
 	}
 	return found
+}
+
+// lemmas tells Flickr8k.lemma.token.txt, which has the words of Flickr8k.token.txt in
+// their basic forms, beside that.
+func (e *evidence) lemmas(f file) bool {
+	plain := strings.Replace(f.path, ".lemma.", ".", 1)
+	return plain != f.path && slices.ContainsFunc(e.others, func(other file) bool { return other.path == plain })
 }
 
 // shallowFirst are the other files, those of the upper folders first: a table of the whole

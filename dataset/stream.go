@@ -44,6 +44,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	if err != nil {
 		return nil, err
 	}
+	t.beside = classNamesBeside(fsys, shards[0])
 	e := t.evidence(o)
 	claims, err := e.claims()
 	if err != nil {
@@ -75,7 +76,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	case !usable:
 		return nil, fmt.Errorf("dataset: %s: none of %d samples can be used; the first: %w", shards[0], seen.Samples, reason)
 	}
-	seen.Classes = len(labels)
+	seen.Classes = len(classNames(labels, &Options{VerbatimLabels: s.o.VerbatimLabels}))
 	if len(shards) == 1 {
 		s.n = seen.Samples
 	} else {

@@ -103,6 +103,22 @@ func (l *Library) Update(ctx context.Context, src dataset.Source, o UpdateOption
 	return r, nil
 }
 
+// Suits tells whether a source is one for [Library.Update]: each image is a file of its own on
+// this machine, and no two have one name.
+func Suits(ctx context.Context, src dataset.Source) (bool, error) {
+	names := map[string]bool{}
+	for s, err := range src.Samples(ctx, dataset.Order{}) {
+		if err != nil {
+			return false, fmt.Errorf("photos: %w", err)
+		}
+		if s.Path == "" && s.Fault == nil || names[s.Key] {
+			return false, nil
+		}
+		names[s.Key] = true
+	}
+	return true, nil
+}
+
 // compare lists what is to be looked at, first that whose content the index may have already,
 // and the keys of what is gone.
 func (l *Library) compare(ctx context.Context, src dataset.Source, o UpdateOptions, r *Report) (todo [2][]*item, gone []string, err error) {
@@ -110,6 +126,7 @@ func (l *Library) compare(ctx context.Context, src dataset.Source, o UpdateOptio
 		return todo, nil, errors.New("photos: the source is nil")
 	}
 	there := map[string]bool{}
+	away := 0
 	now := time.Now()
 	for s, err := range src.Samples(ctx, dataset.Order{}) {
 		switch {
@@ -125,7 +142,8 @@ func (l *Library) compare(ctx context.Context, src dataset.Source, o UpdateOptio
 		}
 		info, err := os.Stat(s.Path)
 		if err != nil || !info.Mode().IsRegular() {
-			continue // gone since it was listed
+			away++ // since it was listed
+			continue
 		}
 		it := &item{key: s.Key, path: s.Path, seen: seen{size: info.Size(), modified: info.ModTime().UnixNano()}}
 		if len(s.Captions) > 0 {
@@ -150,6 +168,9 @@ func (l *Library) compare(ctx context.Context, src dataset.Source, o UpdateOptio
 		default:
 			todo[1] = append(todo[1], it)
 		}
+	}
+	if away > 0 && len(there) == 0 { // a disk that was taken away
+		return todo, nil, fmt.Errorf("photos: %s: none of %d files is there any more", l.folder, away)
 	}
 	for e := range l.x.Entries() {
 		if !there[e.Key] {

@@ -29,7 +29,6 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, free
 		return nil, nil, tooLarge(s.o.MaxBody)
 	}
 	slow, last := http.NewResponseController(w), time.Now().Add(10*s.o.Stall)
-	defer func() { _ = slow.SetReadDeadline(time.Time{}) }()
 	const piece = 32 << 10
 	for {
 		if !s.bodies.claim(3 * piece) {
@@ -51,6 +50,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, free
 		case int64(len(body)) > s.o.MaxBody:
 			return nil, nil, tooLarge(s.o.MaxBody)
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && r.ContentLength < 0 || int64(len(body)) == r.ContentLength:
+			_ = slow.SetReadDeadline(time.Time{}) // but not before, or net/http would wait for the rest of the body
 			return body, release, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, nil, refused(http.StatusRequestTimeout, "the request was sent too slowly")

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/goclip/goclip/nn"
 )
@@ -13,14 +14,16 @@ import (
 // with images besides: infinity (which has them without /v1, too), Jina, vLLM.
 func openAIRoutes() []route {
 	d := &dialect{"openai", openAIError}
-	var routes []route
-	for _, prefix := range []string{"/v1", ""} {
-		routes = append(routes,
-			route{"POST " + prefix + "/embeddings", d, false, (*Server).openAIEmbeddings},
-			route{"GET " + prefix + "/models", d, false, (*Server).openAIModels},
-		)
+	return []route{
+		{"POST /v1/embeddings", d, false, (*Server).openAIEmbeddings},
+		{"GET /v1/models", d, false, (*Server).openAIModels},
+		{"GET /v1/models/{name...}", d, false, (*Server).openAIModel},
+		{"POST /embeddings", d, false, (*Server).openAIEmbeddings},
+		{"GET /models", d, false, (*Server).infinityModels},
+		{"GET /health", d, true, func(*Server, http.ResponseWriter, *http.Request) (any, error) {
+			return map[string]any{"unix": float64(time.Now().UnixMilli()) / 1000}, nil
+		}},
 	}
-	return append(routes, route{"GET /v1/models/{name...}", d, false, (*Server).openAIModel})
 }
 
 // openAIError is an error as OpenAI's clients read it.
@@ -39,6 +42,9 @@ func openAIError(f *fault) any {
 	return map[string]any{"error": map[string]any{"message": f.message, "type": kind, "param": nil, "code": code}}
 }
 
+// infinityDefault is what infinity's client calls a model that it was not told.
+const infinityDefault = "default/not-specified"
+
 type openAIModelInfo struct {
 	ID      string `json:"id"`
 	Object  string `json:"object"`
@@ -52,6 +58,23 @@ func (s *Server) openAIModels(http.ResponseWriter, *http.Request) (any, error) {
 	all := []openAIModelInfo{}
 	for _, e := range s.models.entries {
 		all = append(all, openAIModelOf(e.Name))
+	}
+	return map[string]any{"object": "list", "data": all}, nil
+}
+
+// infinityModels is openAIModels for infinity's client, which knows one owner only.
+func (s *Server) infinityModels(http.ResponseWriter, *http.Request) (any, error) {
+	type info struct {
+		openAIModelInfo
+		Stats        struct{} `json:"stats"`
+		Backend      string   `json:"backend"`
+		Capabilities []string `json:"capabilities"`
+	}
+	all := []info{}
+	for _, e := range s.models.entries {
+		i := info{openAIModelInfo: openAIModelOf(e.Name), Backend: "goclip", Capabilities: []string{"embed", "image_embed"}}
+		i.OwnedBy = "infinity"
+		all = append(all, i)
 	}
 	return map[string]any{"object": "list", "data": all}, nil
 }
@@ -89,7 +112,7 @@ func (s *Server) openAIEmbeddings(w http.ResponseWriter, r *http.Request) (any, 
 		return nil, err
 	}
 	name := ""
-	if q.Model != nil {
+	if q.Model != nil && *q.Model != infinityDefault {
 		if name = *q.Model; name == "" {
 			return nil, bad("model is empty, want the name of one")
 		}
@@ -101,7 +124,7 @@ func (s *Server) openAIEmbeddings(w http.ResponseWriter, r *http.Request) (any, 
 	data, tokens := make([]openAIEmbedding, len(out)), 0
 	for i, e := range out {
 		row := e.row
-		if q.Dimensions != nil {
+		if q.Dimensions != nil && *q.Dimensions != 0 { // which infinity's client sends for all
 			n := *q.Dimensions
 			if n < 1 || n > len(row) {
 				return nil, bad("dimensions is %d, want 1 to %d", n, len(row))

@@ -11,7 +11,7 @@ import (
 // openAIRequest is what clients of embeddings send. OpenAI's own have input as a text, texts,
 // token ids or lists of them. For images there are three spellings: infinity's modality says
 // that the strings of input are images; an element of Jina's input is {"image": …} or
-// {"text": …}; vLLM takes messages as a chat does, and makes one embedding of them.
+// {"text": …}; vLLM takes messages as a chat does.
 type openAIRequest struct {
 	Model          *string         `json:"model"`
 	Input          json.RawMessage `json:"input"`
@@ -60,6 +60,7 @@ func (s *Server) openAIInput(r *http.Request, q *openAIRequest) ([]item, error) 
 	}
 	elements := []json.RawMessage{q.Input}
 	if q.Input[0] == '[' {
+		elements = nil // or it would be decoded into Input's own memory
 		if err := decodeJSON(q.Input, &elements); err != nil {
 			return nil, err
 		}
@@ -134,7 +135,8 @@ func (s *Server) openAIElement(r *http.Request, e json.RawMessage, images bool) 
 	return it, bad("it is %.20s, want a string, a list of token ids, or an object with text or image", e)
 }
 
-// openAIMessages reads a conversation, which is one text or one image.
+// openAIMessages reads a conversation. CLIP has no embedding of several texts and images
+// together, so each is answered with its own, in their order; most have one.
 func (s *Server) openAIMessages(r *http.Request, messages []openAIMessage) ([]item, error) {
 	var items []item
 	for _, m := range messages {
@@ -171,8 +173,8 @@ func (s *Server) openAIMessages(r *http.Request, messages []openAIMessage) ([]it
 			}
 		}
 	}
-	if len(items) != 1 {
-		return nil, bad("the messages have %d texts and images, want one: the model embeds a text or an image, not both together", len(items))
+	if len(items) == 0 {
+		return nil, bad("the messages have neither a text nor an image")
 	}
 	return items, nil
 }

@@ -120,6 +120,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	mine := write(t, filepath.Join(dir, "captions.csv"), "image,caption\n")
 	full := filepath.Join(dir, "full")
 	kept := write(t, filepath.Join(full, "report.json"), `{"title": "mine"}`)
+	other := tree(t, 3)
 	idx, report, out := filepath.Join(dir, "photos.index"), filepath.Join(dir, "report"), filepath.Join(dir, "out")
 	for _, c := range []struct{ args, foreign []string }{
 		{[]string{"index", "--model", model, "--data", data, "--out", idx}, []string{"index", "--model", model, "--data", data, "--out", mine}},
@@ -127,6 +128,10 @@ func TestNothingIsOverwritten(t *testing.T) {
 		{[]string{"convert", model, "--out", out}, []string{"convert", model, "--out", full}},
 	} {
 		works(t, nil, c.args...)
+		if c.args[0] == "index" { // the same folder's photographs are brought up to date
+			works(t, nil, c.args...)
+			c.args[4] = other
+		}
 		goclipFails(t, misuse, "--overwrite", c.args...)
 		works(t, nil, append(c.args, "--overwrite")...)
 		goclipFails(t, misuse, "is not a", c.foreign...)

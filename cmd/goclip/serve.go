@@ -17,12 +17,14 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
 	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/serve"
 	"github.com/goclip/goclip/vision"
 )
 
 type serveCommand struct {
 	uprightFlag
+	precisionFlag
 	Model  []string `required:"" sep:"none" placeholder:"[NAME=]MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help). May be given several times; the first one answers where a client names none. NAME is what clients call it; without, it is MODEL's own name or that of its folder."`
 	Index  string   `placeholder:"[NAME=]FILE" help:"Index that goclip index wrote with the first model, for searches."`
 	Listen string   `default:"127.0.0.1:3003" placeholder:"ADDR" help:"Address to listen on. :3003 is that of all networks."`
@@ -183,7 +185,7 @@ func (c *serveCommand) model(s *session, flag string) (m serve.Model, err error)
 }
 
 func (c *serveCommand) how() *encoder.Options {
-	return &encoder.Options{BatchSize: c.Batch, Upright: &c.Upright}
+	return &encoder.Options{BatchSize: c.Batch, Upright: &c.Upright, Precision: c.Precision}
 }
 
 // openIndex opens an index, which is compared with the first model.
@@ -197,8 +199,8 @@ func (c *serveCommand) openIndex(s *session, o serve.Options, path string) (*ind
 	if err != nil {
 		return nil, input(err)
 	}
-	photos, err := index.Open(path, m)
-	return photos, input(errors.Join(err, m.Close()))
+	x, err := photos.Open(path, m)
+	return x, input(errors.Join(err, m.Close()))
 }
 
 func (c *serveCommand) certificate() (l serve.Listening, err error) {

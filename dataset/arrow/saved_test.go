@@ -1,7 +1,11 @@
 package arrow_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,5 +91,30 @@ func TestWide(t *testing.T) {
 	})
 	if want := "[[x y] [-1] [0.5] [1] []] [[] [0] [0] [0] []] [[x y] [-1] [0.5] [1] []] [[] [2] [2] [0] []]"; err != nil || strings.Join(got, " ") != want {
 		t.Errorf("got  %s, error %v\nwant %s", strings.Join(got, " "), err, want)
+	}
+}
+
+// TestPathsOfRows: of several columns of images the one of a known name is read, and a
+// file beside where a row has only its path.
+func TestPathsOfRows(t *testing.T) {
+	dir := t.TempDir()
+	data, err := os.ReadFile("testdata/paths.arrow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	err = errors.Join(png.Encode(&file, image.NewGray(image.Rect(0, 0, 7, 5))), os.Mkdir(filepath.Join(dir, "im"), 0o777),
+		os.WriteFile(filepath.Join(dir, "im", "1.png"), file.Bytes(), 0o666), os.WriteFile(filepath.Join(dir, "paths.arrow"), data, 0o666))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`paths/0-1.png ["a"] "" 7`, `paths/1-x.png ["b"] "" 3`, `paths/2-2.png ["c"] "" 0`}
+	got, set := open(t, dir)
+	if !slices.Equal(got, want) || !strings.Contains(set.Seen().String(), `of the columns of images "mask", "image", image is read`) {
+		t.Errorf("%v: got %s, want %s", set.Seen(), got, want)
+	}
+	x, _ := set.Indexed()
+	if _, err := x.At(2).Picture(); err == nil || !strings.Contains(err.Error(), "its file is not here: im/2.png") {
+		t.Errorf("a row without an image: %v", err)
 	}
 }

@@ -20,7 +20,7 @@ type table struct {
 
 	// Of every element.
 	exp              func(dst, x []float32)
-	add              func(dst, a, b []float32)
+	add, mul         func(dst, a, b []float32)
 	axpy             func(dst []float32, alpha float32, x []float32)
 	activate         byActivation
 	activateBackward byActivationBackward
@@ -34,6 +34,7 @@ type table struct {
 
 	// Sums.
 	dot             func(a, b []float32) float32
+	dots            func(dst, queries, rows []float32, dim, n int) (done int)
 	dotWide         func(a, b []float32) float64
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
@@ -50,7 +51,12 @@ type table struct {
 	logistic     func(p, x []float32, scale, bias float32) (loss, sum, dot float32)
 
 	// Of a depthwise convolution: one output, and four side by side.
-	taps, taps4 func(dst, x, w []float32, s asm.Taps)
+	taps, taps4 func(dst, x, w, bias []float32, s asm.Taps)
+
+	// Products of integers.
+	integers    integerSet
+	quantizeRow func(dst []uint8, x []float32) float32
+	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
 
 	// Matrix products.
 	tiles       *asm.TileSet
@@ -69,9 +75,10 @@ var portable = table{
 	name:             "go",
 	exp:              expGo,
 	add:              addGo,
+	mul:              mulGo,
 	axpy:             axpyGo,
-	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo},
-	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo},
+	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo, SiLU: siluGo},
+	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo, SiLU: siluBackwardGo},
 	adamW:            adamWGo,
 
 	softmax:           softmaxGo,
@@ -80,6 +87,7 @@ var portable = table{
 	layerNormBackward: layerNormBackwardGo,
 
 	dot:             dotGo,
+	dots:            dotsGo,
 	dotWide:         dotWideGo,
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
@@ -96,6 +104,10 @@ var portable = table{
 
 	taps:  tapsGo,
 	taps4: taps4Go,
+
+	integers:    integersGo,
+	quantizeRow: quantizeRowGo,
+	dequantize:  dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

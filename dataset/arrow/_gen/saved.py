@@ -46,3 +46,12 @@ with pa.ipc.new_stream(out / "wide.arrow", schema) as stream:
             pa.array([["x", "y"], []], pa.large_list(pa.string())), pa.array([200 + first, None], pa.uint8()),
             pa.array([-1, first], pa.int8()), pa.array([0.5, first], pa.float64()), pa.array([True, False]), pa.nulls(2),
         ], schema=schema))
+
+# Two columns of images, of which one has paths in place of some.
+image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+table = pa.table({
+    "mask": pa.array([png(9), png(9), png(9)], pa.binary()), "text": ["a", "b", "c"],
+    "image": pa.array([{"bytes": None, "path": "im/1.png"}, {"bytes": png(1), "path": "x.png"}, {"bytes": None, "path": "im/2.png"}], image),
+})
+with pa.ipc.new_stream(out / "paths.arrow", table.schema) as stream:
+    stream.write_table(table)

@@ -22,7 +22,7 @@ func main() {
 	const dir = "../asm"
 	clean(dir)
 	writeArguments(dir)
-	for _, f := range []file{tileFile(), tileFileNEON(), packFile(), sumSquaresFile()} {
+	for _, f := range []file{tileFile(), tileFileNEON(), packFile(), sumSquaresFile(), dotsFile(), integerFile()} {
 		f.write(dir)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
