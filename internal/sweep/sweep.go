@@ -99,7 +99,7 @@ func (p *pass) decode() {
 }
 
 func (p *pass) skip(sample dataset.Sample, err error) {
-	*p.skipped = append(*p.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, err))
+	*p.skipped = append(*p.skipped, &dataset.SampleError{File: sample.File, Key: sample.Key, Err: err})
 }
 
 // encode hands out the pairs with their embeddings.
@@ -113,7 +113,8 @@ func (p *pass) encode() error {
 	}
 	for i, pair := range p.pairs {
 		if !kernel.AllFinite(e.Row(i)) {
-			return fmt.Errorf("%s: the image's embedding is not finite", pair.Key)
+			p.skip(p.samples[i], errors.New("the image's embedding is not finite"))
+			continue
 		}
 		p.use(p.samples[i], pair, &encoder.Embeddings{N: 1, Dim: e.Dim, Data: e.Row(i)})
 	}
