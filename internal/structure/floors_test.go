@@ -68,7 +68,7 @@ var confined = map[string]string{
 	"google.golang.org/protobuf":    "train/observe",
 	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
 	"github.com/parquet-go/parquet-go": "dataset/parquet",
-	"github.com/prometheus": "serve",
+	"github.com/prometheus":            "serve",
 }
 
 // banned are standard packages that have no place below the programs.
