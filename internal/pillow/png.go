@@ -237,13 +237,14 @@ func (d *pngData) ReadByte() (byte, error) {
 	return c, nil
 }
 
-func (d *pngData) Read(p []byte) (int, error) {
-	if err := d.next(); err != nil {
-		return 0, err
+// piece returns what is left of the chunk, or the next one; nil at the end.
+func (d *pngData) piece() []byte {
+	if d.next() != nil {
+		return nil
 	}
-	n := copy(p, d.chunk)
-	d.chunk = d.chunk[n:]
-	return n, nil
+	p := d.chunk
+	d.chunk = nil
+	return p
 }
 
 // pngMetadata finds EXIF in its own chunk or, as ImageMagick writes it, in hex
