@@ -168,7 +168,8 @@ func (f *webpFrame) lossless(src *file) (image.Image, error) {
 	if err := src.check(config.Width, config.Height); err != nil {
 		return nil, err
 	}
-	img, err := vp8l.Decode(src.reader(f.vp8l))
+	// libwebp takes bits that the last pixel lacks for zeroes.
+	img, err := vp8l.Decode(src.reader(append(f.vp8l[:len(f.vp8l):len(f.vp8l)], 0)))
 	if err != nil {
 		return nil, err
 	}
