@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -230,9 +231,8 @@ func (c *container) beside(list *[]record, rows map[string]int, r record, name s
 	return nil
 }
 
-func (c *container) decode(row int) func() (image.Image, error) {
-	limits := c.e.o.limits()
-	return func() (image.Image, error) {
+func (c *container) decode(row int) func(context.Context) (image.Image, error) {
+	return func(ctx context.Context) (image.Image, error) {
 		data, err := c.table.Image(c.image.Name, row)
 		if err != nil {
 			return nil, err
@@ -240,6 +240,6 @@ func (c *container) decode(row int) func() (image.Image, error) {
 		if data == nil {
 			return nil, errors.New("the row has no image")
 		}
-		return pillow.DecodeBytes(data, limits)
+		return pillow.DecodeBytes(data, c.e.o.limits(ctx))
 	}
 }

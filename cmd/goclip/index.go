@@ -60,7 +60,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "left_out_file": all, "upright": photos.Upright()}, func(w io.Writer) {
+	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "left_out_file": all, "upright": photos.Upright(), "draft": photos.Draft()}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
 }

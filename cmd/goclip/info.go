@@ -56,8 +56,11 @@ func (c *infoCommand) Run(s *session) error {
 	photos, err2 := index.Open(c.Path, nil)
 	if err2 == nil {
 		defer photos.Close()
-		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim(), "upright": photos.Upright()}, func(w io.Writer) {
+		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim(), "upright": photos.Upright(), "draft": photos.Draft()}, func(w io.Writer) {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", photos.Len(), photos.Dim(), turned(photos.Upright()))
+			if photos.Draft() {
+				fmt.Fprintln(w, "JPEG files: decoded at a part of their size, see --draft")
+			}
 		})
 	}
 	set, err3 := dataset.Open(c.Path, &dataset.Options{Shape: c.Shape, Exclude: c.Exclude, Formats: formats(), Converter: convert.New(s, nil)})

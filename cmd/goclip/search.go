@@ -26,14 +26,15 @@ func (searchCommand) Help() string {
     goclip search --model model --index photos.index --image like-this.jpg -k 5 --json`
 }
 
-// uprightOf is how an index has its images, and so how one is prepared that is searched for.
-func uprightOf(path string) (*bool, error) {
+// as prepares images as those of an index were.
+func (f *modelFlags) as(path string) error {
 	photos, err := index.Open(path, nil)
 	if err != nil {
-		return nil, input(err)
+		return input(err)
 	}
 	upright := photos.Upright()
-	return &upright, input(photos.Close())
+	f.upright, f.draft = &upright, photos.Draft()
+	return input(photos.Close())
 }
 
 type hit struct {
@@ -54,10 +55,10 @@ func (c *searchCommand) Run(s *session) (err error) {
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
 	}
-	if c.upright, err = uprightOf(c.Index); err != nil {
+	if err := c.as(c.Index); err != nil {
 		return err
 	}
-	c.draft = c.Draft
+	c.draft = c.draft || c.Draft
 	m, err := c.load(s, need{images: len(c.Image) > 0, words: len(c.Queries) > 0})
 	if err != nil {
 		return err

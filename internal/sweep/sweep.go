@@ -80,7 +80,7 @@ func (p *pass) decode() {
 	pairs, errs, pixels := make([]dataset.Pair, len(p.waiting)), make([]error, len(p.waiting)), make([]int, len(p.waiting))
 	parallel.For(len(p.waiting), func(i int) {
 		errs[i] = guard.Call(func() (err error) { // the image may be the caller's own
-			if pairs[i], err = p.waiting[i].Picture(); err == nil {
+			if pairs[i], err = p.waiting[i].PictureContext(p.ctx); err == nil {
 				size := pairs[i].Image.Bounds().Size()
 				pixels[i] = size.X * size.Y
 			}
