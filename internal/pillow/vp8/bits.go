@@ -48,19 +48,18 @@ func (b *boolReader) bit(prob uint8) bool {
 			}
 		}
 	}
-	split := b.rng * uint32(prob) >> 8
-	one := uint32(b.value>>(b.n&63)) > split
-	if one {
-		b.value -= uint64(split+1) << (b.n & 63)
-		b.rng -= split + 1
-	} else {
-		b.rng = split
-	}
-	shift := shiftOf(b.rng)
-	b.rng = (b.rng+1)<<shift - 1
-	b.n -= shift
-	return one
+	split, n := b.rng*uint32(prob)>>8, b.n&63
+	one := over(b.value>>n, split)
+	b.value -= uint64((split+1)&one) << n
+	rng := split ^ (split^(b.rng-split-1))&one
+	shift := shiftOf(rng)
+	b.rng, b.n = (rng+1)<<(shift&31)-1, b.n-shift
+	return one != 0
 }
+
+// over is all ones where a value is beyond the split, and otherwise 0. A branch would be
+// foreseen wrongly as often as not.
+func over(value uint64, split uint32) uint32 { return uint32((int64(split) - int64(value)) >> 63) }
 
 // shiftOf is by how many bits a range grows to 128 or more.
 func shiftOf(rng uint32) int { return 8 - bits.Len32(rng+1) }
@@ -174,13 +173,10 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 		}
 		// The sign.
 		split = rng >> 1
-		if uint32(value>>(n&63)) > split {
-			value -= uint64(split+1) << (n & 63)
-			rng -= split + 1
-			v = -v
-		} else {
-			rng = split
-		}
+		minus := over(value>>(n&63), split)
+		value -= uint64((split+1)&minus) << (n & 63)
+		rng = split ^ (split^(rng-split-1))&minus
+		v = (v ^ int32(minus)) - int32(minus)
 		shift = shiftOf(rng)
 		rng, n = (rng+1)<<(shift&31)-1, n-shift
 		out[zigzag[i]&15] = int16(v * steps[min(i, 1)])
@@ -257,7 +253,8 @@ func (b *boolReader) large(p *[11]uint8) int32 {
 // extra reads a number whose bits have these probabilities.
 func (b *boolReader) extra(probs string) (v int32) {
 	for i := range len(probs) {
-		if v <<= 1; b.bit(probs[i]) {
+		v <<= 1
+		if b.bit(probs[i]) {
 			v |= 1
 		}
 	}
