@@ -18,6 +18,8 @@ type Pair struct {
 	Image   image.Image
 	Caption string
 	Label   string // name of the class, or "" where the set has none
+	// Captions are all that the sample has, from the drawn one on, where they are several.
+	Captions []string
 }
 
 // Sample is one image that has not been decoded, with all its captions.
@@ -27,6 +29,7 @@ type Sample struct {
 	ID uint64
 
 	File     string // what the image is read from, for error messages
+	Path     string // of the image's own file on this machine; "" where it has none, as in a tar
 	Key      string
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string
@@ -89,6 +92,10 @@ func (s Sample) PairContext(ctx context.Context, draw uint64) (Pair, error) {
 	p.Caption = caption
 	if err != nil {
 		return Pair{}, err
+	}
+	if len(words) > 1 {
+		at := draw % uint64(len(words))
+		p.Captions = append(append([]string{}, words[at:]...), words[:at]...)
 	}
 	return p, nil
 }

@@ -38,9 +38,12 @@ func identify(t *Trainer) (id identity, err error) {
 func (t *Trainer) identity() (identity, error) {
 	id, cfg := identity{}, t.cfg
 	id.add("model", reflect.ValueOf(t.model.Config()))
-	cfg.Loss = nil
+	cfg.Loss, cfg.Stored = nil, nil
 	id.add("train", reflect.ValueOf(cfg))
 	id["train.Loss"] = t.objective.name
+	if s := t.cfg.Stored; s != nil {
+		id["train.Stored"] = fmt.Sprintf("%d images, %d texts, scale %g", len(s.Images), len(s.Texts), s.Scale)
+	}
 	if cfg.Teacher != nil {
 		id["train.Teacher"] = cfg.Teacher.Fingerprint()
 	}
@@ -155,6 +158,18 @@ func (id identity) differences(saved identity) []string {
 		list = append(list, fmt.Sprintf("%s: the checkpoint has %s, this run %s", name, theirs, ours))
 	}
 	return list
+}
+
+// scheduledAs is the identity with another's schedule.
+func (id identity) scheduledAs(other identity) identity {
+	same := maps.Clone(id)
+	maps.DeleteFunc(same, func(name, _ string) bool { return strings.HasPrefix(name, schedule) })
+	for name, value := range other {
+		if strings.HasPrefix(name, schedule) {
+			same[name] = value
+		}
+	}
+	return same
 }
 
 func (id identity) get(name string) string {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +15,7 @@ import (
 type evalCommand struct {
 	modelFlags
 	dataFlags
+	leftOutFlag
 	labelFlags
 	promptFlags
 	Upright *bool `negatable:"" help:"Turn photographs as their files say that they should be seen, as goclip classify does. Default: as the model was trained, which for published models is no."`
@@ -66,11 +65,18 @@ func (c *evalCommand) Run(s *session) (err error) {
 			return occupied(err)
 		}
 	}
+	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
+	if c.Report != "" {
+		beside = filepath.Join(c.Report, "left-out.jsonl")
+	}
+	if err := freeLeftOut(c.LeftOut, beside); err != nil {
+		return err
+	}
 	templates, err := c.promptFlags.list()
 	if err != nil {
 		return err
 	}
-	loss, tests, err := readLog(c.Log)
+	course, err := readLog(c.Log)
 	if err != nil {
 		return err
 	}
@@ -108,18 +114,15 @@ func (c *evalCommand) Run(s *session) (err error) {
 	e := &evaluation{evalCommand: c, session: s, model: m, labels: labels, templates: templates}
 	e.measured.Upright = m.Config().Preprocess.Upright
 	if err := e.measure(set); err != nil {
-		return err
+		_, unwritten := s.writeLeftOut(set.Notes(), c.LeftOut, beside)
+		return errors.Join(err, unwritten)
 	}
 	if c.Report != "" {
-		e.page.Loss, e.page.Tests = loss, tests
+		course.tell(&e.page)
 		if err := e.write(); err != nil {
 			return err
 		}
 		e.Written = filepath.Join(c.Report, "report.html")
-	}
-	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
-	if c.Report != "" {
-		beside = filepath.Join(c.Report, "left-out.jsonl")
 	}
 	if _, err := s.writeLeftOut(set.Notes(), c.LeftOut, beside); err != nil {
 		return err
@@ -177,34 +180,4 @@ func (c *evalCommand) plan(labels []string) error {
 		}
 	}
 	return nil
-}
-
-// readLog reads the loss of each step and the tests from a run's log.
-func readLog(path string) (loss []report.Point, tests []report.Test, err error) {
-	if path == "" {
-		return nil, nil, nil
-	}
-	f, err := openFile(path)
-	if err != nil {
-		return nil, nil, input(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		var event struct {
-			report.Point
-			Test map[string]float64 `json:"test"`
-		}
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return nil, nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
-		}
-		loss = append(loss, event.Point)
-		if event.Test != nil {
-			tests = append(tests, report.Test{Step: event.Step, Shares: event.Test})
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, nil, input(fmt.Errorf("%s: %w", path, err))
-	}
-	return loss, tests, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/output"
+	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/report"
 	"github.com/goclip/goclip/vision"
 )
@@ -69,9 +70,12 @@ func (s *session) watch(what string, src dataset.Source) dataset.Source {
 	return eval.Watch(src, s.counter(what, "images"))
 }
 
-// counter returns a hook that tells how much is done, at what rate and for how
-// long still: on a terminal in one line over itself, in a log every ten seconds.
+// counter returns a hook that tells a terminal how much is done, at what rate and for how
+// long still: in one line over itself or, without control sequences, every ten seconds.
 func (s *session) counter(what, unit string) func(done, total int) {
+	if !s.counting {
+		return func(int, int) {}
+	}
 	every, end := 10*time.Second, "\n"
 	if s.terminal {
 		every, end = 200*time.Millisecond, "\x1b[K\r"
@@ -123,7 +127,7 @@ func (s *session) leftOut(reasons []error) {
 // occupied is the error of an output in the place of something else.
 func occupied(err error) error {
 	switch {
-	case errors.Is(err, output.ErrExists):
+	case errors.Is(err, output.ErrExists), errors.Is(err, photos.ErrAnother):
 		return coded{fmt.Errorf("%w: --overwrite", err), misuse}
 	case errors.Is(err, output.ErrForeign):
 		return coded{err, misuse}
@@ -161,6 +165,18 @@ func head(path string) []byte {
 // shown is the number of samples left out that are told one by one.
 const shown = 5
 
+// freeLeftOut is an error where the list of what is left out would replace something else.
+func freeLeftOut(asked, otherwise string) error {
+	list := output.Kind{Name: "a list of what was left out", Is: func(path string) bool {
+		start := head(path)
+		return len(start) == 0 || bytes.HasPrefix(start, []byte(`{"file":`))
+	}}
+	if err := output.Free(cmp.Or(asked, otherwise), list, true); err != nil {
+		return occupied(fmt.Errorf("%w; name another file with --left-out", err))
+	}
+	return nil
+}
+
 // writeLeftOut writes all that was left out, and the notes on the set, as JSON lines:
 // to the file that was asked for, or to another one where there is more than was
 // shown. It returns the file's name.
@@ -169,19 +185,20 @@ func (s *session) writeLeftOut(notes []dataset.Bad, asked, otherwise string) (st
 	if len(s.lost)+len(notes) == 0 || asked == "" && len(s.lost)+len(notes) <= shown {
 		return "", nil
 	}
-	list := output.Kind{Name: "a list of what was left out", Is: func(path string) bool {
-		start := head(path)
-		return len(start) == 0 || bytes.HasPrefix(start, []byte(`{"file":`))
-	}}
-	if err := output.Free(name, list, true); err != nil {
-		return "", fmt.Errorf("%w; name another file with --left-out", err)
+	if err := freeLeftOut(name, ""); err != nil {
+		return "", err
 	}
 	var all dataset.Ledger
 	for _, b := range notes {
 		all.Add(b.File, b.Key, b.Reason)
 	}
 	for _, err := range s.lost {
-		all.Add("", "", err.Error())
+		var one *dataset.SampleError
+		if errors.As(err, &one) {
+			all.Add(one.File, one.Key, hinted(one.Err).Error())
+		} else {
+			all.Add("", "", err.Error())
+		}
 	}
 	if err := journal.WriteFile(name, all.WriteJSONLines); err != nil {
 		return "", err

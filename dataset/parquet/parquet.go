@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -28,23 +29,28 @@ func (Format) Extension() string { return ".parquet" }
 
 // OpenTable implements [dataset.Format].
 func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error) {
-	t := &table{limit: limit, texts: max(64<<20, 32*size)}
+	if err := footer(r, size); err != nil {
+		return nil, fmt.Errorf("parquet: %w", err)
+	}
+	t := &table{r: r, size: size, limit: limit, texts: max(64<<20, 32*size)}
 	err := guard.Call(func() (err error) { // a damaged file makes the library panic
-		t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
-		return err
+		if t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true)); err != nil {
+			return err
+		}
+		if n := t.file.NumRows(); n < 0 || n > size || n > math.MaxInt32 {
+			return fmt.Errorf("%d rows in a file of %d bytes", n, size)
+		}
+		labels := map[string][]string{}
+		if text, ok := t.file.Lookup("huggingface"); ok {
+			labels = dataset.FeatureLabels([]byte(text))
+		}
+		for _, c := range t.file.Root().Columns() {
+			t.add(c, labels[c.Name()])
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("parquet: %w", firstLine(err))
-	}
-	if n := t.file.NumRows(); n < 0 || n > size || n > math.MaxInt32 {
-		return nil, fmt.Errorf("parquet: %d rows in a file of %d bytes", n, size)
-	}
-	labels := map[string][]string{}
-	if text, ok := t.file.Lookup("huggingface"); ok {
-		labels = dataset.FeatureLabels([]byte(text))
-	}
-	for _, c := range t.file.Root().Columns() {
-		t.add(c, labels[c.Name()])
 	}
 	return t, nil
 }
@@ -59,6 +65,11 @@ func firstLine(err error) error {
 }
 
 type table struct {
+	r       io.ReaderAt
+	size    int64
+	mu      sync.Mutex
+	checked map[[2]int]error // columns of groups, see check
+
 	file    *parquet.File
 	columns []dataset.Column
 	leaves  map[string]int // the number of the column with the values
@@ -112,7 +123,7 @@ func (t *table) Rows() int { return int(t.file.NumRows()) }
 func (t *table) Cells(columns []string, yield func(int, [][]string) error) error {
 	first := 0
 	cells := make([][]string, len(columns))
-	for _, group := range t.file.RowGroups() {
+	for g, group := range t.file.RowGroups() {
 		n := int(group.NumRows())
 		values := make([][][]string, len(columns))
 		for i, name := range columns {
@@ -121,6 +132,9 @@ func (t *table) Cells(columns []string, yield func(int, [][]string) error) error
 				continue
 			}
 			err := guard.Call(func() (err error) {
+				if err := t.check(g, leaf); err != nil {
+					return err
+				}
 				values[i], err = t.read(group.ColumnChunks()[leaf], n)
 				return err
 			})
@@ -218,13 +232,16 @@ func (t *table) Image(column string, row int) (data []byte, err error) {
 	if !ok || row < 0 {
 		return nil, fmt.Errorf("parquet: no row %d of a column %q", row, column)
 	}
-	for _, group := range t.file.RowGroups() {
+	for g, group := range t.file.RowGroups() {
 		n := int(group.NumRows())
 		if row >= n {
 			row -= n
 			continue
 		}
 		err := guard.Call(func() (err error) {
+			if err := t.check(g, leaf); err != nil {
+				return err
+			}
 			data, err = t.value(group.ColumnChunks()[leaf], row)
 			return err
 		})

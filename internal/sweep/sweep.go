@@ -151,13 +151,13 @@ func (b *batch) decode(ctx context.Context, waiting []dataset.Sample) {
 }
 
 func (b *batch) skip(sample dataset.Sample, err error) {
-	b.skipped = append(b.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, err))
+	b.skipped = append(b.skipped, &dataset.SampleError{File: sample.File, Key: sample.Key, Err: err})
 }
 
 // encode hands out the pairs of a batch with their embeddings.
 func (p *pass) encode(b *batch) error {
+	defer func() { *p.skipped = append(*p.skipped, b.skipped...) }()
 	e, err := p.embed(b)
-	*p.skipped = append(*p.skipped, b.skipped...)
 	if err == nil {
 		err = e.Validate()
 	}
@@ -166,7 +166,8 @@ func (p *pass) encode(b *batch) error {
 	}
 	for i, pair := range b.pairs {
 		if !kernel.AllFinite(e.Row(i)) {
-			return fmt.Errorf("%s: the image's embedding is not finite", pair.Key)
+			b.skip(b.samples[i], errors.New("the image's embedding is not finite"))
+			continue
 		}
 		p.use(b.samples[i], pair, &encoder.Embeddings{N: 1, Dim: e.Dim, Data: e.Row(i)})
 	}
