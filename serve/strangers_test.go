@@ -262,7 +262,7 @@ func TestStopsGracefully(t *testing.T) {
 	base := "http://" + l.Addr().String()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, s, l, Listening{Drain: 300 * time.Millisecond}) }()
+	go func() { ended <- Run(ctx, s, l, Listening{Drain: 4 * time.Second}) }()
 	var wg sync.WaitGroup
 	ask := func() {
 		defer wg.Done()
@@ -284,7 +284,7 @@ func TestStopsGracefully(t *testing.T) {
 	}
 	wg.Add(1)
 	go ask()
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(5 * time.Second) // past the drain: what is under way is waited for
 	close(loads)
 	wg.Wait()
 	check(t, <-ended)
