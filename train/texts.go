@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/guard"
@@ -37,17 +36,24 @@ func Captions(n int) func(dataset.Pair) ([]Text, error) {
 	}
 }
 
-// Negatives is a [Config].Texts of a pair's caption, and beside it of n texts that are wrong for
-// its image: those of wrong by its caption, which come again where they are fewer. A caption
-// without any is an error.
-func Negatives(n int, wrong map[string][]string) func(dataset.Pair) ([]Text, error) {
-	return func(p dataset.Pair) ([]Text, error) {
-		texts, all := []Text{{p.Caption, 1}}, wrong[p.Caption]
-		if len(all) == 0 || n < 0 {
-			return nil, fmt.Errorf("no wrong text beside %q, want %d", p.Caption, n)
+// Negatives is a [Config].Texts of n captions, as [Captions] has them, and behind each of so
+// many texts that are wrong for its image: those of wrong by the caption, which come again where
+// they are fewer. A caption without any is an error.
+func Negatives(n, each int, wrong map[string][]string) func(dataset.Pair) ([]Text, error) {
+	return func(p dataset.Pair) (texts []Text, err error) {
+		captions, err := Captions(n)(p)
+		if err != nil {
+			return nil, err
 		}
-		for i := range n {
-			texts = append(texts, Text{Caption: all[i%len(all)]})
+		for _, c := range captions {
+			all := wrong[c.Caption]
+			if len(all) == 0 || each < 1 {
+				return nil, fmt.Errorf("there are %d wrong texts beside %q, want %d", len(all), c.Caption, max(1, each))
+			}
+			texts = append(texts, c)
+			for i := range each {
+				texts = append(texts, Text{Caption: all[i%len(all)]})
+			}
 		}
 		return texts, nil
 	}
@@ -131,42 +137,4 @@ func (p *pass) sayWhose(t *loss.Targets) {
 		return nil
 	})
 	t.Images, t.Shares = nn.Leaf(p.graph, "images of texts", images, n), nn.Leaf(p.graph, "shares", shares, n)
-}
-
-// Stored are a teacher's embeddings, computed before: normalised, all of one size, of images by
-// the keys of their samples and of texts by themselves.
-type Stored struct {
-	Images, Texts map[string][]float32
-	Scale         float64 // exp(logit_scale)
-}
-
-// of looks up those of a batch.
-func (s *Stored) of(pairs []dataset.Pair, captions []string) (*Teacher, error) {
-	t := &Teacher{Scale: s.Scale}
-	if !(s.Scale >= 0 && s.Scale <= math.MaxFloat32) {
-		return nil, fmt.Errorf("train: Stored: the Scale is %g, want a number of 0 or more", s.Scale)
-	}
-	size := 0
-	take := func(all []float32, what, name string, from map[string][]float32) ([]float32, error) {
-		e, known := from[name]
-		if size == 0 {
-			size = len(e)
-		}
-		if !known || len(e) == 0 || len(e) != size {
-			return nil, fmt.Errorf("train: Stored: %d numbers for %s %q, want %d", len(e), what, name, max(1, size))
-		}
-		return append(all, e...), nil
-	}
-	var err error
-	for _, p := range pairs {
-		if t.Images, err = take(t.Images, "image", p.Key, s.Images); err != nil {
-			return nil, err
-		}
-	}
-	for _, c := range captions {
-		if t.Texts, err = take(t.Texts, "text", c, s.Texts); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
 }

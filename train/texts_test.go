@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -35,7 +38,7 @@ func TestHardNegativesTeach(t *testing.T) {
 		wrong[p.Caption] = []string{strings.Join(strings.Fields(p.Caption), " no ")}
 	}
 	cfg := config(60)
-	cfg.Texts = train.Negatives(1, wrong)
+	cfg.Texts = train.Negatives(1, 1, wrong)
 	tr, err := train.New(m, cfg)
 	check(t, err)
 	var first, last train.Stats
@@ -85,6 +88,13 @@ func TestStoredTeacher(t *testing.T) {
 			stored.Texts[c] = e.Data
 		}
 	}
+	path := filepath.Join(t.TempDir(), "stored.safetensors")
+	check(t, stored.Save(path))
+	again, err := train.OpenStored(path)
+	check(t, err)
+	if again.Scale = stored.Scale; !reflect.DeepEqual(again, stored) { // the scale is a logarithm in the file
+		t.Error("what was stored is not what is read")
+	}
 	for _, n := range []int{1, 2} {
 		run := func(set func(*train.Config)) float64 {
 			cfg := config(1)
@@ -118,7 +128,7 @@ func TestStoredTeacher(t *testing.T) {
 // TestWrongTexts: what a Texts may say wrongly is an error that names the pair.
 func TestWrongTexts(t *testing.T) {
 	for want, of := range map[string]func(dataset.Pair) ([]train.Text, error){
-		"no wrong text beside":                   train.Negatives(1, nil),
+		"there are 0 wrong texts beside":         train.Negatives(1, 1, nil),
 		"0 captions of an image, want 1 or more": train.Captions(0),
 		"0 texts, want 1 as for":                 func(dataset.Pair) ([]train.Text, error) { return nil, nil },
 		"none of its 1 texts is right":           func(dataset.Pair) ([]train.Text, error) { return []train.Text{{Caption: "a"}}, nil },
@@ -148,4 +158,33 @@ func TestWrongTexts(t *testing.T) {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 	}
+}
+
+// FuzzOpenStored: whatever the file, there is an error or embeddings of one size.
+func FuzzOpenStored(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "s")
+	s := train.Stored{Images: map[string][]float32{"a": {1, 0}}, Texts: map[string][]float32{"b": {0, 1}, "c": {1, 0}}, Scale: 10}
+	check(f, s.Save(path))
+	good, err := os.ReadFile(path)
+	check(f, err)
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "s")
+		check(t, os.WriteFile(path, data, 0o600))
+		s, err := train.OpenStored(path)
+		if err != nil {
+			return
+		}
+		size := 0
+		for _, rows := range []map[string][]float32{s.Images, s.Texts} {
+			for _, e := range rows {
+				if size == 0 {
+					size = len(e)
+				}
+				if len(e) != size || size == 0 {
+					t.Fatalf("embeddings of %d and %d numbers", len(e), size)
+				}
+			}
+		}
+	})
 }
