@@ -61,8 +61,16 @@ func (l *Linear) ForwardWith(x, bias *G.Node) *G.Node {
 	return l.forward(x, l.Weight.Node(x.Graph()), bias)
 }
 
-// ForwardRows is [Linear.ForwardWith] of the outputs from to from+n−1 alone, of a layer that
-// several are packed in: (…, in), (n) → (…, n).
+// NewPacked is [NewWeight] for several layers in one, of which [Linear.ForwardRows] reads a
+// part. Its products stay float32; see [Param.Quantize].
+func NewPacked(name string, in, out int) *Linear {
+	l := NewWeight(name, in, out)
+	l.Weight.cut = true
+	return l
+}
+
+// ForwardRows is [Linear.ForwardWith] of the outputs from to from+n−1 alone, of a layer of
+// [NewPacked]: (…, in), (n) → (…, n).
 func (l *Linear) ForwardRows(x, bias *G.Node, from, n int) *G.Node {
 	g := x.Graph()
 	y := Project(x, Rows(l.Weight.Node(g), from, n), bias)

@@ -27,6 +27,7 @@ type Param struct {
 	init func(data []float32, rng *rand.Rand)
 
 	matrix  bool  // of a linear layer, which takes an adapter
+	cut     bool  // read in parts
 	adapter *LoRA // nil without
 
 	mapped  bool // Data is never written to
@@ -115,7 +116,7 @@ func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
 // as it is, and so does a parameter that is no linear layer's weight; the result
 // says whether p will be integers.
 func (p *Param) Quantize() bool {
-	if p == nil || !p.matrix || !p.mapped {
+	if p == nil || !p.matrix || p.cut || !p.mapped {
 		return false
 	}
 	out := p.Shape[0]

@@ -40,18 +40,18 @@ func newMapPool(c ViT) *mapPool {
 		out:   nn.NewLinear(name+"attn.out_proj", d, d),
 	}
 	p.out.Weight.Uniform(1 / math.Sqrt(float64(d)))
-	weight := func(field string, rows, cols int) {
+	weight := func(of func(name string, in, out int) *nn.Linear, field string, rows, cols int) {
 		limit := math.Sqrt(6 / float64(rows+cols)) // Glorot and Bengio, 2010
-		l := nn.NewWeight(name+"attn."+field, cols, rows)
+		l := of(name+"attn."+field, cols, rows)
 		l.Weight.Uniform(limit)
 		p.in = append(p.in, l)
 	}
 	if w == d {
-		weight("in_proj_weight", 3*d, d)
+		weight(nn.NewPacked, "in_proj_weight", 3*d, d)
 	} else {
-		weight("q_proj_weight", d, d)
-		weight("k_proj_weight", d, w)
-		weight("v_proj_weight", d, w)
+		weight(nn.NewWeight, "q_proj_weight", d, d)
+		weight(nn.NewWeight, "k_proj_weight", d, w)
+		weight(nn.NewWeight, "v_proj_weight", d, w)
 	}
 	return p
 }

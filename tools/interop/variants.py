@@ -154,7 +154,7 @@ def timm(r, name, kw, size, dim=None, **vision):
     v.update({"image_size": size, **vision}, timm_model_kwargs={**v.get("timm_model_kwargs", {}), **kw})
     cfg["embed_dim"] = dim or r.choice([24, 40])
     own = {k: cfg["text_cfg"][k] for k in ("no_causal_mask", "pool_type", "proj_bias", "proj_type", "norm_kwargs", "act_kwargs")
-           if k in cfg["text_cfg"] and "hf_model_name" not in cfg["text_cfg"]}
+           if k in cfg["text_cfg"] and not {"hf_model_name", "text_arch"} & set(cfg["text_cfg"])}
     t = {**small_text(r, cfg["embed_dim"]), **own}
     if t.get("proj_type") == "none":
         t["width"] = cfg["embed_dim"]
