@@ -21,6 +21,7 @@ type app struct {
 	Eval     evalCommand     `cmd:"" help:"Measure a model on a test set; write a report with plots."`
 	Classify classifyCommand `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
 	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
+	Embed    embedCommand    `cmd:"" help:"Write the embeddings of sets in files that other programs read."`
 	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
 	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
 	Convert  convertCommand  `cmd:"" help:"Write a model in another layout, or with weights of half the size."`

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/embeddings"
+	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 )
 
@@ -22,6 +25,8 @@ func (indexCommand) Help() string {
     goclip index  --model model --data photos.csv --out photos.index
     goclip search --model model --index photos.index "a dog on a beach"
 
+A folder of embeddings, of "goclip embed" or of another program (clip-retrieval's, or .npy, .npz, Parquet or JSON lines with vectors), is indexed as it is: they have to be the same model's.
+
 Images that cannot be read are reported and left out. The file is written only when it is complete.`
 }
 
@@ -38,17 +43,10 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
-	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
-	set, err := c.open(s, nil)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, set.Close)
-	s.say("%s: %v", c.Data, set.Seen())
 	if err := writable(c.Out); err != nil {
 		return err
 	}
-	photos, skipped, err := index.Build(s, m, s.watch("index", set))
+	photos, skipped, notes, err := c.build(s, m)
 	if err != nil {
 		return input(err)
 	}
@@ -56,11 +54,28 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := photos.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
 		return err
 	}
-	all, err := s.writeLeftOut(set.Notes(), c.LeftOut, c.Out+".left-out.jsonl")
+	all, err := s.writeLeftOut(notes, c.LeftOut, c.Out+".left-out.jsonl")
 	if err != nil {
 		return err
 	}
 	return s.result(map[string]any{"index": c.Out, "entries": photos.Len(), "left_out": len(skipped), "left_out_file": all, "upright": photos.Upright()}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, photos.Len(), len(skipped))
 	})
+}
+
+// build makes an index of the set, or of embeddings that there are of one.
+func (c *indexCommand) build(s *session, m *encoder.Model) (x *index.Index, skipped []error, notes []dataset.Bad, err error) {
+	if embeddings.Is(c.Data) {
+		x, skipped, err = indexed(s, c.Data, m)
+		return x, skipped, nil, err
+	}
+	c.dataFlags.draft = m.Config().Preprocess.DraftSide()
+	set, err := c.open(s, nil)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer closing(&err, set.Close)
+	s.say("%s: %v", c.Data, set.Seen())
+	x, skipped, err = index.Build(s, m, s.watch("index", set))
+	return x, skipped, set.Notes(), err
 }

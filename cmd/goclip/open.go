@@ -92,15 +92,20 @@ func (f *imageFlags) decode(ctx context.Context) *vision.DecodeOptions {
 
 // dataFlags say which set, and how it is read.
 type dataFlags struct {
+	Data string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
+	setFlags
+	LeftOut string `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
+}
+
+// setFlags say how sets are read.
+type setFlags struct {
 	imageFlags
-	Data       string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
 	ImageKey   string `placeholder:"NAME" help:"Column or field with the image's path; common names are recognised."`
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
 
 	Shape   dataset.Shape `default:"any" placeholder:"SHAPE" help:"How the set's files belong together, where that is not to be found out: images, classes, pairs, captions, tables, tars or containers."`
 	Exclude []string      `placeholder:"PATTERN" help:"Files and folders to leave out, such as thumbs or *.gif."`
-	LeftOut string        `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
 
 	AllowOutside   bool `help:"Follow paths in a table that are absolute or lead out of its folder."`
 	VerbatimLabels bool `help:"Take labels as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form, in captions and prompts, and labels of the same words are one class."`
@@ -113,7 +118,7 @@ func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set,
 	return f.openAs(ctx, f.Data, templates)
 }
 
-func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
+func (f *setFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
 		Shape: f.Shape, Exclude: f.Exclude, Formats: formats(),

@@ -99,8 +99,20 @@ func (p *pass) decode() {
 }
 
 func (p *pass) skip(sample dataset.Sample, err error) {
-	*p.skipped = append(*p.skipped, fmt.Errorf("%s: %s: %w", sample.File, sample.Key, err))
+	*p.skipped = append(*p.skipped, &Skipped{sample.File, sample.Key, err})
 }
+
+// Skipped is the error of a sample that could not be used.
+type Skipped struct {
+	File, Key string
+	Err       error
+}
+
+// Error names the sample and says what is wrong with it.
+func (e *Skipped) Error() string { return e.File + ": " + e.Key + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *Skipped) Unwrap() error { return e.Err }
 
 // encode hands out the pairs with their embeddings.
 func (p *pass) encode() error {
