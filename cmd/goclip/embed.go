@@ -152,7 +152,7 @@ func (c *embedCommand) name(shard string) string {
 	name := embeddings.ShardName(full)
 	info, err := os.Stat(shard)
 	file := err == nil && info.Mode().IsRegular() && name != filepath.Base(full)
-	if alone := len(c.Sets) == 1 && c.Sets[0] != "-"; alone && !file && strings.Trim(name, "0123456789") != "" {
+	if alone := len(c.Sets) == 1 && c.Sets[0] != "-"; alone && !file {
 		return ""
 	}
 	return name

@@ -28,8 +28,11 @@ func (Format) Extension() string { return ".parquet" }
 
 // OpenTable implements [dataset.Format].
 func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error) {
-	t := &table{limit: limit, texts: max(64<<20, 32*size)}
+	t := &table{r: r, limit: limit, texts: max(64<<20, 32*size)}
 	err := guard.Call(func() (err error) { // a damaged file makes the library panic
+		if err := checkFooter(r, size); err != nil {
+			return err
+		}
 		t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
 		return err
 	})
@@ -59,6 +62,7 @@ func firstLine(err error) error {
 }
 
 type table struct {
+	r       io.ReaderAt
 	file    *parquet.File
 	columns []dataset.Column
 	leaves  map[string]int // the number of the column with the values
@@ -112,7 +116,7 @@ func (t *table) Rows() int { return int(t.file.NumRows()) }
 func (t *table) Cells(columns []string, yield func(int, [][]string) error) error {
 	first := 0
 	cells := make([][]string, len(columns))
-	for _, group := range t.file.RowGroups() {
+	for g, group := range t.file.RowGroups() {
 		n := int(group.NumRows())
 		values := make([][][]string, len(columns))
 		for i, name := range columns {
@@ -121,6 +125,9 @@ func (t *table) Cells(columns []string, yield func(int, [][]string) error) error
 				continue
 			}
 			err := guard.Call(func() (err error) {
+				if err := t.check(g, leaf); err != nil {
+					return err
+				}
 				values[i], err = t.read(group.ColumnChunks()[leaf], n)
 				return err
 			})
@@ -159,6 +166,9 @@ func (t *table) read(chunk parquet.ColumnChunk, n int) ([][]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := sound(page); err != nil {
+			return nil, err
+		}
 		reader := page.Values()
 		for {
 			k, err := reader.ReadValues(values)
@@ -182,6 +192,9 @@ func (t *table) read(chunk parquet.ColumnChunk, n int) ([][]string, error) {
 			}
 			if err == io.EOF {
 				break
+			}
+			if err == nil && k == 0 {
+				err = errors.New("a page that never ends")
 			}
 			if err != nil {
 				return nil, err
@@ -218,13 +231,16 @@ func (t *table) Image(column string, row int) (data []byte, err error) {
 	if !ok || row < 0 {
 		return nil, fmt.Errorf("parquet: no row %d of a column %q", row, column)
 	}
-	for _, group := range t.file.RowGroups() {
+	for g, group := range t.file.RowGroups() {
 		n := int(group.NumRows())
 		if row >= n {
 			row -= n
 			continue
 		}
 		err := guard.Call(func() (err error) {
+			if err := t.check(g, leaf); err != nil {
+				return err
+			}
 			data, err = t.value(group.ColumnChunks()[leaf], row)
 			return err
 		})
@@ -248,6 +264,9 @@ func (t *table) value(chunk parquet.ColumnChunk, row int) ([]byte, error) {
 		return nil, err
 	}
 	defer parquet.Release(page)
+	if err := sound(page); err != nil {
+		return nil, err
+	}
 	values := make([]parquet.Value, 1)
 	if n, err := page.Values().ReadValues(values); n == 0 {
 		return nil, err

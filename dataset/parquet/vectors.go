@@ -73,12 +73,15 @@ func (v *Vectors) Rows(plain, lists []string, yield func(texts []string, vectors
 
 func (v *Vectors) rows(plain, lists []string, yield func([]string, [][]float32) error) error {
 	texts, vectors := make([]string, len(plain)), make([][]float32, len(lists))
-	for _, group := range v.table.file.RowGroups() {
+	for g, group := range v.table.file.RowGroups() {
 		columns := make([]*cursor, 0, len(plain)+len(lists))
 		for _, name := range slices.Concat(plain, lists) {
 			leaf, ok := v.table.leaves[name]
 			if !ok {
 				return fmt.Errorf("parquet: no column %q", name)
+			}
+			if err := v.table.check(g, leaf); err != nil {
+				return fmt.Errorf("parquet: column %q: %w", name, err)
 			}
 			c := &cursor{name: name, pages: group.ColumnChunks()[leaf].Pages()}
 			defer c.close()
@@ -196,6 +199,9 @@ func (c *cursor) fill() error {
 			if err != nil {
 				return err
 			}
+			if err := sound(page); err != nil {
+				return err
+			}
 			c.page, c.values = page, page.Values()
 		}
 		n, err := c.values.ReadValues(c.buf[:])
@@ -208,8 +214,9 @@ func (c *cursor) fill() error {
 			c.release()
 			continue
 		}
-		if n > 0 || err != nil {
-			return err
+		if n == 0 && err == nil {
+			return errors.New("a page that never ends")
 		}
+		return err
 	}
 }
