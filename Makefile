@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench bench-peers bench-pictures bench-tokenizers generate cross pgvector conform arm64 386 slow
+.PHONY: help check ci test test-noasm race fuzz bench bench-losses bench-peers bench-pictures bench-tokenizers generate cross pgvector conform arm64 386 slow
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -40,6 +40,9 @@ pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where
 
 bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md
 	@.ci/run bench-peers
+
+bench-losses: ## losses with their gradients, ours beside PyTorch, ROUNDS times each; ISA=avx2 holds both to it
+	@.ci/run bench-losses
 
 bench-pictures: ## ours beside Pillow, OpenCV and torchvision, ROUNDS times each
 	@.ci/run bench-pictures

@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
-// maxNames bounds what one pattern expands to.
-const maxNames = 1 << 20
+// maxNames and maxNameBytes bound what one pattern expands to.
+const (
+	maxNames     = 1 << 20
+	maxNameBytes = 256 << 20
+)
 
 // expandBraces expands {a,b} and {000..012} as a shell does: in order, nested,
 // the numbers as wide as the wider of their ends. A brace that is neither a
@@ -16,20 +19,31 @@ func expandBraces(pattern string) ([]string, error) {
 	if len(pattern) > 4096 {
 		return nil, fmt.Errorf("dataset: a name of %d bytes, want at most 4096", len(pattern))
 	}
+	names, err := expand(pattern, maxNames)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %s: %w", pattern, err)
+	}
+	return names, nil
+}
+
+var errNames = fmt.Errorf("expands to more than %d names, or %d MiB of them", maxNames, maxNameBytes>>20)
+
+// expand gives at most so many names.
+func expand(pattern string, most int) ([]string, error) {
 	open, end := firstBrace(pattern)
 	if open < 0 {
 		return []string{pattern}, nil
 	}
-	tails, err := expandBraces(pattern[end+1:])
+	heads, err := alternatives(pattern[open+1:end], most)
 	if err != nil {
 		return nil, err
 	}
-	heads, err := alternatives(pattern[open+1 : end])
+	tails, err := expand(pattern[end+1:], most/len(heads))
 	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: %w", pattern, err)
+		return nil, err
 	}
-	if len(heads) > maxNames/len(tails) {
-		return nil, fmt.Errorf("dataset: %s: expands to more than %d names", pattern, maxNames)
+	if n := len(heads) * len(tails); n > most || n > maxNameBytes/len(pattern) {
+		return nil, errNames
 	}
 	var names []string
 	for _, h := range heads {
@@ -68,31 +82,31 @@ func firstBrace(pattern string) (open, end int) {
 }
 
 // alternatives are what the inside of a brace stands for.
-func alternatives(body string) ([]string, error) {
+func alternatives(body string, most int) ([]string, error) {
 	if from, to, width, ok := numberRange(body); ok {
-		return numbers(from, to, width)
+		return numbers(from, to, width, most)
 	}
 	var names []string
 	for _, part := range splitList(body) {
-		more, err := expandBraces(part)
+		more, err := expand(part, most)
 		if err != nil {
 			return nil, err
 		}
-		if names = append(names, more...); len(names) > maxNames {
-			return nil, fmt.Errorf("expands to more than %d names", maxNames)
+		if names = append(names, more...); len(names) > most {
+			return nil, errNames
 		}
 	}
 	return names, nil
 }
 
-func numbers(from, to, width int) ([]string, error) {
+func numbers(from, to, width, most int) ([]string, error) {
 	step := 1
 	if to < from {
 		step = -1
 	}
 	n := (to-from)*step + 1
-	if n > maxNames {
-		return nil, fmt.Errorf("expands to more than %d names", maxNames)
+	if n > most {
+		return nil, errNames
 	}
 	names := make([]string, n)
 	for i := range names {

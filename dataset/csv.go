@@ -118,16 +118,12 @@ type sheet struct {
 // csv calls add for each row. An error is one of the whole table.
 func (s *sheet) csv(r io.Reader) error {
 	lines := newLineReader(r)
-	head, err := lines.next()
+	head, sep, err := s.head(lines)
 	if err == io.EOF {
 		return errors.New("empty, not even a header line")
 	}
 	if err != nil {
 		return fmt.Errorf("header line: %w", err)
-	}
-	sep := byte(s.o.Separator)
-	if sep == 0 {
-		sep = commonest(head, ",\t;|")
 	}
 	header := headerOf(head, sep)
 	cols, err := findColumns(header, s.o)
@@ -135,7 +131,7 @@ func (s *sheet) csv(r io.Reader) error {
 		return errOr(err, func() error { return s.rows(lines, cols, len(header), sep) })
 	}
 	if found, ok := s.unnamed(header); ok {
-		lines.restore(0, []line{{head, nil}})
+		lines.restore(lines.at-1, []line{{head, nil}})
 		return s.rows(lines, found, len(header), sep)
 	}
 	if cols.image < 0 {
@@ -145,6 +141,31 @@ func (s *sheet) csv(r io.Reader) error {
 		return err
 	}
 	return s.rows(lines, cols, len(header), sep)
+}
+
+// head reads up to the header, past comments and the line in which Excel names the
+// separator.
+func (s *sheet) head(lines *lineReader) (head string, sep byte, err error) {
+	sep = byte(s.o.Separator)
+	for {
+		if head, err = lines.next(); err != nil {
+			return "", 0, err
+		}
+		if named, ok := strings.CutPrefix(strings.ToLower(head), "sep="); ok && len(named) == 1 {
+			sep = max(sep, named[0])
+			continue
+		}
+		if plain, ok := strings.CutPrefix(head, "#"); ok && !s.names(headerOf(head, ',')[0]) {
+			if _, err := findColumns(headerOf(plain, commonest(plain, ",\t;|")), s.o); err != nil {
+				continue
+			}
+			head = plain
+		}
+		if sep == 0 {
+			sep = commonest(head, ",\t;|")
+		}
+		return head, sep, nil
+	}
 }
 
 func errOr(err error, next func() error) error {
@@ -170,12 +191,21 @@ func trimmed(fields []string, sep byte) []string {
 	return fields
 }
 
-// unnamed reads a table without a header: an image and what is said of it.
+// unnamed reads a table without a header: an image and what is said of it, or, as in
+// tiny-imagenet's val_annotations.txt, an image, its class and a box.
 func (s *sheet) unnamed(first []string) (columns, bool) {
-	if len(first) == 2 && s.names(first[0]) {
+	switch {
+	case len(first) == 2 && s.names(first[0]):
 		return columns{0, 1, -1}, true
+	case hasBox(first) && s.names(first[0]):
+		return columns{0, -1, 1}, true
 	}
 	return columns{}, len(first) == 1 && s.bare && s.names(first[0])
+}
+
+// hasBox tells an image, a class and the four numbers of a box.
+func hasBox(fields []string) bool {
+	return len(fields) == 6 && !digits(fields[1]) && !slices.ContainsFunc(fields[2:], func(f string) bool { return !digits(f) })
 }
 
 // probed is the number of rows that are tried for names of images.
@@ -292,6 +322,11 @@ func plainName(s string) string { return strings.ToLower(fill.Replace(s)) }
 
 // lack says which columns are missing.
 func (c columns) lack(header []string, o *Options) error {
+	for _, at := range []int{c.image, c.caption, c.label} {
+		if at >= 0 && slices.Contains(header[at+1:], header[at]) {
+			return fmt.Errorf("there are two columns %q", header[at])
+		}
+	}
 	var missing []string
 	if c.image < 0 {
 		missing = append(missing, "of the image ("+strings.Join(o.imageKeys(), ", ")+")")

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // group is the files of one sample that share a key, as in WebDataset.
@@ -28,6 +30,7 @@ type group struct {
 // add takes in a file that describes the images, or the error of reading it.
 func (g *group) add(ext string, text []byte, err error, o *Options) {
 	g.sidecars++
+	text = lists.Plain(text)
 	if g.size += len(text); err == nil && g.size > maxText {
 		err = fmt.Errorf("more than %d bytes of text for one image", maxText)
 		g.text, g.whole = nil, nil
@@ -49,15 +52,15 @@ func (g *group) add(ext string, text []byte, err error, o *Options) {
 		g.class = string(text)
 	case ext != "json":
 		g.whole = append(g.whole, strings.TrimSpace(string(text)))
-		g.text = append(g.text, captionLines(string(text))...)
+		g.text = append(g.text, captionLines(text)...)
 	}
 }
 
-// captionLines are the captions in a text: one a line, as CLIP_benchmark's sets and
-// CUB's have several.
-func captionLines(text string) []string {
+// captionLines are the captions in a text of any program: one a line, as
+// CLIP_benchmark's sets and CUB's have several.
+func captionLines(text []byte) []string {
 	var captions []string
-	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+	for line := range strings.Lines(string(lists.Plain(text))) {
 		for part := range strings.SplitSeq(line, "\r") {
 			if part = strings.TrimSpace(part); part != "" {
 				captions = append(captions, part)
@@ -69,7 +72,7 @@ func captionLines(text string) []string {
 
 // stray tells files that were never meant for a sample, such as a README.
 func (g *group) stray() bool {
-	return len(g.images) == 0 && g.fault == nil && len(g.text) == 0 && g.class == "" && len(g.metadata.captions) == 0
+	return len(g.images) == 0 && (isNote(g.key+".txt") || g.fault == nil && len(g.text) == 0 && g.class == "" && len(g.metadata.captions) == 0)
 }
 
 // said tells whether the files say something of the images. Numbers alone are boxes

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -129,8 +131,19 @@ func (s *sheet) pictureCaptions(f *jsonFile, name string) error {
 		return err
 	}
 	next := row{line: f.n, image: name}
-	if next.captions, next.err = (object{"": raw}).strings([]string{""}); next.err != nil && f.n == 1 {
-		return errNoTable
+	var number json.Number
+	var fields object
+	switch {
+	case json.Unmarshal(raw, &fields) == nil && fields != nil:
+		if next.err = fields.describe(s.o, &next); len(next.captions) == 0 && next.label == "" && f.n == 1 {
+			return errNoTable
+		}
+	case json.Unmarshal(raw, &number) == nil && raw[0] != '"': // nobody's words
+		next.label = number.String()
+	default:
+		if next.captions, next.err = (object{"": raw}).strings([]string{""}); next.err != nil && f.n == 1 {
+			return errNoTable
+		}
 	}
 	return s.add(next)
 }
@@ -151,7 +164,8 @@ func (c *coco) image(f *jsonFile) error {
 		Filename  string          `json:"filename"`
 		Filepath  string          `json:"filepath"`
 		Sentences []struct {
-			Raw string `json:"raw"`
+			Raw    string   `json:"raw"`
+			Tokens []string `json:"tokens"`
 		} `json:"sentences"`
 	}
 	if err := f.next(&img); err != nil {
@@ -162,13 +176,20 @@ func (c *coco) image(f *jsonFile) error {
 		next.image = path.Join(img.Filepath, img.Filename)
 	}
 	for _, s := range img.Sentences {
+		if s.Raw == "" {
+			s.Raw = strings.Join(s.Tokens, " ")
+		}
 		next.captions = append(next.captions, s.Raw)
 	}
 	if c.byID == nil {
 		c.byID, c.captions = map[string]int{}, map[string][]string{}
 	}
-	if id := string(img.ID); id != "" {
-		c.byID[id] = len(c.names)
+	if id := idOf(img.ID); id != "" {
+		if _, twice := c.byID[id]; twice {
+			next.err = fmt.Errorf("another image has the id %s, too", id)
+		} else {
+			c.byID[id] = len(c.names)
+		}
 	}
 	c.names = append(c.names, next)
 	return nil
@@ -191,9 +212,22 @@ func (c *coco) annotation(f *jsonFile) error {
 	if c.captions == nil {
 		c.byID, c.captions = map[string]int{}, map[string][]string{}
 	}
-	id := string(a.Image)
+	id := idOf(a.Image)
 	c.captions[id] = append(c.captions[id], strings.TrimSpace(*a.Caption))
 	return nil
+}
+
+// idOf is a number, or a text, as it is compared: 1.0 and "1" are 1.
+func idOf(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		text = string(raw)
+	}
+	whole, zeros, _ := strings.Cut(text, ".")
+	if isNumber(whole) && strings.Trim(zeros, "0") == "" {
+		return whole
+	}
+	return text
 }
 
 func (c *coco) rows(add func(row) error) error {
@@ -208,8 +242,19 @@ func (c *coco) rows(add func(row) error) error {
 		of[i] = id
 	}
 	for i, next := range c.names {
-		next.captions = append(next.captions, c.captions[of[i]]...)
+		if next.err == nil {
+			next.captions = append(next.captions, c.captions[of[i]]...)
+		}
 		if err := add(next); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.captions)) {
+		if _, known := c.byID[id]; known {
+			continue
+		}
+		lost := row{line: len(c.names) + 1, err: fmt.Errorf("%s of image %.40s, which is not among the images", count(len(c.captions[id]), "caption", "captions"), id)}
+		if err := add(lost); err != nil {
 			return err
 		}
 	}

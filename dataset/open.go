@@ -159,6 +159,10 @@ func open(fsys fs.FS, name string, opts *Options) (*Set, error) {
 		return openTars(fsys, name, names, o)
 	}
 	info, err := fs.Stat(fsys, name)
+	if err != nil && names[0] != name { // {0..0}
+		name = names[0]
+		info, err = fs.Stat(fsys, name)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("dataset: %w", err)
@@ -221,7 +225,7 @@ func openContainers(fsys fs.FS, name string, o *Options) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
 	if len(claims) == 0 {
-		return nil, fmt.Errorf("dataset: %s: no column of images nor of their paths (%s)", name, strings.Join(o.imageKeys(), ", "))
+		return nil, fmt.Errorf("dataset: %s: no image is in it or named (%s): %s", name, strings.Join(o.imageKeys(), ", "), strings.Join(e.remarks, "; "))
 	}
 	return e.set(claims[0])
 }
@@ -275,7 +279,7 @@ func (e *evidence) seen(c claim) Seen {
 		s.Why = c.why
 	}
 	for _, f := range e.others {
-		if c.used[f.path] {
+		if c.used[f.path] || path.Base(f.path) == "classnames.txt" && (c.shape == Pairs || c.shape == Shards) {
 			continue
 		}
 		if s.AloneCount++; len(s.Alone) < maxAlone {
@@ -356,20 +360,21 @@ const gzipMagic = "\x1f\x8b"
 // newSet checks that there is something to learn from.
 func newSet(t *tree, list []record, seen Seen, o *Options) (*Set, error) {
 	list = append(list, t.faults...)
-	labels, usable := map[string]bool{}, false
+	labels, classes, usable := map[string]bool{}, map[string]bool{}, false
 	apart(list)
 	for _, r := range list {
 		usable = usable || r.fault == nil
 		seen.add(r.captions, r.label, r.fault)
 		if r.label != "" {
 			labels[r.label] = true
+			classes[lists.Key(r.label, o.VerbatimLabels)] = true
 		}
 	}
 	if !usable {
 		return nil, errors.Join(fmt.Errorf("dataset: %s: %w", t.name, unusable(list)), closeAll(t.opened))
 	}
 	list = slices.Clip(list)
-	seen.Classes = len(labels)
+	seen.Classes = len(classes)
 	if len(t.notes) > 0 {
 		seen.Notes = append(seen.Notes, fmt.Sprintf("%s, as the first: %s", count(len(t.notes), "note for the ledger", "notes for the ledger"), t.notes[0]))
 	}

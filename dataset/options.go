@@ -29,8 +29,8 @@ type Options struct {
 	// names that common sets use are tried, in this order:
 	//
 	//	image    image, file_name, filepath, filename, path, img, image_name, image_path, file, id
-	//	caption  caption, captions, text, title, comment, description, sentence, alt_text, productDisplayName
-	//	label    label, class, category, class_id, class_name, breed, species
+	//	caption  caption, captions, text, title, comment, description, sentence, alt_text, productDisplayName, txt
+	//	label    label, class, category, class_id, class_name, breed, species, cls
 	//
 	// Letters, spaces and underscores may differ. Without a column of a known name
 	// the one whose fields name images is taken.
@@ -157,11 +157,11 @@ func (o *Options) imageKeys() []string {
 }
 
 func (o *Options) captionKeys() []string {
-	return keys(o.CaptionKey, "caption", "captions", "text", "title", "comment", "description", "sentence", "alt_text", "productDisplayName")
+	return keys(o.CaptionKey, "caption", "captions", "text", "title", "comment", "description", "sentence", "alt_text", "productDisplayName", "txt")
 }
 
 func (o *Options) labelKeys() []string {
-	return keys(o.LabelKey, "label", "class", "category", "class_id", "class_name", "breed", "species")
+	return keys(o.LabelKey, "label", "class", "category", "class_id", "class_name", "breed", "species", "cls")
 }
 
 func keys(chosen string, usual ...string) []string {

@@ -18,10 +18,12 @@ type paths struct {
 	ofTar   map[tarPath]int  // of those in one of several tars
 	bases   map[string][]int // by the last part of the path
 	stems   map[string][]int // the same without the extension
-	folded  map[string]int   // by path in small letters
+	anyCase bool             // the file system takes capitals and small letters for the same
 	links   *links
 	folders map[string]map[string]string // names of the files in a folder
 	same    map[string]string            // paths, by where they really lead
+	// spellings are folders by how they were spelt.
+	spellings map[string]string
 }
 
 type tarPath struct {
@@ -29,18 +31,44 @@ type tarPath struct {
 	path string
 }
 
-// nfc is the form in which paths are compared.
 func nfc(s string) string { return norm.NFC.String(s) }
+
+// key is the form in which paths are compared.
+func (p *paths) key(name string) string {
+	if name = nfc(name); p.anyCase {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+// ignoresCase tells whether the file system finds a listed file, or else one of its
+// folders, by a name in other letters that it did not list.
+func (t *tree) ignoresCase() bool {
+	if t.inTar {
+		return false
+	}
+	names := map[string]bool{}
+	for _, f := range t.files {
+		names[f.path] = true
+	}
+	for _, f := range t.files[:min(len(t.files), 100)] {
+		if other := swapped(f.path); other != f.path && !names[other] {
+			return t.stats(path.Join(t.folder, other))
+		}
+	}
+	return false
+}
 
 func (t *tree) index() *paths {
 	if t.paths == nil {
-		t.paths = &paths{links: newLinks(t.fsys, t.folder), folders: map[string]map[string]string{}, same: map[string]string{}}
+		t.paths = &paths{links: newLinks(t.fsys, t.folder), folders: map[string]map[string]string{}, same: map[string]string{}, spellings: map[string]string{}}
 	}
 	p := t.paths
 	if p.exact == nil && t.listed {
 		p.exact, p.ofTar, p.bases, p.stems = map[string]int{}, map[tarPath]int{}, map[string][]int{}, map[string][]int{}
+		p.anyCase = t.ignoresCase()
 		for i, f := range t.files {
-			name := nfc(f.path)
+			name := p.key(f.path)
 			if _, twice := p.exact[name]; !twice {
 				p.exact[name] = i
 			}
@@ -57,6 +85,14 @@ func (t *tree) index() *paths {
 	return p
 }
 
+// swapped is a path in capitals, or of capitals in small letters.
+func swapped(name string) string {
+	if other := strings.ToUpper(name); other != name {
+		return other
+	}
+	return strings.ToLower(name)
+}
+
 // lookup finds the file that a table calls name, relative to the table's folder, to
 // the set's, or by the end of its path.
 func (t *tree) lookup(table file, name string) (file, bool) {
@@ -65,8 +101,8 @@ func (t *tree) lookup(table file, name string) (file, bool) {
 	if !t.listed {
 		return t.onDisk(path.Join(dir, name))
 	}
-	name = nfc(name)
-	for _, full := range []string{path.Join(dir, name), name} {
+	name = p.key(name)
+	for _, full := range []string{path.Join(p.key(dir), name), name} {
 		if i, ok := p.ofTar[tarPath{table.tar, full}]; ok {
 			return t.files[i], true
 		}
@@ -92,7 +128,7 @@ func (p *paths) nearest(files []file, candidates []int, name string) (int, bool)
 	}
 	best, found, twice := 1, -1, false
 	for _, i := range candidates {
-		n := commonEnd(nfc(files[i].path), name)
+		n := commonEnd(p.key(files[i].path), name)
 		if n > best {
 			best, found, twice = n, i, false
 		} else if n == best {
@@ -115,48 +151,38 @@ func commonEnd(a, b string) int {
 	}
 }
 
-// elsewhere tries what only the file system knows: links, and letters that it takes
-// for the same.
+// elsewhere tries what only the file system knows: links.
 func (t *tree) elsewhere(dir, name string) (file, bool) {
 	if t.inTar {
 		return file{}, false
 	}
-	p := t.paths
+	p := t.index()
+	if !p.links.on {
+		return file{}, false
+	}
+	listed := func(real string) (file, bool) {
+		i, ok := p.exact[p.key(strings.TrimPrefix(strings.TrimPrefix(real, p.links.root), "/"))]
+		if !ok || !within(p.links.root, real) {
+			return file{}, false
+		}
+		return t.files[i], true
+	}
 	for _, full := range []string{path.Join(dir, name), name} {
-		if p.links.on {
-			at := full
-			if !isAbs(at) {
-				at = path.Join(t.folder, full)
-			}
-			if real, ok := p.links.real(path.Dir(at)); ok && within(p.links.root, real) {
-				rel := strings.TrimPrefix(strings.TrimPrefix(path.Join(real, path.Base(full)), p.links.root), "/")
-				if i, ok := p.exact[nfc(rel)]; ok {
-					return t.files[i], true
-				}
-				full = rel
-			}
+		at := full
+		if !isAbs(at) {
+			at = path.Join(t.folder, full)
 		}
-		if isAbs(full) {
+		real, ok := p.links.real(path.Dir(at))
+		if !ok || !within(p.links.root, real) {
 			continue
 		}
-		if info, err := fs.Stat(t.fsys, path.Join(t.folder, full)); err != nil || !info.Mode().IsRegular() {
-			continue
+		if f, ok := listed(path.Join(real, path.Base(full))); ok {
+			return f, true
 		}
-		if p.links.on { // a link to a file of the set
-			if real, ok := resolve(path.Join(t.folder, full)); ok {
-				if i, ok := p.exact[nfc(strings.TrimPrefix(strings.TrimPrefix(real, p.links.root), "/"))]; ok {
-					return t.files[i], true
-				}
+		if real, ok := resolve(at); ok { // a link to a file of the set
+			if f, ok := listed(real); ok {
+				return f, true
 			}
-		}
-		if p.folded == nil {
-			p.folded = map[string]int{}
-			for i, f := range t.files {
-				p.folded[strings.ToLower(nfc(f.path))] = i
-			}
-		}
-		if i, ok := p.folded[strings.ToLower(full)]; ok {
-			return t.files[i], true
 		}
 	}
 	return file{}, false
@@ -165,36 +191,11 @@ func (t *tree) elsewhere(dir, name string) (file, bool) {
 // onDisk finds a file of a folder that has not been listed as a whole.
 func (t *tree) onDisk(name string) (file, bool) {
 	p := t.paths
-	dir, base := path.Dir(name), path.Base(name)
-	at := dir
-	if !isAbs(dir) {
-		at = path.Join(t.folder, dir)
-	}
-	names, ok := p.folders[at]
+	dir := t.spelt(path.Dir(name))
+	at := t.where(file{path: dir})
+	actual, ok := t.entry(at, path.Base(name))
 	if !ok {
-		names = map[string]string{}
-		if entries, err := fs.ReadDir(t.fsys, at); err == nil {
-			for _, e := range entries {
-				kind := ""
-				if e.Type()&fs.ModeSymlink != 0 {
-					kind = "/" // a link
-				}
-				names[nfc(e.Name())] = e.Name() + kind
-			}
-		}
-		p.folders[at] = names
-	}
-	actual, ok := names[nfc(base)]
-	if !ok {
-		if _, err := fs.Stat(t.fsys, path.Join(at, base)); err != nil {
-			return file{}, false
-		}
-		actual = base
-		for n, a := range names {
-			if strings.EqualFold(n, nfc(base)) {
-				actual = a
-			}
-		}
+		return file{}, false
 	}
 	actual, link := strings.CutSuffix(actual, "/")
 	f := file{path: path.Join(dir, actual)}
@@ -213,6 +214,63 @@ func (t *tree) onDisk(name string) (file, bool) {
 	return f, true
 }
 
+// entry is the name under which a folder lists what it finds by a name, with a slash
+// behind a link.
+func (t *tree) entry(folder, name string) (string, bool) {
+	names, ok := t.paths.folders[folder]
+	if !ok {
+		names = map[string]string{}
+		if entries, err := fs.ReadDir(t.fsys, folder); err == nil {
+			for _, e := range entries {
+				kind := ""
+				if e.Type()&fs.ModeSymlink != 0 {
+					kind = "/"
+				}
+				names[nfc(e.Name())] = e.Name() + kind
+			}
+		}
+		t.paths.folders[folder] = names
+	}
+	if actual, ok := names[nfc(name)]; ok {
+		return actual, true
+	}
+	if _, err := fs.Stat(t.fsys, path.Join(folder, name)); err != nil {
+		return "", false
+	}
+	for n, actual := range names {
+		if strings.EqualFold(n, nfc(name)) {
+			return actual, true
+		}
+	}
+	return name, true
+}
+
+// spelt is a folder's path as the file system lists it, where that takes capitals and
+// small letters for the same.
+func (t *tree) spelt(dir string) string {
+	p := t.paths
+	if dir == path.Dir(dir) {
+		return dir
+	}
+	if known, ok := p.spellings[dir]; ok {
+		return known
+	}
+	spelling := dir
+	if at := t.where(file{path: dir}); t.stats(at) && t.stats(path.Join(path.Dir(at), swapped(path.Base(at)))) {
+		parent := t.spelt(path.Dir(dir))
+		if actual, ok := t.entry(t.where(file{path: parent}), path.Base(dir)); ok {
+			spelling = path.Join(parent, strings.TrimSuffix(actual, "/"))
+		}
+	}
+	p.spellings[dir] = spelling
+	return spelling
+}
+
+func (t *tree) stats(name string) bool {
+	_, err := fs.Stat(t.fsys, name)
+	return err == nil
+}
+
 // locate checks that a table's path stays within the set, and finds the file. Whether
 // one that is not found is there, only opening it will tell.
 func (t *tree) locate(table file, image string, o *Options) (f file, found bool, err error) {
@@ -226,6 +284,9 @@ func (t *tree) locate(table file, image string, o *Options) (f file, found bool,
 		if !found && !t.listed {
 			t.list(o)
 			f, found = t.lookup(table, clean)
+		}
+		if other := path.Clean(strings.TrimSpace(strings.ReplaceAll(name, `\`, "/"))); !found && other != clean && !isAbs(other) && !strings.HasPrefix(path.Join(dir, other)+"/", "../") {
+			f, found = t.lookup(table, other) // of Windows, or with spaces beside its separators
 		}
 		if !found {
 			f = file{path: path.Join(dir, clean), tar: table.tar}
@@ -242,7 +303,7 @@ func (t *tree) locate(table file, image string, o *Options) (f file, found bool,
 		return f, false, fmt.Errorf("path %q leads out of the set, which cannot be here", image)
 	case !o.AllowOutside && isAbs(name) && t.inFolder(clean):
 	case !o.AllowOutside:
-		return f, false, fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set", image)
+		return f, false, fmt.Errorf("path %q leads out of the table's folder, and AllowOutside is not set (--allow-outside)", image)
 	}
 	if !isAbs(name) {
 		clean = path.Join(dir, clean)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ func (r *record) sample(o *Options) Sample {
 	}
 	if s.Decode == nil {
 		s.Decode = func() (image.Image, error) { return r.tree.decode(r.file, o) }
+		if _, real := r.tree.fsys.(anywhere); real && r.file.tar == nil && !r.tree.inTar && r.fault == nil {
+			s.Path = filepath.FromSlash(r.tree.where(r.file))
+		}
 	}
 	s.fill(o)
 	return s
@@ -70,6 +74,9 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 			return nil, "", fmt.Errorf("not valid UTF-8: %.60q", text)
 		}
 	}
+	if whole, ok := strings.CutSuffix(label, ".0"); ok && !o.named[label] && isNumber(whole) && (o.Names[whole] != "" || len(o.Classes) > 0) {
+		label = whole // of a column in which a number is missing, as pandas writes it
+	}
 	if name, ok := o.Names[label]; ok {
 		label = name
 	}
@@ -80,6 +87,11 @@ func described(captions []string, label string, o *Options) ([]string, string, e
 		label = o.Classes[n]
 	}
 	return kept, label, nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
 }
 
 // isImage knows the extensions of the formats that can be read.
@@ -113,6 +125,20 @@ func isSidecar(ext string) bool {
 		return true
 	}
 	return false
+}
+
+// isNote knows texts about a whole set, which are no captions, by their names: those of
+// CLIP_benchmark, and what comes with any archive.
+func isNote(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	if !strings.HasSuffix(base, ".txt") {
+		return false
+	}
+	switch base = strings.TrimSuffix(base, ".txt"); base {
+	case "classnames", "readme", "license", "licence", "copying", "notice":
+		return true
+	}
+	return strings.HasSuffix(base, "_templates") || base == "templates"
 }
 
 func isTable(name string) bool {

@@ -27,6 +27,7 @@ type Sample struct {
 	ID uint64
 
 	File     string // what the image is read from, for error messages
+	Path     string // of the image's own file on this machine; "" where it has none, as in a tar
 	Key      string
 	Captions []string // in the order of the source; one is drawn per epoch
 	Label    string

@@ -123,6 +123,11 @@ func (e *evidence) choose(all []claim) (claim, error) {
 	}
 	best := stated[0]
 	n := max(best.covers, len(e.images))
+	if guess != nil && guess.shape == ClassFolders && len(stated) == 1 && guess.covers < n {
+		if both, ok, err := guess.completed(best); err != nil || ok {
+			return both, err
+		}
+	}
 	if len(stated) > 1 && 2*stated[1].covers > best.covers {
 		return claim{}, e.ambiguous(best, stated[1])
 	}
@@ -133,6 +138,39 @@ func (e *evidence) choose(all []claim) (claim, error) {
 		return *guess, nil
 	}
 	return claim{}, e.ambiguous(best, *guess)
+}
+
+// completed joins class folders with a table of those images that lie in none, as
+// tiny-imagenet has one beside val/images.
+func (c claim) completed(table claim) (claim, bool, error) {
+	list, err := c.read()
+	if err != nil {
+		return c, false, err
+	}
+	rows, err := table.read()
+	if err != nil || table.shape != Tables {
+		return c, false, err
+	}
+	at := map[tarPath]int{}
+	for i, r := range list {
+		at[tarPath{r.file.tar, r.file.path}] = i
+	}
+	for _, r := range rows {
+		i, known := at[tarPath{r.file.tar, r.file.path}]
+		switch {
+		case known && list[i].label != "" || len(r.captions) > 0:
+			return c, false, nil
+		case known:
+			list[i] = r
+		default:
+			list = append(list, r)
+		}
+	}
+	c.covers += table.covers
+	c.why += ", " + table.why
+	c.used, c.also = table.used, table.also
+	c.read = func() ([]record, error) { return list, nil }
+	return c, true, nil
 }
 
 // few tells a share that is an accident from one that is meant.
@@ -176,6 +214,8 @@ func (e *evidence) instead() string {
 		return fmt.Sprintf("; these are clip-retrieval's embeddings (%d parts in img_emb), not images", parts)
 	case parquets > 0 && len(e.o.Formats) == 0:
 		return fmt.Sprintf("; to look into %d Parquet or Arrow files, set Options.Formats", parquets)
+	case len(e.remarks) > 0:
+		return "; " + strings.Join(e.remarks[:min(3, len(e.remarks))], "; ")
 	case len(e.left) > 0:
 		return "; left out: " + e.left.String()
 	}

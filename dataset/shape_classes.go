@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // classClaims: the topmost folder of an image is its class, as torchvision's
@@ -58,8 +59,10 @@ func classesOf(dirs []string) []string {
 		switch {
 		case len(tops) == 0 || splits == nil && 2*direct[""] > len(rest):
 			return nil
-		case splits == nil && all(tops, isSplit):
-			splits = firstNames(rest)
+		case areSplits(tops) && (splits == nil || len(tops) > 1): // archives of Kaggle have train/train/cat
+			if splits == nil {
+				splits = firstNames(rest)
+			}
 		case len(tops) > 1 && all(tops, isNeutral):
 			return nil
 		case len(tops) > 1 && splits != nil:
@@ -124,7 +127,7 @@ func dropNeutral(splits, labels []string) []string {
 func topmost(dirs []string) []string {
 	tops, _ := folderNames(dirs)
 	rest := slices.Clone(dirs)
-	if all(tops, isSplit) {
+	if areSplits(tops) {
 		for i, dir := range rest {
 			_, rest[i], _ = strings.Cut(dir, "/")
 		}
@@ -136,12 +139,39 @@ func all(names []string, is func(string) bool) bool {
 	return len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return !is(n) })
 }
 
-// isSplit knows the names of parts of a set. A single one among other folders is a
-// class: COCO has trains.
-func isSplit(name string) bool {
-	return slices.Contains([]string{"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval",
-		"train_images", "test_images", "val_images", "trainval"}, strings.ToLower(name))
+// areSplits knows the names of parts of a set: train and val, but also seg_train and
+// seg_test, train2017 and test1, whose other words are the same. A single one among other
+// folders is a class: COCO has trains. So are freight_train and passenger_train.
+func areSplits(names []string) bool {
+	first := ""
+	for i, name := range names {
+		rest, ok := cutSplit(name)
+		if i == 0 {
+			first = rest
+		}
+		if !ok || rest != first || rest != "" && len(names) == 1 {
+			return false
+		}
+	}
+	return len(names) > 0
 }
+
+// cutSplit takes from a name the word that names a part of a set, and numbers and words
+// such as set and images.
+func cutSplit(name string) (rest string, found bool) {
+	var others []string
+	for _, word := range strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) }) {
+		switch {
+		case !found && slices.Contains([]string{"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "trainval"}, word):
+			found = true
+		case word != "set" && word != "split" && word != "part" && !isNeutral(word):
+			others = append(others, word)
+		}
+	}
+	return strings.Join(others, " "), found
+}
+
+func isSplit(name string) bool { return areSplits([]string{name}) }
 
 // isNeutral knows the names of folders that say what kind of file is in them.
 func isNeutral(name string) bool {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -23,9 +24,10 @@ func isContainer(name string) bool {
 func containerClaims(e *evidence) ([]claim, error) {
 	var inside, naming []*container
 	var wrong error
+	computed := e.computed()
 	for _, f := range e.others {
 		format := e.format(f.path)
-		if format == nil || e.streamed {
+		if format == nil || e.streamed || computed[f.path] {
 			continue
 		}
 		c, err := e.openContainer(format, f)
@@ -42,6 +44,8 @@ func containerClaims(e *evidence) ([]claim, error) {
 			}
 		case c.named != "":
 			naming = append(naming, c)
+		default:
+			e.remarks = append(e.remarks, c.nothing())
 		}
 	}
 	if len(inside)+len(naming) == 0 {
@@ -62,6 +66,39 @@ func containerClaims(e *evidence) ([]claim, error) {
 	}
 	return claims, nil
 }
+
+// computed are the Arrow files that datasets keeps beside a set and that are none of it:
+// those that the set's state.json does not list and, without one, the caches.
+func (e *evidence) computed() map[string]bool {
+	listed, dirs, found := map[string]bool{}, map[string]int{}, map[string]bool{}
+	stated := map[string]bool{}
+	for _, f := range e.others {
+		dir := path.Dir(f.path)
+		switch {
+		case path.Base(f.path) == "state.json":
+			var state struct {
+				Files []struct {
+					Name string `json:"filename"`
+				} `json:"_data_files"`
+			}
+			text, err := e.text(f)
+			stated[dir] = err == nil && json.Unmarshal(text, &state) == nil && state.Files != nil
+			for _, one := range state.Files {
+				listed[path.Join(dir, one.Name)] = true
+			}
+		case extension(f.path) == "arrow" && !isCache(f.path):
+			dirs[dir]++
+		}
+	}
+	for _, f := range e.others {
+		if dir := path.Dir(f.path); extension(f.path) == "arrow" {
+			found[f.path] = stated[dir] && !listed[f.path] || !stated[dir] && isCache(f.path) && dirs[dir] > 0
+		}
+	}
+	return found
+}
+
+func isCache(name string) bool { return strings.HasPrefix(path.Base(name), "cache-") }
 
 func (e *evidence) format(name string) Format {
 	for _, f := range e.o.Formats {
@@ -96,11 +133,18 @@ func (e *evidence) openContainer(format Format, f file) (*container, error) {
 	}
 	e.opened = append(e.opened, closer)
 	c := &container{e: e, file: f, table: t, columns: t.Columns()}
-	header := make([]string, len(c.columns))
+	header, pictures := make([]string, len(c.columns)), []string{}
 	for i, col := range c.columns {
 		header[i] = col.Name
-		if col.Image && (c.image.Name == "" || col.Name == e.o.ImageKey) {
-			c.image = col
+		if col.Image {
+			pictures = append(pictures, col.Name)
+		}
+	}
+	if len(pictures) > 0 {
+		name := pictures[max(0, find(pictures, e.o.imageKeys()))] // a mask may stand before it
+		c.image = c.columns[slices.Index(header, name)]
+		if len(pictures) > 1 {
+			e.remarks = append(e.remarks, fmt.Sprintf("of the columns of images %s, %s is read", listed(pictures), name))
 		}
 	}
 	name := func(keys []string) string {
@@ -117,6 +161,19 @@ func (e *evidence) openContainer(format Format, f file) (*container, error) {
 		c.label = c.columns[i]
 	}
 	return c, nil
+}
+
+// nothing says that a file is no set of images.
+func (c *container) nothing() string {
+	names := make([]string, len(c.columns))
+	for i, col := range c.columns {
+		names[i] = col.Name
+	}
+	help := ""
+	if find(names, []string{"url", "image_url"}) >= 0 {
+		help = "; images are not downloaded, which img2dataset does"
+	}
+	return fmt.Sprintf("%s has no column of images nor of their paths, but %s%s", Printable(c.file.path), listed(names), help)
 }
 
 // failures tells img2dataset's list of what it downloaded.
@@ -189,12 +246,14 @@ func (c *container) records() ([]record, error) {
 		label := one(cells[1])
 		if n, err := strconv.Atoi(label); err == nil && n >= 0 && n < len(c.label.Labels) {
 			label = c.label.Labels[n]
+		} else if n == -1 && c.label.Labels != nil {
+			label = "" // datasets' ClassLabel for none
 		}
 		r.describe(cells[0], label, c.e.o)
 		switch {
 		case r.fault != nil:
 		case c.image.Image:
-			r.decode = c.decode(row)
+			r.decode = c.decode(row, one(cells[4]))
 		default:
 			return c.beside(&list, rows, r, one(cells[2]))
 		}
@@ -230,16 +289,24 @@ func (c *container) beside(list *[]record, rows map[string]int, r record, name s
 	return nil
 }
 
-func (c *container) decode(row int) func() (image.Image, error) {
-	limits := c.e.o.limits()
+// decode reads the image of a row or, where it has only a path, the file beside.
+func (c *container) decode(row int, name string) func() (image.Image, error) {
+	limits, beside := c.e.o.limits(), file{}
+	if name != "" && len(c.e.images) > 0 {
+		if f, found, err := c.e.locate(c.file, name, c.e.o); found && err == nil {
+			beside = f
+		}
+	}
 	return func() (image.Image, error) {
 		data, err := c.table.Image(c.image.Name, row)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case data != nil:
+			return pillow.DecodeBytes(data, limits)
+		case beside.path != "":
+			return c.e.decode(beside, c.e.o)
 		}
-		if data == nil {
-			return nil, errors.New("the row has no image")
-		}
-		return pillow.DecodeBytes(data, limits)
+		return nil, errors.New("the row has no image" + map[bool]string{true: ", and its file is not here: " + name}[name != ""])
 	}
 }

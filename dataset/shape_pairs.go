@@ -76,11 +76,11 @@ func (e *evidence) pairs(groups []*group) []record {
 
 // streamedPairs judges by names, since a stream gives each file once.
 func (e *evidence) streamedPairs() []claim {
-	sidecars := map[string]bool{}
+	sidecars, used := map[string][]string{}, map[string]bool{}
 	for _, f := range e.others {
 		for _, inTar := range []bool{true, false} {
 			if key, ext := splitKey(f.path, inTar); isSidecar(ext) {
-				sidecars[key] = true
+				sidecars[key] = append(sidecars[key], f.path)
 			}
 		}
 	}
@@ -88,14 +88,17 @@ func (e *evidence) streamedPairs() []claim {
 	for _, f := range e.images {
 		long, _ := splitKey(f.path, false)
 		short, _ := splitKey(f.path, true)
-		if sidecars[long] || sidecars[short] {
+		if sidecars[long] != nil || sidecars[short] != nil {
 			covers++
+		}
+		for _, name := range append(sidecars[long], sidecars[short]...) {
+			used[name] = true
 		}
 	}
 	if covers == 0 && !lone {
 		return nil
 	}
-	return []claim{{shape: Pairs, stated: true, covers: covers, why: fmt.Sprintf("%s of %s have a file beside them", thousands(covers), count(len(e.images), "image", "images"))}}
+	return []claim{{shape: Pairs, stated: true, covers: covers, used: used, why: fmt.Sprintf("%s of %s have a file beside them", thousands(covers), count(len(e.images), "image", "images"))}}
 }
 
 // groups joins the files of each key.
@@ -133,6 +136,9 @@ func (e *evidence) groups() []*group {
 			g.files = append(g.files, sidecar{f, ext})
 		default:
 			g.others = append(g.others, ext)
+			if isImage(extension(f.path)) && f.tar != nil {
+				e.notes = append(e.notes, Bad{File: f.tar.name, Key: f.path, Reason: "a further image of the sample " + Printable(key) + ", which is not read"})
+			}
 		}
 	}
 	for _, g := range order {
@@ -158,7 +164,7 @@ func (e *evidence) classNames() []string {
 	for _, f := range e.files {
 		if path.Base(f.path) == "classnames.txt" {
 			if text, err := e.text(f); err == nil {
-				return captionLines(string(text))
+				return captionLines(text)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func openShards(fsys fs.FS, name string, t *tree, tars []file, o *Options) (*Set
 	if len(inner.Classes) == 0 {
 		for _, f := range t.files {
 			if text, err := t.text(f); path.Base(f.path) == "classnames.txt" && err == nil {
-				inner.Classes = captionLines(string(text))
+				inner.Classes = captionLines(text)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func classNamesBeside(fsys fs.FS, tar string) []string {
 	for _, dir := range []string{path.Dir(tar), path.Dir(path.Dir(tar))} {
 		t := &tree{fsys: fsys, folder: dir}
 		if text, err := t.text(file{path: "classnames.txt"}); err == nil {
-			return captionLines(string(text))
+			return captionLines(text)
 		}
 	}
 	return nil

@@ -1,14 +1,14 @@
 package dataset
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // tableClaims: tables that name images of the set. Of two that say the same of the
@@ -31,6 +31,8 @@ func tableClaims(e *evidence) ([]claim, error) {
 		case err != nil:
 		case t.said > 0, len(e.images) == 0 && len(t.list) > 0 && isTable(f.path):
 			found = append(found, t)
+		case isTable(f.path):
+			notes = append(notes, fmt.Sprintf("%s says nothing of the images%s", Printable(f.path), t.firstFault()))
 		}
 	}
 	if len(found) == 0 {
@@ -42,6 +44,17 @@ func tableClaims(e *evidence) ([]claim, error) {
 	}
 	slices.SortStableFunc(found, func(a, b *table) int { return tableRank(a.file.path) - tableRank(b.file.path) })
 	return joinTables(e, found, notes), nil
+}
+
+// firstFault says why a table without any good row has none.
+func (t *table) firstFault() string {
+	if i := slices.IndexFunc(t.list, func(r record) bool { return r.fault != nil }); i >= 0 {
+		return fmt.Sprintf(": %v", t.list[i].fault)
+	}
+	if t.missing > 0 {
+		return ": there is no image " + Printable(t.lacking)
+	}
+	return ""
 }
 
 // joinTables makes one claim of tables that go together, and one of each that says
@@ -149,13 +162,12 @@ const maxSniffed = 100
 func (e *evidence) tableFiles() []file {
 	var found []file
 	sniffed := 0
-	for _, f := range e.others {
+	for _, f := range e.shallowFirst() {
 		switch ext := extension(f.path); {
+		case e.lemmas(f):
 		case isTable(f.path):
 			found = append(found, f)
-		case ext != "json" && ext != "txt" && ext != "token" || e.stems[stem(f.path)] || sniffed == maxSniffed:
-		case slices.Contains([]string{"state.json", "dataset_info.json", "dataset_dict.json"}, path.Base(f.path)) || strings.HasSuffix(f.path, "_stats.json"):
-		default:
+		case sniffed < maxSniffed && e.maybeTable(f):
 			sniffed++
 			if e.sniff(f, ext) {
 				found = append(found, f)
@@ -165,6 +177,31 @@ func (e *evidence) tableFiles() []file {
 	return found
 }
 
+// lemmas tells Flickr8k.lemma.token.txt, which has the words of Flickr8k.token.txt in
+// their basic forms, beside that.
+func (e *evidence) lemmas(f file) bool {
+	plain := strings.Replace(f.path, ".lemma.", ".", 1)
+	return plain != f.path && slices.ContainsFunc(e.others, func(other file) bool { return other.path == plain })
+}
+
+// shallowFirst are the other files, those of the upper folders first: a table of the whole
+// set lies above those of its parts, of which there may be hundreds.
+func (e *evidence) shallowFirst() []file {
+	list := slices.Clone(e.others)
+	slices.SortStableFunc(list, func(a, b file) int { return strings.Count(a.path, "/") - strings.Count(b.path, "/") })
+	return list
+}
+
+// maybeTable tells by its name whether a file may be a table that is not called one.
+func (e *evidence) maybeTable(f file) bool {
+	switch extension(f.path) {
+	case "json", "txt", "token":
+		return !e.stems[stem(f.path)] && !strings.HasSuffix(f.path, "_stats.json") &&
+			!slices.Contains([]string{"state.json", "dataset_info.json", "dataset_dict.json"}, path.Base(f.path))
+	}
+	return false
+}
+
 // sniff tells whether a text may be a table, from its first lines.
 func (e *evidence) sniff(f file, ext string) bool {
 	r, err := e.open(f, e.o.MaxTableBytes)
@@ -172,8 +209,7 @@ func (e *evidence) sniff(f file, ext string) bool {
 		return false
 	}
 	defer r.Close()
-	head, _ := bufio.NewReaderSize(io.LimitReader(r, 4096), 4096).Peek(4096)
-	head = bytes.TrimPrefix(head, []byte("\ufeff"))
+	head, _ := lists.NewReader(io.LimitReader(r, 4096)).Peek(4096)
 	text := strings.TrimSpace(string(head))
 	if ext == "json" {
 		return strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{")

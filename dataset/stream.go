@@ -44,6 +44,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	if err != nil {
 		return nil, err
 	}
+	t.beside = classNamesBeside(fsys, shards[0])
 	e := t.evidence(o)
 	claims, err := e.claims()
 	if err != nil {
@@ -75,7 +76,7 @@ func openStream(fsys fs.FS, name string, shards []string, o *Options) (*Set, err
 	case !usable:
 		return nil, fmt.Errorf("dataset: %s: none of %d samples can be used; the first: %w", shards[0], seen.Samples, reason)
 	}
-	seen.Classes = len(labels)
+	seen.Classes = len(classNames(labels, &Options{VerbatimLabels: s.o.VerbatimLabels}))
 	if len(shards) == 1 {
 		s.n = seen.Samples
 	} else {
@@ -103,7 +104,7 @@ func (s *stream) list() (*tree, error) {
 		}
 		f := e.file
 		f.tar = a
-		if isTable(f.path) || path.Base(f.path) == "classnames.txt" {
+		if isTable(f.path) || isNote(f.path) {
 			if f.size > left {
 				return nil, fmt.Errorf("dataset: %s: %s has %d bytes, more than the %d that are held of tables in a tar that is read from front to back", t.name, Printable(f.path), f.size, left)
 			}
@@ -120,7 +121,36 @@ func (s *stream) list() (*tree, error) {
 		at[f.path] = len(t.files)
 		t.files = append(t.files, f)
 	}
+	s.hold(t, left)
 	return t, nil
+}
+
+// hold reads the texts of a shard that may be tables by how they begin, up to so many
+// bytes.
+func (s *stream) hold(t *tree, left int64) {
+	at := map[string]int{}
+	e := t.evidence(s.o)
+	for i, f := range t.files {
+		if f.content == nil && e.maybeTable(f) && len(at) < maxSniffed {
+			at[f.path] = i
+		}
+	}
+	if len(at) == 0 {
+		return
+	}
+	for e, err := range s.entries(s.shards[0]) {
+		if err != nil {
+			return
+		}
+		i, ok := at[e.path]
+		if !ok || e.size > left {
+			continue
+		}
+		if text, err := e.read(left); err == nil && text != nil {
+			t.files[i].content = text
+			left -= e.size
+		}
+	}
 }
 
 // take prepares to read what a claim is about.

@@ -1,12 +1,13 @@
 package dataset
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"github.com/goclip/goclip/internal/lists"
 )
 
 // table is what was read from one.
@@ -131,20 +132,20 @@ func (p *reading) lack(name string) {
 
 // read reads a table of any form.
 func (s *sheet) read(r io.Reader, name string) error {
+	text := lists.NewReader(r)
 	switch ext := strings.ToLower(path.Ext(name)); ext {
 	case ".jsonl", ".ndjson":
-		return s.jsonLines(r)
+		return s.jsonLines(text)
 	case ".json":
-		return s.json(r)
+		return s.json(text)
 	case ".csv", ".tsv":
-		return s.csv(r)
+		return s.csv(text)
 	}
-	head := bufio.NewReaderSize(r, 64<<10)
-	first, _ := head.Peek(4096)
+	first, _ := text.Peek(4096)
 	if line, _, _ := strings.Cut(string(first), "\n"); isToken(line) {
-		return s.tokens(head)
+		return s.tokens(text)
 	}
-	return s.csv(head)
+	return s.csv(text)
 }
 
 // budget is a reader of so many bytes.

@@ -265,18 +265,16 @@ func (s *shard) look() error {
 	}
 	for k := 0; s.count < 0 || k < s.count; k++ {
 		part := PartName(s.name, k, s.count)
-		r, err := wholeReceipt(s.dir, part)
-		if err != nil {
+		r, whole, err := readReceipt(s.dir, part)
+		switch {
+		case err != nil:
 			return err
-		}
-		if r == nil {
-			if s.count < 0 {
-				return nil // the parts of a stream come one after the other
-			}
-			continue
-		}
-		if r.Source != s.source {
+		case r != nil && r.Source != s.source:
 			return s.other(part, r.Shard)
+		case !whole && s.count < 0:
+			return nil // the parts of a stream come one after the other
+		case !whole:
+			continue
 		}
 		s.whole[k] = r
 		s.left = max(-1, s.left-r.Samples)
@@ -301,12 +299,12 @@ func (s *shard) embed(ctx context.Context) error {
 	next, stop := iter.Pull2(s.set.Samples(ctx, dataset.Order{}))
 	defer stop()
 	in := &taker{next: next}
+	complete := s.ended > 0 && len(s.whole) == s.ended // and nothing has to be read
 	for k := 0; ; k++ {
 		r := s.whole[k]
 		if r != nil {
 			s.report.Skipped++
-			// Where nothing is left, nothing has to be read.
-			if len(s.whole) < max(s.ended, 1) || s.ended == 0 {
+			if !complete {
 				if err := in.drop(r.Samples); err != nil {
 					return err
 				}
@@ -431,64 +429,3 @@ func (s *shard) placeless(text string) string {
 
 // valid is text as tables and JSON can hold it.
 func valid(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
-
-// taker gives the samples of a set a part at a time. It is a [dataset.Source] of the next
-// ones.
-type taker struct {
-	next   func() (dataset.Sample, error, bool)
-	left   int // in this part
-	taken  int // of this part
-	ahead  dataset.Sample
-	peeked bool
-}
-
-// Len is not known.
-func (t *taker) Len() int { return -1 }
-
-// Samples are the next ones, once.
-func (t *taker) Samples(context.Context, dataset.Order) iter.Seq2[dataset.Sample, error] {
-	return func(yield func(dataset.Sample, error) bool) {
-		for t.left > 0 {
-			s, err, ok := t.take()
-			if !ok {
-				return
-			}
-			t.left--
-			t.taken++
-			if !yield(s, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func (t *taker) take() (dataset.Sample, error, bool) {
-	if t.peeked {
-		s := t.ahead
-		t.ahead, t.peeked = dataset.Sample{}, false
-		return s, nil, true
-	}
-	return t.next()
-}
-
-// ended tells whether no sample is left.
-func (t *taker) ended() (bool, error) {
-	if t.peeked {
-		return false, nil
-	}
-	s, err, ok := t.next()
-	if ok && err == nil {
-		t.ahead, t.peeked = s, true
-	}
-	return !ok, err
-}
-
-// drop passes over n samples.
-func (t *taker) drop(n int) error {
-	for range n {
-		if _, err, ok := t.take(); err != nil || !ok {
-			return errors.Join(errors.New("the set has fewer images than when its parts were made"), err)
-		}
-	}
-	return nil
-}

@@ -123,22 +123,23 @@ type digest struct {
 
 func receiptName(dir, part string) string { return filepath.Join(dir, receiptFolder, part+".json") }
 
-// wholeReceipt returns the receipt of a part all of whose files are as they were written.
-func wholeReceipt(dir, part string) (*receipt, error) {
-	r := new(receipt)
+// readReceipt returns the receipt of a part, nil where there is none, and whether all its
+// files are as they were written.
+func readReceipt(dir, part string) (r *receipt, whole bool, err error) {
+	r = new(receipt)
 	there, err := readJSON(receiptName(dir, part), r)
 	if !there || err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for name, want := range r.Files {
 		if !filepath.IsLocal(name) {
-			return nil, fmt.Errorf("embeddings: %s names %q", receiptName(dir, part), name)
+			return nil, false, fmt.Errorf("embeddings: %s names %q", receiptName(dir, part), name)
 		}
 		if got, err := digestOf(filepath.Join(dir, filepath.FromSlash(name))); err != nil || got != want {
-			return nil, nil // lost or changed: it is made again
+			return r, false, nil
 		}
 	}
-	return r, nil
+	return r, true, nil
 }
 
 func digestOf(name string) (digest, error) {

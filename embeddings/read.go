@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goclip/goclip/dataset/parquet"
 )
 
 // Row is an image's embedding, with the names that its file has for it.
@@ -52,17 +54,50 @@ func openers() map[string]opener {
 }
 
 // Is tells whether a path is one that [Open] is for, and not a set of images: .npy and .npz
-// files, folders of them or with an img_emb folder of clip-retrieval, Parquet files with lists of
-// numbers, and JSON lines the first of which has such a list.
+// files, Parquet and JSON lines with lists of numbers that are called as embeddings are
+// (and no images inside), folders of these alone, and those with an img_emb folder as
+// clip-retrieval has it.
 func Is(path string) bool {
 	files, open, err := find(path)
-	if err != nil || len(files) == 0 {
+	if err != nil || len(files) == 0 || open == nil {
 		return false
 	}
-	if ext := extension(files[0]); ext == ".npy" || ext == ".npz" {
-		return true
+	first := filepath.Join(path, files[0])
+	if filepath.Dir(files[0]) != "img_emb" && files[0] != "" && !alone(path) {
+		return false
 	}
-	_, err = open(filepath.Join(path, files[0]), "")
+	switch extension(first) {
+	case ".parquet":
+		return errors.Is(withVectors(first, func(v *parquet.Vectors) error {
+			if _, lists := v.Columns(); choose(lists, imageNames()) != "" && !v.HasImages() {
+				return errStop
+			}
+			return nil
+		}), errStop)
+	case ".jsonl":
+		known := false
+		err := jsonLines(first, func(one record) error {
+			lists, _ := one.lists()
+			known = choose(lists, imageNames()) != ""
+			return errStop
+		})
+		return known && errors.Is(err, errStop)
+	}
+	return true
+}
+
+// alone tells whether a folder has no images, nor folders in which some could be.
+func alone(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || e.IsDir() && slices.Contains([]string{receiptFolder, "failures", "metadata", "stats"}, name) {
+			continue
+		}
+		if _, ours := openers()[extension(name)]; !ours && !slices.Contains([]string{".json", ".txt", ".md", ""}, extension(name)) || e.IsDir() {
+			return false
+		}
+	}
 	return err == nil
 }
 

@@ -74,6 +74,41 @@ func TestWhatOthersWrite(t *testing.T) {
 	}
 }
 
+// TestSetsAreNoEmbeddings: images that numbers lie beside stay images.
+func TestSetsAreNoEmbeddings(t *testing.T) {
+	vectors := t.TempDir()
+	m := model(t, 1)
+	_, err := embed(t, t.Context(), vectors, m, "", folder(t, files(t, 6)), embeddings.Options{Format: embeddings.JSONLines})
+	check(t, err)
+	lines, err := os.ReadFile(filepath.Join(vectors, "embeddings_0.jsonl"))
+	check(t, err)
+	boxes := []byte(`{"file_name": "000.png", "bbox": [1, 2, 3, 4]}` + "\n")
+	for what, add := range map[string]func(dir string){
+		"features beside class folders": func(dir string) {
+			write(t, filepath.Join(dir, "cat", "1.png"), pngOf(t, 1))
+			write(t, filepath.Join(dir, "features.npy"), nil)
+		},
+		"features beside images": func(dir string) {
+			write(t, filepath.Join(dir, "1.png"), pngOf(t, 1))
+			write(t, filepath.Join(dir, "features.npz"), nil)
+		},
+		"a table with boxes": func(dir string) { write(t, filepath.Join(dir, "metadata.jsonl"), boxes) },
+		"a table with vectors of images": func(dir string) {
+			write(t, filepath.Join(dir, "000.png"), pngOf(t, 1))
+			write(t, filepath.Join(dir, "metadata.jsonl"), lines)
+		},
+	} {
+		dir := t.TempDir()
+		add(dir)
+		if embeddings.Is(dir) {
+			t.Errorf("%s: taken for embeddings", what)
+		}
+	}
+	if !embeddings.Is(filepath.Join(vectors, "embeddings_0.jsonl")) || embeddings.Is(write(t, filepath.Join(t.TempDir(), "metadata.jsonl"), boxes)) {
+		t.Error("a file of vectors is not told from one of boxes")
+	}
+}
+
 // TestKnnService: the nearest of clip-retrieval's service are the nearest in what we read.
 func TestKnnService(t *testing.T) {
 	rows := all(t, golden.Shared(t, "interchange", "clip_retrieval_webdataset"))

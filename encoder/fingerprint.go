@@ -73,6 +73,9 @@ func (m *Model) digest(about string) string {
 	}
 	for _, p := range slices.Concat(m.textParams(), m.imageParams(), m.Adapters()) {
 		fmt.Fprintf(h, "%s %d\n", p.Name, p.Shape)
+		if p.Quantized() {
+			fmt.Fprintln(h, "int8")
+		}
 		writeFloats(h, p.Data)
 	}
 	return hex.EncodeToString(h.Sum(nil))

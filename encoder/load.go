@@ -108,6 +108,9 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	m.spec, m.mapped, m.close = spec, !o.Trainable, c.Close
 	m.own.add(c.File())
 	err = guarded("towers", func() error { return c.Fill(m.Params()) })
+	if err == nil {
+		err = m.quantize(&o)
+	}
 	return m, err
 }
 

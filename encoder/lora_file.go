@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 )
@@ -26,8 +27,8 @@ type loraConfig struct {
 }
 
 // SaveLoRA writes the adapters, without the model, to a safetensors file, with
-// rank, alpha and targets as JSON in its metadata. An older file is replaced only
-// when the new one is complete.
+// rank, alpha and targets as JSON in its metadata. An older file of adapters is replaced
+// when the new one is complete; another file is never.
 func (m *Model) SaveLoRA(path string) error {
 	end, err := m.begin()
 	if err != nil {
@@ -36,6 +37,9 @@ func (m *Model) SaveLoRA(path string) error {
 	defer end()
 	if m.lora == nil {
 		return errNoAdapters
+	}
+	if err := output.Free(path, output.Kind{Name: "a file of adapters", Is: isLoRA}, true); err != nil {
+		return fmt.Errorf("encoder: %w", err)
 	}
 	config, err := json.Marshal(loraConfig(*m.lora))
 	if err != nil {
@@ -54,6 +58,16 @@ func (m *Model) SaveLoRA(path string) error {
 		return fmt.Errorf("encoder: %w", err)
 	}
 	return nil
+}
+
+func isLoRA(path string) bool {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, ok := f.Metadata()[loraKey]
+	return ok
 }
 
 // LoadLoRA gives the model the adapters that [Model.SaveLoRA] wrote of one of

@@ -1,6 +1,7 @@
 package encoder_test
 
 import (
+	"bytes"
 	"math"
 	"os"
 	"path/filepath"
@@ -120,6 +121,16 @@ func TestAdaptersSavedApart(t *testing.T) {
 	}
 	if info, ok := f.Info("visual.transformer.resblocks.0.attn.in_proj.lora_B.weight"); !ok || !slices.Equal(info.Shape, []int{72, 2}) {
 		t.Errorf("in_proj's B is %v, want (72, 2)", info)
+	}
+
+	check(t, m.SaveLoRA(path))
+	foreign := filepath.Join(t.TempDir(), "model.safetensors")
+	check(t, safetensors.WriteFile(foreign, []safetensors.Tensor{{Name: "a", Shape: []int{1}, Float32: []float32{1}}}, nil))
+	before, err := os.ReadFile(foreign)
+	check(t, err)
+	fails(t, "is not a file of adapters", m.SaveLoRA(foreign))
+	if after, err := os.ReadFile(foreign); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a file of weights was changed, error %v", err)
 	}
 
 	other := model(t, config())

@@ -175,6 +175,13 @@ type Options struct {
 	// turned as their files say that they should be seen. Published models say nothing of it
 	// and were evaluated without.
 	Upright *bool
+	// Precision Int8 computes the towers' linear layers with integers: weights in 127 steps of
+	// their output's scale and each token's activations in 255 steps of its own, summed exactly,
+	// so that an embedding is still the same bits alone, in any batch and on any machine's
+	// number of cores. Weights take a quarter of the memory and products half of the time or less, and
+	// embeddings are other ones, with a [Model.Fingerprint] of their own: see docs/int8.md for how near. Attention,
+	// norms, and layers whose weights do not bear it stay float32; so do all of Float32, the default.
+	Precision Precision
 	// Draft sets Preprocess.Draft: JPEG files are decoded at a part of their size, which makes
 	// another index of them. Whoever decodes passes vision.Preprocess.DraftSide on.
 	Draft bool

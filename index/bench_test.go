@@ -18,7 +18,7 @@ import (
 // numbers, 2 GB. Before each search it only reads them, on the same number of
 // cores, in the two plainest ways there are: adding up 0·x, and adding up x·x.
 // What a search takes over what the faster of them takes, all medians, is the
-// metric search/read.
+// metric search/read. 32 queries at once are a fourth way.
 func BenchmarkIndexSearch(b *testing.B) {
 	const n, dim, part = 1_000_000, 512, 50_000
 	x := index.New(dim)
@@ -60,6 +60,13 @@ func BenchmarkIndexSearch(b *testing.B) {
 			}
 		},
 	}
+	many := slices.Clone(rows[:32*dim])
+	ways = append(ways, func() {
+		hits, err := x.SearchEach(many, 10, nil)
+		if err != nil || len(hits) != 32 || hits[31][0].Key != "00000031" {
+			b.Fatal(hits, err)
+		}
+	})
 	times := make([][]time.Duration, len(ways))
 	for b.Loop() {
 		for i, way := range ways {
@@ -75,6 +82,7 @@ func BenchmarkIndexSearch(b *testing.B) {
 	reading, searching := min(median(times[0]), median(times[1])), median(times[2])
 	b.ReportMetric(searching/reading, "search/read")
 	b.ReportMetric(1e3*searching, "ms/search")
+	b.ReportMetric(1e3*median(times[3]), "ms/32-searches")
 	b.ReportMetric(1e-9*n*dim*4/reading, "read-GB/s")
 	b.ReportMetric(0, "ns/op") // of all three together
 }

@@ -16,7 +16,7 @@ func Parse(data []byte) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	return read(f, nil)
+	return read(f, nil, true)
 }
 
 // Rows are the embeddings of an index that was not opened from a file.

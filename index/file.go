@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/output"
@@ -139,12 +140,47 @@ func (x *Index) tensors() []safetensors.Tensor {
 //
 // Adding and deleting entries changes the file only when the index is saved. [Index.Close]
 // releases the file.
-func Open(path string, m *encoder.Model) (*Index, error) {
+func Open(path string, m *encoder.Model) (*Index, error) { return open(path, m, true) }
+
+// OpenUnread is [Open] without the embeddings being read, in a few milliseconds where that takes
+// as long as reading all of the file: header, keys and metas are compared with their
+// checksums, embeddings with nothing. What is damaged in them gives wrong scores, and nothing
+// worse; [Index.Verify] finds it. Where the system cannot map files it is Open.
+func OpenUnread(path string, m *encoder.Model) (*Index, error) { return open(path, m, false) }
+
+// Verify compares the embeddings of the file that the index was opened from with what they
+// should be: normalised. It is for indexes of [OpenUnread].
+func (x *Index) Verify() error {
+	if x == nil {
+		return errClosed
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if x.close == nil {
+		return errClosed
+	}
+	if x.verify != nil {
+		if err := x.verify(); err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+	}
+	return x.normalised()
+}
+
+// normalised is an error where an embedding of the file is not.
+func (x *Index) normalised() error {
+	if i := unitrows.First(x.mapped, x.dim); i >= 0 {
+		return fmt.Errorf("%q %s", x.entries[i].Key, unitrows.Fault(x.row(i)))
+	}
+	return nil
+}
+
+func open(path string, m *encoder.Model, whole bool) (*Index, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	x, err := read(f, m)
+	x, err := read(f, m, whole)
 	if err != nil {
 		return nil, fmt.Errorf("index: %s: %w", path, errors.Join(err, f.Close()))
 	}
@@ -161,13 +197,13 @@ func Read(path string, m *encoder.Model) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.mapped = slices.Clone(x.mapped)
+	x.mapped, x.verify = slices.Clone(x.mapped), nil
 	err = x.close()
 	x.close = func() error { return nil }
 	return x, err
 }
 
-func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
+func read(f *safetensors.File, m *encoder.Model, whole bool) (*Index, error) {
 	shape, version, model, err := readHead(f, m)
 	if err != nil {
 		return nil, err
@@ -178,17 +214,20 @@ func read(f *safetensors.File, m *encoder.Model) (*Index, error) {
 		return nil, err
 	}
 	x.first, x.live, x.gone = shape[0], shape[0], make([]bool, shape[0])
+	x.verify = f.Verify
 	mapped := false
+	if !whole {
+		if x.mapped, mapped = f.ViewUnread("embeddings"); mapped {
+			return x, nil
+		}
+	}
 	if x.mapped, mapped = f.View("embeddings"); !mapped {
 		x.mapped = make([]float32, shape[0]*shape[1])
 		if err := f.Float32("embeddings", x.mapped); err != nil {
 			return nil, err
 		}
 	}
-	if i := unitrows.First(x.mapped, x.dim); i >= 0 {
-		return nil, fmt.Errorf("%q %s", x.entries[i].Key, unitrows.Fault(x.row(i)))
-	}
-	return x, nil
+	return x, x.normalised()
 }
 
 // readHead checks all that can be known before the tensors are read.
@@ -269,7 +308,7 @@ func readEntries(f *safetensors.File, n int) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := string(raw)
+	text := unsafe.String(unsafe.SliceData(raw), len(raw)) // which nobody else has
 	entries, from := make([]Entry, n), int64(0)
 	next := func(end int64) (string, bool) {
 		if end < from || end > int64(len(text)) {

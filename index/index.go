@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/unitrows"
 )
 
@@ -43,6 +44,7 @@ type Index struct {
 	free          []int          // rows of added that were deleted, to be used again
 	live          int            // rows that were not
 	close         func() error   // nil once the index is closed
+	verify        func() error   // compares the file with its checksums; nil where there is none
 
 	saving sync.Mutex
 	own    fs.FileInfo // the file that it was opened from or saved to last
@@ -109,6 +111,35 @@ func (x *Index) Get(key string) (Entry, bool) {
 		return Entry{}, false
 	}
 	return x.entries[row], true
+}
+
+// Embedding returns a copy of the embedding of a key's entry.
+func (x *Index) Embedding(key string) ([]float32, bool) {
+	if x == nil {
+		return nil, false
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	row, ok := x.find(key)
+	if !ok {
+		return nil, false
+	}
+	return slices.Clone(x.row(row)), true
+}
+
+// Cosine is that of the entries of two keys.
+func (x *Index) Cosine(key, other string) (float64, bool) {
+	if x == nil {
+		return 0, false
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	a, ok := x.find(key)
+	b, okToo := x.find(other)
+	if !ok || !okToo {
+		return 0, false
+	}
+	return float64(kernel.Dot(x.row(a), x.row(b))), true
 }
 
 // Entries yields the entries in the order of their keys, as they were when the

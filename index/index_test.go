@@ -145,6 +145,16 @@ func TestIndexBits(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("with %d cores: got %v, want %v", procs, got, want)
 		}
+		even := func(e index.Entry) bool { return len(e.Key)%2 == 0 }
+		each, err := x.SearchEach(e.Data[:13*dim], 50, even)
+		check(t, err)
+		for i, hits := range each {
+			alone, err := x.Search(e.Row(i), 50, even)
+			check(t, err)
+			if !slices.Equal(hits, alone) {
+				t.Errorf("with %d cores: query %d of 13 has %v, alone %v", procs, i, hits, alone)
+			}
+		}
 	}
 }
 
@@ -202,6 +212,15 @@ func TestIndexRefuses(t *testing.T) {
 	fails(t, "a query of 2 numbers, want 4", err)
 	_, err = x.Search(rows.Row(0), -1, nil)
 	fails(t, "-1 hits", err)
+	_, err = x.SearchEach(make([]float32, 6), 1, nil)
+	fails(t, "queries of 6 numbers in all, want 4 each", err)
+	_, err = x.SearchEach([]float32{1, 0, 0, 0, 0, 2, 0, 0}, 1, nil)
+	fails(t, "query 1 has an embedding of length 2, want 1", err)
+	none, err := x.SearchEach(nil, 1, nil)
+	check(t, err)
+	if len(none) != 0 {
+		t.Errorf("no query has %v", none)
+	}
 	_, err = x.Search([]float32{1, 0, 0, 1}, 1, nil)
 	fails(t, "the query has an embedding of length 1.414, want 1", err)
 	for _, dim := range []int{0, -1} {

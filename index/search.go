@@ -16,8 +16,12 @@ type Hit struct {
 	Score float64 // cosine of the query and the entry
 }
 
-// scanned is the number of rows that a task of a search reads.
-const scanned = 1024
+// Tasks of a search go through scanned rows, in blocks that stay in a core's cache while
+// each query looks at them.
+const (
+	scanned = 4096
+	block   = 64
+)
 
 // Search returns the k entries nearest to the normalised embedding of a caption
 // or of an image, the nearest first; of equally near ones, that with the lesser
@@ -33,60 +37,108 @@ func (x *Index) Search(query []float32, k int, keep func(Entry) bool) ([]Hit, er
 		return nil, errClosed
 	case len(query) != x.dim:
 		return nil, fmt.Errorf("index: a query of %d numbers, want %d", len(query), x.dim)
-	case k < 0:
-		return nil, fmt.Errorf("index: %d hits, want 0 or more", k)
 	case unitrows.First(query, max(x.dim, 1)) >= 0:
 		return nil, fmt.Errorf("index: the query %s", unitrows.Fault(query))
+	}
+	hits, err := x.SearchEach(query, k, keep)
+	if err != nil || len(hits) == 0 { // of no numbers
+		return nil, err
+	}
+	return hits[0], nil
+}
+
+// SearchEach is [Index.Search] of several queries, one behind the other in one slice, with
+// the same results. The index is read once for all of them, which takes far less time than
+// reading it for each.
+func (x *Index) SearchEach(queries []float32, k int, keep func(Entry) bool) ([][]Hit, error) {
+	switch {
+	case x == nil:
+		return nil, errClosed
+	case len(queries)%max(x.dim, 1) != 0:
+		return nil, fmt.Errorf("index: queries of %d numbers in all, want %d each", len(queries), x.dim)
+	case k < 0:
+		return nil, fmt.Errorf("index: %d hits, want 0 or more", k)
+	}
+	if i := unitrows.First(queries, max(x.dim, 1)); i >= 0 {
+		return nil, fmt.Errorf("index: query %d %s", i, unitrows.Fault(queries[i*x.dim:][:x.dim]))
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.close == nil {
 		return nil, errClosed
 	}
+	found, err := x.scanAll(queries, k, keep)
+	if err != nil {
+		return nil, fmt.Errorf("index: search: %w", err)
+	}
+	hits := make([][]Hit, len(queries)/max(x.dim, 1))
+	for q := range hits {
+		var best ranking
+		for _, rankings := range found {
+			for _, c := range rankings[q] {
+				if best.admits(c, k) {
+					best.take(c, k)
+				}
+			}
+		}
+		hits[q] = x.hits(best)
+	}
+	return hits, nil
+}
+
+// scanAll returns the best of each query by task.
+func (x *Index) scanAll(queries []float32, k int, keep func(Entry) bool) ([][]ranking, error) {
 	var tasks [][2]int
 	for _, part := range [][2]int{{0, x.first}, {x.first, len(x.entries)}} {
 		for from := part[0]; from < part[1]; from += scanned {
 			tasks = append(tasks, [2]int{from, min(from+scanned, part[1])})
 		}
 	}
-	found := make([]ranking, len(tasks))
+	found := make([][]ranking, len(tasks))
 	err := guard.Call(func() error { // keep may panic
 		parallel.For(len(tasks), func(t int) {
-			found[t] = x.scan(query, tasks[t][0], tasks[t][1], k, keep)
+			found[t] = x.scan(queries, tasks[t][0], tasks[t][1], k, keep)
 		})
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("index: search: %w", err)
-	}
-	var best ranking
-	for _, r := range found {
-		for _, c := range r {
-			if best.admits(c, k) {
-				best.take(c, k)
-			}
+	return found, err
+}
+
+// scan returns the best of consecutive rows for each query.
+func (x *Index) scan(queries []float32, from, to, k int, keep func(Entry) bool) []ranking {
+	best := make([]ranking, len(queries)/x.dim)
+	scores := make([]float32, len(best)*block)
+	for ; from < to; from += block {
+		n := min(block, to-from)
+		kernel.Dots(scores[:len(best)*n], queries, x.rows(from, from+n), x.dim)
+		for q := range best {
+			best[q].look(x, scores[q*n:][:n], from, k, keep)
 		}
 	}
+	return best
+}
+
+// look takes what is among the best of consecutive rows.
+func (r *ranking) look(x *Index, scores []float32, from, k int, keep func(Entry) bool) {
+	for i, score := range scores {
+		if k == 0 || len(*r) == k && score < (*r)[0].score {
+			continue // as nearly all are
+		}
+		c := candidate{score, from + i, x.entries[from+i].Key}
+		if r.admits(c, k) && !x.gone[c.row] && (keep == nil || keep(x.entries[c.row])) {
+			r.take(c, k)
+		}
+	}
+}
+
+// hits empties a ranking, the nearest first.
+func (x *Index) hits(best ranking) []Hit {
 	hits := make([]Hit, len(best))
 	for i := len(hits) - 1; i >= 0; i-- {
 		c := heap.Pop(&best).(candidate)
 		hits[i] = Hit{x.entries[c.row], float64(c.score)}
 	}
-	return hits, nil
-}
-
-// scan returns the best of consecutive rows.
-func (x *Index) scan(query []float32, from, to, k int, keep func(Entry) bool) ranking {
-	var best ranking
-	rows := x.rows(from, to)
-	for i := from; i < to; i++ {
-		c := candidate{kernel.Dot(query, rows[:x.dim]), i, x.entries[i].Key}
-		rows = rows[x.dim:]
-		if best.admits(c, k) && !x.gone[i] && (keep == nil || keep(x.entries[i])) {
-			best.take(c, k)
-		}
-	}
-	return best
+	return hits
 }
 
 type candidate struct {
@@ -113,9 +165,10 @@ func (r *ranking) Pop() any {
 	return c
 }
 
-// admits tells whether c is among the best k so far.
+// admits tells whether c is among the best k so far. A score that is no number, as of a
+// damaged file, never is.
 func (r ranking) admits(c candidate, k int) bool {
-	return len(r) < k || k > 0 && c.before(r[0])
+	return len(r) < k && c.score == c.score || k > 0 && len(r) == k && c.before(r[0])
 }
 
 // take adds a candidate that is.

@@ -24,6 +24,20 @@ type batch struct {
 	smoothing   float64
 	teacher     *batch
 	share       float64 // of the teacher in the loss
+
+	// Of batches with other texts than one for each image: N, whose they are, and their shares.
+	n      int
+	images []int32
+	shares []float32
+	own    loss.Loss // in place of an objective of the package
+}
+
+// texts is N.
+func (in batch) texts() int {
+	if in.n == 0 {
+		return in.b
+	}
+	return in.n
 }
 
 type result struct {
@@ -53,36 +67,9 @@ func leaf(g *G.ExprGraph, name string, v []float32, shape ...int) *G.Node {
 
 // run computes an objective, infonce or sigmoid, mixed with a teacher's where
 // there is one, and its gradients.
-func (in batch) run(t *testing.T, objective string) result {
+func (in batch) run(t testing.TB, objective string) result {
 	t.Helper()
-	g := G.NewGraph()
-	image, text := leaf(g, "image", in.image, in.b, in.d), leaf(g, "text", in.text, in.b, in.d)
-	scale, bias := leaf(g, "scale", []float32{in.scale}, 1), leaf(g, "bias", []float32{in.bias}, 1)
-	targets := loss.Targets{Smoothing: in.smoothing}
-	if in.groups != nil {
-		targets.Groups = G.NewTensor(g, tensor.Int32, 1, G.WithName("groups"), G.WithShape(in.b),
-			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
-	}
-	wrt := []*G.Node{image, text, scale}
-	var f loss.Loss = loss.InfoNCE{}
-	if objective == "sigmoid" {
-		f, wrt = loss.Sigmoid{}, append(wrt, bias)
-	}
-	if e := in.teacher; e != nil {
-		teacher := loss.Teacher{
-			Image: leaf(g, "teacher's image", e.image, e.b, e.d), Text: leaf(g, "teacher's text", e.text, e.b, e.d),
-			Scale: leaf(g, "teacher's scale", []float32{e.scale}, 1),
-		}
-		if f = loss.Mix(in.share, f, teacher); in.share == 1 {
-			f = teacher
-		}
-	}
-	cost, err := f.Forward(loss.Input{Image: image, Text: text, Scale: scale, Bias: bias, Targets: targets})
-	must(t, err)
-	grads, err := nn.Grad(cost, wrt...)
-	must(t, err)
-	m, err := nn.NewMachine(g, append(grads, cost)...)
-	must(t, err)
+	cost, m, grads := in.machine(t, objective)
 	must(t, m.Run())
 	data := func(i int) []float32 {
 		if i >= len(grads) {
@@ -93,14 +80,57 @@ func (in batch) run(t *testing.T, objective string) result {
 	return result{float64(cost.Value().Data().(float32)), data(0), data(1), data(2), data(3)}
 }
 
-func must(t *testing.T, err error) {
+// machine computes the same.
+func (in batch) machine(t testing.TB, objective string) (cost *G.Node, m *nn.Machine, grads []*G.Node) {
+	t.Helper()
+	g := G.NewGraph()
+	image, text := leaf(g, "image", in.image, in.b, in.d), leaf(g, "text", in.text, in.texts(), in.d)
+	scale, bias := leaf(g, "scale", []float32{in.scale}, 1), leaf(g, "bias", []float32{in.bias}, 1)
+	targets := loss.Targets{Smoothing: in.smoothing}
+	if in.groups != nil {
+		targets.Groups = G.NewTensor(g, tensor.Int32, 1, G.WithName("groups"), G.WithShape(in.b),
+			G.WithValue(tensor.New(tensor.WithShape(in.b), tensor.WithBacking(in.groups))))
+	}
+	if in.images != nil {
+		targets.Images = nn.Leaf(g, "images", in.images, in.texts())
+	}
+	if in.shares != nil {
+		targets.Shares = nn.Leaf(g, "shares", in.shares, in.texts())
+	}
+	wrt := []*G.Node{image, text, scale}
+	var f loss.Loss = loss.InfoNCE{}
+	if objective == "sigmoid" {
+		f, wrt = loss.Sigmoid{}, append(wrt, bias)
+	}
+	if in.own != nil {
+		f = in.own
+	}
+	if e := in.teacher; e != nil {
+		teacher := loss.Teacher{
+			Image: leaf(g, "teacher's image", e.image, e.b, e.d), Text: leaf(g, "teacher's text", e.text, e.texts(), e.d),
+			Scale: leaf(g, "teacher's scale", []float32{e.scale}, 1),
+		}
+		if f = loss.Mix(in.share, f, teacher); in.share == 1 {
+			f = teacher
+		}
+	}
+	cost, err := f.Forward(loss.Input{Image: image, Text: text, Scale: scale, Bias: bias, Targets: targets})
+	must(t, err)
+	grads, err = nn.Grad(cost, wrt...)
+	must(t, err)
+	m, err = nn.NewMachine(g, append(grads, cost)...)
+	must(t, err)
+	return cost, m, grads
+}
+
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func near(t *testing.T, what string, got, want, tol float64) {
+func near(t testing.TB, what string, got, want, tol float64) {
 	t.Helper()
 	if diff := math.Abs(got - want); !(diff <= tol) {
 		t.Errorf("%s: got %g, want %g, tolerance %g", what, got, want, tol)
@@ -116,6 +146,9 @@ func (in batch) reference(objective string) float64 {
 		alone := in
 		alone.teacher = nil
 		return (1-in.share)*alone.reference(objective) + in.share*in.distillation()
+	}
+	if in.images != nil {
+		return in.ofTexts(objective)
 	}
 	z := in.logit
 	// Smoothed, a loss is mixed with its mean over all answers there are.
@@ -164,9 +197,9 @@ func (in batch) logit(i, j int) float64 {
 // distillation is the mean over images and texts of −Σ p ln q, with p the
 // teacher's probabilities of the answers and q the student's.
 func (in batch) distillation() float64 {
-	probability := func(z func(i, j int) float64, i, j int) float64 {
+	probability := func(z func(i, j int) float64, n, i, j int) float64 {
 		var sum float64
-		for k := range in.b {
+		for k := range n {
 			sum += math.Exp(z(i, k))
 		}
 		return math.Exp(z(i, j)) / sum
@@ -176,12 +209,12 @@ func (in batch) distillation() float64 {
 	}
 	var sum float64
 	for i := range in.b {
-		for j := range in.b {
-			sum -= probability(in.teacher.logit, i, j) * math.Log(probability(in.logit, i, j))
-			sum -= probability(flip(in.teacher.logit), i, j) * math.Log(probability(flip(in.logit), i, j))
+		for j := range in.texts() {
+			sum -= probability(in.teacher.logit, in.texts(), i, j) * math.Log(probability(in.logit, in.texts(), i, j)) / float64(in.b)
+			sum -= probability(flip(in.teacher.logit), in.b, j, i) * math.Log(probability(flip(in.logit), in.b, j, i)) / float64(in.texts())
 		}
 	}
-	return sum / float64(2*in.b)
+	return sum / 2
 }
 
 func TestDefinitionAndGradients(t *testing.T) {
@@ -210,45 +243,52 @@ func TestDefinitionAndGradients(t *testing.T) {
 			in.teacher = &teacher
 		}
 		t.Run(c.what, func(t *testing.T) {
-			got := in.run(t, name)
-			near(t, "loss", got.cost, in.reference(name), 2e-6)
-			check := func(what string, x, grad []float32) {
-				for i := range x {
-					// A step of 2⁻⁶ is exact in float32; the reference works in float64.
-					const h = 1.0 / 64
-					v := x[i]
-					difference := func(h float32) float64 {
-						x[i] = v + h
-						up := in.reference(name)
-						x[i] = v - h
-						down := in.reference(name)
-						x[i] = v
-						return (up - down) / (2 * float64(h))
-					}
-					// Richardson's step removes the error of second order.
-					want := (4*difference(h/2) - difference(h)) / 3
-					near(t, fmt.Sprintf("gradient of %s[%d]", what, i), float64(grad[i]), want, 3e-5)
-				}
-			}
-			check("image", in.image, got.image)
-			check("text", in.text, got.text)
-			scalar := func(what string, p *float32, grad float32) {
-				x := []float32{*p}
-				difference := func(h float32) float64 {
-					*p = x[0] + h
-					up := in.reference(name)
-					*p = x[0] - h
-					down := in.reference(name)
-					*p = x[0]
-					return (up - down) / (2 * float64(h))
-				}
-				near(t, "gradient of "+what, float64(grad), (4*difference(1./128)-difference(1./64))/3, 1e-5)
-			}
-			scalar("scale", &in.scale, got.scale[0])
-			if got.biasG != nil {
-				scalar("bias", &in.bias, got.biasG[0])
-			}
+			in.checkGradients(t, name, func(name string) float64 { return in.reference(name) })
 		})
+	}
+}
+
+// checkGradients compares a loss and its gradients with a definition in float64 and its central
+// differences.
+func (in *batch) checkGradients(t *testing.T, name string, reference func(objective string) float64) {
+	t.Helper()
+	got := in.run(t, name)
+	near(t, "loss", got.cost, reference(name), 2e-6)
+	check := func(what string, x, grad []float32) {
+		for i := range x {
+			// A step of 2⁻⁶ is exact in float32; the reference works in float64.
+			const h = 1.0 / 64
+			v := x[i]
+			difference := func(h float32) float64 {
+				x[i] = v + h
+				up := reference(name)
+				x[i] = v - h
+				down := reference(name)
+				x[i] = v
+				return (up - down) / (2 * float64(h))
+			}
+			// Richardson's step removes the error of second order.
+			want := (4*difference(h/2) - difference(h)) / 3
+			near(t, fmt.Sprintf("gradient of %s[%d]", what, i), float64(grad[i]), want, 3e-5)
+		}
+	}
+	check("image", in.image, got.image)
+	check("text", in.text, got.text)
+	scalar := func(what string, p *float32, grad float32) {
+		x := []float32{*p}
+		difference := func(h float32) float64 {
+			*p = x[0] + h
+			up := reference(name)
+			*p = x[0] - h
+			down := reference(name)
+			*p = x[0]
+			return (up - down) / (2 * float64(h))
+		}
+		near(t, "gradient of "+what, float64(grad), (4*difference(1./128)-difference(1./64))/3, 1e-5)
+	}
+	scalar("scale", &in.scale, got.scale[0])
+	if got.biasG != nil {
+		scalar("bias", &in.bias, got.biasG[0])
 	}
 }
 
@@ -457,10 +497,11 @@ func TestGolden(t *testing.T) {
 		must(t, f.Float32(name, x))
 		return x
 	}
-	compare := func(t *testing.T, what string, got, want []float32) {
+	// A cosine's last place is worth scale/2²⁴ as a logit.
+	compare := func(t *testing.T, scale float32, what string, got, want []float32) {
 		t.Helper()
 		for i := range want {
-			near(t, fmt.Sprintf("%s[%d]", what, i), float64(got[i]), float64(want[i]), 1e-6+2e-6*math.Abs(float64(want[i])))
+			near(t, fmt.Sprintf("%s[%d]", what, i), float64(got[i]), float64(want[i]), max(1e-6, 4*float64(scale)/(1<<24))+2e-6*math.Abs(float64(want[i])))
 		}
 	}
 	cases := 0
@@ -485,12 +526,12 @@ func TestGolden(t *testing.T) {
 				objective, in.bias = "sigmoid", read(prefix + "logit_bias")[0]
 			}
 			got := in.run(t, objective)
-			compare(t, "loss", []float32{float32(got.cost)}, read(prefix+"loss"))
-			compare(t, "image gradient", got.image, read(prefix+"grad_image_features"))
-			compare(t, "text gradient", got.text, read(prefix+"grad_text_features"))
-			compare(t, "scale gradient", got.scale, read(prefix+"grad_logit_scale_exp"))
+			compare(t, in.scale, "loss", []float32{float32(got.cost)}, read(prefix+"loss"))
+			compare(t, in.scale, "image gradient", got.image, read(prefix+"grad_image_features"))
+			compare(t, in.scale, "text gradient", got.text, read(prefix+"grad_text_features"))
+			compare(t, in.scale, "scale gradient", got.scale, read(prefix+"grad_logit_scale_exp"))
 			if objective == "sigmoid" {
-				compare(t, "bias gradient", got.biasG, read(prefix+"grad_logit_bias"))
+				compare(t, in.scale, "bias gradient", got.biasG, read(prefix+"grad_logit_bias"))
 			}
 		})
 	}

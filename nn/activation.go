@@ -50,14 +50,20 @@ func (a Activation) kernel() kernel.Activation {
 
 // Activate applies act elementwise.
 func Activate(act Activation, x *G.Node) *G.Node {
-	k := act.kernel()
+	return activate("activation", act.kernel(), x)
+}
+
+func activate(name string, k kernel.Activation, x *G.Node) *G.Node {
 	return Apply(Op{
-		Name:    "activation",
+		Name:    name,
 		Shape:   x.Shape(),
 		Forward: func(y []float32, x Inputs) { kernel.Activate(k, y, x.F32(0)) },
 		Backward: []Pullback{Back(func(dx []float32, x Inputs, _, dy []float32) {
 			kernel.ActivateBackward(k, dx, x.F32(0), dy)
-		})},
+		}).Reads(0)},
+		inPlace: []func(Inputs) step{func(Inputs) step {
+			return func(dst []float32, _ int) { kernel.Activate(k, dst, dst) }
+		}},
 	}, x)
 }
 

@@ -18,6 +18,7 @@ func AddBias(x, bias *G.Node) *G.Node {
 		Backward: []Pullback{Through(), Back(func(db []float32, _ Inputs, _, dy []float32) {
 			kernel.ColSum(db, dy, rows, w)
 		}).Reads()},
+		inPlace: []func(Inputs) step{byColumn(w, 1, kernel.Add), nil},
 	}, x, bias)
 }
 

@@ -87,35 +87,39 @@ func (f *fold) convolve(x *G.Node, groups, stride, pad int) *G.Node {
 	weight, bias := f.kernel(), f.bias()
 	switch {
 	case groups > 1:
-		return DepthwiseConv2D(x, weight, bias, stride, pad) // (B, H', W', N)
+		return depthwiseConv(x, weight, bias, stride, pad, f.keptKernel.fixed()) // (B, H', W', N)
 	case f.shape[2] == 1 && stride == 1:
 		return project("convolution", kernel.NT, f.keptKernel.fixed(), x, weight, bias) // (B, H, W, N)
 	}
-	return AddBias(Conv2D(x, weight, stride, pad), bias) // (B, H', W', N)
+	return AddBias(conv2D(x, weight, stride, pad, f.keptKernel.fixed()), bias) // (B, H', W', N)
 }
 
-// kept holds values that are computed once.
+// kept holds values that are computed once, as a parameter.
 type kept struct {
 	once  sync.Once
 	param Param
 }
 
-// get fills dst by compute, or with what compute gave the first time. A nil kept keeps
-// nothing.
-func (k *kept) get(dst []float32, compute func(dst []float32)) {
+// node is that of an op whose inputs are leaves that never change: a leaf with what it
+// computes. A nil kept keeps nothing, and the op is computed at each run.
+func (k *kept) node(op Op, inputs []*G.Node) *G.Node {
 	if k == nil {
-		compute(dst)
-		return
+		return Apply(op, inputs...)
 	}
 	k.once.Do(func() {
-		data := make([]float32, len(dst))
-		compute(data)
+		x := make(Inputs, len(inputs))
+		for i, n := range inputs {
+			x[i] = n.Value()
+		}
+		k.param.Name, k.param.Shape = op.Name, op.Shape
+		data := make([]float32, size(op.Shape))
+		op.Forward(data, x)
 		k.param.Map(data, nil)
 	})
-	copy(dst, k.param.Data)
+	return k.param.Node(inputs[0].Graph())
 }
 
-// fixed is the parameter whose values are kept, once they are computed; nil of a nil kept.
+// fixed is the parameter whose values are kept; nil of a nil kept.
 func (k *kept) fixed() *Param {
 	if k == nil {
 		return nil

@@ -15,11 +15,31 @@ import (
 // Channels last makes each pixel a row: a convolution of 1×1 is one matrix
 // product on x as it lies, any other is one on rows that are copied from k runs
 // of k·C elements each.
-func Conv2D(x, weight *G.Node, stride, pad int) *G.Node {
+func Conv2D(x, weight *G.Node, stride, pad int) *G.Node { return conv2D(x, weight, stride, pad, nil) }
+
+// Conv is [Conv2D] with parameters, and a bias.
+type Conv struct {
+	Weight *Param // (N, C, k, k)
+	Bias   *Param // (N); nil for none
+
+	Stride, Pad int
+}
+
+// Forward maps (B, H, W, C) to (B, H', W', N).
+func (c *Conv) Forward(x *G.Node) *G.Node {
+	y := conv2D(x, c.Weight.Node(x.Graph()), c.Stride, c.Pad, c.Weight)
+	if c.Bias == nil {
+		return y
+	}
+	return AddBias(y, c.Bias.Node(x.Graph()))
+}
+
+// conv2D keeps the weight packed where it is a parameter's that never changes.
+func conv2D(x, weight *G.Node, stride, pad int, param *Param) *G.Node {
 	WantShape("convolution", "input", x, -1, -1, -1, -1)
 	s := x.Shape()
 	WantShape("convolution", "weight", weight, -1, s[3], -1, -1)
-	c := &conv{b: s[0], h: s[1], w: s[2], c: s[3], stride: stride, pad: pad}
+	c := &conv{b: s[0], h: s[1], w: s[2], c: s[3], stride: stride, pad: pad, param: param}
 	c.n, c.size = weight.Shape()[0], weight.Shape()[2]
 	if weight.Shape()[3] != c.size || c.size < 1 || stride < 1 || pad < 0 ||
 		min(c.h, c.w)+2*pad < c.size {
@@ -30,11 +50,15 @@ func Conv2D(x, weight *G.Node, stride, pad int) *G.Node {
 	op := Op{
 		Name:     "convolution",
 		Shape:    tensor.Shape{c.b, c.oh, c.ow, c.n}, // (B, H', W', N)
-		Forward:  c.forward,
+		Forward:  func(y []float32, x Inputs) { c.parts(y, x, nil) },
 		Backward: []Pullback{Back(c.backwardInput), Back(c.backwardWeight)},
+
+		parts:        c.parts,
+		partsAreRows: true,
 	}
 	if c.size == 1 && stride == 1 && pad == 0 {
-		op.Forward = c.forward1x1
+		op.Forward, op.parts = func(y []float32, x Inputs) { c.parts1x1(y, x, nil) }, c.parts1x1
+		op.partsAreRows = false
 		op.Backward = []Pullback{Back(c.backwardInput1x1), Back(c.backwardWeight1x1)}
 	}
 	return Apply(op, x, weight)
@@ -45,13 +69,18 @@ type conv struct {
 	oh, ow, n         int // of the output
 	size, stride, pad int
 	k                 int // elements under the kernel
+	param             *Param // of the weight; nil for none
 	scratch           scratch
 }
 
 func (c *conv) rows() int { return c.b * c.oh * c.ow }
 
-func (c *conv) forward1x1(y []float32, x Inputs) {
-	kernel.Gemm(kernel.NT, c.rows(), c.n, c.c, 1, x.F32(0), c.c, x.F32(1), c.c, 0, y, c.n)
+func (c *conv) parts1x1(y []float32, x Inputs, next step) {
+	if w := c.param.pack(kernel.NT, c.n, c.c); w != nil {
+		kernel.GemmPackedThen(c.rows(), 1, x.F32(0), c.c, w, nil, 0, y, c.n, blocksOf(y, c.n, next))
+		return
+	}
+	kernel.GemmBiasThen(kernel.NT, c.rows(), c.n, c.c, x.F32(0), c.c, x.F32(1), c.c, nil, y, c.n, blocksOf(y, c.n, next))
 }
 
 func (c *conv) backwardInput1x1(dx []float32, x Inputs, _, dy []float32) {
@@ -62,15 +91,35 @@ func (c *conv) backwardWeight1x1(dw []float32, x Inputs, _, dy []float32) {
 	kernel.Gemm(kernel.TN, c.n, c.c, c.rows(), 1, dy, c.n, x.F32(0), c.c, 0, dw, c.c)
 }
 
-func (c *conv) forward(y []float32, x Inputs) {
-	w := kernel.Pack(kernel.NT, c.n, c.k, c.channelsLast(x.F32(1)), c.k)
+// packed is the weight as the products read it.
+func (c *conv) packed(weight []float32) *kernel.Packed {
+	pack := func() *kernel.Packed { return kernel.Pack(kernel.NT, c.n, c.k, c.channelsLast(weight), c.k) }
+	p := c.param
+	if p == nil || !p.mapped {
+		return pack()
+	}
+	p.packing.Do(func() {
+		p.packed = pack()
+		if p.release != nil {
+			p.release()
+		}
+	})
+	return p.packed
+}
+
+func (c *conv) parts(y []float32, x Inputs, next step) {
+	w := c.packed(x.F32(1))
 	tile := c.tile()
 	parallel.For((c.rows()+tile-1)/tile, func(i int) {
 		first, n := i*tile, min(tile, c.rows()-i*tile)
 		cols := c.scratch.get(tile * c.k)
 		defer c.scratch.put(cols)
 		c.cut(*cols, x.F32(0), first, n)
-		kernel.GemmPacked(n, 1, *cols, c.k, w, nil, 0, y[first*c.n:], c.n)
+		part := y[first*c.n:][:n*c.n]
+		kernel.GemmPacked(n, 1, *cols, c.k, w, nil, 0, part, c.n)
+		if next != nil {
+			next(part, first*c.n)
+		}
 	})
 }
 

@@ -12,13 +12,12 @@ import (
 func ChannelsLast(x *G.Node) *G.Node {
 	WantShape("channels last", "input", x, -1, -1, -1, -1)
 	s := x.Shape()
-	c, area := s[1], s[2]*s[3]
+	c, area, w := s[1], s[2]*s[3], s[3]
+	// each visits the channels of every row of pixels: w elements side by side, and c apart.
 	each := func(f func(first, last int)) {
-		parallel.For(s[0], func(b int) {
-			for i := range area {
-				for j := range c {
-					f((b*c+j)*area+i, (b*area+i)*c+j)
-				}
+		parallel.For(s[0]*s[2], func(r int) {
+			for j := range c {
+				f((r/s[2]*c+j)*area+r%s[2]*w, r*w*c+j)
 			}
 		})
 	}
@@ -27,10 +26,18 @@ func ChannelsLast(x *G.Node) *G.Node {
 		Shape: tensor.Shape{s[0], s[2], s[3], c}, // (B, H, W, C)
 		Forward: func(y []float32, x Inputs) {
 			in := x.F32(0)
-			each(func(first, last int) { y[last] = in[first] })
+			each(func(first, last int) {
+				for i, v := range in[first:][:w] {
+					y[last+i*c] = v
+				}
+			})
 		},
 		Backward: []Pullback{Back(func(dx []float32, _ Inputs, _, dy []float32) {
-			each(func(first, last int) { dx[first] = dy[last] })
+			each(func(first, last int) {
+				for i := range w {
+					dx[first+i] = dy[last+i*c]
+				}
+			})
 		})},
 	}, x)
 }

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"runtime"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -13,10 +15,32 @@ import (
 // → (B, (H+2·pad−k)/stride+1, …, C·m). Around x there are pad zeros. An output is summed
 // over the kernel in row-major order, whatever the batch.
 func DepthwiseConv2D(x, weight, bias *G.Node, stride, pad int) *G.Node {
+	return depthwiseConv(x, weight, bias, stride, pad, nil)
+}
+
+// DepthwiseConv is [DepthwiseConv2D] with parameters.
+type DepthwiseConv struct {
+	Weight *Param // (C·m, 1, k, k)
+	Bias   *Param // (C·m); nil for none
+
+	Stride, Pad int
+}
+
+// Forward maps (B, H, W, C) to (B, H', W', C·m).
+func (c *DepthwiseConv) Forward(x *G.Node) *G.Node {
+	var bias *G.Node
+	if c.Bias != nil {
+		bias = c.Bias.Node(x.Graph())
+	}
+	return depthwiseConv(x, c.Weight.Node(x.Graph()), bias, c.Stride, c.Pad, c.Weight)
+}
+
+// depthwiseConv keeps the weight in its own order where that is a parameter's that never changes.
+func depthwiseConv(x, weight, bias *G.Node, stride, pad int, param *Param) *G.Node {
 	WantShape("depthwise convolution", "input", x, -1, -1, -1, -1)
 	WantShape("depthwise convolution", "weight", weight, -1, 1, -1, -1)
 	s, ws := x.Shape(), weight.Shape()
-	d := &depthwise{b: s[0], h: s[1], w: s[2], c: s[3], n: ws[0], size: ws[2], stride: stride, border: pad}
+	d := &depthwise{b: s[0], h: s[1], w: s[2], c: s[3], n: ws[0], size: ws[2], stride: stride, border: pad, param: param}
 	if ws[3] != d.size || d.size < 1 || stride < 1 || pad < 0 || pad >= d.size || d.n%d.c != 0 || min(d.h, d.w)+2*pad < d.size {
 		Fail("depthwise convolution", "weight %v with stride %d and padding %d does not fit input %v", ws, stride, pad, s)
 	}
@@ -33,8 +57,11 @@ func DepthwiseConv2D(x, weight, bias *G.Node, stride, pad int) *G.Node {
 	return Apply(Op{
 		Name:     "depthwise convolution",
 		Shape:    tensor.Shape{d.b, d.oh, d.ow, d.n}, // (B, H', W', C·m)
-		Forward:  d.forward,
+		Forward:  func(y []float32, x Inputs) { d.parts(y, x, nil) },
 		Backward: back,
+
+		parts:        d.parts,
+		partsAreRows: true,
 	}, in...)
 }
 
@@ -42,7 +69,17 @@ type depthwise struct {
 	b, h, w, c           int // of the input
 	oh, ow, n            int // of the output
 	size, stride, border int
+	param                *Param // of the weight; nil for none
 	scratch              scratch
+}
+
+// kept returns taps, which a parameter that never changes keeps.
+func (d *depthwise) kept(weight []float32) []float32 {
+	if p := d.param; p != nil && p.mapped {
+		p.packing.Do(func() { p.taps = d.taps(weight) })
+		return p.taps
+	}
+	return d.taps(weight)
 }
 
 // taps returns the weight as (k·k, C·m): a row for each place under the kernel.
@@ -57,19 +94,23 @@ func (d *depthwise) taps(weight []float32) []float32 {
 	return out
 }
 
-// spread is n values a pixel of x, channel o/m of it for output o.
-func (d *depthwise) spread(x []float32) []float32 {
-	m := d.n / d.c
-	if m == 1 {
-		return x
-	}
-	out := make([]float32, len(x)*m)
-	for i, v := range x {
-		for j := range m {
-			out[i*m+j] = v
+// spread copies values, each of them m times.
+func (d *depthwise) spread(dst, x []float32, m int) {
+	switch m {
+	case 1:
+		copy(dst, x)
+	case 2:
+		for i, v := range x {
+			pair := dst[2*i:][:2]
+			pair[0], pair[1] = v, v
+		}
+	default:
+		for i, v := range x {
+			for j := range m {
+				dst[i*m+j] = v
+			}
 		}
 	}
-	return out
 }
 
 // pad copies images of h×w pixels into frames of zeros, with so many rows and columns in
@@ -100,28 +141,59 @@ func (d *depthwise) pad(x []float32, h, w int, frame [2]int, front, apart int) *
 // frame back.
 func (d *depthwise) padded(x []float32) (framed []float32, frame [2]int, done func()) {
 	frame = [2]int{d.h + 2*d.border, d.w + 2*d.border}
-	if d.border == 0 {
-		return d.spread(x), frame, func() {}
+	if m := d.n / d.c; m > 1 {
+		wide := make([]float32, len(x)*m)
+		d.spread(wide, x, m)
+		x = wide
 	}
-	lent := d.pad(d.spread(x), d.h, d.w, frame, d.border, 1)
+	if d.border == 0 {
+		return x, frame, func() {}
+	}
+	lent := d.pad(x, d.h, d.w, frame, d.border, 1)
 	return *lent, frame, func() { d.scratch.put(lent) }
 }
 
-func (d *depthwise) forward(y []float32, in Inputs) {
-	taps := d.taps(in.F32(1))
-	x, frame, done := d.padded(in.F32(0))
-	defer done()
-	k := kernel.Kernel2D{Rows: d.size, Cols: d.size, Channels: d.n, Pitch: frame[1] * d.n, Stride: d.stride}
-	parallel.For(d.b*d.oh, func(r int) {
-		row := y[r*d.ow*d.n:][:d.ow*d.n]
-		if len(in) == 3 {
-			for i := range d.ow {
-				copy(row[i*d.n:], in.F32(2))
+// parts computes a few rows of the output at a time, of those rows of x that they see, with zeros
+// around them: what the core's cache holds.
+func (d *depthwise) parts(y []float32, in Inputs, next step) {
+	x, taps, m := in.F32(0), d.kept(in.F32(1)), d.n/d.c
+	width := (d.w + 2*d.border) * d.n
+	k := kernel.Kernel2D{Rows: d.size, Cols: d.size, Channels: d.n, Pitch: width, Stride: d.stride}
+	const most = 1 << 17 // elements of those rows
+	rows := max(1, min((most/width-d.size)/d.stride+1, (d.b*d.oh+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0), d.oh))
+	each := (d.oh + rows - 1) / rows
+	parallel.For(d.b*each, func(i int) {
+		first := i % each * rows
+		count, top := min(rows, d.oh-first), first*d.stride-d.border
+		lent := d.scratch.get(((count-1)*d.stride + d.size) * width)
+		defer d.scratch.put(lent)
+		seen := *lent
+		for r := range (count-1)*d.stride + d.size {
+			row := seen[r*width:][:width]
+			if top+r < 0 || top+r >= d.h {
+				clear(row)
+				continue
 			}
-		} else {
-			clear(row)
+			side := d.border * d.n
+			clear(row[:side])
+			clear(row[width-side:])
+			d.spread(row[side:width-side], x[(i/each*d.h+top+r)*d.w*d.c:][:d.w*d.c], m)
 		}
-		kernel.Depthwise(row, x[(r/d.oh*frame[0]+r%d.oh*d.stride)*k.Pitch:], taps, k)
+		for r := range count {
+			at := (i/each*d.oh + first + r) * d.ow * d.n
+			row := y[at:][:d.ow*d.n]
+			if len(in) == 3 {
+				for i := range d.ow {
+					copy(row[i*d.n:], in.F32(2))
+				}
+			} else {
+				clear(row)
+			}
+			kernel.Depthwise(row, seen[r*d.stride*width:], taps, k)
+			if next != nil {
+				next(row, at)
+			}
+		}
 	})
 }
 

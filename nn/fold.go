@@ -144,25 +144,23 @@ func (f *fold) kernel() *G.Node {
 			ds[o] = float32(sum[o])
 		}
 	}))
-	return Apply(Op{
+	return f.keptKernel.node(Op{
 		Name:  "folded kernel",
 		Shape: tensor.Shape(f.shape), // (N, C/groups, k, k)
 		Forward: func(y []float32, x Inputs) {
-			f.keptKernel.get(y, func(y []float32) {
-				scale, sum := channel(x, scale), make([]float64, len(y))
-				for _, each := range sums {
-					each(x, func(o, at int, v float64) { sum[at] += scale(o) * v })
-				}
-				for o := 0; f.residual && o < f.shape[0]; o++ {
-					sum[f.middle(o)]++
-				}
-				for i, v := range sum {
-					y[i] = float32(v)
-				}
-			})
+			scale, sum := channel(x, scale), make([]float64, len(y))
+			for _, each := range sums {
+				each(x, func(o, at int, v float64) { sum[at] += scale(o) * v })
+			}
+			for o := 0; f.residual && o < f.shape[0]; o++ {
+				sum[f.middle(o)]++
+			}
+			for i, v := range sum {
+				y[i] = float32(v)
+			}
 		},
 		Backward: in.back,
-	}, in.nodes...)
+	}, in.nodes)
 }
 
 // bias is the node of the bias, (N).
@@ -209,12 +207,10 @@ func (f *fold) bias() *G.Node {
 	scale = in.add(f.scale, Back(func(ds []float32, x Inputs, _, db []float32) {
 		total(x, ds, func(o int) float64 { return float64(db[o]) })
 	}))
-	return Apply(Op{
-		Name:  "folded bias",
-		Shape: tensor.Shape{f.shape[0]}, // (N)
-		Forward: func(y []float32, x Inputs) {
-			f.keptBias.get(y, func(y []float32) { total(x, y, channel(x, scale)) })
-		},
+	return f.keptBias.node(Op{
+		Name:     "folded bias",
+		Shape:    tensor.Shape{f.shape[0]}, // (N)
+		Forward:  func(y []float32, x Inputs) { total(x, y, channel(x, scale)) },
 		Backward: in.back,
-	}, in.nodes...)
+	}, in.nodes)
 }

@@ -133,7 +133,16 @@ func Add(a, b *G.Node) *G.Node {
 		Shape:    a.Shape(),
 		Forward:  func(y []float32, x Inputs) { kernel.Add(y, x.F32(0), x.F32(1)) },
 		Backward: []Pullback{Through(), Through()},
+		inPlace:  []func(Inputs) step{adds(1), adds(0)},
 	}, a, b)
+}
+
+// adds adds another input.
+func adds(input int) func(Inputs) step {
+	return func(x Inputs) step {
+		v := x.F32(input)
+		return func(dst []float32, at int) { kernel.Add(dst, dst, v[at:][:len(dst)]) }
+	}
 }
 
 func collect(it graph.Nodes) G.Nodes {

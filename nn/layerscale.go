@@ -3,6 +3,7 @@ package nn
 import (
 	G "gorgonia.org/gorgonia"
 
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/parallel"
 )
 
@@ -50,10 +51,7 @@ func layerScale(x, gamma *G.Node) *G.Node {
 	times := func(dst, x, gamma []float32) {
 		spans(rows, w, func(from, to int) {
 			for i := from; i < to; i++ {
-				dst, x := dst[i*w:][:w], x[i*w:][:w]
-				for j, v := range x {
-					dst[j] = v * gamma[j]
-				}
+				kernel.Mul(dst[i*w:][:w], x[i*w:][:w], gamma)
 			}
 		})
 	}
@@ -81,6 +79,7 @@ func layerScale(x, gamma *G.Node) *G.Node {
 				})
 			}).Reads(0),
 		},
+		inPlace: []func(Inputs) step{byColumn(w, 1, kernel.Mul), nil},
 	}, x, gamma)
 }
 

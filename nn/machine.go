@@ -50,6 +50,9 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	if err := guardForeign(g); err != nil {
 		return nil, err
 	}
+	if err := fuse(g); err != nil {
+		return nil, err
+	}
 	return &Machine{G.NewTapeMachine(g), a, g}, nil
 }
 
@@ -148,6 +151,7 @@ type loan struct {
 	readers int  // ops that read the output
 	left    int  // readers still to run
 	reads   []*loan
+	from    *loan // whose buffer it takes over, where the output lies there already
 	buf     []float32
 }
 
@@ -168,6 +172,10 @@ func (l *loan) borrows() bool { return l != nil && l.lent }
 
 // take borrows a buffer of n floats, the smallest free one that is large enough.
 func (l *loan) take(n int) []float32 {
+	if l.from != nil {
+		l.buf, l.from.buf = l.from.buf, nil
+		return l.buf[:n]
+	}
 	best := -1
 	for i, b := range l.arena.free {
 		if cap(b) >= n && (best < 0 || cap(b) < cap(l.arena.free[best])) {

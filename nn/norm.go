@@ -72,6 +72,16 @@ func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
 			kernel.LayerNorm(y, x.F32(0), x.F32(1), shift, rows, w, float32(eps), mean, rstd)
 		},
 		Backward: back[:len(in)],
+		inPlace: append(make([]func(Inputs) step, 0, len(in)), func(x Inputs) step {
+			gamma, shift := x.F32(1), none
+			if len(x) == 3 {
+				shift = x.F32(2)
+			}
+			return func(dst []float32, at int) {
+				kernel.LayerNorm(dst, dst, gamma, shift, len(dst)/w, w, float32(eps), mean[at/w:][:len(dst)/w], rstd[at/w:][:len(dst)/w])
+			}
+		}),
+		wholeRows: true,
 	}, in...)
 }
 

@@ -25,6 +25,15 @@ type Op struct {
 	Shape    tensor.Shape // of the output; empty for a scalar
 	Forward  func(y []float32, x Inputs)
 	Backward []Pullback // one for each input
+
+	// parts, where not nil, is Forward that hands over each part of y when it is complete:
+	// runs of elements within a row or, with partsAreRows, of whole rows. See fuse.
+	parts        func(y []float32, x Inputs, next step)
+	partsAreRows bool
+	// inPlace has for each input, where not nil, what makes of it this op's output, where it
+	// lies; with wholeRows only of whole rows.
+	inPlace   []func(x Inputs) step
+	wholeRows bool
 }
 
 // Inputs are the values of an operation's inputs.
@@ -76,6 +85,9 @@ type opNode struct {
 	types []hm.Type // of the inputs
 	out   buffer
 	loan  *loan // set by NewMachine
+
+	followers []follower // what is done with this op
+	followed  bool       // this is one of them
 }
 
 var (
@@ -122,7 +134,7 @@ func (o *opNode) Hashcode() uint32 {
 func (o *opNode) Do(in ...G.Value) (out G.Value, err error) {
 	defer o.catch(&err, o.Name)
 	y := o.output()
-	o.Forward(y, in)
+	o.forward(y, in)
 	o.loan.settle()
 	if len(o.Shape) == 0 {
 		return G.NewF32(y[0]), nil

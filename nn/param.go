@@ -33,6 +33,10 @@ type Param struct {
 	release func()
 	packing sync.Once
 	packed  *kernel.Packed
+
+	integers  bool // products of mapped Data are of integers
+	quantized *kernel.Quantized
+	taps    []float32 // of a depthwise convolution
 }
 
 // NewParam returns a parameter without memory. [Param.Init] sets it to zeros,
@@ -103,6 +107,48 @@ func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
 	return p.packed
 }
 
+// Quantize makes products of a linear layer with p's mapped values products of integers: a
+// weight is one of 127 steps of its output's scale and an input one of 255 steps of its
+// row's, and sums are exact (dynamic quantization; Dettmers et al., 2022, LLM.int8()). The
+// integers are made on first use and take a quarter of the memory. A weight whose rounding
+// would change it by more than [QuantizationLimit], as where one number of an output stands far out, stays
+// as it is, and so does a parameter that is no linear layer's weight; the result
+// says whether p will be integers.
+func (p *Param) Quantize() bool {
+	if p == nil || !p.matrix || !p.mapped {
+		return false
+	}
+	out := p.Shape[0]
+	p.integers = kernel.QuantizationError(out, p.Size()/out, p.Data) <= QuantizationLimit
+	return p.integers
+}
+
+// QuantizationLimit is how much rounding may change a weight of [Param.Quantize]: the length
+// of the differences over the length of the weight, of which the largest number of each
+// output does not count. A matrix of normal random numbers is changed by 0.02.
+const QuantizationLimit = 0.04
+
+// Quantized tells whether products with p are of integers.
+func (p *Param) Quantized() bool { return p != nil && p.integers && p.mapped }
+
+// integer returns Data, an op(B) of k×n, as integers; nil where it stays as it is.
+func (p *Param) integer(l kernel.Layout, n, k int) *kernel.Quantized {
+	if !p.Quantized() {
+		return nil
+	}
+	p.packing.Do(func() {
+		ld := k
+		if l == kernel.NN {
+			ld = n
+		}
+		p.quantized = kernel.Quantize(l, n, k, p.Data, ld)
+		if p.release != nil {
+			p.release()
+		}
+	})
+	return p.quantized
+}
+
 // set replaces the values; mapped ones, which may be a view of a file, by other
 // memory.
 func (p *Param) set(data []float32) {
@@ -110,7 +156,7 @@ func (p *Param) set(data []float32) {
 		copy(p.Data, data)
 		return
 	}
-	p.Data, p.release, p.packing, p.packed = data, nil, sync.Once{}, nil
+	p.Data, p.release, p.packing, p.packed, p.quantized, p.taps = data, nil, sync.Once{}, nil, nil, nil
 }
 
 // Size is the number of elements.

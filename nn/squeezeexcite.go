@@ -36,10 +36,7 @@ func ScaleChannels(x, by *G.Node) *G.Node {
 	times := func(dst, x, by []float32) {
 		spans(b*area, c, func(from, to int) {
 			for i := from; i < to; i++ {
-				dst, x, by := dst[i*c:][:c], x[i*c:][:c], by[i/area*c:][:c]
-				for j, v := range x {
-					dst[j] = v * by[j]
-				}
+				kernel.Mul(dst[i*c:][:c], x[i*c:][:c], by[i/area*c:][:c])
 			}
 		})
 	}
@@ -47,6 +44,15 @@ func ScaleChannels(x, by *G.Node) *G.Node {
 		Name:    "scale channels",
 		Shape:   s, // (B, H, W, C)
 		Forward: func(y []float32, x Inputs) { times(y, x.F32(0), x.F32(1)) },
+		parts: func(y []float32, x Inputs, next step) {
+			spans(b*area, c, func(from, to int) {
+				for i := from; i < to; i++ {
+					row := y[i*c:][:c]
+					kernel.Mul(row, x.F32(0)[i*c:][:c], x.F32(1)[i/area*c:][:c])
+					next(row, i*c)
+				}
+			})
+		},
 		Backward: []Pullback{
 			Back(func(dx []float32, x Inputs, _, dy []float32) { times(dx, dy, x.F32(1)) }).Reads(1),
 			Back(func(dby []float32, x Inputs, _, dy []float32) {

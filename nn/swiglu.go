@@ -17,35 +17,7 @@ func SwiGLU(g, x *G.Node) *G.Node {
 
 // SiLU is x·sigmoid(x), elementwise.
 func SiLU(x *G.Node) *G.Node {
-	n := size(x.Shape())
-	// QuickGELU has a kernel and is x·sigmoid(b·x): silu(x) = b·QuickGELU(x/b), and
-	// the derivatives agree.
-	const b = 1.702
-	scaled := func(dst, x []float32, by float32) {
-		for i, v := range x {
-			dst[i] = by * v
-		}
-	}
-	return Apply(Op{
-		Name:  "silu",
-		Shape: x.Shape(),
-		Forward: func(y []float32, x Inputs) {
-			in := x.F32(0)
-			spans(n, 1, func(from, to int) {
-				scaled(y[from:to], in[from:to], 1/b)
-				kernel.Activate(kernel.QuickGELU, y[from:to], y[from:to])
-				scaled(y[from:to], y[from:to], b)
-			})
-		},
-		Backward: []Pullback{Back(func(dx []float32, x Inputs, _, dy []float32) {
-			in := x.F32(0)
-			spans(n, 1, func(from, to int) {
-				at := make([]float32, to-from)
-				scaled(at, in[from:to], 1/b)
-				kernel.ActivateBackward(kernel.QuickGELU, dx[from:to], at, dy[from:to])
-			})
-		}).Reads(0)},
-	}, x)
+	return activate("silu", kernel.SiLU, x)
 }
 
 // Mul is the product of two tensors of one shape, elementwise.
@@ -53,22 +25,20 @@ func Mul(a, b *G.Node) *G.Node {
 	if !a.Shape().Eq(b.Shape()) {
 		Fail("mul", "shapes %v and %v differ", a.Shape(), b.Shape())
 	}
-	n := size(a.Shape())
-	times := func(dst, x, y []float32) {
-		spans(n, 1, func(from, to int) {
-			dst, x, y := dst[from:to], x[from:to], y[from:to]
-			for i, v := range x {
-				dst[i] = v * y[i]
-			}
-		})
+	by := func(input int) func(Inputs) step {
+		return func(x Inputs) step {
+			v := x.F32(input)
+			return func(dst []float32, at int) { kernel.Mul(dst, dst, v[at:][:len(dst)]) }
+		}
 	}
 	return Apply(Op{
 		Name:    "mul",
 		Shape:   a.Shape(),
-		Forward: func(y []float32, x Inputs) { times(y, x.F32(0), x.F32(1)) },
+		Forward: func(y []float32, x Inputs) { kernel.Mul(y, x.F32(0), x.F32(1)) },
 		Backward: []Pullback{
-			Back(func(dx []float32, x Inputs, _, dy []float32) { times(dx, x.F32(1), dy) }).Reads(1),
-			Back(func(dx []float32, x Inputs, _, dy []float32) { times(dx, x.F32(0), dy) }).Reads(0),
+			Back(func(dx []float32, x Inputs, _, dy []float32) { kernel.Mul(dx, x.F32(1), dy) }).Reads(1),
+			Back(func(dx []float32, x Inputs, _, dy []float32) { kernel.Mul(dx, x.F32(0), dy) }).Reads(0),
 		},
+		inPlace: []func(Inputs) step{by(1), by(0)},
 	}, a, b)
 }

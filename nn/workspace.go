@@ -46,6 +46,11 @@ type plan struct {
 }
 
 func (p *plan) take(l *loan, n int) {
+	if l.from != nil {
+		p.held[l] = p.held[l.from]
+		delete(p.held, l.from)
+		return
+	}
 	best := -1
 	for i, size := range p.free {
 		if size >= n && (best < 0 || size < p.free[best]) {
@@ -62,7 +67,8 @@ func (p *plan) take(l *loan, n int) {
 }
 
 func (p *plan) settle(l *loan) {
-	if p.left[l]++; p.left[l] == l.readers {
+	if p.left[l]++; p.left[l] == l.readers && p.held[l] > 0 {
 		p.free = append(p.free, p.held[l])
+		delete(p.held, l)
 	}
 }

@@ -125,6 +125,25 @@ func newTestChart(tests []Test) *testChart {
 	return c
 }
 
+// newLineChart is a curve for each of the two measures.
+func newLineChart(l *Line) *testChart {
+	if l == nil {
+		return nil
+	}
+	c := &testChart{frame: newFrame(760, 300, 48, 40)}
+	x, y := c.horizontal(0, 1), c.vertical(0, 100*max(slices.Max(l.Tuned), slices.Max(l.Kept)))
+	c.X, c.Y = x.ticks(8), y.ticks(5)
+	for i, values := range [][]float64{l.Tuned, l.Kept} {
+		k := curve{legend: legend{i, []string{"what it is tuned for", "what it should not forget"}[i]}}
+		for j, v := range values {
+			k.Dots = append(k.Dots, [2]float64{x.at(l.Alphas[j]), y.at(100 * v)})
+		}
+		k.Path = line(k.Dots)
+		c.Curves = append(c.Curves, k)
+	}
+	return c
+}
+
 // mapChart is the map with a colour for each of the labels with most images.
 type mapChart struct {
 	frame

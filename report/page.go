@@ -26,6 +26,7 @@ type page struct {
 	Tiles   []Fact
 	Loss    *lossChart
 	Tests   *testChart
+	Between *testChart
 	First   *details
 	Recalls []recallRow
 	Gallery []card
@@ -72,7 +73,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if w == nil {
 		return errNoWriter
 	}
-	p := &page{Report: r, Style: template.CSS(style), Tiles: r.tiles(), Loss: newLossChart(r.Loss), Tests: newTestChart(r.Tests), Map: newMapChart(r.Map)}
+	p := &page{Report: r, Style: template.CSS(style), Tiles: r.tiles(), Loss: newLossChart(r.Loss), Tests: newTestChart(r.Tests), Between: newLineChart(r.Line), Map: newMapChart(r.Map)}
 	var skipped []error
 	if len(r.Results) > 0 {
 		p.First = newDetails(r.Results[0])

@@ -22,6 +22,9 @@ type Report struct {
 	Facts     []Fact          `json:"facts,omitempty"` // of the model, the data, the run
 	Loss      []Point         `json:"loss,omitempty"`
 	Tests     []Test          `json:"tests,omitempty"` // on the way
+	Warnings  []Warning       `json:"warnings,omitempty"`
+	Compared  []Compared      `json:"compared,omitempty"` // before and after
+	Line      *Line           `json:"line,omitempty"`
 	Results   []Result        `json:"results,omitempty"`
 	Retrieval *eval.Retrieval `json:"retrieval,omitempty"`
 	Mistakes  []Mistake       `json:"mistakes,omitempty"` // the hardest first
@@ -46,6 +49,43 @@ type Point struct {
 type Test struct {
 	Step   int                `json:"step"`
 	Shares map[string]float64 `json:"test"`
+}
+
+// Warning is a sentence about the run, with the step after which it was told.
+type Warning struct {
+	Step int    `json:"step"`
+	Text string `json:"text"`
+}
+
+// Compared is a fraction of 1 before and after a fine-tuning.
+type Compared struct {
+	Name   string  `json:"name"`
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
+}
+
+// Line is what was measured of models between one that was fine-tuned, at 0, and what it
+// came to, at 1 (WiSE-FT).
+type Line struct {
+	Alphas []float64 `json:"alphas"` // rising
+	Tuned  []float64 `json:"tuned"`  // fractions of 1, of what it is tuned for
+	Kept   []float64 `json:"kept"`   // of what it should not forget
+	Saved  float64   `json:"saved"`  // the alpha of the model that was saved
+}
+
+func (l *Line) validate() error {
+	if l == nil {
+		return nil
+	}
+	if len(l.Alphas) < 2 || len(l.Tuned) != len(l.Alphas) || len(l.Kept) != len(l.Alphas) {
+		return fmt.Errorf("report: Line of %d, %d and %d numbers, want as many of each, and two or more", len(l.Alphas), len(l.Tuned), len(l.Kept))
+	}
+	for i, a := range l.Alphas {
+		if !(a >= 0 && a <= 1 && l.Tuned[i] >= 0 && l.Tuned[i] <= 1 && l.Kept[i] >= 0 && l.Kept[i] <= 1) || i > 0 && !(a > l.Alphas[i-1]) {
+			return fmt.Errorf("report: Line: point %d is %g, %g, %g, want rising alphas and all from 0 to 1", i, a, l.Tuned[i], l.Kept[i])
+		}
+	}
+	return nil
 }
 
 // Result is a classification with the name of its method, as "zero-shot" or
@@ -91,6 +131,9 @@ func (r *Report) Validate() error {
 		if res.Classification == nil || res.N() == 0 {
 			return fmt.Errorf("report: Results[%d] (%s) has no images", i, res.Name)
 		}
+	}
+	if err := r.Line.validate(); err != nil {
+		return err
 	}
 	if r.Map != nil {
 		return r.Map.validate()

@@ -1,12 +1,10 @@
 package tokenizer
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -15,37 +13,21 @@ import (
 // [LoadCLIP] makes a tokenizer of the same ids. How captions are cleaned
 // is not in these files. A vocabulary without symbols for some bytes comes with a
 // tokenizer_config.json, which tells transformers what stands for them; it would take the end token.
+// Files of these names that say something else are never replaced.
 func (b *BPE) Save(dir string) error {
-	type file struct {
-		name  string
-		write func(io.Writer) error
-	}
-	files := []file{{vocabFile, b.writeVocab}, {mergesFile, b.writeMerges}}
+	writers := map[string]func(io.Writer) error{vocabFile: b.writeVocab, mergesFile: b.writeMerges}
 	if slices.Contains(b.symbols, unknownToken) {
-		files = append(files, file{"tokenizer_config.json", writeUnknown})
+		writers["tokenizer_config.json"] = writeUnknown
 	}
-	for _, file := range files {
-		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
-			return fmt.Errorf("tokenizer: %w", err)
+	files := map[string][]byte{}
+	for name, write := range writers {
+		var text bytes.Buffer
+		if err := write(&text); err != nil {
+			return fmt.Errorf("tokenizer: %s: %w", name, err)
 		}
+		files[name] = text.Bytes()
 	}
-	return nil
-}
-
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	err = write(w)
-	if flushed := w.Flush(); err == nil {
-		err = flushed
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
+	return saveFiles(dir, files)
 }
 
 // writeVocab writes a JSON object in the order of the ids.

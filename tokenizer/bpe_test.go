@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/goclip/goclip/internal/output"
 )
 
 var toyCaptions = []string{
@@ -109,6 +112,9 @@ func TestSpecialsOverride(t *testing.T) {
 	b := load(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{Specials: OpenCLIPSpecials})
 	if err := b.Save(dir); err != nil {
 		t.Fatal(err)
+	}
+	if err := load(folder(vocabFile, tinyVocab, mergesFile, tinyMerges), BPEOptions{}).Save(dir); !errors.Is(err, output.ErrForeign) {
+		t.Errorf("another tokenizer in its place: %v, want output.ErrForeign", err)
 	}
 	again := load(os.DirFS(dir), BPEOptions{})
 	if got, want := again.Tokens("ab <end_of_text>"), []int32{5, 7}; !slices.Equal(got, want) || !equal(b, again) {

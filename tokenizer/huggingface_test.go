@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 
 	"github.com/goclip/goclip/internal/golden"
+	"github.com/goclip/goclip/internal/output"
 )
 
 // words is a tokenizer.json of whole words, whose ids are their places, and special tokens.
@@ -134,6 +135,21 @@ func TestFramedSaves(t *testing.T) {
 		if err != nil || string(got) != string(fsys[e.Name()].Data) {
 			t.Errorf("%s: got %q (%v), want %q", e.Name(), got, err, fsys[e.Name()].Data)
 		}
+	}
+	if err := f.Save(dir); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+	foreign := t.TempDir()
+	mine := filepath.Join(foreign, "tokenizer_config.json")
+	if err := os.WriteFile(mine, []byte("mine"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	err = f.Save(foreign)
+	if got, _ := os.ReadFile(mine); !errors.Is(err, output.ErrForeign) || string(got) != "mine" {
+		t.Errorf("over another file: %v, and it is %q", err, got)
+	}
+	if entries, _ := os.ReadDir(foreign); len(entries) != 1 {
+		t.Errorf("over another file: %v was written", entries)
 	}
 	fsys["tokenizer_config.json"] = file(`{ }`)
 	if err := f.Save(dir); err == nil || !strings.Contains(err.Error(), "tokenizer_config.json") {

@@ -1,12 +1,17 @@
 package tokenizer
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/goclip/goclip/internal/output"
 )
 
 // A source is the files that a tokenizer was loaded from. They are not kept, and so must
@@ -56,20 +61,41 @@ func (f *Framed) Options() (o HuggingFaceOptions, ok bool) {
 // Save writes the files that the tokenizer was loaded from, by [LoadHuggingFace] or
 // [LoadTikToken], into dir, byte for byte. It reads them
 // again: that they have changed or gone is an error. The options are not in these files.
+// Files of these names that say something else are never replaced.
 func (f *Framed) Save(dir string) error {
 	if f.source == nil {
 		return errors.New("tokenizer: it was not loaded from files, which could be saved")
 	}
+	files := map[string][]byte{}
 	for name, sum := range f.source.sums {
 		data, err := readFile(f.source.fsys, name)
 		if err == nil && sha256.Sum256(data) != sum {
 			err = errors.New("it is not the file any more that was loaded")
 		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), data, 0o666)
-		}
 		if err != nil {
 			return fmt.Errorf("tokenizer: %s: %w", name, err)
+		}
+		files[name] = data
+	}
+	return saveFiles(dir, files)
+}
+
+// saveFiles writes the files of one tokenizer: all, or where one would replace another
+// file none.
+func saveFiles(dir string, files map[string][]byte) error {
+	names := slices.Sorted(maps.Keys(files))
+	for _, name := range names {
+		same := func(path string) bool {
+			there, err := os.ReadFile(path)
+			return err == nil && bytes.Equal(there, files[name])
+		}
+		if err := output.Free(filepath.Join(dir, name), output.Kind{Name: "this tokenizer's", Is: same}, true); err != nil {
+			return fmt.Errorf("tokenizer: %w", err)
+		}
+	}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o666); err != nil {
+			return fmt.Errorf("tokenizer: %w", err)
 		}
 	}
 	return nil

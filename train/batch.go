@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -81,6 +82,14 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		b.Teacher, err = teach(t.cfg.Teacher, pairs)
 	}
 	return b, err
+}
+
+// answers counts the groups of the pairs; a pair without one is its own.
+func (b *Batch) answers() int {
+	if b.Groups == nil {
+		return b.N
+	}
+	return len(slices.Compact(slices.Sorted(slices.Values(b.Groups))))
 }
 
 // check reports what of a prepared batch does not fit the model.

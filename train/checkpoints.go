@@ -33,6 +33,10 @@ type Checkpoints struct {
 	// KeepEvery is not zero, checkpoints whose step is a multiple of it are kept
 	// as well.
 	Keep, KeepEvery int
+	// Longer goes on from a checkpoint whose run differs in its learning rate schedule only,
+	// such as that of fewer steps; the rates from its step on are those of the new one.
+	// Without it that is [ErrSchedule].
+	Longer bool
 }
 
 func (c Checkpoints) ready() (Checkpoints, error) {
@@ -56,6 +60,9 @@ func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) (err error) {
 	}
 	if err := t.open(); err != nil {
 		return err
+	}
+	if err := t.weights.finite(); err != nil {
+		return fmt.Errorf("train: checkpoint of step %d: %w", t.step, err)
 	}
 	release, err := c.lock()
 	if err != nil {
@@ -122,7 +129,7 @@ func (c Checkpoints) resume(t *Trainer, id identity) (r Resumed, s state, err er
 		return r, s, fmt.Errorf("train: checkpoints: %w", err)
 	}
 	for _, step := range steps {
-		s, err := restore(c.path(step), t, id)
+		s, err := c.restore(c.path(step), t, id)
 		switch {
 		case err == nil:
 			r.Path, r.Next = c.path(step), s.Next

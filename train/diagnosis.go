@@ -11,9 +11,17 @@ type Diagnosis struct {
 	// Window is the number of steps that are averaged; zero means 100.
 	Window int
 
-	recent []Stats // of the last steps, at most Window
-	warm   int     // steps since the learning rate has stopped rising
-	told   [6]bool // what is wrong and was said
+	past
+}
+
+// past is what a diagnosis remembers of a run, and part of a checkpoint, so that a resumed
+// run says what one says that was not interrupted.
+type past struct {
+	Recent []Stats `json:"recent"` // of the last steps, at most Window
+	Warm   int     `json:"warm"`   // steps since the learning rate has stopped rising
+	Alike  int     `json:"alike"`  // steps in a row whose pairs all had one right answer
+	Told   [7]bool `json:"told"`   // what is wrong and was said
+	Course course  `json:"course"` // the whole run, for its end
 }
 
 // Look takes the stats of a step and returns warnings, each once until its
@@ -24,7 +32,8 @@ type Diagnosis struct {
 //   - the embeddings of a tower have collapsed to one vector;
 //   - the gradient norm has exploded;
 //   - pairs repeat an image or a caption of their batch and count as wrong
-//     answers for it.
+//     answers for it;
+//   - batches whose pairs all share one right answer, from which nothing is learnt.
 //
 // The warm-up ends with the first step whose learning rate is not above that of
 // the step before.
@@ -32,31 +41,35 @@ func (d *Diagnosis) Look(s Stats) []string {
 	if d.Window < 1 {
 		d.Window = 100
 	}
-	if n := len(d.recent); d.warm > 0 || n > 0 && s.LR <= d.recent[n-1].LR {
-		d.warm++
+	if n := len(d.Recent); d.Warm > 0 || n > 0 && s.LR <= d.Recent[n-1].LR {
+		d.Warm++
 	}
 	explosion := d.explosion(s) // compares with the steps before
-	d.recent = append(d.recent, s)
-	if len(d.recent) > d.Window {
-		d.recent = slices.Delete(d.recent, 0, 1)
+	if d.Alike++; s.Answers != 1 {
+		d.Alike = 0
+	}
+	d.Course.add(s)
+	d.Recent = append(d.Recent, s)
+	if len(d.Recent) > d.Window {
+		d.Recent = slices.Delete(d.Recent, 0, 1)
 	}
 	var said []string
 	for i, wrong := range []string{
-		d.chance(s), d.limit(s), explosion, d.repeats(),
+		d.chance(s), d.limit(s), explosion, d.repeats(), d.oneAnswer(s),
 		d.collapse(s, "image", "image", func(s Stats) float64 { return s.ImageCosine }),
 		d.collapse(s, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
 	} {
-		if wrong != "" && !d.told[i] {
+		if wrong != "" && !d.Told[i] {
 			said = append(said, wrong)
 		}
-		d.told[i] = wrong != ""
+		d.Told[i] = wrong != ""
 	}
 	return said
 }
 
 func (d *Diagnosis) chance(s Stats) string {
 	loss, chance := d.mean(func(s Stats) float64 { return s.Loss }), d.mean(func(s Stats) float64 { return s.Chance })
-	if d.warm < d.Window || !(loss > 0.98*chance) || chance == 0 { // nobody knows it
+	if d.Warm < d.Window || !(loss > 0.98*chance) || chance == 0 { // nobody knows it
 		return ""
 	}
 	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, chance level is %.3f; "+
@@ -64,7 +77,7 @@ func (d *Diagnosis) chance(s Stats) string {
 }
 
 func (d *Diagnosis) limit(s Stats) string {
-	if !d.full() || slices.ContainsFunc(d.recent, func(s Stats) bool { return !s.Clamped }) {
+	if !d.full() || slices.ContainsFunc(d.Recent, func(s Stats) bool { return !s.Clamped }) {
 		return ""
 	}
 	return fmt.Sprintf("exp(logit_scale) has been at its limit, %.4g, for %d steps; "+
@@ -73,7 +86,7 @@ func (d *Diagnosis) limit(s Stats) string {
 
 func (d *Diagnosis) collapse(s Stats, tower, input string, of func(Stats) float64) string {
 	cosine := d.mean(of)
-	if d.warm < d.Window || !(cosine > 0.95) {
+	if d.Warm < d.Window || !(cosine > 0.95) {
 		return ""
 	}
 	return fmt.Sprintf("the %s embeddings have collapsed: two embeddings of a batch have a mean cosine of %.3f over the last %d steps; "+
@@ -85,7 +98,7 @@ func (d *Diagnosis) explosion(s Stats) string {
 		return ""
 	}
 	var norms []float64
-	for _, r := range d.recent {
+	for _, r := range d.Recent {
 		norms = append(norms, r.GradNorm)
 	}
 	slices.Sort(norms)
@@ -99,7 +112,7 @@ func (d *Diagnosis) explosion(s Stats) string {
 
 func (d *Diagnosis) repeats() string {
 	repeated, pairs := 0, 0
-	for _, s := range d.recent {
+	for _, s := range d.Recent {
 		repeated, pairs = repeated+s.Repeated, pairs+s.Pairs
 	}
 	if !d.full() || 100*repeated < pairs {
@@ -109,12 +122,20 @@ func (d *Diagnosis) repeats() string {
 		"is Config.Groups as it should be, and is the set free of duplicates?", repeated, pairs)
 }
 
-func (d *Diagnosis) full() bool { return len(d.recent) == d.Window }
+func (d *Diagnosis) oneAnswer(s Stats) string {
+	if d.Alike < 3 {
+		return ""
+	}
+	return fmt.Sprintf("all %d pairs of each of the last %d batches have the same right answer, so there is nothing to tell apart; "+
+		"are the captions all alike, is the set not shuffled, or is Config.Groups as it should be?", s.Pairs, d.Alike)
+}
+
+func (d *Diagnosis) full() bool { return len(d.Recent) == d.Window }
 
 func (d *Diagnosis) mean(of func(Stats) float64) float64 {
 	sum := 0.0
-	for _, s := range d.recent {
+	for _, s := range d.Recent {
 		sum += of(s)
 	}
-	return sum / float64(len(d.recent))
+	return sum / float64(len(d.Recent))
 }

@@ -61,6 +61,15 @@ func TestDiagnosis(t *testing.T) {
 			batch:  func(_ int, b batch) { b[1].Caption = b[0].Caption },
 		},
 		{
+			name: "one caption", want: "all 8 pairs of each of the last 3 batches have the same right answer",
+			batch: func(_ int, b batch) {
+				for i := range b {
+					b[i].Caption = b[0].Caption
+				}
+			},
+			also: []string{"the text embeddings have collapsed", "the loss is at chance", "the image embeddings have collapsed"},
+		},
+		{
 			name: "repeated images", want: "20 of the last 160 pairs have the image or the caption of another",
 			batch: func(_ int, b batch) {
 				copied := *b[2].Image.(*image.RGBA)

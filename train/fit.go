@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/guard"
@@ -25,8 +26,13 @@ type Run struct {
 	// are any. What it returns, by names such as "top1", is in the [Event] of the step.
 	Test      func(ctx context.Context) (map[string]float64, error)
 	TestEvery int
+	// Best, where its Of is set, keeps the best model of those that Test measures, and may
+	// end the run early.
+	Best Best
 	// Observers are called after every step, in this order.
 	Observers []Observer
+	// Warnings are told with the first event.
+	Warnings []string
 }
 
 // Fit trains on a set until run.Steps or its epochs are over. It is the loop
@@ -35,7 +41,8 @@ type Run struct {
 //
 // with what a long run needs: it resumes from the newest undamaged checkpoint of
 // run.Checkpoints, if there is one, calls the observers after each step, with the warnings
-// of a [Diagnosis], and writes further checkpoints. A checkpoint of a run with another
+// of a [Diagnosis], and writes further checkpoints. Weights that are not finite end the run
+// and are never written. A checkpoint of a run with another
 // model, configuration, tokenizer, seed, batch size or set is an error that lists the
 // differences.
 //
@@ -57,8 +64,11 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 	if run.Test != nil && run.TestEvery < 1 {
 		return fmt.Errorf("train: TestEvery %d beside a Test, want 1 or more", run.TestEvery)
 	}
+	if err := run.Best.check(run); err != nil {
+		return err
+	}
 	run.Batches.Upright = t.model.Config().Preprocess.Upright
-	f := fit{t: t, run: run}
+	f := fit{t: t, run: run, warnings: slices.Clone(run.Warnings)}
 	if run.Checkpoints.Dir != "" {
 		var release func() error
 		if release, err = run.Checkpoints.lock(); err != nil {
@@ -69,7 +79,7 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 			return err
 		}
 	}
-	if run.Steps > 0 && t.step >= run.Steps {
+	if run.Steps > 0 && t.step >= run.Steps || run.Best.over(f.best) {
 		return nil
 	}
 	return f.loop(ctx, src)
@@ -83,7 +93,8 @@ type fit struct {
 	diagnosis Diagnosis
 	next      dataset.Cursor // after the last step
 	saved     int            // the step of the newest checkpoint
-	warnings  []string       // for the next event
+	best      bestSoFar
+	warnings  []string // for the next event
 }
 
 func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
@@ -101,6 +112,12 @@ func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
 		return err
 	}
 	f.run.Batches.Start, f.saved = s.Next, s.Step
+	if s.Best != nil {
+		f.best = *s.Best
+	}
+	if s.Past.sound() {
+		f.diagnosis.past = *s.Past
+	}
 	if f.run.Batches.Ledger != nil {
 		f.run.Batches.Ledger.Restore(s.Ledger)
 	}
@@ -127,7 +144,7 @@ func (f *fit) loop(ctx context.Context, src dataset.Source) error {
 				return err
 			}
 		}
-		if f.t.step == f.run.Steps {
+		if f.t.step == f.run.Steps || f.run.Best.over(f.best) {
 			break
 		}
 	}
@@ -143,10 +160,18 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 	f.next = batch.Next
 	event := Event{Stats: stats, Epoch: batch.Epoch, Warnings: append(f.warnings, f.diagnosis.Look(stats)...)}
 	f.warnings = nil
+	last := f.t.step == f.run.Steps
 	if f.run.Batches.Ledger != nil {
 		event.Bad = f.run.Batches.Ledger.Len()
 	}
 	testErr := f.test(ctx, &event)
+	f.diagnosis.Tested(event.Step, event.Test)
+	if early := f.run.Best.over(f.best); last || early {
+		if early && !last {
+			event.Warnings = append(event.Warnings, f.run.Best.stopped(f.best))
+		}
+		event.Warnings = append(event.Warnings, f.diagnosis.End()...)
+	}
 	for _, o := range f.run.Observers {
 		if err := guard.Call(func() error { return o.Observe(event) }); err != nil {
 			return fmt.Errorf("train: step %d: %w", stats.Step, err)
@@ -167,6 +192,9 @@ func (f *fit) test(ctx context.Context, event *Event) error {
 			return err
 		})
 	})
+	if err == nil {
+		err = f.keepBest(event)
+	}
 	if err != nil {
 		return fmt.Errorf("train: step %d: test: %w", event.Step, err)
 	}
@@ -175,10 +203,17 @@ func (f *fit) test(ctx context.Context, event *Event) error {
 
 // save writes a checkpoint unless there is one of this step.
 func (f *fit) save() error {
+	if err := f.t.weights.finite(); err != nil {
+		return fmt.Errorf("train: after step %d, of learning rate %.3g, %w: nothing was saved; a smaller rate or Config.ClipNorm may hold them",
+			f.t.step-1, f.t.solver.LR, err)
+	}
 	if f.run.Checkpoints.Dir == "" || f.t.step == f.saved {
 		return nil
 	}
-	s := state{Next: f.next, Identity: f.id}
+	s := state{Next: f.next, Identity: f.id, Past: &f.diagnosis.past}
+	if f.best.Tests > 0 {
+		s.Best = &f.best
+	}
 	if f.run.Batches.Ledger != nil {
 		s.Ledger = f.run.Batches.Ledger.Bad()
 	}

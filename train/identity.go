@@ -157,6 +157,18 @@ func (id identity) differences(saved identity) []string {
 	return list
 }
 
+// scheduledAs is the identity with another's schedule.
+func (id identity) scheduledAs(other identity) identity {
+	same := maps.Clone(id)
+	maps.DeleteFunc(same, func(name, _ string) bool { return strings.HasPrefix(name, schedule) })
+	for name, value := range other {
+		if strings.HasPrefix(name, schedule) {
+			same[name] = value
+		}
+	}
+	return same
+}
+
 func (id identity) get(name string) string {
 	if v, ok := id[name]; ok {
 		return v

@@ -21,6 +21,8 @@ type state struct {
 	Next     dataset.Cursor `json:"next"`
 	Identity identity       `json:"identity"`
 	Ledger   []dataset.Bad  `json:"ledger,omitempty"`
+	Best     *bestSoFar     `json:"best,omitempty"`
+	Past     *past          `json:"past,omitempty"` // of the diagnosis
 }
 
 const (
@@ -79,7 +81,7 @@ var errDamaged = errors.New("train: the checkpoint is damaged")
 
 // restore reads a checkpoint of this very run into the trainer. An error that is
 // errDamaged, or says that the run is another one, has changed nothing.
-func restore(path string, t *Trainer, id identity) (state, error) {
+func (c Checkpoints) restore(path string, t *Trainer, id identity) (state, error) {
 	f, err := safetensors.Open(path)
 	if err != nil && errors.As(err, new(*fs.PathError)) {
 		return state{}, fmt.Errorf("train: %w", err) // of the system, not of the file's content
@@ -95,11 +97,18 @@ func restore(path string, t *Trainer, id identity) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
+	if c.Longer {
+		id = id.scheduledAs(s.Identity)
+	}
 	if diff := id.differences(s.Identity); diff != nil {
-		return state{}, fmt.Errorf("train: %s is of another run:%s", path, lines(diff))
+		err := fmt.Errorf("train: %s is of another run:%s", path, lines(diff))
+		if id.scheduledAs(s.Identity).differences(s.Identity) == nil {
+			err = fmt.Errorf("%w: %w", ErrSchedule, err)
+		}
+		return state{}, err
 	}
 	tensors := tensorsOf(t)
-	if err := match(f, tensors); err != nil {
+	if err := match(f, tensors, 1); err != nil {
 		return state{}, fmt.Errorf("%w: %s: %w", errDamaged, path, err)
 	}
 	for _, x := range tensors {
@@ -110,6 +119,11 @@ func restore(path string, t *Trainer, id identity) (state, error) {
 	t.step, t.solver.steps = s.Step, s.Step
 	return s, nil
 }
+
+// ErrSchedule says that a checkpoint is of a run with another learning rate schedule, such
+// as that of another number of steps, and that nothing else differs: see
+// [Checkpoints].Longer.
+var ErrSchedule = errors.New("train: the checkpoint has another learning rate schedule")
 
 // readState reads what a checkpoint holds besides its tensors.
 func readState(f *safetensors.File, path string) (s state, err error) {
@@ -130,8 +144,8 @@ func readState(f *safetensors.File, path string) (s state, err error) {
 	return s, nil
 }
 
-// match compares the tensors of a file with those of the run.
-func match(f *safetensors.File, want []safetensors.Tensor) error {
+// match compares the tensors of a file with those of the run; the file holds besides more.
+func match(f *safetensors.File, want []safetensors.Tensor, besides int) error {
 	var wrong []string
 	for _, x := range want {
 		info, ok := f.Info(x.Name)
@@ -139,8 +153,8 @@ func match(f *safetensors.File, want []safetensors.Tensor) error {
 			wrong = append(wrong, fmt.Sprintf("%s: has %s%v, want F32%v", x.Name, info.DType, info.Shape, x.Shape))
 		}
 	}
-	if n := len(f.Names()); n != len(want)+1 {
-		wrong = append(wrong, fmt.Sprintf("%d tensors, want %d", n, len(want)+1))
+	if n := len(f.Names()); n != len(want)+besides {
+		wrong = append(wrong, fmt.Sprintf("%d tensors, want %d", n, len(want)+besides))
 	}
 	if wrong == nil {
 		return nil

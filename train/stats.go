@@ -23,6 +23,9 @@ type Stats struct {
 	TextCosine  float64 `json:"text_cosine"`
 	Pairs       int     `json:"pairs"`
 	Truncated   int     `json:"truncated,omitempty"` // captions cut to the context length
+	// Answers is the number of different right answers among the pairs: those of one group
+	// share theirs. A batch of one has nothing to tell apart.
+	Answers int `json:"answers,omitempty"`
 	// Repeated is the number of pairs with the image or caption of an earlier
 	// pair of the batch that still count as a wrong answer for it (false
 	// negatives).
@@ -32,14 +35,15 @@ type Stats struct {
 // measure is what a batch says of itself and what came of its pass.
 func measure(b *Batch, out outcome, grads [][]float32) Stats {
 	return Stats{
-		Pairs: b.N, Truncated: b.Truncated, Repeated: b.Repeated,
+		Pairs: b.N, Truncated: b.Truncated, Repeated: b.Repeated, Answers: b.answers(),
 		Loss: out.loss, GradNorm: globalNorm(grads),
 		ImageCosine: meanCosine(out.embeddings[image], b.N), TextCosine: meanCosine(out.embeddings[text], b.N),
 	}
 }
 
-// finite is an error that names the first tensor with a NaN or an infinity.
-func (s Stats) finite(ws weights, grads [][]float32) error {
+// finite is an error that says where a NaN or an infinity comes from: the first of the
+// pixels, the weights, the loss and the gradients that has one.
+func (s Stats) finite(b *Batch, ws weights, grads [][]float32) error {
 	if !math.IsNaN(s.Loss) && !math.IsInf(s.Loss, 0) && !math.IsNaN(s.GradNorm) && !math.IsInf(s.GradNorm, 0) {
 		return nil
 	}
@@ -50,13 +54,27 @@ func (s Stats) finite(ws weights, grads [][]float32) error {
 			break
 		}
 	}
-	for _, w := range ws {
-		if !kernel.AllFinite(w.param.Data) {
-			where = "the weights " + w.param.Name
+	if err := ws.finite(); err != nil {
+		where = fmt.Sprintf("the weights, since an earlier step: %v", err)
+	}
+	each := len(b.Pixels) / b.N
+	for i := range b.N {
+		if !kernel.AllFinite(b.Pixels[i*each:][:each]) {
+			where = fmt.Sprintf("the pixels of image %d of the batch", i)
 			break
 		}
 	}
-	return fmt.Errorf("train: step %d: loss %g, gradient norm %g: not finite in %s; the weights are those before the step", s.Step, s.Loss, s.GradNorm, where)
+	return fmt.Errorf("train: step %d: loss %g, gradient norm %g: not finite in %s; the step changed nothing", s.Step, s.Loss, s.GradNorm, where)
+}
+
+// finite is an error that names the first weight with a NaN or an infinity.
+func (ws weights) finite() error {
+	for _, w := range ws {
+		if !kernel.AllFinite(w.param.Data) {
+			return fmt.Errorf("%s holds numbers that are not finite", w.param.Name)
+		}
+	}
+	return nil
 }
 
 // meanCosine is the mean of the cosines of all pairs among n normalised rows,

@@ -24,7 +24,7 @@ func (t *Trainer) Step(ctx context.Context, pairs []dataset.Pair) (Stats, error)
 
 // StepBatch trains on a prepared batch. An error leaves the weights as they were
 // before the step. A NaN or infinity in the loss or in a gradient is an error
-// that names the step and the tensor.
+// that names the step and where it comes from: pixels, weights, or the loss itself.
 func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	rate, end, err := t.begin(ctx, b) // where the batch fits the model, which stays open until the end
 	if err != nil {
@@ -41,7 +41,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	}
 	stats := measure(b, out, grads)
 	stats.Step, stats.LR, stats.Chance = t.step, rate, t.objective.chance(b.N)
-	if err := stats.finite(t.weights, grads); err != nil {
+	if err := stats.finite(b, t.weights, grads); err != nil {
 		return Stats{}, err
 	}
 	t.solver.LR = stats.LR

@@ -21,8 +21,7 @@ func newConv(name string, in, out, size, stride, pad int) *conv {
 
 // forward maps (B, H, W, C) to (B, H', W', N).
 func (c *conv) forward(x *G.Node) *G.Node {
-	g := x.Graph()
-	return nn.AddBias(nn.Conv2D(x, c.weight.Node(g), c.stride, c.pad), c.bias.Node(g))
+	return (&nn.Conv{Weight: c.weight, Bias: c.bias, Stride: c.stride, Pad: c.pad}).Forward(x)
 }
 
 func (c *conv) params() []*nn.Param { return []*nn.Param{c.weight, c.bias} }

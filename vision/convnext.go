@@ -217,8 +217,7 @@ func newConvNeXtBlock(name string, width int, eps float64) *convNeXtBlock {
 
 // forward maps (B, H, W, C) to (B, H, W, C).
 func (b *convNeXtBlock) forward(x *G.Node) *G.Node {
-	g := x.Graph()
-	y := nn.DepthwiseConv2D(x, b.depthwise.Node(g), b.bias.Node(g), 1, 3)
+	y := (&nn.DepthwiseConv{Weight: b.depthwise, Bias: b.bias, Stride: 1, Pad: 3}).Forward(x)
 	y = b.fc2.Forward(nn.Activate(nn.GELU, b.fc1.Forward(b.norm.Forward(y))))
 	return nn.Add(x, b.gamma.Forward(y))
 }

@@ -228,7 +228,7 @@ func (s *fastViTStage) forward(x *G.Node) *G.Node {
 		x = s.down[1].forward(s.down[0].forward(x)) // (B, H/2, W/2, C)
 	}
 	if s.pos != nil {
-		x = nn.Add(x, nn.DepthwiseConv2D(x, s.pos.Node(x.Graph()), s.posBias.Node(x.Graph()), 1, 3))
+		x = nn.Add(x, (&nn.DepthwiseConv{Weight: s.pos, Bias: s.posBias, Stride: 1, Pad: 3}).Forward(x))
 	}
 	for _, b := range s.blocks {
 		x = b.forward(x)

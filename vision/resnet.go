@@ -197,7 +197,7 @@ func newConvNorm(conv, norm string, in, out, size int) *convNorm {
 
 func (c *convNorm) forward(x *G.Node) *G.Node {
 	pad := c.weight.Shape[2] / 2
-	return c.norm.Forward(nn.Conv2D(x, c.weight.Node(x.Graph()), c.stride, pad))
+	return c.norm.Forward((&nn.Conv{Weight: c.weight, Stride: c.stride, Pad: pad}).Forward(x))
 }
 
 func (c *convNorm) params() []*nn.Param { return append([]*nn.Param{c.weight}, c.norm.Params()...) }

@@ -212,7 +212,7 @@ func newMBConv(name string, in, out, stride int) *mbConv {
 
 // forward maps (B, H, W, C) to (B, H', W', N).
 func (b *mbConv) forward(x *G.Node) *G.Node {
-	g, shortcut := x.Graph(), x
+	shortcut := x
 	if b.stride > 1 {
 		shortcut = nn.AvgPool2DWithin(x, 3, b.stride, 1)
 	}
@@ -220,7 +220,7 @@ func (b *mbConv) forward(x *G.Node) *G.Node {
 		shortcut = b.expand.Forward(shortcut)
 	}
 	y := nn.Activate(nn.GELU, b.conv1.Forward(b.norm.Forward(x)))
-	y = nn.Activate(nn.GELU, nn.DepthwiseConv2D(y, b.conv2.Node(g), b.bias2.Node(g), b.stride, 1))
+	y = nn.Activate(nn.GELU, (&nn.DepthwiseConv{Weight: b.conv2, Bias: b.bias2, Stride: b.stride, Pad: 1}).Forward(y))
 	return nn.Add(shortcut, b.conv3.Forward(y))
 }
 

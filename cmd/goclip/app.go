@@ -17,16 +17,22 @@ type app struct {
 	JSON   bool       `name:"json" help:"Write the result to standard output as one JSON document. So are errors: {\"error\": …, \"exit_code\": …}."`
 	Quiet  bool       `short:"q" help:"No progress on standard error."`
 
-	Train    trainCommand    `cmd:"" help:"Train a model on images with captions or labels, or fine-tune one."`
-	Eval     evalCommand     `cmd:"" help:"Measure a model on a test set; write a report with plots."`
-	Classify classifyCommand `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
-	Index    indexCommand    `cmd:"" help:"Embed a set of images for search."`
-	Embed    embedCommand    `cmd:"" help:"Write the embeddings of sets in files that other programs read."`
-	Search   searchCommand   `cmd:"" help:"Find images by text or by an example image."`
-	Info     infoCommand     `cmd:"" help:"Describe a model, an index or a set of images."`
-	Convert  convertCommand  `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
-	Pull     pullCommand     `cmd:"" help:"Download models by name."`
-	List     listCommand     `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Train      trainCommand      `cmd:"" help:"Train a model on images with captions or labels, or fine-tune one."`
+	Eval       evalCommand       `cmd:"" help:"Measure a model on a test set; write a report with plots."`
+	Classify   classifyCommand   `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
+	Index      indexCommand      `cmd:"" help:"Embed a set of images for search."`
+	Embed      embedCommand      `cmd:"" help:"Write the embeddings of sets in files that other programs read."`
+	Search     searchCommand     `cmd:"" help:"Find images by text or by an example image."`
+	Duplicates duplicatesCommand `cmd:"" help:"Find photographs that are alike: the same file, re-encoded, or of one burst."`
+	Clusters   clustersCommand   `cmd:"" help:"Group the images of an index, and name the groups."`
+	Info       infoCommand       `cmd:"" help:"Describe a model, an index or a set of images."`
+	Convert    convertCommand    `cmd:"" help:"Write a model in another layout, or with weights of half the size."`
+	Pull       pullCommand       `cmd:"" help:"Download models by name."`
+	List       listCommand       `cmd:"" help:"List the models that were downloaded, by goclip or by Python."`
+	Serve      serveCommand      `cmd:"" help:"Answer other programs over HTTP: Immich, Weaviate, clients of OpenAI and others."`
+	Completion completionCommand `cmd:"" help:"Write a script by which bash, zsh or fish completes commands and flags."`
 }
 
 const about = `goclip trains, measures and uses CLIP models, which embed images and text in one space.
@@ -34,7 +40,9 @@ const about = `goclip trains, measures and uses CLIP models, which embed images 
 A model is a folder from Hugging Face, open_clip or OpenAI, or one that "goclip train" wrote; or the name of one, as openai/clip-vit-base-patch32 or ViT-B-32/laion2b_s34b_b79k (see "goclip pull --help"). ` +
 	`A set of images is a table (.csv, .tsv, .jsonl), class folders, an imagefolder, a tar, or WebDataset shards as train-{000..012}.tar.
 
-Start with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set.
+Start with "goclip train --data SET --out model", or "goclip info SET" to see what is in a set. "goclip help COMMAND" explains a command, with examples.
+
+Progress is for terminals. NO_COLOR, or TERM=dumb, keeps it free of control sequences; there are no colours.
 
 Exit codes: 0 done; 1 the work failed; 2 wrong flags, arguments or configuration; ` +
 	`3 a model, set, index or image cannot be used; 130 interrupted (the same command resumes a run).`
@@ -69,10 +77,12 @@ func wrong(format string, args ...any) error { return coded{fmt.Errorf(format, a
 // session is what commands work with.
 type session struct {
 	context.Context
+	in       io.Reader
 	out      io.Writer
 	progress io.Writer
 	errors   io.Writer // for what --quiet does not silence
-	terminal bool      // progress is one
+	terminal bool      // progress is one, and takes control sequences
+	counting bool      // how much is done is told
 	json     bool
 	lost     []error // what was left out
 }
@@ -92,16 +102,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	var cli app
-	parser, err := kong.New(&cli, kong.Name("goclip"), kong.Description(about), kong.Writers(stdout, stderr),
+	parser, err := kong.New(&cli, kong.Name("goclip"), kong.Description(about), kong.Writers(stdout, stderr), kong.Vars{"version": version()},
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}))
 	if err != nil {
 		panic(err) // a tag of app is wrong
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	s := &session{Context: ctx, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr)}
+	args = asked(args)
+	s := &session{Context: ctx, in: os.Stdin, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr) && !plainTerminal(), counting: isTerminal(stderr)}
 	command, err := parser.Parse(args)
 	if err != nil {
 		s.json = asksForJSON(args)
@@ -109,10 +117,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	s.json = cli.JSON
 	if cli.Quiet {
-		s.progress, s.terminal = io.Discard, false
+		s.progress, s.terminal, s.counting = io.Discard, false, false
 	}
-	return s.fail(stderr, command.Run(s))
+	return s.fail(stderr, command.Run(s, command.Model))
 }
+
+// asked makes of "help COMMAND" what the parser knows.
+func asked(args []string) []string {
+	if len(args) == 0 {
+		return []string{"--help"}
+	}
+	if args[0] == "help" {
+		return append(slices.Clone(args[1:]), "--help")
+	}
+	return args
+}
+
+// plainTerminal tells whether a terminal is to be spared control sequences
+// (https://no-color.org).
+func plainTerminal() bool { return os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" }
 
 // asksForJSON of arguments that could not be parsed.
 func asksForJSON(args []string) bool {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/vision"
 )
 
 type classifyCommand struct {
@@ -18,7 +18,7 @@ type classifyCommand struct {
 	VerbatimLabels bool `help:"Put labels into prompts as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form."`
 
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
-	Images []string `arg:"" help:"Image files."`
+	Images []string `arg:"" help:"Image files; - is standard input."`
 }
 
 func (classifyCommand) Help() string {
@@ -77,7 +77,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	reading := c.decode(s)
 	for i, file := range c.Images {
 		all[i].File = file
-		img, err := vision.DecodeFile(file, reading)
+		img, err := s.picture(file, reading)
 		if err != nil {
 			err = hinted(err)
 			s.say("%v", err)
@@ -103,7 +103,7 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	err = s.result(all, func(w io.Writer) {
 		for _, p := range all {
 			for _, g := range p.Guesses {
-				fmt.Fprintf(w, "%s\t%5.1f %%\t%s\n", p.File, 100*g.Probability, g.Label)
+				fmt.Fprintf(w, "%s\t%5.1f %%\t%s\n", dataset.Printable(p.File), 100*g.Probability, g.Label)
 			}
 		}
 	})

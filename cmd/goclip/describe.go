@@ -34,6 +34,8 @@ type modelInfo struct {
 	Image         *towerInfo            `json:"image_tower,omitempty"`
 	Caption       *towerInfo            `json:"text_tower,omitempty"`
 	Memory        memoryInfo            `json:"memory"`
+	Precision     encoder.Precision     `json:"precision"` // that linear layers are computed with
+	Linear        *linearInfo           `json:"linear_layers,omitempty"`
 	Vision        vision.Config         `json:"vision"`
 	Text          text.Config           `json:"text"`
 	Preprocess    *vision.Preprocess    `json:"preprocess"`
@@ -61,6 +63,29 @@ type memoryInfo struct {
 	Image   int64 `json:"pass_of_one_image,omitempty"`
 	Images  int64 `json:"pass_of_8_images,omitempty"`
 	Caption int64 `json:"pass_of_one_caption,omitempty"`
+}
+
+// linearInfo counts linear layers.
+type linearInfo struct {
+	All      int   `json:"all"`
+	Integers int   `json:"integers"`
+	Bytes    int64 `json:"bytes"` // that their weights take
+}
+
+func linearOf(m *encoder.Model) *linearInfo {
+	var l linearInfo
+	for _, p := range m.Params() {
+		if !p.Adaptable() {
+			continue
+		}
+		if l.All++; p.Quantized() {
+			l.Integers++
+			l.Bytes += int64(p.Size() + 8*p.Shape[0])
+		} else {
+			l.Bytes += 4 * int64(p.Size())
+		}
+	}
+	return &l
 }
 
 const several = 8
@@ -177,7 +202,7 @@ func (c *infoCommand) model(s *session, m *encoder.Model, found *hub.Model, lice
 	if tok := m.Tokenizer(); tok != nil {
 		i.Tokenizer, i.Tokens = tok.VocabSize(), kindOf(tok)
 	}
-	i.Layout = m.Layout()
+	i.Layout, i.Precision, i.Linear = m.Layout(), m.Precision(), linearOf(m)
 	if license != (hub.License{}) {
 		i.License = license.String()
 	}
@@ -222,6 +247,9 @@ func (i *modelInfo) write(w io.Writer) {
 	line("embeddings", "%d numbers", i.EmbedDim)
 	line("parameters", "%s", count(float64(i.Parameters)))
 	line("weights take", "%s in float32, in memory too; %s in a file of half precision", size(i.Memory.Float32), size(i.Memory.Halves))
+	if i.Precision == encoder.Int8 {
+		line("computed with", "int8 in %d of %d linear layers, whose weights take %s; float32 elsewhere", i.Linear.Integers, i.Linear.All, size(i.Linear.Bytes))
+	}
 	var passes []string
 	if i.Image != nil {
 		passes = append(passes, fmt.Sprintf("%s for an image, %s for %d", size(i.Memory.Image), size(i.Memory.Images), several))

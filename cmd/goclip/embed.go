@@ -63,7 +63,7 @@ func (c *embedCommand) Run(s *session) (err error) {
 	if len(c.Sets) == 0 && isTerminal(os.Stdin) {
 		return wrong("no set is named, neither as an argument nor on standard input")
 	}
-	if err := embeddings.Free(c.Out, slices.DeleteFunc(slices.Clone(c.Sets), func(set string) bool { return set == "-" })...); err != nil {
+	if err := embeddings.Free(c.Out, slices.DeleteFunc(slices.Clone(c.Sets), func(set string) bool { return set == standardInput })...); err != nil {
 		return occupied(err)
 	}
 	var w *embeddings.Writer
@@ -71,7 +71,7 @@ func (c *embedCommand) Run(s *session) (err error) {
 	defer closing(&err, func() error { return m.Close() })
 	var failures []string
 	var first error
-	for shard, err := range c.shards(os.Stdin) {
+	for shard, err := range c.shards(s.in) {
 		if err == nil && w == nil { // no sooner: an engine may have no shard for this process
 			m, w, err = c.begin(s)
 		}
@@ -152,7 +152,7 @@ func (c *embedCommand) name(shard string) string {
 	name := embeddings.ShardName(full)
 	info, err := os.Stat(shard)
 	file := err == nil && info.Mode().IsRegular() && name != filepath.Base(full)
-	if alone := len(c.Sets) == 1 && c.Sets[0] != "-"; alone && !file {
+	if alone := len(c.Sets) == 1 && c.Sets[0] != standardInput; alone && !file {
 		return ""
 	}
 	return name
@@ -163,10 +163,10 @@ func (c *embedCommand) shards(stdin io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		sets := c.Sets
 		if len(sets) == 0 {
-			sets = []string{"-"}
+			sets = []string{standardInput}
 		}
 		for _, set := range sets {
-			if set != "-" {
+			if set != standardInput {
 				if !yield(set, nil) {
 					return
 				}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -70,7 +68,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	loss, tests, err := readLog(c.Log)
+	course, err := readLog(c.Log)
 	if err != nil {
 		return err
 	}
@@ -111,7 +109,7 @@ func (c *evalCommand) Run(s *session) (err error) {
 		return err
 	}
 	if c.Report != "" {
-		e.page.Loss, e.page.Tests = loss, tests
+		course.tell(&e.page)
 		if err := e.write(); err != nil {
 			return err
 		}
@@ -177,34 +175,4 @@ func (c *evalCommand) plan(labels []string) error {
 		}
 	}
 	return nil
-}
-
-// readLog reads the loss of each step and the tests from a run's log.
-func readLog(path string) (loss []report.Point, tests []report.Test, err error) {
-	if path == "" {
-		return nil, nil, nil
-	}
-	f, err := openFile(path)
-	if err != nil {
-		return nil, nil, input(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		var event struct {
-			report.Point
-			Test map[string]float64 `json:"test"`
-		}
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return nil, nil, input(fmt.Errorf("%s: line %d: %w", path, n, err))
-		}
-		loss = append(loss, event.Point)
-		if event.Test != nil {
-			tests = append(tests, report.Test{Step: event.Step, Shares: event.Test})
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, nil, input(fmt.Errorf("%s: %w", path, err))
-	}
-	return loss, tests, nil
 }

@@ -8,11 +8,40 @@ import (
 	"github.com/goclip/goclip/embeddings"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/photos"
 )
 
-// indexed makes an index of embeddings that were computed before, by goclip or by another
+// embedded is the command for embeddings in the place of a set.
+func (c *indexCommand) embedded(s *session) (err error) {
+	if c.Watch {
+		return wrong("--watch is for folders of images, and %s holds embeddings", c.Data)
+	}
+	if err := index.Free(c.Out, c.Overwrite); err != nil {
+		return occupied(err)
+	}
+	c.modelFlags.draft, c.modelFlags.upright = c.Draft, &c.Upright
+	m, err := c.load(s, need{images: true})
+	if err != nil {
+		return err
+	}
+	defer closing(&err, m.Close)
+	if err := writable(c.Out); err != nil {
+		return err
+	}
+	x, skipped, err := indexOf(s, c.Data, m)
+	if err != nil {
+		return input(err)
+	}
+	s.leftOut(skipped)
+	if err := x.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
+		return err
+	}
+	return c.tell(s, x, photos.Report{Added: x.Len(), Skipped: skipped}, nil)
+}
+
+// indexOf makes an index of embeddings that were computed before, by goclip or by another
 // program.
-func indexed(s *session, data string, m *encoder.Model) (x *index.Index, skipped []error, err error) {
+func indexOf(s *session, data string, m *encoder.Model) (x *index.Index, skipped []error, err error) {
 	from, err := embeddings.Open(data)
 	if err != nil {
 		return nil, nil, err

@@ -22,6 +22,7 @@ type infoCommand struct {
 	Exclude []string      `placeholder:"PATTERN" help:"Of a set: files and folders to leave out."`
 	Params  bool          `help:"List the parameters of a model with their shapes."`
 	Edited  bool          `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
+	precisionFlag
 }
 
 func (infoCommand) Help() string {
@@ -48,7 +49,7 @@ func (c *infoCommand) Run(s *session) error {
 		}
 		return input(fmt.Errorf("%w%s", err, similar(c.Path)))
 	}
-	m, err1 := encoder.Load(source.Path, &encoder.Options{Edited: c.Edited})
+	m, err1 := encoder.Load(source.Path, &encoder.Options{Edited: c.Edited, Precision: c.Precision})
 	if err1 == nil {
 		defer m.Close()
 		return c.model(s, m, nil, folder(source.Path))
@@ -80,7 +81,7 @@ func (c *infoCommand) named(s *session, tag *hub.Tag) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := found.Load(&encoder.Options{Edited: c.Edited})
+	m, err := found.Load(&encoder.Options{Edited: c.Edited, Precision: c.Precision})
 	if err != nil {
 		return input(err)
 	}

@@ -78,6 +78,16 @@ func TestLabelFiles(t *testing.T) {
 	if z.Results[0].Figures.Pictures != 6 {
 		t.Errorf("%+v, want six images of named classes", z)
 	}
+	named := filepath.Join(dir, "named")
+	works(t, nil, "train", "--data", ids, "--labels-file", list, "--out", named, "--steps", "1", "--batch-size", "6")
+	evaluated(t, 0, "--model", named, "--data", data)
+	vocab, err := os.ReadFile(filepath.Join(named, "vocab.json"))
+	if err != nil || !strings.Contains(string(vocab), "red") || strings.Contains(string(vocab), "000") {
+		t.Errorf("error %v; the captions were not of the names", err)
+	}
+	short := write(t, filepath.Join(dir, "short.txt"), "n00000001 red\n")
+	goclipFails(t, badInput, `1 labels are not in `+short+`: "n00000002"`, "train", "--data", ids, "--labels-file", short, "--out", filepath.Join(dir, "no"), "--steps", "1", "--batch-size", "6")
+	works(t, nil, "train", "--data", ids, "--labels-file", short, "--allow-missing", "--out", filepath.Join(dir, "yes"), "--steps", "1", "--batch-size", "6")
 	image := filepath.Join(data, "red", "0.png")
 	var said []classified
 	again := write(t, filepath.Join(dir, "twice.txt"), "red\nblue\nred\n")
@@ -110,6 +120,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	mine := write(t, filepath.Join(dir, "captions.csv"), "image,caption\n")
 	full := filepath.Join(dir, "full")
 	kept := write(t, filepath.Join(full, "report.json"), `{"title": "mine"}`)
+	other := tree(t, 3)
 	idx, report, out := filepath.Join(dir, "photos.index"), filepath.Join(dir, "report"), filepath.Join(dir, "out")
 	for _, c := range []struct{ args, foreign []string }{
 		{[]string{"index", "--model", model, "--data", data, "--out", idx}, []string{"index", "--model", model, "--data", data, "--out", mine}},
@@ -117,6 +128,10 @@ func TestNothingIsOverwritten(t *testing.T) {
 		{[]string{"convert", model, "--out", out}, []string{"convert", model, "--out", full}},
 	} {
 		works(t, nil, c.args...)
+		if c.args[0] == "index" { // the same folder's photographs are brought up to date
+			works(t, nil, c.args...)
+			c.args[4] = other
+		}
 		goclipFails(t, misuse, "--overwrite", c.args...)
 		works(t, nil, append(c.args, "--overwrite")...)
 		goclipFails(t, misuse, "is not a", c.foreign...)

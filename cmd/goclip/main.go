@@ -11,6 +11,7 @@
 //	goclip convert  model --layout huggingface --out other    write it for another program
 //	goclip pull     openai/clip-vit-base-patch32              download a model by its name
 //	goclip list                                               what was downloaded
+//	goclip serve    --model model --listen :3003              encode for other programs, over HTTP
 //
 // See goclip --help, and goclip train --help for each command.
 package main

@@ -19,6 +19,7 @@ import (
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/internal/journal"
 	"github.com/goclip/goclip/internal/output"
+	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/report"
 	"github.com/goclip/goclip/vision"
 )
@@ -69,9 +70,12 @@ func (s *session) watch(what string, src dataset.Source) dataset.Source {
 	return eval.Watch(src, s.counter(what, "images"))
 }
 
-// counter returns a hook that tells how much is done, at what rate and for how
-// long still: on a terminal in one line over itself, in a log every ten seconds.
+// counter returns a hook that tells a terminal how much is done, at what rate and for how
+// long still: in one line over itself or, without control sequences, every ten seconds.
 func (s *session) counter(what, unit string) func(done, total int) {
+	if !s.counting {
+		return func(int, int) {}
+	}
 	every, end := 10*time.Second, "\n"
 	if s.terminal {
 		every, end = 200*time.Millisecond, "\x1b[K\r"
@@ -123,7 +127,7 @@ func (s *session) leftOut(reasons []error) {
 // occupied is the error of an output in the place of something else.
 func occupied(err error) error {
 	switch {
-	case errors.Is(err, output.ErrExists):
+	case errors.Is(err, output.ErrExists), errors.Is(err, photos.ErrAnother):
 		return coded{fmt.Errorf("%w: --overwrite", err), misuse}
 	case errors.Is(err, output.ErrForeign):
 		return coded{err, misuse}

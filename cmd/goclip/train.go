@@ -11,6 +11,7 @@ import (
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/train"
@@ -21,6 +22,9 @@ import (
 type trainCommand struct {
 	dataFlags
 	promptFlags
+	LabelsFile   string `placeholder:"FILE" help:"File of labels, as goclip eval reads it: the names of numbers and of ids such as n01440764 take their place. A label of the set that is not in it is an error."`
+	AllowMissing bool   `help:"Train on labels that are not in --labels-file, too."`
+
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
 	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
@@ -57,6 +61,13 @@ type trainCommand struct {
 
 	Test      string `placeholder:"SET" help:"Set to evaluate the model on during training: zero-shot accuracy where images have labels, otherwise recall@k. Results are also in events.jsonl."`
 	TestEvery int    `placeholder:"N" help:"Steps between evaluations. Default: once per epoch."`
+	KeepBest  bool   `help:"Save the model that was best on the set of --test (by top1, or by the mean of recall@1 both ways), not the last one."`
+	Patience  int    `placeholder:"N" help:"Stop after N evaluations in a row without a better one; implies --keep-best."`
+
+	WiseFT    string   `name:"wise-ft" placeholder:"SET" help:"Fine-tune without forgetting (WiSE-FT): SET measures what --from can do and should not forget. The model that is saved lies between both, where the mean of SET and --test is best."`
+	WiseAlpha *float64 `placeholder:"X" help:"With --wise-ft: where it lies, from 0, the model of --from, to 1, the tuned one."`
+
+	Longer bool `help:"Go on from the checkpoints of a run of fewer steps or epochs in DIR."`
 
 	CheckpointEvery int    `default:"1000" help:"Steps between checkpoints."`
 	Keep            int    `default:"3" help:"Number of newest checkpoints that are kept."`
@@ -72,6 +83,7 @@ func (trainCommand) Help() string {
     goclip train --data "shards/{000..012}.tar" --steps 20000 --out model --arch small --augment crop,flip
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-5 --lock image
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-4 --lora-rank 8
+    goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-5 --test held-out/ --wise-ft imagenet-val/
     goclip train --config train.yaml
 
 train.yaml of the last example may set any of the flags:
@@ -93,12 +105,20 @@ func (c *trainCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	listed, byID, err := (&labelFlags{LabelsFile: c.LabelsFile}).list()
+	if err != nil {
+		return err
+	}
+	c.names = byID
 	set, err := c.open(s, templates)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, set.Close)
 	s.say("%s: %v", c.Data, set.Seen())
+	if others := c.unlisted(set.Classes(), listed); len(others) > 0 && !c.AllowMissing {
+		return input(fmt.Errorf("%s: %d labels are not in %s: %s (--allow-missing accepts that)", c.Data, len(others), c.LabelsFile, lists.Quoted(others, 5, 40)))
+	}
 	if seen := set.Seen(); seen.Captioned+seen.Labelled == 0 {
 		return input(fmt.Errorf("%s: %v: there is nothing to train on", c.Data, seen))
 	}
@@ -115,13 +135,23 @@ func (c *trainCommand) Run(s *session) (err error) {
 		defer closing(&err, test.Close)
 		exam = job.Exam{Set: test, Classes: test.Classes(), Templates: templates, Every: c.TestEvery}
 	}
+	var wise *job.WiseFT
+	if c.WiseFT != "" {
+		kept, err := c.openAs(s, c.WiseFT, templates)
+		if err != nil {
+			return err
+		}
+		defer closing(&err, kept.Close)
+		wise = &job.WiseFT{Keep: job.Exam{Set: kept, Classes: kept.Classes(), Templates: templates}, Alpha: c.WiseAlpha}
+	}
 	var schedule job.Schedule
 	if err := schedule.UnmarshalText([]byte(c.Schedule)); err != nil {
 		return wrong("--schedule %w", err)
 	}
 	plan := job.Plan{
 		Job: job.Job{
-			Out: c.Out, Overwrite: c.Overwrite, Inputs: []string{c.Data, c.Test}, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
+			Out: c.Out, Overwrite: c.Overwrite, Inputs: []string{c.Data, c.Test, c.WiseFT}, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
+			Compare: exam.Set != nil && c.From != "", KeepBest: c.KeepBest, Patience: c.Patience, WiseFT: wise, Longer: c.Longer,
 			Batches:         dataset.BatchOptions{Size: c.BatchSize, Ledger: &dataset.Ledger{Limit: c.MaxBad}},
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
 			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
@@ -142,6 +172,8 @@ func (c *trainCommand) Run(s *session) (err error) {
 	switch {
 	case errors.Is(err, output.ErrForeign):
 		return occupied(err)
+	case errors.Is(err, train.ErrSchedule):
+		return coded{fmt.Errorf("%w\n--longer goes on from it with the rates of this run", err), misuse}
 	case errors.Is(err, job.ErrOccupied):
 		return wrong("--out %s holds a model but no checkpoints to resume from: --overwrite replaces it", c.Out)
 	case err != nil && s.Err() != nil && besides(err, s.Err()) == nil:
@@ -150,6 +182,18 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return err
 	}
 	return c.tell(s, result)
+}
+
+// unlisted are the labels that --labels-file does not have.
+func (c *trainCommand) unlisted(labels, listed []string) (others []string) {
+	if c.LabelsFile == "" {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, l := range listed {
+		known[lists.Key(l, c.VerbatimLabels)] = true
+	}
+	return slices.DeleteFunc(labels, func(l string) bool { return known[lists.Key(l, c.VerbatimLabels)] })
 }
 
 // refused says what is wrong with a plan in words of the flags.
@@ -198,6 +242,16 @@ func (c *trainCommand) check() error {
 		return wrong("--test-every %d, want 1 or more", c.TestEvery)
 	case c.TestEvery != 0 && c.Test == "":
 		return wrong("--test-every %d needs a set: --test", c.TestEvery)
+	case c.Patience < 0:
+		return wrong("--patience %d, want 1 or more", c.Patience)
+	case (c.KeepBest || c.Patience != 0) && c.Test == "":
+		return wrong("--keep-best and --patience need a set to go by: --test")
+	case c.WiseFT != "" && (c.Test == "" || c.From == ""):
+		return wrong("--wise-ft needs a model to fine-tune, --from, and a set of what it is tuned for, --test")
+	case c.WiseAlpha != nil && c.WiseFT == "":
+		return wrong("--wise-alpha needs --wise-ft")
+	case c.WiseAlpha != nil && !(*c.WiseAlpha >= 0 && *c.WiseAlpha <= 1):
+		return wrong("--wise-alpha %g, want 0 to 1", *c.WiseAlpha)
 	case c.Distill != 0 && c.Teacher == "":
 		return wrong("--distill %g needs a teacher model: --teacher", c.Distill)
 	case c.LoRARank == 0 && (c.LoRAAlpha != 0 || c.LoRATargets != nil):
@@ -257,19 +311,42 @@ func (c *trainCommand) tell(s *session, r job.Result) error {
 		said["truncated"], said["pairs"] = r.Truncated, r.Pairs
 		said["loss"], said["chance"], said["test"] = last.Loss, last.Chance, last.Test
 	}
+	said["outcome"] = r.Outcome
 	return s.result(said, func(w io.Writer) {
 		fmt.Fprintf(w, "model: %s, after %d steps", c.Out, steps)
 		if last.Pairs > 0 {
 			fmt.Fprintf(w, ", loss %.3f (chance %.3f)", last.Loss, last.Chance)
 		}
 		fmt.Fprintln(w)
-		for _, name := range slices.Sorted(maps.Keys(last.Test)) {
-			fmt.Fprintf(w, "  %s: %.1f %%\n", name, 100*last.Test[name])
+		test := last.Test
+		if r.Outcome.After != nil {
+			test = r.Outcome.After
+		}
+		for _, name := range slices.Sorted(maps.Keys(test)) {
+			before := ""
+			if v, ok := r.Outcome.Before[name]; ok {
+				before = fmt.Sprintf(", %.1f %% before", 100*v)
+			}
+			fmt.Fprintf(w, "  %s: %.1f %%%s\n", name, 100*test[name], before)
+		}
+		if r.Outcome.WiseFT != nil {
+			tellCurve(w, r.Outcome.WiseFT)
 		}
 		if leftOut > 0 {
 			fmt.Fprintf(w, "%d samples left out: %s\n", leftOut, filepath.Join(c.Out, "left-out.jsonl"))
 		}
 	})
+}
+
+// tellCurve is a row for each point between the model of --from and the tuned one.
+func tellCurve(w io.Writer, c *job.Curve) {
+	fmt.Fprintf(w, "saved: alpha %.3g, between the model before (0) and the tuned one (1)\n", c.Alpha)
+	fmt.Fprintln(w, "  alpha   tuned for     to keep")
+	for _, p := range c.Points {
+		tunedName, tuned, _ := job.Headline(p.Tuned)
+		keptName, kept, _ := job.Headline(p.Kept)
+		fmt.Fprintf(w, "  %5.2f  %s %5.1f %%  %s %5.1f %%\n", p.Alpha, tunedName, 100*tuned, keptName, 100*kept)
+	}
 }
 
 // models finds, or downloads, those that the plan begins with and learns from.

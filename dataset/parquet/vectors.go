@@ -9,6 +9,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/guard"
 	"github.com/goclip/goclip/internal/tensorfile"
 )
@@ -59,6 +60,11 @@ func (v *Vectors) Columns() (plain, lists []string) {
 		}
 	}
 	return plain, lists
+}
+
+// HasImages tells whether a column holds encoded images.
+func (v *Vectors) HasImages() bool {
+	return slices.ContainsFunc(v.table.columns, func(c dataset.Column) bool { return c.Image })
 }
 
 // NumRows is how many rows there are.

@@ -26,6 +26,7 @@ const (
 	Augment
 	Four
 	Couples
+	Centres
 )
 
 // New is the generator for one use, and one sample or epoch of it.

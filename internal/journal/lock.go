@@ -39,6 +39,19 @@ func Lock(dir string) (release func() error, err error) {
 	return func() error { return unlock(f, path) }, nil
 }
 
+// LockFile is [Lock] of one file instead of a folder, by a file beside it.
+func LockFile(path string) (release func() error, err error) {
+	beside := path + ".lock"
+	f, err := lockFile(beside)
+	if errors.Is(err, errBusy) {
+		return nil, fmt.Errorf("journal: %s is %w%s", path, ErrLocked, holder(beside))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: lock: %w", err)
+	}
+	return func() error { return unlock(f, beside) }, nil
+}
+
 // holder says which process holds a lock, if that is known.
 func holder(path string) string {
 	f, err := openShared(path, os.O_RDONLY)

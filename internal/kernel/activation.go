@@ -12,6 +12,7 @@ const (
 	GELU      Activation = iota // x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016)
 	GELUTanh                    // GELU's tanh form, x/2·(1 + tanh(√(2/π)·(x + 0.044715x³)))
 	QuickGELU                   // x·sigmoid(1.702x), of OpenAI's CLIP
+	SiLU                        // x·sigmoid(x) (Elfwing et al. 2018)
 
 	activations = iota // how many there are
 )
@@ -24,6 +25,10 @@ const (
 func Activate(act Activation, dst, x []float32) {
 	checkLen("dst", dst, len(x))
 	checkActivation(act)
+	if len(x) <= chunk {
+		isa.activate[act](dst, x)
+		return
+	}
 	chunks(len(x), func(i, j int) { isa.activate[act](dst[i:j], x[i:j]) })
 }
 
@@ -48,10 +53,12 @@ func checkActivation(act Activation) {
 func geluGo(dst, x []float32)      { activateGo(GELU, dst, x) }
 func geluTanhGo(dst, x []float32)  { activateGo(GELUTanh, dst, x) }
 func quickGELUGo(dst, x []float32) { activateGo(QuickGELU, dst, x) }
+func siluGo(dst, x []float32)      { activateGo(SiLU, dst, x) }
 
 func geluBackwardGo(dx, x, dy []float32)      { activateBackwardGo(GELU, dx, x, dy) }
 func geluTanhBackwardGo(dx, x, dy []float32)  { activateBackwardGo(GELUTanh, dx, x, dy) }
 func quickGELUBackwardGo(dx, x, dy []float32) { activateBackwardGo(QuickGELU, dx, x, dy) }
+func siluBackwardGo(dx, x, dy []float32)      { activateBackwardGo(SiLU, dx, x, dy) }
 
 func activateGo(act Activation, dst, x []float32) {
 	for i, v := range x {
@@ -70,7 +77,7 @@ func activateBackwardGo(act Activation, dx, x, dy []float32) {
 // activation returns act(x) and act'(x). At the infinities they are the limits:
 // 0 and 0 at -Inf, +Inf and 1 at +Inf.
 func activation(act Activation, x float64) (y, dy float64) {
-	lo := max(x, -100) // act is 0 in float32 there, where -Inf·0 would be NaN
+	lo := max(x, -120) // act is 0 in float32 there, where -Inf·0 would be NaN
 	hi := min(lo, 100)
 	switch act {
 	case GELU:
@@ -81,8 +88,12 @@ func activation(act Activation, x float64) (y, dy float64) {
 		s := sigmoid(2 * c * lo * (1 + d*lo*lo))
 		return lo * s, s + hi*s*sigmoid(-2*c*lo*(1+d*lo*lo))*2*c*(1+3*d*hi*hi)
 	default:
-		s := sigmoid(1.702 * lo)
-		return lo * s, s + hi*s*sigmoid(-1.702*lo)*1.702
+		c := 1.702
+		if act == SiLU {
+			c = 1
+		}
+		s := sigmoid(c * lo)
+		return lo * s, s + hi*s*sigmoid(-c*lo)*c
 	}
 }
 

@@ -4,12 +4,33 @@ package kernel
 func Add(dst, a, b []float32) {
 	checkLen("a", a, len(dst))
 	checkLen("b", b, len(dst))
+	if len(dst) <= chunk {
+		isa.add(dst, a, b)
+		return
+	}
 	chunks(len(dst), func(i, j int) { isa.add(dst[i:j], a[i:j], b[i:j]) })
 }
 
 func addGo(dst, a, b []float32) {
 	for i, v := range a {
 		dst[i] = v + b[i]
+	}
+}
+
+// Mul computes dst = a·b, elementwise. dst may be a or b.
+func Mul(dst, a, b []float32) {
+	checkLen("a", a, len(dst))
+	checkLen("b", b, len(dst))
+	if len(dst) <= chunk {
+		isa.mul(dst, a, b)
+		return
+	}
+	chunks(len(dst), func(i, j int) { isa.mul(dst[i:j], a[i:j], b[i:j]) })
+}
+
+func mulGo(dst, a, b []float32) {
+	for i, v := range a {
+		dst[i] = v * b[i]
 	}
 }
 

@@ -112,6 +112,8 @@ func BenchmarkElements(b *testing.B) {
 		{"GELU", func() { Activate(GELU, y, x) }},
 		{"GELUTanh", func() { Activate(GELUTanh, y, x) }},
 		{"QuickGELU", func() { Activate(QuickGELU, y, x) }},
+		{"SiLU", func() { Activate(SiLU, y, x) }},
+		{"Mul", func() { Mul(y, x, z) }},
 		{"GELU-backward", func() { ActivateBackward(GELU, y, x, z) }},
 		{"GELUTanh-backward", func() { ActivateBackward(GELUTanh, y, x, z) }},
 		{"QuickGELU-backward", func() { ActivateBackward(QuickGELU, y, x, z) }},

@@ -17,6 +17,21 @@ func dotGo(a, b []float32) float32 {
 	return float32(sum)
 }
 
+// DotWide returns Σ a·b in float64 throughout.
+func DotWide(a, b []float32) (sum float64) {
+	checkLen("b", b, len(a))
+	pieces(len(a), func(i, j int) { sum += isa.dotWide(a[i:j], b[i:j]) })
+	return sum
+}
+
+func dotWideGo(a, b []float32) float64 {
+	var sum float64
+	for i, v := range a {
+		sum += float64(v) * float64(b[i])
+	}
+	return sum
+}
+
 // SumSquares returns Σ x², in float64 throughout, in an order that depends on
 // len(x) alone.
 func SumSquares(x []float32) float64 {

@@ -29,11 +29,15 @@ var elements = func() []element {
 			func(in []float64) float64 { return in[0] + in[1] }, ulps(0.5)},
 		{"Add b", 2, 1, func(dst []float32, in [][]float32) { Add(dst, in[0], in[1]) },
 			func(in []float64) float64 { return in[0] + in[1] }, ulps(0.5)},
+		{"Mul", 2, 0, func(dst []float32, in [][]float32) { Mul(dst, in[0], in[1]) },
+			func(in []float64) float64 { return in[0] * in[1] }, ulps(0.5)},
+		{"Mul b", 2, 1, func(dst []float32, in [][]float32) { Mul(dst, in[0], in[1]) },
+			func(in []float64) float64 { return in[0] * in[1] }, ulps(0.5)},
 		{"Axpy", 2, 0, func(dst []float32, in [][]float32) { copy(dst, in[0]); Axpy(dst, 0.75, in[1]) },
 			func(in []float64) float64 { return in[0] + 0.75*in[1] },
 			func(in []float64, want float64) float64 { return ulp(want) + ulp(in[1]) }},
 	}
-	for act, name := range []string{GELU: "GELU", GELUTanh: "GELUTanh", QuickGELU: "QuickGELU"} {
+	for act, name := range []string{GELU: "GELU", GELUTanh: "GELUTanh", QuickGELU: "QuickGELU", SiLU: "SiLU"} {
 		act := Activation(act)
 		// decay is how the error grows where GELUTanh decays.
 		decay := func(x float64) float64 {
@@ -54,6 +58,7 @@ var elements = func() []element {
 						GELU:      0.5 * math.Erfc(-in[0]/math.Sqrt2),
 						GELUTanh:  sigmoid(1.5957691216 * in[0] * (1 + 0.044715*in[0]*in[0])),
 						QuickGELU: sigmoid(1.702 * in[0]),
+						SiLU:      sigmoid(in[0]),
 					}[act]
 					if math.IsNaN(s) {
 						s = 0

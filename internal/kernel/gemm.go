@@ -32,9 +32,19 @@ func GemmSerial(l Layout, m, n, k int, alpha float32, a []float32, lda int, b []
 // GemmBias computes C = op(A)·op(B) + bias, a linear layer's forward pass. The
 // bias has n elements; nil is none.
 func GemmBias(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, bias []float32, c []float32, ldc int) {
+	GemmBiasThen(l, m, n, k, a, lda, b, ldb, bias, c, ldc, nil)
+}
+
+// Then is told of a block of C as soon as no more is added to it, while it is in the cache of the
+// core that computed it: so many rows from row on, and columns from col on. It may change
+// them. It is called for each element once, and on several goroutines. Nil does nothing.
+type Then func(row, rows, col, cols int)
+
+// GemmBiasThen is [GemmBias], and what comes next of each block of C.
+func GemmBiasThen(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, bias []float32, c []float32, ldc int, then Then) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, 0, c, ldc)
 	checkBias(bias, n)
-	p := product{aT: l == TN, bT: l == NT, m: m, n: n, k: k, alpha: 1, a: a, lda: lda, b: b, ldb: ldb, bias: bias, c: c, ldc: ldc}
+	p := product{aT: l == TN, bT: l == NT, m: m, n: n, k: k, alpha: 1, a: a, lda: lda, b: b, ldb: ldb, bias: bias, c: c, ldc: ldc, then: then}
 	p.run()
 }
 
@@ -42,11 +52,16 @@ func GemmBias(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int,
 // transposed, and a packed B. The bias has n elements and is added once; nil is
 // none. Its results are Gemm's, bit for bit.
 func GemmPacked(m int, alpha float32, a []float32, lda int, b *Packed, bias []float32, beta float32, c []float32, ldc int) {
+	GemmPackedThen(m, alpha, a, lda, b, bias, beta, c, ldc, nil)
+}
+
+// GemmPackedThen is [GemmPacked], and what comes next of each block of C.
+func GemmPackedThen(m int, alpha float32, a []float32, lda int, b *Packed, bias []float32, beta float32, c []float32, ldc int, then Then) {
 	checkMatrix("a", a, m, b.k, lda)
 	checkMatrix("c", c, m, b.n, ldc)
 	checkBeta(beta)
 	checkBias(bias, b.n)
-	p := product{m: m, n: b.n, k: b.k, alpha: alpha, a: a, lda: lda, packed: b, bias: bias, beta: beta, c: c, ldc: ldc}
+	p := product{m: m, n: b.n, k: b.k, alpha: alpha, a: a, lda: lda, packed: b, bias: bias, beta: beta, c: c, ldc: ldc, then: then}
 	p.run()
 }
 

@@ -362,7 +362,7 @@ func TestShortSlicesPanic(t *testing.T) {
 		"kernel: cannot": func() { Pack(TN, 8, 8, x, 8) },
 		"kernel: a is":   func() { Gemm(NN, 8, 8, 8, 1, x, 7, x, 8, 0, x, 8) },
 		"kernel: dst":    func() { Activate(GELU, y, x) },
-		"kernel: unknow": func() { Activate(QuickGELU+1, x, x) },
+		"kernel: unknow": func() { Activate(SiLU+1, x, x) },
 		"kernel: dy":     func() { ActivateBackward(GELU, x, x, y) },
 		"kernel: x":      func() { Axpy(x, 1, y) },
 		"kernel: row":    func() { AddRows(x, x, y, 1, 64) },

@@ -21,6 +21,7 @@ type product struct {
 	beta          float32
 	c             []float32
 	ldc           int
+	then          Then
 	strip, stripM int       // the rows of C at hand
 	stripA        []float32 // their A, packed; nil where it is read in place
 }
@@ -93,6 +94,9 @@ func (p *product) empty() {
 	if p.bias != nil {
 		p.addBias(0, p.m, 0, p.n)
 	}
+	if p.then != nil && p.m > 0 && p.n > 0 {
+		p.then(0, p.m, 0, p.n)
+	}
 }
 
 func (p *product) addBias(i, m, j, n int) {
@@ -112,10 +116,20 @@ func (p *product) packA(task int) {
 }
 
 // multiply spreads the strip's blocks of C over the cores: columns first, since
-// blocks beside each other share nothing, and rows only where columns are few.
+// blocks beside each other share nothing, and rows only where columns are few, or
+// where rows are short and many and nothing is packed for them again.
 func (p *product) multiply() {
 	t := p.table().tiles
 	want := 4 * runtime.GOMAXPROCS(0)
+	if down := blocks(p.stripM, blockRows); p.packed != nil && p.k <= 2*kBlock && down >= want {
+		parallel.For(down, func(i int) {
+			r := i * blockRows
+			for j := 0; j < p.n; j += blockCols {
+				p.block(p.strip+r, min(blockRows, p.stripM-r), j, min(blockCols, p.n-j))
+			}
+		})
+		return
+	}
 	panels := blocks(p.n, t.Cols)
 	cols := max(1, min(blockCols/t.Cols, blocks(panels, want))) * t.Cols
 	across := blocks(p.n, cols)
@@ -158,6 +172,9 @@ func (p *product) block(i, m, j, n int) {
 					x.B = &w.b[q*k]
 				}
 				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil)
+			}
+			if p.then != nil && k0+k == p.k {
+				p.then(i+r, min(blockRows, m-r), j, n)
 			}
 		}
 	}

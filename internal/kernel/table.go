@@ -20,7 +20,7 @@ type table struct {
 
 	// Of every element.
 	exp              func(dst, x []float32)
-	add              func(dst, a, b []float32)
+	add, mul         func(dst, a, b []float32)
 	axpy             func(dst []float32, alpha float32, x []float32)
 	activate         byActivation
 	activateBackward byActivationBackward
@@ -34,14 +34,29 @@ type table struct {
 
 	// Sums.
 	dot             func(a, b []float32) float32
+	dots            func(dst, queries, rows []float32, dim, n int) (done int)
+	dotWide         func(a, b []float32) float64
 	sumSquares      func(x []float32) float64
 	finite          func(x []float32) bool
 	addColumns      func(dst, x []float32, rows, ld int)
 	addProducts     func(dst, x, y []float32, rows, ldx, ldy int)
 	layerNormParams func(dgamma, dbeta, x, dy, mean, rstd []float32, ld int)
 
+	// Of similarities.
+	max          func(x []float32) float32
+	maxEach      func(dst, x []float32)
+	scaledExpSum func(x []float32, scale, top float32) float32
+	addScaledExp func(sum, x, top []float32, scale float32)
+	chosen       func(p, x, his, los []float32, scale, hi, lo float32) float32
+	logistic     func(p, x []float32, scale, bias float32) (loss, sum, dot float32)
+
 	// Of a depthwise convolution: one output, and four side by side.
 	taps, taps4 func(dst, x, w []float32, s asm.Taps)
+
+	// Products of integers.
+	integers    integerSet
+	quantizeRow func(dst []uint8, x []float32) float32
+	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
 
 	// Matrix products.
 	tiles       *asm.TileSet
@@ -60,9 +75,10 @@ var portable = table{
 	name:             "go",
 	exp:              expGo,
 	add:              addGo,
+	mul:              mulGo,
 	axpy:             axpyGo,
-	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo},
-	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo},
+	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo, SiLU: siluGo},
+	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo, SiLU: siluBackwardGo},
 	adamW:            adamWGo,
 
 	softmax:           softmaxGo,
@@ -71,14 +87,27 @@ var portable = table{
 	layerNormBackward: layerNormBackwardGo,
 
 	dot:             dotGo,
+	dots:            dotsGo,
+	dotWide:         dotWideGo,
 	sumSquares:      sumSquaresGo,
 	finite:          finiteGo,
 	addColumns:      addColumnsGo,
 	addProducts:     addProductsGo,
 	layerNormParams: layerNormParamsGo,
 
+	max:          maxGo,
+	maxEach:      maxEachGo,
+	scaledExpSum: scaledExpSumGo,
+	addScaledExp: addScaledExpGo,
+	chosen:       chosenGo,
+	logistic:     logisticGo,
+
 	taps:  tapsGo,
 	taps4: taps4Go,
+
+	integers:    integersGo,
+	quantizeRow: quantizeRowGo,
+	dequantize:  dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

@@ -11,9 +11,10 @@ var neon = table{
 	name:             "neon",
 	exp:              asm.Exp,
 	add:              asm.Add,
+	mul:              asm.Mul,
 	axpy:             asm.Axpy,
-	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU},
-	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad},
+	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU, SiLU: asm.SiLU},
+	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad, SiLU: asm.SiLUGrad},
 	adamW:            asm.AdamW,
 
 	softmax:           softmaxPasses,
@@ -22,14 +23,27 @@ var neon = table{
 	layerNormBackward: layerNormBackwardPasses,
 
 	dot:             asm.Dot,
+	dots:            dotsByDot,
+	dotWide:         dotWideGo,    // no NEON: float64, two to a vector
 	sumSquares:      sumSquaresGo, // no NEON: float64, two to a vector
 	finite:          finiteSum,
 	addColumns:      asm.AddColumns,
 	addProducts:     asm.AddProducts,
 	layerNormParams: asm.NormalizeParams,
 
+	max:          asm.Max,
+	maxEach:      asm.MaxEach,
+	scaledExpSum: asm.ScaledExpSum,
+	addScaledExp: asm.AddScaledExp,
+	chosen:       asm.Chosen,
+	logistic:     asm.Logistic,
+
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
+
+	integers:    integersGo,    // no NEON yet
+	quantizeRow: quantizeRowGo, // no NEON yet
+	dequantize:  dequantizeGo,  // no NEON yet
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing

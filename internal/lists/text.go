@@ -41,6 +41,12 @@ func NewReader(r io.Reader) *bufio.Reader {
 	return br
 }
 
+// Plain is [NewReader]'s reading of a text that is in memory.
+func Plain(text []byte) []byte {
+	plain, _ := io.ReadAll(NewReader(bytes.NewReader(text))) // which has no errors of its own
+	return plain
+}
+
 // wide16 tells of the beginning of a file whether it is UTF-16, in which order, and whether
 // a byte order mark says so.
 func wide16(head []byte) (order binary.ByteOrder, mark bool) {

@@ -34,11 +34,7 @@ func (f *format) orientation(data []byte) int {
 		return 1
 	}
 	m := f.meta(data)
-	const prefix = "Exif\x00\x00"
-	for range 2 { // some programs write it twice
-		m.exif = bytes.TrimPrefix(m.exif, []byte(prefix))
-	}
-	o, ok := readDirectory(m.exif, 0).number(tagOrientation)
+	o, ok := readDirectory(withoutPrefix(m.exif), 0).number(tagOrientation)
 	if !ok {
 		o = xmpOrientation(m.xmp)
 	}

@@ -205,6 +205,15 @@ func (f *File) bytes(name string) (tensor, []byte, error) {
 // The view must not be written to (the program would be killed) and is valid
 // until Close.
 func (f *File) View(name string) (v []float32, ok bool) {
+	if v, ok = f.ViewUnread(name); !ok || f.tensors[name].verify() != nil {
+		return nil, false
+	}
+	return v, true
+}
+
+// ViewUnread is [File.View] of a tensor that is not compared with its checksum, so that
+// nothing of it is read yet.
+func (f *File) ViewUnread(name string) (v []float32, ok bool) {
 	t, ok := f.tensors[name]
 	b := t.mapping()
 	if !ok || b == nil || t.DType != tensorfile.F32 || !tensorfile.LittleEndian() {
@@ -213,7 +222,7 @@ func (f *File) View(name string) (v []float32, ok bool) {
 	if len(b) == 0 {
 		return []float32{}, true
 	}
-	if uintptr(unsafe.Pointer(&b[0]))%4 != 0 || t.verify() != nil {
+	if uintptr(unsafe.Pointer(&b[0]))%4 != 0 {
 		return nil, false
 	}
 	return unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4), true

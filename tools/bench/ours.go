@@ -30,12 +30,14 @@ const (
 )
 
 // measure does our side of one work and prints its measurements.
-func (o *options) measure(ctx context.Context, name string) error {
+func (o *options) measure(ctx context.Context, name, model string) error {
 	side := map[string]func(context.Context) error{
 		"sgemm": o.sgemm, "image": o.images, "text": o.texts, "captions": o.captions,
 		"toy": o.toy, "train": o.train, "photos": o.photos, "load": o.load,
 		"tokenize": func(context.Context) error { return o.tokenize() },
 		"pictures": func(context.Context) error { return answerPictures(false) },
+		"family":   func(ctx context.Context) error { return o.answerFamily(ctx, model) },
+		"losses":   func(context.Context) error { return o.answerLosses() },
 		"drafts":   func(context.Context) error { return answerPictures(true) },
 	}[name]
 	if side == nil {

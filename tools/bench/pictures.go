@@ -30,6 +30,7 @@ type contestant struct {
 	name   string
 	args   []string
 	path   string // PYTHONPATH
+	cores  int    // 0 means one
 	in     io.WriteCloser
 	out    *bufio.Scanner
 	failed bytes.Buffer
@@ -132,7 +133,7 @@ func comparison(w io.Writer, files []string, all []*contestant, times map[string
 
 func (c *contestant) start(ctx context.Context) (stop func(), err error) {
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
-	cmd.Env = append(environment(), "PYTHONPATH="+c.path, "GOMAXPROCS=1")
+	cmd.Env = append(environment(), "PYTHONPATH="+c.path, "GOMAXPROCS="+strconv.Itoa(max(1, c.cores)))
 	cmd.Stderr = &c.failed
 	if c.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err

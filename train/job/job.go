@@ -17,6 +17,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/train"
 	"github.com/goclip/goclip/train/observe"
@@ -44,8 +45,21 @@ type Job struct {
 
 	Config train.Config
 	Steps  int // of the whole run; required
-	// Exam, where it has a Set, evaluates the model during training.
-	Exam Exam
+	// Exam, where it has a Set, evaluates the model during training. With Compare it is also
+	// held before the first step.
+	Exam    Exam
+	Compare bool
+	// KeepBest saves the model with which the exam went best, by its [Headline], and not the
+	// last. Patience, where it is not zero, ends the run after as many exams that were not
+	// better than the best before; it implies KeepBest.
+	KeepBest bool
+	Patience int
+	// WiseFT, where not nil, saves a model between the one that training began with and the
+	// tuned one.
+	WiseFT *WiseFT
+	// Longer goes on from the checkpoints of a run of fewer steps in Out; see
+	// [train.Checkpoints].
+	Longer bool
 
 	// CheckpointEvery is the number of steps between checkpoints, zero means 1000; Keep
 	// the number of newest checkpoints that are kept, zero means 3.
@@ -78,6 +92,7 @@ type Result struct {
 	// Pairs counts the captions that the steps of this process were given, with repetitions,
 	// and Truncated those of them that were cut to the model's context length.
 	Pairs, Truncated int
+	Outcome          Outcome
 }
 
 // New checks a job and prepares its trainer. Nothing is written yet.
@@ -94,6 +109,13 @@ func New(j Job) (*Training, error) {
 		return nil, fmt.Errorf("job: Steps is %d, want 1 or more", j.Steps)
 	case j.Batches.Size < 1:
 		return nil, fmt.Errorf("job: Batches.Size is %d, want 1 or more", j.Batches.Size)
+	case j.Exam.Set == nil && (j.KeepBest || j.Patience != 0 || j.Compare):
+		return nil, errors.New("job: KeepBest, Patience and Compare go by an Exam, whose Set is missing")
+	case j.Patience < 0:
+		return nil, fmt.Errorf("job: Patience is %d, want 0 or more", j.Patience)
+	}
+	if err := j.WiseFT.check(j.Exam); err != nil {
+		return nil, err
 	}
 	if j.Batches.Ledger == nil {
 		j.Batches.Ledger = &dataset.Ledger{}
@@ -144,11 +166,12 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	j := &t.job
-	fitErr := t.trainer.Fit(ctx, j.Set, train.Run{
-		Steps: j.Steps, Batches: j.Batches, Observers: observers,
-		Test: j.Exam.of(j.Model), TestEvery: j.Exam.every(j.Set.Len(), j.Batches.Size, j.Steps),
-		Checkpoints: train.Checkpoints{Dir: t.checkpoints(), Every: j.CheckpointEvery, Keep: j.Keep},
-	})
+	before, err := t.before(ctx)
+	if err != nil {
+		return r, err
+	}
+	run := t.run(observers)
+	fitErr := t.trainer.Fit(ctx, j.Set, run)
 	r.Steps, r.LeftOut = t.trainer.Steps(), j.Batches.Ledger.Len()
 	if err := journal.WriteFile(filepath.Join(j.Out, "left-out.jsonl"), j.Batches.Ledger.WriteJSONLines); err != nil {
 		return r, errors.Join(fitErr, fmt.Errorf("job: %w", err))
@@ -156,19 +179,61 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	if fitErr != nil {
 		return r, fitErr
 	}
-	return r, t.trainer.Averaged(t.save)
+	r.Outcome = Outcome{Steps: r.Steps, Before: before}
+	err = t.finish(ctx, run, &r.Outcome)
+	return r, err
+}
+
+// run is what the trainer is told.
+func (t *Training) run(observers []train.Observer) train.Run {
+	j := &t.job
+	run := train.Run{
+		Steps: j.Steps, Batches: j.Batches, Observers: observers,
+		Test: j.Exam.of(j.Model), TestEvery: j.Exam.every(j.Set.Len(), j.Batches.Size, j.Steps),
+		Checkpoints: train.Checkpoints{Dir: t.checkpoints(), Every: j.CheckpointEvery, Keep: j.Keep, Longer: j.Longer},
+	}
+	if j.KeepBest || j.Patience > 0 {
+		run.Best = train.Best{Of: j.Exam.headline(), Patience: j.Patience}
+	}
+	if names := j.Exam.unheard(j.Set); len(names) > 0 {
+		run.Warnings = append(run.Warnings, fmt.Sprintf("%d of the %d classes of the test never occur in the training set: %s; "+
+			"are they spelt alike?", len(names), len(j.Exam.Classes), lists.Quoted(names, 10, 40)))
+	}
+	return run
+}
+
+// finish saves the model and says what came out.
+func (t *Training) finish(ctx context.Context, run train.Run, o *Outcome) (err error) {
+	save := func() error {
+		if of := t.job.Exam.of(t.job.Model); of != nil && (t.job.Compare || run.Best.Of != "") {
+			if o.After, err = of(ctx); err != nil {
+				return err
+			}
+		}
+		return t.save()
+	}
+	if run.Best.Of != "" {
+		err = run.Checkpoints.Best(t.trainer, save)
+	} else {
+		err = t.trainer.Averaged(save)
+	}
+	if err != nil {
+		return err
+	}
+	if t.job.WiseFT != nil {
+		if o.WiseFT, err = t.job.wiseFT(ctx); err != nil {
+			return err
+		}
+	}
+	return o.write(t.job.Out)
 }
 
 // apart refuses to write among what is not a training's own.
 func (t *Training) apart() error {
 	j := &t.job
 	inputs := slices.Clone(j.Inputs)
-	if set, ok := j.Set.(interface {
-		Indexed() (*dataset.Indexed, bool)
-	}); ok {
-		if x, ok := set.Indexed(); ok && x.Len() > 0 {
-			inputs = append(inputs, x.At(0).File)
-		}
+	if x, ok := indexed(j.Set); ok && x.Len() > 0 {
+		inputs = append(inputs, x.At(0).File)
 	}
 	if err := output.Outside(j.Out, inputs...); err != nil {
 		return err

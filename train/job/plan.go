@@ -160,6 +160,8 @@ func (p *Plan) fill() error {
 	switch {
 	case p.From != "" && p.Arch != "":
 		return bad("Arch", "%s is for a new model, but From is %s", p.Arch, p.From)
+	case p.WiseFT != nil && p.From == "":
+		return bad("WiseFT", "it needs a model to fine-tune, From")
 	case p.LoRA.Rank != 0 && p.From == "":
 		return bad("LoRA", "it needs a model to adapt, From")
 	case p.Batches.Size < 2:
@@ -186,6 +188,11 @@ func (p *Plan) fill() error {
 	p.Load.Upright, p.LoadTeacher.Upright = p.Upright, p.Upright
 	p.Batches.Shuffle, p.Steps = true, cmp.Or(p.Steps, Steps(p.Epochs, samples, p.Batches.Size))
 	p.Config.LR = p.schedule()
+	if p.WiseFT != nil {
+		w := *p.WiseFT
+		w.Start = func() (*encoder.Model, error) { return encoder.Load(p.From, &p.Load) }
+		p.WiseFT = &w
+	}
 	return nil
 }
 

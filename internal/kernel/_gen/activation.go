@@ -29,6 +29,7 @@ var activations = []activation{
 	{"GELU", 15, geluCore},
 	{"GELUTanh", 11, geluTanhCore},
 	{"QuickGELU", 70, quickGELUCore},
+	{"SiLU", 119, siluCore},
 }
 
 // Registers: 0 x, 1 a, 2 h, 3 g, 4… for core; 12 limit, 13 one.
@@ -136,6 +137,17 @@ func quickGELUCore(v *vec, a, h, g, one string, r []string) {
 		v.set(v.k(-c), g)
 	}
 	v.sigmoid(lo, a, h, g, one, r[0])
+}
+
+// siluCore: s is the sigmoid of x.
+func siluCore(v *vec, a, h, g, one string, r []string) {
+	z := r[0]
+	v.op("VMULPS", v.k(-1), a, z)
+	v.expNegative(z, r[2], r[3], r[4])
+	if g != "" {
+		v.set(v.k(-1), g)
+	}
+	v.sigmoid(z, a, h, g, one, r[1])
 }
 
 // sigmoid computes h = s(-z) and, from g = -dz/da, g = h - a·dz/da·h·(1-h), for

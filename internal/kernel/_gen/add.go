@@ -2,18 +2,20 @@ package main
 
 // additions has the sums and products of two rows.
 func additions(f *file) {
-	f.vector("Add", "dst = a + b", sign("dst, a, b []float32", ""), func(v *vec) {
-		v.arg("dst", "DI")
-		v.arg("a", "SI")
-		v.arg("b", "DX")
-		v.arg("dst_len", "CX")
-		v.each(v.lanes(), func(k int) {
-			v.load("SI", k, v.r(0))
-			v.load("DX", k, v.r(1))
-			v.op("VADDPS", v.r(1), v.r(0), v.r(0))
-			v.store(v.r(0), "DI", k)
+	for _, x := range []struct{ name, sign, op string }{{"Add", "+", "VADDPS"}, {"Mul", "·", "VMULPS"}} {
+		f.vector(x.name, "dst = a "+x.sign+" b", sign("dst, a, b []float32", ""), func(v *vec) {
+			v.arg("dst", "DI")
+			v.arg("a", "SI")
+			v.arg("b", "DX")
+			v.arg("dst_len", "CX")
+			v.each(v.lanes(), func(k int) {
+				v.load("SI", k, v.r(0))
+				v.load("DX", k, v.r(1))
+				v.op(x.op, v.r(1), v.r(0), v.r(0))
+				v.store(v.r(0), "DI", k)
+			})
 		})
-	})
+	}
 	f.vector("Axpy", "dst += alpha·x", sign("dst []float32, alpha float32, x []float32", ""), func(v *vec) {
 		v.arg("dst", "DI")
 		v.arg("x", "SI")

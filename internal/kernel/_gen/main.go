@@ -22,7 +22,7 @@ func main() {
 	const dir = "../asm"
 	clean(dir)
 	writeArguments(dir)
-	for _, f := range []file{tileFile(), tileFileNEON(), packFile(), sumSquaresFile()} {
+	for _, f := range []file{tileFile(), tileFileNEON(), packFile(), sumSquaresFile(), dotsFile(), integerFile()} {
 		f.write(dir)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
@@ -31,7 +31,7 @@ func main() {
 			functions func(*file)
 		}{
 			{"exp", exponential}, {"activation", activationFunctions}, {"add", additions}, {"sum", sums},
-			{"softmax", softmax}, {"layernorm", layerNorm}, {"columns", columns}, {"adamw", adamW}, {"depthwise", depthwise},
+			{"softmax", softmax}, {"layernorm", layerNorm}, {"columns", columns}, {"adamw", adamW}, {"depthwise", depthwise}, {"contrast", contrast},
 		} {
 			f := file{name: topic.name, arch: arch}
 			topic.functions(&f)

@@ -44,9 +44,13 @@ func (f *file) vector(name, doc string, s signature, body func(v *vec)) {
 // wide is vector, and on amd64 writes the function for AVX-512 beside it.
 func (f *file) wide(name, doc string, s signature, body func(v *vec)) {
 	f.vector(name, doc, s, body)
-	if f.arch == "arm64" {
-		return
+	if f.arch == "amd64" {
+		f.only512(name, doc, s, body)
 	}
+}
+
+// only512 writes a function for AVX-512 alone.
+func (f *file) only512(name, doc string, s signature, body func(v *vec)) {
 	f.declare(name+"AVX512", doc, s)
 	v := &vec{file: f, signature: s, z: true}
 	body(v)
@@ -315,18 +319,29 @@ func (v *vec) blend(sign, pos, neg, to string) {
 	}
 }
 
-// fold joins the lanes of the accumulators by op, halving them until one value
-// is left in lane 0 of the first, and stores that.
+// fold joins the lanes of the accumulators and stores the result.
 func (v *vec) fold(op string, acc []string, to string) {
+	if v.neon {
+		v.halve(op, acc)
+		v.neonFold(op, acc[0], to)
+		return
+	}
+	v.join(op, acc)
+	v.i("VMOVSS X%s, %s", acc[0][1:], v.ref(to))
+}
+
+// halve joins accumulators by op until the first is left.
+func (v *vec) halve(op string, acc []string) {
 	for half := len(acc) / 2; half > 0; half /= 2 {
 		for i := range half {
 			v.op(op, acc[half+i], acc[i], acc[i])
 		}
 	}
-	if v.neon {
-		v.neonFold(op, acc[0], to)
-		return
-	}
+}
+
+// join is halve, and goes on with the lanes until one value is left in lane 0.
+func (v *vec) join(op string, acc []string) {
+	v.halve(op, acc)
 	x := func(r string) string { return "X" + r[1:] }
 	y := func(r string) string { return "Y" + r[1:] }
 	a, t := acc[0], v.r(14)
@@ -340,5 +355,4 @@ func (v *vec) fold(op string, acc []string, to string) {
 	v.i("%s %s, %s, %s", op, x(t), x(a), x(a))
 	v.i("VMOVSHDUP %s, %s", x(a), x(t))
 	v.i("%s %s, %s, %s", strings.Replace(op, "PS", "SS", 1), x(t), x(a), x(a))
-	v.i("VMOVSS %s, %s", x(a), v.ref(to))
 }

@@ -63,3 +63,23 @@ func QuickGELUGrad(dx, x, dy []float32)
 //
 //go:noescape
 func QuickGELUGradAVX512(dx, x, dy []float32)
+
+// SiLU: dst = act(x).
+//
+//go:noescape
+func SiLU(dst, x []float32)
+
+// SiLUAVX512: dst = act(x).
+//
+//go:noescape
+func SiLUAVX512(dst, x []float32)
+
+// SiLUGrad: dx = dy·act'(x).
+//
+//go:noescape
+func SiLUGrad(dx, x, dy []float32)
+
+// SiLUGradAVX512: dx = dy·act'(x).
+//
+//go:noescape
+func SiLUGradAVX512(dx, x, dy []float32)

@@ -33,3 +33,13 @@ func QuickGELU(dst, x []float32)
 //
 //go:noescape
 func QuickGELUGrad(dx, x, dy []float32)
+
+// SiLU: dst = act(x).
+//
+//go:noescape
+func SiLU(dst, x []float32)
+
+// SiLUGrad: dx = dy·act'(x).
+//
+//go:noescape
+func SiLUGrad(dx, x, dy []float32)

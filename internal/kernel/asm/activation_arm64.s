@@ -140,7 +140,15 @@ DATA consts<>+1056(SB)/8, $0x32bc6a7f32bc6a7f
 DATA consts<>+1064(SB)/8, $0x32bc6a7f32bc6a7f
 DATA consts<>+1072(SB)/8, $0x32bc6a7f32bc6a7f
 DATA consts<>+1080(SB)/8, $0x32bc6a7f32bc6a7f
-GLOBL consts<>(SB), RODATA|NOPTR, $1088
+DATA consts<>+1088(SB)/8, $0x42ee000042ee0000
+DATA consts<>+1096(SB)/8, $0x42ee000042ee0000
+DATA consts<>+1104(SB)/8, $0x42ee000042ee0000
+DATA consts<>+1112(SB)/8, $0x42ee000042ee0000
+DATA consts<>+1120(SB)/8, $0xbf800000bf800000
+DATA consts<>+1128(SB)/8, $0xbf800000bf800000
+DATA consts<>+1136(SB)/8, $0xbf800000bf800000
+DATA consts<>+1144(SB)/8, $0xbf800000bf800000
+GLOBL consts<>(SB), RODATA|NOPTR, $1152
 
 // A mask of n lanes begins 4·(32-n) bytes into it.
 DATA vecMask<>+0(SB)/8, $0xffffffffffffffff
@@ -1398,6 +1406,342 @@ label43:
 label45:
 	VST1 V2.S[0], (R24)
 label44:
+done:
+	RET
+
+// func SiLU(dst, x []float32)
+TEXT ·SiLU(SB), NOSPLIT, $0-48
+	MOVD $consts<>(SB), R26
+	MOVD dst_base+0(FP), R3
+	MOVD x_base+24(FP), R4
+	MOVD dst_len+8(FP), R1
+	FMOVQ 1088(R26), F12
+	FMOVQ 32(R26), F13
+	MOVD $0, R0
+	SUBS $4, R1, R1
+	BLT tail
+loop:
+	ADD R0, R4, R24
+	FMOVQ 0(R24), F0
+	FMOVQ 64(R26), F31
+	WORD $0x4e3f1c01
+	WORD $0x4ea1f581
+	FMOVQ 1120(R26), F31
+	WORD $0x6e3fdc24
+	FMOVQ 128(R26), F6
+	FMOVQ 160(R26), F31
+	WORD $0x4e3fcc86
+	FMOVQ 128(R26), F31
+	WORD $0x4ebfd4c7
+	FMOVQ 192(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 224(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 256(R26), F8
+	FMOVQ 288(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 320(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 352(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 384(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	WORD $0x6e24dc87
+	WORD $0x4e28cce4
+	FMOVQ 32(R26), F31
+	WORD $0x4e3fd484
+	WORD $0x4f3754c6
+	WORD $0x6e26dc84
+	FMOVQ 416(R26), F31
+	WORD $0x6e3fdc84
+	WORD $0x4e2dd482
+	WORD $0x6e22fda5
+	WORD $0x6e25dc82
+	WORD $0x4f21041e
+	FMOVQ 800(R26), F31
+	WORD $0x6e601ffe
+	WORD $0x4ebe1fc0
+	WORD $0x4ea2cc20
+	ADD R0, R3, R24
+	FMOVQ F0, 0(R24)
+	ADDS $16, R0, R0
+	SUBS $4, R1, R1
+	BGE loop
+tail:
+	ADDS $4, R1, R1
+	BEQ done
+	MOVD $vecMask<>+128(SB), R20
+	SUB R1<<2, R20, R20
+	FMOVQ 0(R20), F15
+	ADD R0, R4, R24
+	VEOR V0.B16, V0.B16, V0.B16
+	SUBS $0, R1, R25
+	BLE label47
+	CMP $4, R25
+	BLT label46
+	FMOVQ 0(R24), F0
+	B label47
+label46:
+	ADD $0, R24, R24
+	TBZ $1, R25, label48
+	VLD1 (R24), V0.D[0]
+	TBZ $0, R25, label47
+	ADD $8, R24, R24
+	VLD1 (R24), V0.S[2]
+	B label47
+label48:
+	VLD1 (R24), V0.S[0]
+label47:
+	FMOVQ 64(R26), F31
+	WORD $0x4e3f1c01
+	WORD $0x4ea1f581
+	FMOVQ 1120(R26), F31
+	WORD $0x6e3fdc24
+	FMOVQ 128(R26), F6
+	FMOVQ 160(R26), F31
+	WORD $0x4e3fcc86
+	FMOVQ 128(R26), F31
+	WORD $0x4ebfd4c7
+	FMOVQ 192(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 224(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 256(R26), F8
+	FMOVQ 288(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 320(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 352(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 384(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	WORD $0x6e24dc87
+	WORD $0x4e28cce4
+	FMOVQ 32(R26), F31
+	WORD $0x4e3fd484
+	WORD $0x4f3754c6
+	WORD $0x6e26dc84
+	FMOVQ 416(R26), F31
+	WORD $0x6e3fdc84
+	WORD $0x4e2dd482
+	WORD $0x6e22fda5
+	WORD $0x6e25dc82
+	WORD $0x4f21041e
+	FMOVQ 800(R26), F31
+	WORD $0x6e601ffe
+	WORD $0x4ebe1fc0
+	WORD $0x4ea2cc20
+	ADD R0, R3, R24
+	SUBS $0, R1, R25
+	BLE label50
+	CMP $4, R25
+	BLT label49
+	FMOVQ F0, 0(R24)
+	B label50
+label49:
+	ADD $0, R24, R24
+	TBZ $1, R25, label51
+	VST1 V0.D[0], (R24)
+	TBZ $0, R25, label50
+	ADD $8, R24, R24
+	VST1 V0.S[2], (R24)
+	B label50
+label51:
+	VST1 V0.S[0], (R24)
+label50:
+done:
+	RET
+
+// func SiLUGrad(dx, x, dy []float32)
+TEXT ·SiLUGrad(SB), NOSPLIT, $0-72
+	MOVD $consts<>(SB), R26
+	MOVD dx_base+0(FP), R3
+	MOVD x_base+24(FP), R4
+	MOVD dy_base+48(FP), R5
+	MOVD dx_len+8(FP), R1
+	FMOVQ 1088(R26), F12
+	FMOVQ 32(R26), F13
+	MOVD $0, R0
+	SUBS $4, R1, R1
+	BLT tail
+loop:
+	ADD R0, R4, R24
+	FMOVQ 0(R24), F0
+	FMOVQ 64(R26), F31
+	WORD $0x4e3f1c01
+	WORD $0x4ea1f581
+	FMOVQ 1120(R26), F31
+	WORD $0x6e3fdc24
+	FMOVQ 128(R26), F6
+	FMOVQ 160(R26), F31
+	WORD $0x4e3fcc86
+	FMOVQ 128(R26), F31
+	WORD $0x4ebfd4c7
+	FMOVQ 192(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 224(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 256(R26), F8
+	FMOVQ 288(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 320(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 352(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 384(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	WORD $0x6e24dc87
+	WORD $0x4e28cce4
+	FMOVQ 32(R26), F31
+	WORD $0x4e3fd484
+	WORD $0x4f3754c6
+	WORD $0x6e26dc84
+	FMOVQ 416(R26), F31
+	WORD $0x6e3fdc84
+	FMOVQ 1120(R26), F3
+	WORD $0x4e2dd482
+	WORD $0x6e22fda5
+	WORD $0x6e25dc82
+	WORD $0x6e21dc63
+	WORD $0x6e25dc63
+	WORD $0x4ea21c5f
+	WORD $0x4e22cc7f
+	WORD $0x4ebf1fe3
+	WORD $0x4ea3d5a2
+	WORD $0x4f21041e
+	WORD $0x6e621c7e
+	WORD $0x4ebe1fc2
+	ADD R0, R5, R24
+	FMOVQ 0(R24), F1
+	WORD $0x6e21dc42
+	ADD R0, R3, R24
+	FMOVQ F2, 0(R24)
+	ADDS $16, R0, R0
+	SUBS $4, R1, R1
+	BGE loop
+tail:
+	ADDS $4, R1, R1
+	BEQ done
+	MOVD $vecMask<>+128(SB), R20
+	SUB R1<<2, R20, R20
+	FMOVQ 0(R20), F15
+	ADD R0, R4, R24
+	VEOR V0.B16, V0.B16, V0.B16
+	SUBS $0, R1, R25
+	BLE label53
+	CMP $4, R25
+	BLT label52
+	FMOVQ 0(R24), F0
+	B label53
+label52:
+	ADD $0, R24, R24
+	TBZ $1, R25, label54
+	VLD1 (R24), V0.D[0]
+	TBZ $0, R25, label53
+	ADD $8, R24, R24
+	VLD1 (R24), V0.S[2]
+	B label53
+label54:
+	VLD1 (R24), V0.S[0]
+label53:
+	FMOVQ 64(R26), F31
+	WORD $0x4e3f1c01
+	WORD $0x4ea1f581
+	FMOVQ 1120(R26), F31
+	WORD $0x6e3fdc24
+	FMOVQ 128(R26), F6
+	FMOVQ 160(R26), F31
+	WORD $0x4e3fcc86
+	FMOVQ 128(R26), F31
+	WORD $0x4ebfd4c7
+	FMOVQ 192(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 224(R26), F31
+	WORD $0x4ebfcce4
+	FMOVQ 256(R26), F8
+	FMOVQ 288(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 320(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 352(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	FMOVQ 384(R26), F31
+	WORD $0x4e24cd1f
+	WORD $0x4ebf1fe8
+	WORD $0x6e24dc87
+	WORD $0x4e28cce4
+	FMOVQ 32(R26), F31
+	WORD $0x4e3fd484
+	WORD $0x4f3754c6
+	WORD $0x6e26dc84
+	FMOVQ 416(R26), F31
+	WORD $0x6e3fdc84
+	FMOVQ 1120(R26), F3
+	WORD $0x4e2dd482
+	WORD $0x6e22fda5
+	WORD $0x6e25dc82
+	WORD $0x6e21dc63
+	WORD $0x6e25dc63
+	WORD $0x4ea21c5f
+	WORD $0x4e22cc7f
+	WORD $0x4ebf1fe3
+	WORD $0x4ea3d5a2
+	WORD $0x4f21041e
+	WORD $0x6e621c7e
+	WORD $0x4ebe1fc2
+	ADD R0, R5, R24
+	VEOR V1.B16, V1.B16, V1.B16
+	SUBS $0, R1, R25
+	BLE label56
+	CMP $4, R25
+	BLT label55
+	FMOVQ 0(R24), F1
+	B label56
+label55:
+	ADD $0, R24, R24
+	TBZ $1, R25, label57
+	VLD1 (R24), V1.D[0]
+	TBZ $0, R25, label56
+	ADD $8, R24, R24
+	VLD1 (R24), V1.S[2]
+	B label56
+label57:
+	VLD1 (R24), V1.S[0]
+label56:
+	WORD $0x6e21dc42
+	ADD R0, R3, R24
+	SUBS $0, R1, R25
+	BLE label59
+	CMP $4, R25
+	BLT label58
+	FMOVQ F2, 0(R24)
+	B label59
+label58:
+	ADD $0, R24, R24
+	TBZ $1, R25, label60
+	VST1 V2.D[0], (R24)
+	TBZ $0, R25, label59
+	ADD $8, R24, R24
+	VST1 V2.S[2], (R24)
+	B label59
+label60:
+	VST1 V2.S[0], (R24)
+label59:
 done:
 	RET
 

@@ -9,6 +9,11 @@ package asm
 //go:noescape
 func Add(dst, a, b []float32)
 
+// Mul: dst = a · b.
+//
+//go:noescape
+func Mul(dst, a, b []float32)
+
 // Axpy: dst += alpha·x.
 //
 //go:noescape

@@ -72,6 +72,39 @@ done:
 	VZEROUPPER
 	RET
 
+// func Mul(dst, a, b []float32)
+TEXT ·Mul(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), DI
+	MOVQ a_base+24(FP), SI
+	MOVQ b_base+48(FP), DX
+	MOVQ dst_len+8(FP), CX
+	MOVQ $0, AX
+	SUBQ $8, CX
+	JLT tail
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI)(AX*1), Y0
+	VMOVUPS 0(DX)(AX*1), Y1
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 0(DI)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	LEAQ vecMask<>+128(SB), R14
+	NEGQ CX
+	LEAQ (R14)(CX*4), R14
+	VMOVUPS 0(R14), Y15
+	VMASKMOVPS 0(SI)(AX*1), Y15, Y0
+	VMASKMOVPS 0(DX)(AX*1), Y15, Y1
+	VMULPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, 0(DI)(AX*1)
+done:
+	VZEROUPPER
+	RET
+
 // func Axpy(dst []float32, alpha float32, x []float32)
 TEXT ·Axpy(SB), NOSPLIT, $0-56
 	MOVQ dst_base+0(FP), DI

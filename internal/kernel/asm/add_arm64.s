@@ -125,6 +125,92 @@ label8:
 done:
 	RET
 
+// func Mul(dst, a, b []float32)
+TEXT ·Mul(SB), NOSPLIT, $0-72
+	MOVD dst_base+0(FP), R3
+	MOVD a_base+24(FP), R4
+	MOVD b_base+48(FP), R5
+	MOVD dst_len+8(FP), R1
+	MOVD $0, R0
+	SUBS $4, R1, R1
+	BLT tail
+loop:
+	ADD R0, R4, R24
+	FMOVQ 0(R24), F0
+	ADD R0, R5, R24
+	FMOVQ 0(R24), F1
+	WORD $0x6e21dc00
+	ADD R0, R3, R24
+	FMOVQ F0, 0(R24)
+	ADDS $16, R0, R0
+	SUBS $4, R1, R1
+	BGE loop
+tail:
+	ADDS $4, R1, R1
+	BEQ done
+	MOVD $vecMask<>+128(SB), R20
+	SUB R1<<2, R20, R20
+	FMOVQ 0(R20), F15
+	ADD R0, R4, R24
+	VEOR V0.B16, V0.B16, V0.B16
+	SUBS $0, R1, R25
+	BLE label11
+	CMP $4, R25
+	BLT label10
+	FMOVQ 0(R24), F0
+	B label11
+label10:
+	ADD $0, R24, R24
+	TBZ $1, R25, label12
+	VLD1 (R24), V0.D[0]
+	TBZ $0, R25, label11
+	ADD $8, R24, R24
+	VLD1 (R24), V0.S[2]
+	B label11
+label12:
+	VLD1 (R24), V0.S[0]
+label11:
+	ADD R0, R5, R24
+	VEOR V1.B16, V1.B16, V1.B16
+	SUBS $0, R1, R25
+	BLE label14
+	CMP $4, R25
+	BLT label13
+	FMOVQ 0(R24), F1
+	B label14
+label13:
+	ADD $0, R24, R24
+	TBZ $1, R25, label15
+	VLD1 (R24), V1.D[0]
+	TBZ $0, R25, label14
+	ADD $8, R24, R24
+	VLD1 (R24), V1.S[2]
+	B label14
+label15:
+	VLD1 (R24), V1.S[0]
+label14:
+	WORD $0x6e21dc00
+	ADD R0, R3, R24
+	SUBS $0, R1, R25
+	BLE label17
+	CMP $4, R25
+	BLT label16
+	FMOVQ F0, 0(R24)
+	B label17
+label16:
+	ADD $0, R24, R24
+	TBZ $1, R25, label18
+	VST1 V0.D[0], (R24)
+	TBZ $0, R25, label17
+	ADD $8, R24, R24
+	VST1 V0.S[2], (R24)
+	B label17
+label18:
+	VST1 V0.S[0], (R24)
+label17:
+done:
+	RET
+
 // func Axpy(dst []float32, alpha float32, x []float32)
 TEXT ·Axpy(SB), NOSPLIT, $0-56
 	MOVD dst_base+0(FP), R3
@@ -155,60 +241,60 @@ tail:
 	ADD R0, R4, R24
 	VEOR V0.B16, V0.B16, V0.B16
 	SUBS $0, R1, R25
-	BLE label11
+	BLE label20
 	CMP $4, R25
-	BLT label10
+	BLT label19
 	FMOVQ 0(R24), F0
-	B label11
-label10:
+	B label20
+label19:
 	ADD $0, R24, R24
-	TBZ $1, R25, label12
+	TBZ $1, R25, label21
 	VLD1 (R24), V0.D[0]
-	TBZ $0, R25, label11
+	TBZ $0, R25, label20
 	ADD $8, R24, R24
 	VLD1 (R24), V0.S[2]
-	B label11
-label12:
+	B label20
+label21:
 	VLD1 (R24), V0.S[0]
-label11:
+label20:
 	ADD R0, R3, R24
 	VEOR V1.B16, V1.B16, V1.B16
 	SUBS $0, R1, R25
-	BLE label14
+	BLE label23
 	CMP $4, R25
-	BLT label13
+	BLT label22
 	FMOVQ 0(R24), F1
-	B label14
-label13:
+	B label23
+label22:
 	ADD $0, R24, R24
-	TBZ $1, R25, label15
+	TBZ $1, R25, label24
 	VLD1 (R24), V1.D[0]
-	TBZ $0, R25, label14
+	TBZ $0, R25, label23
 	ADD $8, R24, R24
 	VLD1 (R24), V1.S[2]
-	B label14
-label15:
+	B label23
+label24:
 	VLD1 (R24), V1.S[0]
-label14:
+label23:
 	WORD $0x4e22cc01
 	ADD R0, R3, R24
 	SUBS $0, R1, R25
-	BLE label17
+	BLE label26
 	CMP $4, R25
-	BLT label16
+	BLT label25
 	FMOVQ F1, 0(R24)
-	B label17
-label16:
+	B label26
+label25:
 	ADD $0, R24, R24
-	TBZ $1, R25, label18
+	TBZ $1, R25, label27
 	VST1 V1.D[0], (R24)
-	TBZ $0, R25, label17
+	TBZ $0, R25, label26
 	ADD $8, R24, R24
 	VST1 V1.S[2], (R24)
-	B label17
-label18:
+	B label26
+label27:
 	VST1 V1.S[0], (R24)
-label17:
+label26:
 done:
 	RET
 
@@ -239,41 +325,41 @@ tail:
 	ADD R0, R3, R24
 	VEOR V0.B16, V0.B16, V0.B16
 	SUBS $0, R1, R25
-	BLE label20
+	BLE label29
 	CMP $4, R25
-	BLT label19
+	BLT label28
 	FMOVQ 0(R24), F0
-	B label20
-label19:
+	B label29
+label28:
 	ADD $0, R24, R24
-	TBZ $1, R25, label21
+	TBZ $1, R25, label30
 	VLD1 (R24), V0.D[0]
-	TBZ $0, R25, label20
+	TBZ $0, R25, label29
 	ADD $8, R24, R24
 	VLD1 (R24), V0.S[2]
-	B label20
-label21:
+	B label29
+label30:
 	VLD1 (R24), V0.S[0]
-label20:
+label29:
 	WORD $0x6e21dc00
 	ADD R0, R3, R24
 	SUBS $0, R1, R25
-	BLE label23
+	BLE label32
 	CMP $4, R25
-	BLT label22
+	BLT label31
 	FMOVQ F0, 0(R24)
-	B label23
-label22:
+	B label32
+label31:
 	ADD $0, R24, R24
-	TBZ $1, R25, label24
+	TBZ $1, R25, label33
 	VST1 V0.D[0], (R24)
-	TBZ $0, R25, label23
+	TBZ $0, R25, label32
 	ADD $8, R24, R24
 	VST1 V0.S[2], (R24)
-	B label23
-label24:
+	B label32
+label33:
 	VST1 V0.S[0], (R24)
-label23:
+label32:
 done:
 	RET
 

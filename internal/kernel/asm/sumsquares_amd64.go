@@ -8,3 +8,8 @@ package asm
 //
 //go:noescape
 func SumSquares(x []float32) (total float64)
+
+// DotWide: total = Σ a·b, in float64.
+//
+//go:noescape
+func DotWide(a, b []float32) (total float64)

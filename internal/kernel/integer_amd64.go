@@ -1,0 +1,72 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/goclip/goclip/internal/kernel/asm"
+)
+
+var integersAVX2 = integerSet{1, integerTileAVX2}
+
+// integersAVX512 are those of VNNI, where this machine multiplies bytes.
+func integersAVX512() integerSet {
+	if cpu.X86.HasAVX512VNNI {
+		return integerSet{2, integerTileVNNI}
+	}
+	return integersAVX2
+}
+
+func integerTileAVX2(acc []int32, a []uint8, b []int8, width, rows, _ int) int {
+	rows = min(rows, 4)
+	do := [...]func(acc *int32, a *uint8, b *int8, lda, groups int){asm.IntegerTile1, asm.IntegerTile2, asm.IntegerTile3, asm.IntegerTile4}[rows-1]
+	_ = acc[rows*panelCols-1]
+	do(&acc[0], &a[0], &b[0], width, width/4)
+	return rows
+}
+
+func integerTileVNNI(acc []int32, a []uint8, b []int8, width, rows, panels int) int {
+	type tile = func(acc *int32, a *uint8, b *int8, lda, groups int)
+	size, rows := 0, min(rows, 8)
+	for size = 3; 1<<size > rows; size-- {
+	}
+	do := [...][2]tile{
+		{asm.IntegerTile1x1VNNI, asm.IntegerTile1x2VNNI}, {asm.IntegerTile2x1VNNI, asm.IntegerTile2x2VNNI},
+		{asm.IntegerTile4x1VNNI, asm.IntegerTile4x2VNNI}, {asm.IntegerTile8x1VNNI, asm.IntegerTile8x2VNNI},
+	}[size][panels-1]
+	_ = acc[(panels*panelCols)<<size-1]
+	do(&acc[0], &a[0], &b[0], width, width/4)
+	return 1 << size
+}
+
+func quantizeRowBy32(dst []uint8, x []float32) float32 {
+	whole := len(x) &^ 31
+	var bits uint32
+	if whole > 0 {
+		bits = asm.LargestBits(&x[0], whole)
+	}
+	for _, v := range x[whole:] {
+		bits = max(bits, math.Float32bits(v)&^(1<<31))
+	}
+	largest, inverse := rowScale(bits)
+	if whole > 0 {
+		asm.Quantize(&dst[0], &x[0], whole, inverse)
+	}
+	for i, v := range x[whole:] {
+		dst[whole+i] = quantizedByte(v, inverse)
+	}
+	fillUp(dst, len(x))
+	return largest / mostInput
+}
+
+func dequantizeBy8(c []float32, acc, shift []int32, scale, bias []float32, s float32) {
+	whole := len(c) &^ 7
+	if whole > 0 {
+		_, _, _, _ = acc[whole-1], shift[whole-1], scale[whole-1], bias[whole-1]
+		asm.Dequantize(&c[0], &scale[0], &bias[0], &acc[0], &shift[0], whole, s)
+	}
+	dequantizeGo(c[whole:], acc[whole:], shift[whole:], scale[whole:], bias[whole:], s)
+}
