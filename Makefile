@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench bench-losses bench-peers bench-pictures bench-tokenizers generate cross pgvector conform arm64 386 slow
+.PHONY: help check ci test test-noasm race fuzz bench bench-families bench-losses bench-peers bench-pictures bench-tokenizers generate cross pgvector conform arm64 386 slow
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -37,6 +37,9 @@ bench: ## the benchmarks whose names match BENCH, all unless told
 
 pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where there is one
 	@.ci/run pgvector
+
+bench-families: ## image towers, ours beside PyTorch, ONNX Runtime and OpenVINO; BENCH chooses rows, ISA=avx2 a set
+	@.ci/run bench-families
 
 bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md
 	@.ci/run bench-peers

@@ -19,7 +19,7 @@ func expandBraces(pattern string) ([]string, error) {
 	if len(pattern) > 4096 {
 		return nil, fmt.Errorf("dataset: a name of %d bytes, want at most 4096", len(pattern))
 	}
-	names, err := expand(pattern, maxNames)
+	names, err := expand(pattern, min(maxNames, maxNameBytes/max(1, len(pattern))))
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %s: %w", pattern, err)
 	}
@@ -42,7 +42,7 @@ func expand(pattern string, most int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(heads) * len(tails); n > most || n > maxNameBytes/len(pattern) {
+	if len(heads) > most/len(tails) {
 		return nil, errNames
 	}
 	var names []string

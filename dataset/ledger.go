@@ -18,6 +18,23 @@ type Bad struct {
 	Times  int    `json:"times"` // how often it was met: once per epoch
 }
 
+// SampleError is what is wrong with one sample, with the fields of [Bad].
+type SampleError struct {
+	File, Key string // File may be empty
+	Err       error
+}
+
+// Error gives file, key and what is wrong.
+func (e *SampleError) Error() string {
+	if e.File == "" {
+		return fmt.Sprintf("%s: %v", e.Key, e.Err)
+	}
+	return fmt.Sprintf("%s: %s: %v", e.File, e.Key, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *SampleError) Unwrap() error { return e.Err }
+
 // Ledger records the bad samples of a run. The zero value is ready to use. Its
 // methods may be called from several goroutines. A nil Ledger records nothing.
 type Ledger struct {

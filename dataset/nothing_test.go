@@ -43,7 +43,7 @@ func TestNothing(t *testing.T) {
 // itself when it is called with nothing.
 func TestNothingPanics(t *testing.T) {
 	for _, panicked := range nothing.Panics(
-		dataset.Batches, dataset.Captions, dataset.NewIndexed, dataset.Open, dataset.OpenFS, dataset.Bad{}, dataset.Sample{},
+		dataset.Batches, dataset.Captions, dataset.NewIndexed, dataset.Open, dataset.OpenFS, dataset.ReadWrong, dataset.Bad{}, dataset.Sample{},
 		(*dataset.Ledger)(nil), &dataset.Ledger{}, (*dataset.Set)(nil), &dataset.Set{},
 	) {
 		t.Error(panicked)

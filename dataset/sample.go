@@ -18,6 +18,8 @@ type Pair struct {
 	Image   image.Image
 	Caption string
 	Label   string // name of the class, or "" where the set has none
+	// Captions are all that the sample has, from the drawn one on, where they are several.
+	Captions []string
 }
 
 // Sample is one image that has not been decoded, with all its captions.
@@ -77,6 +79,10 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 	p.Caption = caption
 	if err != nil {
 		return Pair{}, err
+	}
+	if len(words) > 1 {
+		at := draw % uint64(len(words))
+		p.Captions = append(append([]string{}, words[at:]...), words[:at]...)
 	}
 	return p, nil
 }

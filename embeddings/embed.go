@@ -412,7 +412,7 @@ type failure struct {
 }
 
 func (s *shard) failure(err error) failure {
-	var skipped *sweep.Skipped
+	var skipped *dataset.SampleError
 	if errors.As(err, &skipped) {
 		return failure{valid(skipped.Key), s.placeless(skipped.Err.Error())}
 	}

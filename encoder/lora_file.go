@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
+	"github.com/goclip/goclip/nn"
 )
 
 // loraKey is the metadata of a file of adapters that holds their configuration.
@@ -102,11 +104,25 @@ func (m *Model) readLoRA(f *safetensors.File) error {
 	if err := m.adapt(cfg); err != nil {
 		return err
 	}
+	// The first version had no adapters for these.
+	for _, p := range m.adaptable() {
+		if ok, _ := path.Match("visual.attn_pool.attn.*_proj_weight", p.Name); ok && p.Adapter() != nil && !holds(f, p.Adapter()) {
+			p.RemoveAdapter()
+		}
+	}
 	if err := m.fillAdapters(f); err != nil {
 		m.RemoveLoRA()
 		return err
 	}
 	return nil
+}
+
+// holds reports whether any of an adapter is in a file.
+func holds(f *safetensors.File, a *nn.LoRA) bool {
+	return slices.ContainsFunc(a.Params(), func(p *nn.Param) bool {
+		_, ok := f.Info(p.Name)
+		return ok
+	})
 }
 
 // parseLoRA reads the metadata; that it fits the model is checked later.

@@ -141,6 +141,36 @@ func TestAdaptersSavedApart(t *testing.T) {
 	}
 }
 
+// TestAdaptersOfTheFirstVersion had none for the packed matrices of attention pooling.
+func TestAdaptersOfTheFirstVersion(t *testing.T) {
+	cfg := poolings()["attention pool"]
+	path := filepath.Join(t.TempDir(), "adapters.safetensors")
+	m := adapted(t, cfg, encoder.LoRA{Rank: 2})
+	check(t, m.SaveLoRA(path))
+	f, err := safetensors.Open(path)
+	check(t, err)
+	var old []safetensors.Tensor
+	for _, name := range f.Names() {
+		if strings.Contains(name, "attn_pool.attn.") && strings.Contains(name, "_proj.lora_") && !strings.Contains(name, "out_proj") {
+			continue
+		}
+		info, _ := f.Info(name)
+		v := make([]float32, info.Len())
+		check(t, f.Float32(name, v))
+		old = append(old, safetensors.Tensor{Name: name, Shape: info.Shape, Float32: v})
+	}
+	if len(old) >= len(f.Names()) {
+		t.Fatalf("nothing was left out of %v", f.Names())
+	}
+	check(t, f.Close())
+	check(t, safetensors.WriteFile(path, old, f.Metadata()))
+	other := model(t, cfg)
+	check(t, other.LoadLoRA(path))
+	if got, want := len(other.Adapters()), len(old); got != want {
+		t.Errorf("the model has %d tensors of adapters, want %d", got, want)
+	}
+}
+
 func TestLoRARefuses(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }

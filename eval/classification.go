@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/lists"
 	"github.com/goclip/goclip/internal/sweep"
 )
@@ -59,7 +60,7 @@ const none = -1
 // truth returns the class of an image, or none. One without a label is skipped.
 func (c *Classification) truth(key, label string) (class int, ok bool) {
 	if label == "" {
-		c.Skipped = append(c.Skipped, fmt.Errorf("eval: %s: no label", key))
+		c.Skipped = append(c.Skipped, &dataset.SampleError{Key: key, Err: errors.New("no label")})
 		return none, false
 	}
 	class, ok = c.index[lists.Key(label, c.verbatim)]

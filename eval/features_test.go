@@ -108,7 +108,7 @@ func TestFigures(t *testing.T) {
 			map[string]any{"name": "none", "pictures": 0.0, "accuracy": 0.0},
 		},
 		"confusion": []any{[]any{1.0, 1.0, 1.0}, []any{1.0, 0.0, 0.0}, []any{0.0, 0.0, 0.0}},
-		"skipped":   []any{"eval: x: no label"},
+		"skipped":   []any{"x: no label"},
 	}
 	if diff := math.Abs(got["ece"].(float64) - want["ece"].(float64)); !(diff <= 1e-15) {
 		t.Errorf("ECE %v, want %v within 1e-15", got["ece"], want["ece"])

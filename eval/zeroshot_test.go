@@ -231,14 +231,14 @@ func TestClassifyRefuses(t *testing.T) {
 	c := classifier("cat", "dog")
 	fails(t, "eval: the set is empty", run(c))
 	fails(t, "eval: none of 1 images can be used; the first: set: x: broken", run(c, broken("x")))
-	fails(t, `eval: none of 2 images can be used; the first: eval: y: no label`, run(c, sample("y", 1, ""), sample("z", 1, "")))
+	fails(t, `eval: none of 2 images can be used; the first: y: no label`, run(c, sample("y", 1, ""), sample("z", 1, "")))
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := Classify(canceled, m, c, set(sample("x", 1, "cat")), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	spoil(m.Vision().Params())
-	fails(t, "eval: x: the image's embedding is not finite", run(c, sample("x", 1, "cat")))
+	fails(t, "eval: none of 1 images can be used; the first: set: x: the image's embedding is not finite", run(c, sample("x", 1, "cat")))
 }
 
 // TestLargePictures end a batch early, and every image counts.

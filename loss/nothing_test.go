@@ -33,7 +33,7 @@ func TestNothing(t *testing.T) {
 // itself when it is called with nothing.
 func TestNothingPanics(t *testing.T) {
 	for _, panicked := range nothing.Panics(
-		loss.Scale, loss.Mix, loss.Mix(0.5, nil, nil), loss.InfoNCE{}, loss.Sigmoid{}, loss.Teacher{},
+		loss.Scale, loss.Mix, loss.Mix(0.5, nil, nil), loss.InfoNCE{}, loss.Sigmoid{}, loss.Teacher{}, loss.ByRows, loss.ByColumns, loss.ByRows("rows", nil), loss.Row{},
 	) {
 		t.Error(panicked)
 	}

@@ -100,23 +100,20 @@ type kept struct {
 	param Param
 }
 
-// node is that of an op whose inputs are leaves that never change: a leaf with what it
-// computes. A nil kept keeps nothing, and the op is computed at each run.
+// node is that of an op whose inputs never change: it is computed at the first run. A nil
+// kept keeps nothing.
 func (k *kept) node(op Op, inputs []*G.Node) *G.Node {
-	if k == nil {
-		return Apply(op, inputs...)
-	}
-	k.once.Do(func() {
-		x := make(Inputs, len(inputs))
-		for i, n := range inputs {
-			x[i] = n.Value()
+	if k != nil {
+		op.constant = func(x Inputs) []float32 {
+			k.once.Do(func() {
+				data := make([]float32, size(op.Shape))
+				op.Forward(data, x)
+				k.param.Map(data, nil)
+			})
+			return k.param.Data
 		}
-		k.param.Name, k.param.Shape = op.Name, op.Shape
-		data := make([]float32, size(op.Shape))
-		op.Forward(data, x)
-		k.param.Map(data, nil)
-	})
-	return k.param.Node(inputs[0].Graph())
+	}
+	return Apply(op, inputs...)
 }
 
 // fixed is the parameter whose values are kept; nil of a nil kept.

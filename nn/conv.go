@@ -68,7 +68,7 @@ type conv struct {
 	b, h, w, c        int // of the input
 	oh, ow, n         int // of the output
 	size, stride, pad int
-	k                 int // elements under the kernel
+	k                 int    // elements under the kernel
 	param             *Param // of the weight; nil for none
 	scratch           scratch
 }

@@ -40,7 +40,7 @@ func depthwiseConv(x, weight, bias *G.Node, stride, pad int, param *Param) *G.No
 	WantShape("depthwise convolution", "input", x, -1, -1, -1, -1)
 	WantShape("depthwise convolution", "weight", weight, -1, 1, -1, -1)
 	s, ws := x.Shape(), weight.Shape()
-	d := &depthwise{b: s[0], h: s[1], w: s[2], c: s[3], n: ws[0], size: ws[2], stride: stride, border: pad, param: param}
+	d := &depthwise{b: s[0], h: s[1], w: s[2], c: s[3], n: ws[0], size: ws[2], stride: stride, border: pad, param: param, none: make([]float32, ws[0])}
 	if ws[3] != d.size || d.size < 1 || stride < 1 || pad < 0 || pad >= d.size || d.n%d.c != 0 || min(d.h, d.w)+2*pad < d.size {
 		Fail("depthwise convolution", "weight %v with stride %d and padding %d does not fit input %v", ws, stride, pad, s)
 	}
@@ -69,7 +69,8 @@ type depthwise struct {
 	b, h, w, c           int // of the input
 	oh, ow, n            int // of the output
 	size, stride, border int
-	param                *Param // of the weight; nil for none
+	none                 []float32 // zeros, in place of a bias
+	param                *Param    // of the weight; nil for none
 	scratch              scratch
 }
 
@@ -157,6 +158,10 @@ func (d *depthwise) padded(x []float32) (framed []float32, frame [2]int, done fu
 // around them: what the core's cache holds.
 func (d *depthwise) parts(y []float32, in Inputs, next step) {
 	x, taps, m := in.F32(0), d.kept(in.F32(1)), d.n/d.c
+	bias := d.none
+	if len(in) == 3 {
+		bias = in.F32(2)
+	}
 	width := (d.w + 2*d.border) * d.n
 	k := kernel.Kernel2D{Rows: d.size, Cols: d.size, Channels: d.n, Pitch: width, Stride: d.stride}
 	const most = 1 << 17 // elements of those rows
@@ -182,14 +187,7 @@ func (d *depthwise) parts(y []float32, in Inputs, next step) {
 		for r := range count {
 			at := (i/each*d.oh + first + r) * d.ow * d.n
 			row := y[at:][:d.ow*d.n]
-			if len(in) == 3 {
-				for i := range d.ow {
-					copy(row[i*d.n:], in.F32(2))
-				}
-			} else {
-				clear(row)
-			}
-			kernel.Depthwise(row, seen[r*d.stride*width:], taps, k)
+			kernel.Depthwise(row, seen[r*d.stride*width:], taps, bias, k)
 			if next != nil {
 				next(row, at)
 			}
@@ -216,10 +214,9 @@ func (d *depthwise) backwardInput(dx []float32, in Inputs, _, dy []float32) {
 	if m > 1 {
 		wide = make([]float32, len(dx)*m)
 	}
-	clear(wide)
 	k := kernel.Kernel2D{Rows: d.size, Cols: d.size, Channels: d.n, Pitch: frame[1] * d.n, Stride: 1}
 	parallel.For(d.b*d.h, func(r int) {
-		kernel.Depthwise(wide[r*d.w*d.n:][:d.w*d.n], spaced[(r/d.h*frame[0]+r%d.h)*k.Pitch:], taps, k)
+		kernel.Depthwise(wide[r*d.w*d.n:][:d.w*d.n], spaced[(r/d.h*frame[0]+r%d.h)*k.Pitch:], taps, d.none, k)
 	})
 	for i := 0; m > 1 && i < len(dx); i++ {
 		dx[i] = 0

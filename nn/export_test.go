@@ -76,3 +76,14 @@ func RMSNormOf(x, gamma *G.Node, eps float64) *G.Node { return rmsNorm(x, gamma,
 
 // Bucket is the row of a distance.
 func Bucket(distance, n, furthest int) int { return bucket(distance, n, furthest) }
+
+// Followed is how many ops are done in place with the one that they follow.
+func (m *Machine) Followed() int {
+	n := 0
+	for _, node := range m.graph.AllNodes() {
+		if o, ok := node.Op().(*opNode); ok && o.followed {
+			n++
+		}
+	}
+	return n
+}

@@ -32,6 +32,14 @@ func NewPointwise(name string, in, out int) *Linear {
 	return l
 }
 
+// NewWeight is a linear layer of zeros without bias, whose weight has the name alone, such
+// as PyTorch's in_proj_weight.
+func NewWeight(name string, in, out int) *Linear {
+	l := &Linear{Weight: NewParam(name, out, in)}
+	l.Weight.matrix = true
+	return l
+}
+
 // Params lists the layer's parameters, without those of an adapter.
 func (l *Linear) Params() []*Param {
 	if l.Bias == nil {
@@ -51,6 +59,17 @@ func (l *Linear) Forward(x *G.Node) *G.Node {
 // ForwardWith is [Linear.Forward] with another bias, (out).
 func (l *Linear) ForwardWith(x, bias *G.Node) *G.Node {
 	return l.forward(x, l.Weight.Node(x.Graph()), bias)
+}
+
+// ForwardRows is [Linear.ForwardWith] of the outputs from to from+n−1 alone, of a layer that
+// several are packed in: (…, in), (n) → (…, n).
+func (l *Linear) ForwardRows(x, bias *G.Node, from, n int) *G.Node {
+	g := x.Graph()
+	y := Project(x, Rows(l.Weight.Node(g), from, n), bias)
+	if a := l.Weight.adapter; a != nil {
+		y = Add(y, lowRank(x, a.A.Node(g), Rows(a.B.Node(g), from, n), a.Scale))
+	}
+	return y
 }
 
 func (l *Linear) forward(x *G.Node, weights ...*G.Node) *G.Node {

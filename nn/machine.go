@@ -95,6 +95,9 @@ func (m *Machine) Run() error {
 // they are all ops of ours, which keep no view of their inputs.
 func lends(g *G.ExprGraph, n *G.Node, keep []*G.Node) bool {
 	readers := parents(g, n)
+	if n.Op().(*opNode).constant != nil {
+		return false
+	}
 	if len(n.Shape()) == 0 || len(readers) == 0 || slices.Contains(keep, n) {
 		return false
 	}

@@ -36,7 +36,7 @@ type Param struct {
 
 	integers  bool // products of mapped Data are of integers
 	quantized *kernel.Quantized
-	taps    []float32 // of a depthwise convolution
+	taps      []float32 // of a depthwise convolution
 }
 
 // NewParam returns a parameter without memory. [Param.Init] sets it to zeros,

@@ -6,8 +6,6 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
-
-	"github.com/goclip/goclip/internal/parallel"
 )
 
 // RotaryEmbedding (RoPE; Su et al., 2021) rotates pairs of channels of queries and
@@ -95,14 +93,16 @@ func (r *RotaryEmbedding) turn(y, x []float32, in Inputs, b, l, w int, sign floa
 		at = in.I32(1)
 	}
 	half := r.head / 2
-	parallel.For(b, func(i int) {
-		for t := range l {
-			y, x := y[(i*l+t)*w:][:w], x[(i*l+t)*w:][:w]
-			copy(y, x)
+	spans(b*l, w, func(from, to int) {
+		for row := from; row < to; row++ {
+			i, t := row/l, row%l
+			y, x := y[row*w:][:w], x[row*w:][:w]
 			p := t - r.prefix
 			if p < 0 {
+				copy(y, x)
 				continue
 			}
+			copy(y[w/3*2:], x[w/3*2:])
 			if at != nil {
 				if p = int(at[i*(l-r.prefix)+p]); p < 0 || p >= r.patches {
 					Fail("rotary embedding", "place %d of sample %d is outside its %d patches", p, i, r.patches)

@@ -77,15 +77,17 @@ func JoinColumns(xs ...*G.Node) *G.Node {
 		Name:  "join columns",
 		Shape: withLast(xs[0].Shape(), cols),
 		Forward: func(y []float32, x Inputs) {
-			at := 0
-			for j := range xs {
-				in := x.F32(j)
-				n := len(in) / rows
-				for i := range rows {
-					copy(y[i*cols+at:][:n], in[i*n:])
+			spans(rows, cols, func(from, to int) {
+				at := 0
+				for j := range xs {
+					in := x.F32(j)
+					n := len(in) / rows
+					for i := from; i < to; i++ {
+						copy(y[i*cols+at:][:n], in[i*n:])
+					}
+					at += n
 				}
-				at += n
-			}
+			})
 		},
 		Backward: back,
 	}, xs...)

@@ -25,6 +25,9 @@ func (m *Machine) Workspace() (int64, error) {
 		if !ok {
 			continue
 		}
+		if o.constant != nil {
+			continue
+		}
 		if !o.loan.lent {
 			plan.bytes += 4 * int64(size(o.Shape))
 		} else {

@@ -18,7 +18,12 @@ type Batch struct {
 	// Grids, (N, 2), where the model's preprocessing makes patches, holds the rows and
 	// columns of each image's; Pixels is then N × (MaxPatches, P·P·3).
 	Grids  []int32
-	Tokens []int32 // N × ContextLength, padded
+	Tokens []int32 // N × Texts × ContextLength, padded
+	// Texts, where above 1, is the number of texts of each pair. Shares, (N × Texts), holds
+	// how likely each is to be right for the pair's image, 0 for one that is wrong for all of
+	// the batch; nil means 1. See [Config].Texts.
+	Texts  int
+	Shares []float32
 	// Groups, (N), where not nil, holds the group number of each pair: pairs of
 	// one group are right answers for each other. See [Config].Groups.
 	Groups []int32
@@ -42,14 +47,18 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 	b := &Batch{
 		N:      len(pairs),
 		Pixels: make([]float32, len(pairs)*size),
-		Tokens: make([]int32, len(pairs)*length),
 		Groups: t.cfg.Groups.number(pairs),
 	}
+	texts, err := b.say(pairs, t.cfg.Texts)
+	if err != nil {
+		return nil, err
+	}
+	b.Tokens = make([]int32, len(texts)*length)
 	prepare := t.model.Config().Preprocess
 	if prepare.MaxPatches > 0 {
 		b.Grids = make([]int32, 2*len(pairs))
 	}
-	errs, cut, prints := make([]error, b.N), make([]bool, b.N), make([]uint64, b.N)
+	errs, cut, prints := make([]error, b.N), make([]bool, len(texts)), make([]uint64, b.N)
 	parallel.For(b.N, func(i int) {
 		pixels, pair := b.Pixels[i*size:(i+1)*size], pairs[i]
 		err := guard.Call(func() error {
@@ -62,7 +71,9 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		})
 		if err == nil {
 			prints[i] = fingerprint(pixels)
-			cut[i], err = t.model.Tokenize(b.Tokens[i*length:(i+1)*length], pair.Caption)
+		}
+		for k := i * b.texts(); k < (i+1)*b.texts() && err == nil; k++ {
+			cut[k], err = t.model.Tokenize(b.Tokens[k*length:(k+1)*length], texts[k])
 		}
 		if err != nil {
 			errs[i] = fmt.Errorf("train: %s: %w", pair.Key, err)
@@ -77,9 +88,11 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		}
 	}
 	b.Repeated = repeated(pairs, prints, b.Groups)
-	var err error
-	if t.cfg.Teacher != nil {
-		b.Teacher, err = teach(t.cfg.Teacher, pairs)
+	switch {
+	case t.cfg.Teacher != nil:
+		b.Teacher, err = teach(t.cfg.Teacher, pairs, texts)
+	case t.cfg.Stored != nil:
+		b.Teacher, err = t.cfg.Stored.of(pairs, texts)
 	}
 	return b, err
 }
@@ -104,8 +117,12 @@ func (b *Batch) check(m *encoder.Model, cfg Config) error {
 		return fmt.Errorf("train: %d pixel values for %d images of %d values each", len(b.Pixels), b.N, size)
 	case m.Config().Preprocess.MaxPatches > 0 != (b.Grids != nil) || b.Grids != nil && len(b.Grids) != 2*b.N:
 		return fmt.Errorf("train: %d numbers of grids for %d images, of preprocessing with MaxPatches %d", len(b.Grids), b.N, m.Config().Preprocess.MaxPatches)
-	case len(b.Tokens) != b.N*length:
-		return fmt.Errorf("train: %d token ids for %d captions of context length %d", len(b.Tokens), b.N, length)
+	case b.Texts < 0:
+		return fmt.Errorf("train: the batch has %d texts of each pair, want 0 or more", b.Texts)
+	case len(b.Tokens) != b.N*b.texts()*length:
+		return fmt.Errorf("train: %d token ids for %d captions of context length %d", len(b.Tokens), b.N*b.texts(), length)
+	case b.Shares != nil && len(b.Shares) != b.N*b.texts():
+		return fmt.Errorf("train: %d shares of %d texts", len(b.Shares), b.N*b.texts())
 	case b.Groups != nil && len(b.Groups) != b.N:
 		return fmt.Errorf("train: %d groups for %d pairs", len(b.Groups), b.N)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/loss"
@@ -52,6 +53,11 @@ type Config struct {
 	// embeddings, [Batch].Teacher.
 	Teacher *encoder.Model
 	Distill float64
+	// Stored, where not nil, holds a teacher's embeddings in place of a Teacher.
+	Stored *Stored
+	// Texts, where not nil, says which texts a step reads of a pair in place of its caption
+	// alone, such as hard negatives beside it: as many for each pair.
+	Texts func(dataset.Pair) ([]Text, error)
 	// MaxLogitScale clamps logit_scale after each step, so that exp(logit_scale)
 	// lies in [1, MaxLogitScale]. Zero means CLIP's 100.
 	MaxLogitScale float64
@@ -90,13 +96,15 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 			c.Loss = loss.Sigmoid{}
 		}
 	}
-	if c.Teacher != nil {
+	if c.Teacher != nil || c.Stored != nil {
 		c.Distill = cmp.Or(c.Distill, 0.5)
 	}
 	_, dropsPatches := m.Vision().(vision.PatchDropper)
 	_, needsBias := c.Loss.(loss.Sigmoid)
 	badGroups := enum.Valid(c.Groups, groupNames())
 	switch {
+	case c.Teacher != nil && c.Stored != nil:
+		return c, errors.New("train: both Teacher and Stored, want one of them")
 	case c.LR == nil:
 		return c, errors.New("train: LR is missing")
 	case m.Vision() == nil || m.Text() == nil:

@@ -16,15 +16,15 @@ import (
 // Teacher holds a teacher model's embeddings of a batch and its logit scale. E
 // is the teacher's embedding size.
 type Teacher struct {
-	Images, Texts []float32 // (N, E), normalised
+	Images, Texts []float32 // (N, E) and (N × [Batch].Texts, E), normalised
 	Scale         float64   // exp(logit_scale)
 }
 
-// teach embeds the pairs with another model.
-func teach(m *encoder.Model, pairs []dataset.Pair) (*Teacher, error) {
-	imgs, captions := make([]goimage.Image, len(pairs)), make([]string, len(pairs))
+// teach embeds the pairs' images and all texts with another model.
+func teach(m *encoder.Model, pairs []dataset.Pair, captions []string) (*Teacher, error) {
+	imgs := make([]goimage.Image, len(pairs))
 	for i, p := range pairs {
-		imgs[i], captions[i] = p.Image, p.Caption
+		imgs[i] = p.Image
 	}
 	ctx := context.Background() // one batch
 	images, err := m.EncodeImages(ctx, imgs...)
@@ -47,8 +47,8 @@ func (b *Batch) checkTeacher(share float64) error {
 		return nil
 	case share == 0:
 		return errors.New("train: the batch has a Teacher, but Distill is 0")
-	case len(e.Images) == 0 || len(e.Images)%b.N != 0 || len(e.Images) != len(e.Texts):
-		return fmt.Errorf("train: the Teacher has %d numbers for images and %d for texts, want as many, for %d pairs", len(e.Images), len(e.Texts), b.N)
+	case len(e.Images) == 0 || len(e.Images)%b.N != 0 || len(e.Images)*b.texts() != len(e.Texts):
+		return fmt.Errorf("train: the Teacher has %d numbers for images and %d for texts, want as many, for %d pairs%s", len(e.Images), len(e.Texts), b.N, b.each())
 	case !(e.Scale >= 0 && e.Scale <= math.MaxFloat32):
 		return fmt.Errorf("train: the Teacher's Scale is %g, want a number of 0 or more", e.Scale)
 	}
@@ -69,7 +69,7 @@ func (p *pass) taught(f loss.Loss) loss.Loss {
 		return f
 	}
 	n := p.batch * p.teacherDim
-	images, texts, scale := make([]float32, n), make([]float32, n), make([]float32, 1)
+	images, texts, scale := make([]float32, n), make([]float32, n*p.texts), make([]float32, 1)
 	p.feed(func(b *Batch, _, _ int) error {
 		copy(images, b.Teacher.Images)
 		copy(texts, b.Teacher.Texts)
@@ -78,7 +78,7 @@ func (p *pass) taught(f loss.Loss) loss.Loss {
 	})
 	return loss.Mix(p.objective.distill, f, loss.Teacher{
 		Image: nn.Leaf(p.graph, "teacher's image", images, p.batch, p.teacherDim),
-		Text:  nn.Leaf(p.graph, "teacher's text", texts, p.batch, p.teacherDim),
+		Text:  nn.Leaf(p.graph, "teacher's text", texts, p.batch*p.texts, p.teacherDim),
 		Scale: nn.Leaf(p.graph, "teacher's scale", scale, 1),
 	})
 }

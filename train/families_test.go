@@ -46,6 +46,8 @@ func families() map[string]family {
 	sorting.NormAfterPool, sorting.NoLnPost, sorting.Proj = false, true, vision.ProjLinear
 	plain.Proj = vision.ProjNone
 	mapped.Pool, mapped.PoolQueries, mapped.PoolHeads = vision.PoolMap, 1, 2
+	narrow, narrowText := mapped, clip
+	narrow.EmbedDim, narrowText.EmbedDim = 12, 12
 	sig := clip
 	sig.Mask, sig.Pool, sig.Proj, sig.Activation = text.MaskNone, text.PoolLast, text.ProjLinear, nn.GELUTanh
 	bare := sig
@@ -64,7 +66,9 @@ func families() map[string]family {
 		"vit of patches, text without projection": {vision: mean, text: bare, matrices: slices.Concat(clipImage, clipText)},
 		"vit of a classifier":                     {vision: sorting, text: clip, matrices: append(slices.Clone(clipImage), "visual.proj.weight")},
 		"vit without projection":                  {vision: plain, text: clip, matrices: clipImage},
-		"vit with attention pool":                 {vision: mapped, text: clip, matrices: append(slices.Clone(clipImage), "visual.attn_pool.attn.out_proj.weight")},
+		"vit with attention pool":                 {vision: mapped, text: clip, matrices: append(slices.Clone(clipImage), "visual.attn_pool.attn.in_proj_weight", "visual.attn_pool.attn.out_proj.weight")},
+		"vit with attention pool of another width": {vision: narrow, text: narrowText, matrices: append(slices.Clone(clipImage),
+			"visual.attn_pool.attn.[qkv]_proj_weight", "visual.attn_pool.attn.out_proj.weight")},
 		"resnet": {vision: vision.ResNet{ImageSize: [2]int{32, 32}, Width: 8, EmbedDim: 16, Stages: [4]int{1, 1, 1, 1}}, text: clip,
 			matrices: blocks("visual.attnpool.", "q_proj.weight", "k_proj.weight", "v_proj.weight", "c_proj.weight")},
 		"convnext": {vision: vision.ConvNeXt{ImageSize: [2]int{32, 32}, Widths: [4]int{8, 8, 16, 16}, Depths: [4]int{1, 1, 2, 1}, EmbedDim: 16, NormEps: 1e-6, Head: vision.HeadMLP}, text: clip,
@@ -364,7 +368,8 @@ func TestGridsTrain(t *testing.T) {
 	}
 }
 
-// TestFamiliesAdapt: adapters reach every matrix of attention and MLPs.
+// TestFamiliesAdapt: adapters reach every matrix of attention and MLPs, and take part in the
+// features: merged into the weights they give the same.
 func TestFamiliesAdapt(t *testing.T) {
 	for name, f := range families() {
 		t.Run(name, func(t *testing.T) {
@@ -383,6 +388,38 @@ func TestFamiliesAdapt(t *testing.T) {
 				if reached == 0 {
 					t.Errorf("no parameter is named %s", pattern)
 				}
+			}
+			// What has two dimensions and no adapter is no matrix of a layer but a table, or a projection that
+			// open_clip stores transposed.
+			tables := []string{"embed", "query", "relative_position", "relative_attention_bias", "visual.proj", "text_projection"}
+			for _, p := range m.Params() {
+				named := func(part string) bool { return strings.Contains(p.Name, part) }
+				if len(p.Shape) == 2 && p.Adapter() == nil && !p.Buffer && !slices.ContainsFunc(tables, named) {
+					t.Errorf("%s, %v, has no adapter", p.Name, p.Shape)
+				}
+			}
+			for i, p := range m.Adapters() {
+				for j := range p.Data {
+					p.Data[j] = 0.3 * float32(math.Sin(float64(i+j)))
+				}
+			}
+			b := noise(m, 3)
+			features := func() []float32 {
+				images, err := m.ImageFeatures(context.Background(), b.Pixels)
+				check(t, err)
+				texts, err := m.TextFeatures(context.Background(), b.Tokens)
+				check(t, err)
+				return append(slices.Clone(images.Data), texts.Data...)
+			}
+			beside := features()
+			check(t, m.MergeLoRA())
+			merged, largest, diff := features(), 0.0, 0.0
+			for i, v := range merged {
+				largest = max(largest, math.Abs(float64(v)))
+				diff = max(diff, math.Abs(float64(v)-float64(beside[i])))
+			}
+			if !(diff <= 1e-4*largest) {
+				t.Errorf("merged into the weights, adapters give features that differ by %g of %g", diff, largest)
 			}
 		})
 	}

@@ -30,7 +30,7 @@ func (c cached) backpropagate(ctx context.Context, b *Batch, step int) (outcome,
 	dim := embedDim(c.model)
 	err = c.microBatches(ctx, b, step, "embed", c.embed, func(*pass, int) {}, func(p *pass, from int) {
 		for tower, e := range p.embeddings {
-			copy(contrast.given[tower][from*dim:], nn.Floats(e))
+			copy(contrast.given[tower][from*p.rows(part(tower))*dim:], nn.Floats(e))
 		}
 	})
 	if err != nil {
@@ -46,7 +46,7 @@ func (c cached) backpropagate(ctx context.Context, b *Batch, step int) (outcome,
 	}
 	return contrast.outcome(), c.microBatches(ctx, b, step, "pull", c.pull, func(p *pass, from int) {
 		for tower, grad := range p.given {
-			copy(grad, nn.Floats(contrast.grads[tower])[from*dim:])
+			copy(grad, nn.Floats(contrast.grads[tower])[from*p.rows(part(tower))*dim:])
 		}
 	}, func(p *pass, from int) {
 		for i, w := range bodies {
@@ -67,7 +67,7 @@ func (c cached) microBatches(ctx context.Context, b *Batch, step int, kind strin
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p, err := c.pass(shape{kind: kind, batch: min(c.micro, b.N-from), length: length}, build)
+		p, err := c.pass(shape{kind: kind, batch: min(c.micro, b.N-from), length: length, texts: b.texts()}, build)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (c cached) microBatches(ctx context.Context, b *Batch, step int, kind strin
 
 // contrast is the loss of given embeddings, and its gradients by them.
 func (c cached) contrast(b *Batch) (*pass, error) {
-	return c.pass(shape{kind: "contrast", batch: b.N, teacherDim: b.teacherDim()}, func(p *pass) {
+	return c.pass(shape{kind: "contrast", batch: b.N, texts: b.texts(), teacherDim: b.teacherDim()}, func(p *pass) {
 		p.embeddings = [2]*G.Node{p.placeholder(image), p.placeholder(text)}
 		p.cost = p.loss()
 		p.grads = p.gradients(c.weights.of(head), p.embeddings[:]...)
@@ -110,7 +110,7 @@ func (c cached) pull(p *pass) {
 // placeholder adds an input of the shape of a tower's embeddings, (B, D), which
 // whoever runs the pass fills.
 func (p *pass) placeholder(tower part) *G.Node {
-	dim := embedDim(p.model)
-	p.given[tower] = make([]float32, p.batch*dim)
-	return nn.Leaf(p.graph, []string{"image", "text"}[tower], p.given[tower], p.batch, dim)
+	rows, dim := p.batch*p.rows(tower), embedDim(p.model)
+	p.given[tower] = make([]float32, rows*dim)
+	return nn.Leaf(p.graph, []string{"image", "text"}[tower], p.given[tower], rows, dim)
 }

@@ -49,6 +49,7 @@ func TestMicroBatchesAreExact(t *testing.T) {
 		{"with a rest", 50, 16, func(*train.Config) {}},
 		{"one by one", 6, 1, func(*train.Config) {}},
 		{"sigmoid", 40, 8, func(c *train.Config) { c.Loss = loss.Sigmoid{} }},
+		{"several texts", 40, 8, func(c *train.Config) { c.LabelSmoothing = 0.1 }},
 		{"locked image tower", 40, 8, func(c *train.Config) { c.LockImage = true }},
 		{"locked towers", 40, 8, func(c *train.Config) { c.LockImage, c.LockText = true, true }},
 		{"frozen temperature", 40, 8, func(c *train.Config) { c.Freeze = []string{"logit_scale"} }},
@@ -64,7 +65,11 @@ func TestMicroBatchesAreExact(t *testing.T) {
 				cfg.MicroBatch = micro
 				tr, err := train.New(m, cfg)
 				check(t, err)
-				stats, err := tr.StepBatch(context.Background(), noise(m, c.n))
+				b := noise(m, c.n)
+				if c.name == "several texts" {
+					b = withTexts(m, b)
+				}
+				stats, err := tr.StepBatch(context.Background(), b)
 				check(t, err)
 				grads := make(map[string][]float32)
 				for _, p := range m.Params() {

@@ -31,17 +31,18 @@ func (p *pass) imageTower() *G.Node {
 	} else {
 		in.Pixels = nn.Leaf(p.graph, "pixels", data, p.batch, 3, prepare.Size[0], prepare.Size[1])
 	}
-	return p.embedding("image tower", func() (*G.Node, error) { return p.model.Vision().Forward(in) })
+	return p.embedding("image tower", p.batch, func() (*G.Node, error) { return p.model.Vision().Forward(in) })
 }
 
-// textTower adds the text tower to the graph, from token ids to embeddings, (B, D).
+// textTower adds the text tower to the graph, from token ids to embeddings, (N, D).
 func (p *pass) textTower() *G.Node {
 	cfg := p.model.Config().Text
 	context := cfg.Dims().ContextLength
-	tokens, pooled := make([]int32, p.batch*p.length), make([]int32, p.batch)
+	n := p.batch * p.texts
+	tokens, pooled := make([]int32, n*p.length), make([]int32, n)
 	p.feed(func(b *Batch, from, _ int) error {
-		for i := range p.batch {
-			ids := b.Tokens[(from+i)*context:][:context]
+		for i := range n {
+			ids := b.Tokens[(from*p.texts+i)*context:][:context]
 			row, err := readRow(cfg, ids)
 			if err != nil {
 				return err
@@ -51,12 +52,12 @@ func (p *pass) textTower() *G.Node {
 		}
 		return nil
 	})
-	in := captions.Input{Tokens: nn.Leaf(p.graph, "tokens", tokens, p.batch, p.length), Pooled: nn.Leaf(p.graph, "pooled", pooled, p.batch)}
-	return p.embedding("text tower", func() (*G.Node, error) { return p.model.Text().Forward(in) })
+	in := captions.Input{Tokens: nn.Leaf(p.graph, "tokens", tokens, n, p.length), Pooled: nn.Leaf(p.graph, "pooled", pooled, n)}
+	return p.embedding("text tower", n, func() (*G.Node, error) { return p.model.Text().Forward(in) })
 }
 
 // embedding normalises the features of a tower, which may be the caller's own.
-func (p *pass) embedding(tower string, forward func() (*G.Node, error)) *G.Node {
+func (p *pass) embedding(tower string, rows int, forward func() (*G.Node, error)) *G.Node {
 	var features *G.Node
 	err := guard.Call(func() (err error) {
 		features, err = forward()
@@ -74,7 +75,7 @@ func (p *pass) embedding(tower string, forward func() (*G.Node, error)) *G.Node 
 	if err != nil {
 		panic(failed{fmt.Errorf("%s: %w", tower, err)})
 	}
-	nn.WantShape(tower, "features", features, p.batch, embedDim(p.model))
+	nn.WantShape(tower, "features", features, rows, embedDim(p.model))
 	return nn.L2Normalize(features)
 }
 

@@ -13,7 +13,7 @@ func TestNothingPanics(t *testing.T) {
 	for _, panicked := range nothing.Panics(
 		train.New, train.Constant, train.ConstantCooldown, train.Cosine, train.Linear, train.Groups(77), train.ObserverFunc(nil),
 		(*train.AdamW)(nil), &train.AdamW{}, train.Checkpoints{}, train.Checkpoints{Dir: t.TempDir()}, &train.Diagnosis{},
-		(*train.Trainer)(nil), &train.Trainer{},
+		(*train.Trainer)(nil), &train.Trainer{}, (*train.Stored)(nil), &train.Stored{}, train.OpenStored, train.Captions, train.Negatives,
 	) {
 		t.Error(panicked)
 	}

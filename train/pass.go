@@ -28,6 +28,7 @@ type outcome struct {
 type shape struct {
 	kind          string // what it computes
 	batch, length int    // pairs, and tokens of a caption
+	texts         int    // of each pair
 	teacherDim    int    // size of the embeddings of a teacher; 0 without
 }
 

@@ -37,7 +37,7 @@ func measure(b *Batch, out outcome, grads [][]float32) Stats {
 	return Stats{
 		Pairs: b.N, Truncated: b.Truncated, Repeated: b.Repeated, Answers: b.answers(),
 		Loss: out.loss, GradNorm: globalNorm(grads),
-		ImageCosine: meanCosine(out.embeddings[image], b.N), TextCosine: meanCosine(out.embeddings[text], b.N),
+		ImageCosine: meanCosine(out.embeddings[image], b.N), TextCosine: meanCosine(out.embeddings[text], b.N*b.texts()),
 	}
 }
 

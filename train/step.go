@@ -62,7 +62,7 @@ func (w whole) backpropagate(_ context.Context, b *Batch, step int) (outcome, er
 	if err != nil {
 		return outcome{}, err
 	}
-	p, err := w.pass(shape{"step", b.N, length, b.teacherDim()}, func(p *pass) {
+	p, err := w.pass(shape{"step", b.N, length, b.texts(), b.teacherDim()}, func(p *pass) {
 		p.embeddings = [2]*G.Node{p.imageTower(), p.textTower()} // (B, D) each
 		p.cost = p.loss()
 		p.grads = p.gradients(w.weights)

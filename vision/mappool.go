@@ -17,9 +17,9 @@ type mapPool struct {
 
 	query    *nn.Param // (Q, D)
 	lnQ, lnK *nn.LayerNorm
-	// PyTorch packs the projections where W = D: in is one weight, (3D, D), there
+	// PyTorch packs the projections where W = D: in has one weight, (3D, D), there
 	// and three elsewhere, (D, D), (D, W) and (D, W).
-	in   []*nn.Param
+	in   []*nn.Linear
 	bias *nn.Param // (3D)
 	out  *nn.Linear
 }
@@ -42,7 +42,9 @@ func newMapPool(c ViT) *mapPool {
 	p.out.Weight.Uniform(1 / math.Sqrt(float64(d)))
 	weight := func(field string, rows, cols int) {
 		limit := math.Sqrt(6 / float64(rows+cols)) // Glorot and Bengio, 2010
-		p.in = append(p.in, nn.NewParam(name+"attn."+field, rows, cols).Uniform(limit))
+		l := nn.NewWeight(name+"attn."+field, cols, rows)
+		l.Weight.Uniform(limit)
+		p.in = append(p.in, l)
 	}
 	if w == d {
 		weight("in_proj_weight", 3*d, d)
@@ -64,18 +66,19 @@ func (p *mapPool) forward(x *G.Node) *G.Node {
 
 // project applies the projection of queries, 0, keys, 1, or values, 2.
 func (p *mapPool) project(x *G.Node, part int) *G.Node {
-	g, d := x.Graph(), p.dim
-	var w *G.Node
+	d := p.dim
+	bias := nn.Rows(p.bias.Node(x.Graph()), part*d, d)
 	if len(p.in) == 1 {
-		w = nn.Rows(p.in[0].Node(g), part*d, d)
-	} else {
-		w = p.in[part].Node(g)
+		return p.in[0].ForwardRows(x, bias, part*d, d)
 	}
-	return nn.Project(x, w, nn.Rows(p.bias.Node(g), part*d, d))
+	return p.in[part].ForwardWith(x, bias)
 }
 
 func (p *mapPool) params() []*nn.Param {
-	ps := append([]*nn.Param{p.query}, p.in...)
+	ps := []*nn.Param{p.query}
+	for _, l := range p.in {
+		ps = append(ps, l.Params()...)
+	}
 	ps = append(append(ps, p.bias), p.out.Params()...)
 	return append(append(ps, p.lnQ.Params()...), p.lnK.Params()...)
 }

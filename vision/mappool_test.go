@@ -101,9 +101,9 @@ func refMapPool(p *mapPool, x []float32, b, l, width int) []float32 {
 		return y
 	}
 	project := func(part int, x []float64) []float64 {
-		w := p.in[0].Data
+		w := p.in[0].Weight.Data
 		if len(p.in) == 3 {
-			w = p.in[part].Data
+			w = p.in[part].Weight.Data
 		} else {
 			w = w[part*d*d:]
 		}

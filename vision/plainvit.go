@@ -28,6 +28,7 @@ type PlainViT struct {
 	NormTwice bool // the last LayerNorm is applied to the class token once more, as in transformers' BlipModel
 	Pooler    bool // the class token goes through a layer with tanh before the projection
 	ProjBias  bool // the projection has a bias
+	NoQKVBias bool // queries, keys and values have no bias
 }
 
 // Family is "plain_vit".
@@ -58,7 +59,7 @@ func (c PlainViT) Validate() error {
 func (c PlainViT) blocks() nn.TransformerConfig {
 	return nn.TransformerConfig{
 		Width: c.Width, Layers: c.Layers, Heads: c.Heads, MLPWidth: nn.MLPWidth(c.Width, c.MLPRatio),
-		Activation: c.Activation, NormEps: c.NormEps, Names: nn.TimmNames(),
+		Activation: c.Activation, NormEps: c.NormEps, Names: nn.TimmNames(), NoQKVBias: c.NoQKVBias,
 	}
 }
 

@@ -19,7 +19,7 @@ type TIPS struct {
 	Width     int    // of the residual stream, and size of the features; required
 	Layers    int    // blocks; required
 	Heads     int    // of attention, a divisor of Width; required
-	Registers int    // tokens without positions; required
+	Registers int    // tokens without positions, zero for none
 
 	// MLPRatio is the hidden width of the MLP over Width, zero meaning 4. With SwiGLU two
 	// thirds of that remain, rounded up to a multiple of 8. An identity has it from the
@@ -66,7 +66,7 @@ func (c TIPS) Validate() error {
 	if err := checkLayerScale(c.LayerScale); err != nil {
 		return err
 	}
-	return checkNumbers(number{"Registers", c.Registers, 1, 1000})
+	return checkNumbers(number{"Registers", c.Registers, 0, 1000})
 }
 
 // hidden is the hidden width of the MLP.
@@ -99,7 +99,7 @@ type tips struct {
 	cfg       TIPS
 	embed     *embed
 	mask      *nn.Param // (1, W), of pretraining; a buffer that is kept with the checkpoint
-	registers *nn.Param // (1, R, W)
+	registers *nn.Param // (1, R, W); nil without any
 	blocks    blockStack
 	norm      *nn.LayerNorm
 }
@@ -110,14 +110,16 @@ func (c TIPS) New() (Tower, error) {
 		return nil, err
 	}
 	v := &tips{
-		cfg:       c,
-		embed:     newEmbed(c.Width, c.PatchSize, area(c.Grid())).withBias(),
-		mask:      nn.NewParam("visual.trunk.mask_token", 1, c.Width),
-		registers: nn.NewParam("visual.trunk.register_tokens", 1, c.Registers, c.Width).Normal(1 / math.Sqrt(float64(c.Width))),
-		blocks:    nn.NewTransformer("visual.trunk", c.blocks()),
-		norm:      nn.NewLayerNorm("visual.trunk.norm", c.Width, c.NormEps),
+		cfg:    c,
+		embed:  newEmbed(c.Width, c.PatchSize, area(c.Grid())).withBias(),
+		mask:   nn.NewParam("visual.trunk.mask_token", 1, c.Width),
+		blocks: nn.NewTransformer("visual.trunk", c.blocks()),
+		norm:   nn.NewLayerNorm("visual.trunk.norm", c.Width, c.NormEps),
 	}
 	v.mask.Buffer = true
+	if c.Registers > 0 {
+		v.registers = nn.NewParam("visual.trunk.register_tokens", 1, c.Registers, c.Width).Normal(1 / math.Sqrt(float64(c.Width)))
+	}
 	if c.SwiGLU {
 		v.blocks = newSwiGLUBlocks(swiGLUConfig{
 			width: c.Width, layers: c.Layers, hidden: c.hidden(), eps: c.NormEps, scale: c.LayerScale,
@@ -134,14 +136,20 @@ func (v *tips) Patches() int { return area(v.cfg.Grid()) }
 func (v *tips) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(v.cfg.ImageSize)
-	x := v.embed.forward(in)                         // (B, 1+P, W)
-	x = nn.Insert(v.registers.Node(x.Graph()), x, 1) // (B, 1+R+P, W)
+	x := v.embed.forward(in) // (B, 1+P, W)
+	if v.registers != nil {
+		x = nn.Insert(v.registers.Node(x.Graph()), x, 1) // (B, 1+R+P, W)
+	}
 	attend := func(_ int, qkv *G.Node) *G.Node { return nn.Attention(qkv, v.cfg.Heads, nn.NoMask, nil) }
 	return v.norm.Forward(v.blocks.ForwardWith(x, attend, classToken)), nil // (B, W)
 }
 
 func (v *tips) Params() []*nn.Param {
-	return append(append(v.embed.params(), v.mask, v.registers), paramsOf(v.blocks, v.norm)...)
+	ps := append(v.embed.params(), v.mask)
+	if v.registers != nil {
+		ps = append(ps, v.registers)
+	}
+	return append(ps, paramsOf(v.blocks, v.norm)...)
 }
 
 func (v *tips) Depth(param string) int { return trunkDepth(param, v.cfg.Layers) }

@@ -194,7 +194,7 @@ func TestTowersValidate(t *testing.T) {
 		{"Stages[2] is", EfficientNet{ImageSize: [2]int{16, 16}, StemWidth: 4, NormEps: 1e-3, Stages: [8]EfficientNetStage{
 			{Blocks: 1, Width: 6, Kernel: 3, Stride: 1, Expand: 1}, {}, {Blocks: 1, Width: 6, Kernel: 3, Stride: 1, Expand: 1},
 		}}},
-		{"Registers is 0", TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1}},
+		{"Registers is -1", TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Registers: -1, Activation: nn.GELU, NormEps: 1e-6, LayerScale: 1}},
 		{"LayerScale is 0", TIPS{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, Registers: 2, Activation: nn.GELU, NormEps: 1e-6}},
 		{"NormEps is 0", PlainViT{ImageSize: size, PatchSize: 4, Width: 16, Layers: 2, Heads: 2, EmbedDim: 8, Activation: nn.GELU}},
 		{"QFormer.Heads is 3, which does not divide", BLIP2{

@@ -15,6 +15,7 @@ import (
 type evalCommand struct {
 	modelFlags
 	dataFlags
+	leftOutFlag
 	labelFlags
 	promptFlags
 	Upright *bool `negatable:"" help:"Turn photographs as their files say that they should be seen, as goclip classify does. Default: as the model was trained, which for published models is no."`
@@ -64,6 +65,13 @@ func (c *evalCommand) Run(s *session) (err error) {
 			return occupied(err)
 		}
 	}
+	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
+	if c.Report != "" {
+		beside = filepath.Join(c.Report, "left-out.jsonl")
+	}
+	if err := freeLeftOut(c.LeftOut, beside); err != nil {
+		return err
+	}
 	templates, err := c.promptFlags.list()
 	if err != nil {
 		return err
@@ -106,7 +114,8 @@ func (c *evalCommand) Run(s *session) (err error) {
 	e := &evaluation{evalCommand: c, session: s, model: m, labels: labels, templates: templates}
 	e.measured.Upright = m.Config().Preprocess.Upright
 	if err := e.measure(set); err != nil {
-		return err
+		_, unwritten := s.writeLeftOut(set.Notes(), c.LeftOut, beside)
+		return errors.Join(err, unwritten)
 	}
 	if c.Report != "" {
 		course.tell(&e.page)
@@ -114,10 +123,6 @@ func (c *evalCommand) Run(s *session) (err error) {
 			return err
 		}
 		e.Written = filepath.Join(c.Report, "report.html")
-	}
-	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
-	if c.Report != "" {
-		beside = filepath.Join(c.Report, "left-out.jsonl")
 	}
 	if _, err := s.writeLeftOut(set.Notes(), c.LeftOut, beside); err != nil {
 		return err

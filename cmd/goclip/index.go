@@ -19,6 +19,7 @@ import (
 type indexCommand struct {
 	modelFlags
 	dataFlags
+	leftOutFlag
 	uprightFlag
 	draftFlag
 	Out        string        `required:"" placeholder:"FILE" help:"Index to write."`
@@ -60,6 +61,9 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := index.Free(c.Out, c.Overwrite || folder); err != nil {
 		return occupied(err)
 	}
+	if err := freeLeftOut(c.LeftOut, c.Out+".left-out.jsonl"); err != nil {
+		return err
+	}
 	set, err := c.open(s, nil)
 	if err != nil {
 		return err
@@ -98,10 +102,11 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return occupied(err)
 	}
 	built, skipped, err := index.Build(s, m, s.watch("index", set))
-	if err != nil {
-		return input(err)
-	}
 	s.leftOut(skipped)
+	if err != nil {
+		_, unwritten := s.writeLeftOut(set.Notes(), c.LeftOut, c.Out+".left-out.jsonl")
+		return input(errors.Join(err, unwritten))
+	}
 	if err := built.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
-	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/photos"
 )
 
 type infoCommand struct {
@@ -54,11 +54,11 @@ func (c *infoCommand) Run(s *session) error {
 		defer m.Close()
 		return c.model(s, m, nil, folder(source.Path))
 	}
-	photos, err2 := index.Open(c.Path, nil)
+	x, err2 := photos.Open(c.Path, nil)
 	if err2 == nil {
-		defer photos.Close()
-		return s.result(map[string]any{"kind": "index", "entries": photos.Len(), "dim": photos.Dim(), "upright": photos.Upright()}, func(w io.Writer) {
-			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", photos.Len(), photos.Dim(), turned(photos.Upright()))
+		defer x.Close()
+		return s.result(map[string]any{"kind": "index", "entries": x.Len(), "dim": x.Dim(), "upright": x.Upright()}, func(w io.Writer) {
+			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", x.Len(), x.Dim(), turned(x.Upright()))
 		})
 	}
 	set, err3 := dataset.Open(c.Path, &dataset.Options{Shape: c.Shape, Exclude: c.Exclude, Formats: formats(), Converter: convert.New(s, nil)})

@@ -260,7 +260,7 @@ func TestCompletion(t *testing.T) {
 			return strings.TrimSpace(string(out))
 		}
 		for want, words := range map[string][]string{
-			"search":                               {"goclip", "se"},
+			"search":                               {"goclip", "sea"},
 			"--upright":                            {"goclip", "index", "--up"},
 			"--no-upright":                         {"goclip", "index", "--model", "m", "--no-up"},
 			"--image":                              {"goclip", "search", "--model", "index", "--im"},

@@ -63,7 +63,7 @@ func (e *evaluation) measure(set *dataset.Set) error {
 	}
 	if e.asked("retrieval") {
 		if e.Retrieval, err = f.RetrieveWith(e, e.model, &eval.RetrievalOptions{Convention: e.Convention, At: e.At}); err != nil {
-			return err
+			return input(err)
 		}
 		if n := e.Retrieval.Truncated; n > 0 {
 			e.warn("%d of %d captions are longer than the model's context and were cut, so their ends count for nothing", n, e.Retrieval.Captions)

@@ -95,11 +95,15 @@ func (f *imageFlags) decode(ctx context.Context) *vision.DecodeOptions {
 	return &vision.DecodeOptions{AllowTruncated: f.AllowTruncated, Converter: convert.New(ctx, nil)}
 }
 
+// leftOutFlag is of commands that keep no list of their own.
+type leftOutFlag struct {
+	LeftOut string `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
+}
+
 // dataFlags say which set, and how it is read.
 type dataFlags struct {
 	Data string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
 	setFlags
-	LeftOut string `placeholder:"FILE" help:"File for all that is left out, as JSON lines. Default: where there is more than is shown, a file that is named then."`
 }
 
 // setFlags say how sets are read.

@@ -165,6 +165,18 @@ func head(path string) []byte {
 // shown is the number of samples left out that are told one by one.
 const shown = 5
 
+// freeLeftOut is an error where the list of what is left out would replace something else.
+func freeLeftOut(asked, otherwise string) error {
+	list := output.Kind{Name: "a list of what was left out", Is: func(path string) bool {
+		start := head(path)
+		return len(start) == 0 || bytes.HasPrefix(start, []byte(`{"file":`))
+	}}
+	if err := output.Free(cmp.Or(asked, otherwise), list, true); err != nil {
+		return occupied(fmt.Errorf("%w; name another file with --left-out", err))
+	}
+	return nil
+}
+
 // writeLeftOut writes all that was left out, and the notes on the set, as JSON lines:
 // to the file that was asked for, or to another one where there is more than was
 // shown. It returns the file's name.
@@ -173,19 +185,20 @@ func (s *session) writeLeftOut(notes []dataset.Bad, asked, otherwise string) (st
 	if len(s.lost)+len(notes) == 0 || asked == "" && len(s.lost)+len(notes) <= shown {
 		return "", nil
 	}
-	list := output.Kind{Name: "a list of what was left out", Is: func(path string) bool {
-		start := head(path)
-		return len(start) == 0 || bytes.HasPrefix(start, []byte(`{"file":`))
-	}}
-	if err := output.Free(name, list, true); err != nil {
-		return "", fmt.Errorf("%w; name another file with --left-out", err)
+	if err := freeLeftOut(name, ""); err != nil {
+		return "", err
 	}
 	var all dataset.Ledger
 	for _, b := range notes {
 		all.Add(b.File, b.Key, b.Reason)
 	}
 	for _, err := range s.lost {
-		all.Add("", "", err.Error())
+		var one *dataset.SampleError
+		if errors.As(err, &one) {
+			all.Add(one.File, one.Key, hinted(one.Err).Error())
+		} else {
+			all.Add("", "", err.Error())
+		}
 	}
 	if err := journal.WriteFile(name, all.WriteJSONLines); err != nil {
 		return "", err

@@ -45,6 +45,49 @@ func TestTrainingInUse(t *testing.T) {
 	check(t, release())
 }
 
+// TestTrainingAmongOthersFiles: a folder is no training's for names that any program may
+// use, and nothing is written into it.
+func TestTrainingAmongOthersFiles(t *testing.T) {
+	data := tree(t, 4)
+	for _, mine := range []string{"events.jsonl", "left-out.jsonl", "checkpoints/mine.pt"} {
+		out := t.TempDir()
+		check(t, os.MkdirAll(filepath.Dir(filepath.Join(out, mine)), 0o777))
+		check(t, os.WriteFile(filepath.Join(out, mine), []byte(`{"mine": 1}`), 0o666))
+		goclipFails(t, misuse, "is not a training or a model", "train", "--data", data, "--out", out, "--steps", "1", "--batch-size", "4")
+		if entries, err := os.ReadDir(out); err != nil || len(entries) != 1 {
+			t.Errorf("%s: there are %v, error %v", mine, entries, err)
+		}
+	}
+	goclipFails(t, misuse, "unknown flag --left-out", "train", "--data", data, "--out", t.TempDir(), "--left-out", "x")
+}
+
+// TestLeftOutIsWritten: the whole list, also where nothing else came out; a list in the
+// place of another file is refused before the work.
+func TestLeftOutIsWritten(t *testing.T) {
+	data := tree(t, 4)
+	model := tiny(t, data)
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad")
+	for i := range 7 {
+		write(t, filepath.Join(bad, fmt.Sprint(i, ".jpg")), "no image")
+	}
+	list, mine := filepath.Join(dir, "list.jsonl"), write(t, filepath.Join(dir, "mine.txt"), "mine")
+	for _, args := range [][]string{{"index", "--out", filepath.Join(dir, "x.index")}, {"eval", "--tasks", "retrieval"}} {
+		args = append(args, "--model", model, "--data", bad, "--left-out")
+		goclipFails(t, badInput, "none of 7 images can be used", append(args, list)...)
+		text, err := os.ReadFile(list)
+		if err != nil || strings.Count(string(text), "\n") != 7 || !strings.HasPrefix(string(text), fmt.Sprintf(`{"file":%q,"key":"0.jpg","reason":"pillow: `, bad)) {
+			t.Errorf("%v: %s, error %v", args, text, err)
+		}
+		goclipFails(t, misuse, "is not a list of what was left out", append(args, mine)...)
+		if text, err := os.ReadFile(mine); err != nil || string(text) != "mine" {
+			t.Errorf("%v: the other file is %q, error %v", args, text, err)
+		}
+	}
+	beside := write(t, filepath.Join(dir, "y.index.left-out.jsonl"), "mine")
+	goclipFails(t, misuse, beside, "index", "--model", model, "--data", bad, "--out", filepath.Join(dir, "y.index"))
+}
+
 // TestOthersFiles: a folder with adapters or a tokenizer, but no model, is not taken
 // for an empty one.
 func TestOthersFiles(t *testing.T) {

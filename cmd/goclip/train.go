@@ -51,6 +51,9 @@ type trainCommand struct {
 	LoRAAlpha      float64      `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
 	LoRATargets    []string     `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
 	Teacher        string       `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
+	TeacherFile    string       `placeholder:"FILE" help:"The teacher's embeddings of the set, stored before, in place of --teacher: safetensors with image and text, logit_scale, and their names in the metadata."`
+	Captions       int          `placeholder:"N" help:"Captions of an image that a step reads, all right; where it has fewer, they come again. Default: one, drawn anew in each epoch."`
+	HardNegatives  string       `placeholder:"FILE" help:"Captions that are wrong for an image, beside its own: lines of JSON, {\"caption\": \"…\", \"wrong\": [\"…\"]}, for every caption of the set."`
 	Distill        float64      `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
 	Upright        *bool        `negatable:"" help:"Turn photographs as their files say that they should be seen. Default: yes; a run that was begun goes on as it began."`
 	Augment        []string     `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
@@ -150,7 +153,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 	}
 	plan := job.Plan{
 		Job: job.Job{
-			Out: c.Out, Overwrite: c.Overwrite, Inputs: []string{c.Data, c.Test, c.WiseFT}, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
+			Out: c.Out, Overwrite: c.Overwrite, Inputs: []string{c.Data, c.Test, c.WiseFT, c.TeacherFile, c.HardNegatives}, Set: set, Config: c.settings(), Steps: steps, Exam: exam,
 			Compare: exam.Set != nil && c.From != "", KeepBest: c.KeepBest, Patience: c.Patience, WiseFT: wise, Longer: c.Longer,
 			Batches:         dataset.BatchOptions{Size: c.BatchSize, Ledger: &dataset.Ledger{Limit: c.MaxBad}},
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
@@ -159,6 +162,9 @@ func (c *trainCommand) Run(s *session) (err error) {
 		Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed, Upright: c.Upright,
 		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
 		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
+	}
+	if err := c.texts(&plan.Config); err != nil {
+		return err
 	}
 	if err := c.models(s, &plan); err != nil {
 		return err
@@ -252,8 +258,12 @@ func (c *trainCommand) check() error {
 		return wrong("--wise-alpha needs --wise-ft")
 	case c.WiseAlpha != nil && !(*c.WiseAlpha >= 0 && *c.WiseAlpha <= 1):
 		return wrong("--wise-alpha %g, want 0 to 1", *c.WiseAlpha)
-	case c.Distill != 0 && c.Teacher == "":
+	case c.Distill != 0 && c.Teacher == "" && c.TeacherFile == "":
 		return wrong("--distill %g needs a teacher model: --teacher", c.Distill)
+	case c.Teacher != "" && c.TeacherFile != "":
+		return wrong("--teacher and --teacher-file, want one of them")
+	case c.Captions < 0:
+		return wrong("--captions %d, want 1 or more", c.Captions)
 	case c.LoRARank == 0 && (c.LoRAAlpha != 0 || c.LoRATargets != nil):
 		return wrong("--lora-alpha and --lora-targets need --lora-rank")
 	case c.LoRARank != 0 && c.From == "":
@@ -288,6 +298,34 @@ func (c *trainCommand) settings() train.Config {
 		cfg.LockText = cfg.LockText || tower == "text"
 	}
 	return cfg
+}
+
+// texts sets what a step reads beside an image and its caption.
+func (c *trainCommand) texts(cfg *train.Config) error {
+	if c.TeacherFile != "" {
+		stored, err := train.OpenStored(c.TeacherFile)
+		if err != nil {
+			return input(err)
+		}
+		cfg.Stored = stored
+	}
+	if c.Captions > 0 {
+		cfg.Texts = train.Captions(c.Captions)
+	}
+	if c.HardNegatives == "" {
+		return nil
+	}
+	f, err := openFile(c.HardNegatives)
+	if err != nil {
+		return input(err)
+	}
+	defer f.Close()
+	wrong, err := dataset.ReadWrong(f)
+	if err != nil {
+		return input(fmt.Errorf("%s: %w", c.HardNegatives, err))
+	}
+	cfg.Texts = train.Negatives(max(1, c.Captions), 1, wrong)
+	return nil
 }
 
 // loss is the one that was asked for, nil where none was.

@@ -3,137 +3,125 @@ package parquet
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/pierrec/lz4/v4"
 )
 
-// Bounds on what a page may be said to hold beyond its bytes: the library takes the memory
-// before it looks.
+// A page may unpack to so many bytes, and so many times its own: the library takes memory
+// for what a page's header says.
 const (
-	maxPage   = 64 << 20 // bytes; those of images hardly shrink, and pages of texts are small
-	maxValues = 16 << 20
+	maxPage  = 64 << 20
+	maxRatio = 300
+
+	maxValues = 16 << 20 // and one for each byte
 )
 
-// checkFooter is an error where a file says that its footer or its index is larger than it is.
-func checkFooter(r io.ReaderAt, size int64) error {
+// footer checks the size that a file gives of its footer.
+func footer(r io.ReaderAt, size int64) error {
 	end := make([]byte, 8)
-	if _, err := r.ReadAt(end, size-8); size < 12 || err != nil && err != io.EOF {
-		return fmt.Errorf("a file of %d bytes", size)
+	if size < 12 {
+		return fmt.Errorf("%d bytes are no file", size)
 	}
-	if n := int64(binary.LittleEndian.Uint32(end)); n > size-8 {
-		return fmt.Errorf("a footer of %d bytes in a file of %d: it is damaged, or no Parquet file", n, size)
-	}
-	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
-	if err != nil {
+	if n, err := r.ReadAt(end, size-8); n < len(end) {
 		return err
 	}
-	left := size
-	for _, g := range f.Metadata().RowGroups {
-		for _, c := range g.Columns {
-			for _, n := range []int64{int64(c.ColumnIndexLength), int64(c.OffsetIndexLength)} {
-				if left -= n; n < 0 || left < 0 {
-					return fmt.Errorf("an index of columns that is larger than the file of %d bytes", size)
-				}
-			}
-		}
+	if string(end[4:]) != "PAR1" {
+		return errors.New("the file does not end as one does: it may be cut off")
+	}
+	if n := int64(binary.LittleEndian.Uint32(end)); n > size-12 {
+		return fmt.Errorf("a footer of %d bytes in a file of %d", n, size)
 	}
 	return nil
 }
 
-// check reads the headers of the pages of a column of a group.
+// check goes through the pages of a column in a group of rows, once, before the library
+// unpacks them.
 func (t *table) check(group, leaf int) error {
-	meta := t.file.Metadata().RowGroups[group].Columns[leaf].MetaData
-	at := meta.DataPageOffset
-	if d := meta.DictionaryPageOffset; d > 0 && d < at {
-		at = d
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := [2]int{group, leaf}
+	err, done := t.checked[at]
+	if !done {
+		if t.checked == nil {
+			t.checked = map[[2]int]error{}
+		}
+		err = t.scan(&t.file.Metadata().RowGroups[group].Columns[leaf].MetaData)
+		t.checked[at] = err
 	}
-	size := t.file.Size()
-	if at < 0 || meta.TotalCompressedSize < 0 || at > size || meta.TotalCompressedSize > size-at {
-		return fmt.Errorf("its pages lie at %d to %d of a file of %d bytes", at, at+meta.TotalCompressedSize, size)
+	return err
+}
+
+func (t *table) scan(m *format.ColumnMetaData) error {
+	at := m.DataPageOffset
+	if m.DictionaryPageOffset != 0 {
+		at = m.DictionaryPageOffset
 	}
-	section := io.NewSectionReader(t.r, at, size-at)
-	in := bufio.NewReader(section)
-	decoder := thrift.NewDecoder(new(thrift.CompactProtocol).NewReader(in))
-	for values := int64(0); values < meta.NumValues; {
-		header := new(format.PageHeader)
-		if err := decoder.Decode(header); err != nil {
-			return err
+	size := m.TotalCompressedSize
+	if at < 0 || size < 0 || at > t.size || size > t.size-at {
+		return fmt.Errorf("pages of %d bytes at %d are not in a file of %d", size, at, t.size)
+	}
+	for end := at + size; at < end; {
+		section := io.NewSectionReader(t.r, at, end-at)
+		buffered := bufio.NewReaderSize(section, 4<<10)
+		var h format.PageHeader
+		if err := thrift.NewDecoder(new(thrift.CompactProtocol).NewReader(buffered)).Decode(&h); err != nil {
+			return fmt.Errorf("the head of a page: %w", err)
 		}
-		n, packed, unpacked := int64(0), int64(header.CompressedPageSize), int64(header.UncompressedPageSize)
-		switch {
-		case header.DataPageHeader != nil:
-			n = int64(header.DataPageHeader.NumValues)
-		case header.DataPageHeaderV2 != nil:
-			n = int64(header.DataPageHeaderV2.NumValues)
-		case header.DictionaryPageHeader != nil:
-			if d := int64(header.DictionaryPageHeader.NumValues); d < 0 || d > maxValues+packed {
-				return fmt.Errorf("a dictionary of %d values in %d bytes", d, packed)
-			}
+		read, _ := section.Seek(0, io.SeekCurrent)
+		at += read - int64(buffered.Buffered())
+		size, whole := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
+		if size < 0 || whole < 0 || size > end-at || whole > maxPage+maxRatio*size {
+			return fmt.Errorf("a page of %d bytes, unpacked %d, where %d bytes are left", size, whole, end-at)
 		}
-		position, _ := section.Seek(0, io.SeekCurrent)
-		if left := section.Size() - position + int64(in.Buffered()); packed < 0 || packed > left {
-			return fmt.Errorf("a page of %d bytes, of which %d are there", packed, left)
+		if n := valuesOf(&h); n < 0 || n > maxValues+size {
+			return fmt.Errorf("a page of %d bytes that is said to hold %d values", size, n)
 		}
-		if unpacked < 0 || unpacked > maxPage+8*packed || n < 0 || n > maxValues+packed {
-			return fmt.Errorf("a page of %d bytes that is said to hold %d bytes of %d values", packed, unpacked, n)
-		}
-		if n == 0 && header.DictionaryPageHeader == nil && packed == 0 {
-			return fmt.Errorf("a page of nothing")
-		}
-		values += n
-		if int64(in.Buffered()) >= packed {
-			if _, err := in.Discard(int(packed)); err != nil {
+		if m.Codec == format.Lz4Raw && size > 0 {
+			if err := t.tryLZ4(at, &h); err != nil {
 				return err
 			}
-			continue
 		}
-		if _, err := section.Seek(packed-int64(in.Buffered()), io.SeekCurrent); err != nil {
-			return err
-		}
-		in.Reset(section)
+		at += size
 	}
 	return nil
 }
 
-// sound is an error where the levels of a page speak of more values than it has, after
-// which the library would look for ever.
-func sound(page parquet.Page) error {
-	levels := page.DefinitionLevels()
-	if levels == nil {
-		return nil
+// tryLZ4 unpacks a page, since the library would try a damaged one with ever more memory.
+func (t *table) tryLZ4(at int64, h *format.PageHeader) error {
+	packed, whole := make([]byte, h.CompressedPageSize), int(h.UncompressedPageSize)
+	if _, err := t.r.ReadAt(packed, at); err != nil {
+		return err
 	}
-	if r := page.RepetitionLevels(); r != nil && len(r) != len(levels) {
-		return fmt.Errorf("a page with %d definition levels and %d repetition levels", len(levels), len(r))
+	if v2 := h.DataPageHeaderV2; v2 != nil { // its levels are not packed
+		levels := int(v2.RepetitionLevelsByteLength) + int(v2.DefinitionLevelsByteLength)
+		if levels < 0 || levels > min(len(packed), whole) {
+			return errors.New("a page with more levels than bytes")
+		}
+		packed, whole = packed[levels:], whole-levels
+		if v2.IsCompressed != nil && !*v2.IsCompressed {
+			return nil
+		}
 	}
-	data := page.Data()
-	there := len(levels)
-	switch data.Kind() {
-	case encoding.Boolean:
-		there = 8 * len(data.Boolean())
-	case encoding.Int32:
-		there = len(data.Int32())
-	case encoding.Int64:
-		there = len(data.Int64())
-	case encoding.Int96:
-		there = len(data.Int96())
-	case encoding.Float:
-		there = len(data.Float())
-	case encoding.Double:
-		there = len(data.Double())
-	case encoding.ByteArray:
-		_, offsets := data.ByteArray()
-		there = len(offsets) - 1
-	case encoding.FixedLenByteArray:
-		values, size := data.FixedLenByteArray()
-		there = len(values) / max(1, size)
-	}
-	if want := page.NumValues() - page.NumNulls(); want > int64(max(0, there)) {
-		return fmt.Errorf("a page of %d values, of which %d are there", want, there)
+	if n, err := lz4.UncompressBlock(packed, make([]byte, whole)); err != nil || n != whole {
+		return fmt.Errorf("a damaged page of LZ4: %d bytes of %d: %w", n, whole, errors.Join(err, errors.New("it does not unpack to its size")))
 	}
 	return nil
+}
+
+// valuesOf is how many values a page is said to hold.
+func valuesOf(h *format.PageHeader) int64 {
+	switch {
+	case h.DataPageHeader != nil:
+		return int64(h.DataPageHeader.NumValues)
+	case h.DataPageHeaderV2 != nil:
+		return int64(h.DataPageHeaderV2.NumValues)
+	case h.DictionaryPageHeader != nil:
+		return int64(h.DictionaryPageHeader.NumValues)
+	}
+	return 0
 }

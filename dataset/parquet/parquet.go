@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -28,26 +29,31 @@ func (Format) Extension() string { return ".parquet" }
 
 // OpenTable implements [dataset.Format].
 func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error) {
-	t := &table{r: r, limit: limit, texts: max(64<<20, 32*size)}
+	if err := footer(r, size); err != nil {
+		return nil, fmt.Errorf("parquet: %w", err)
+	}
+	t := &table{r: r, size: size, limit: limit, texts: max(64<<20, 32*size)}
 	err := guard.Call(func() (err error) { // a damaged file makes the library panic
-		if err := checkFooter(r, size); err != nil {
+		if err := index(r, size); err != nil {
 			return err
 		}
-		t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
-		return err
+		if t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true)); err != nil {
+			return err
+		}
+		if n := t.file.NumRows(); n < 0 || n > size || n > math.MaxInt32 {
+			return fmt.Errorf("%d rows in a file of %d bytes", n, size)
+		}
+		labels := map[string][]string{}
+		if text, ok := t.file.Lookup("huggingface"); ok {
+			labels = dataset.FeatureLabels([]byte(text))
+		}
+		for _, c := range t.file.Root().Columns() {
+			t.add(c, labels[c.Name()])
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("parquet: %w", firstLine(err))
-	}
-	if n := t.file.NumRows(); n < 0 || n > size || n > math.MaxInt32 {
-		return nil, fmt.Errorf("parquet: %d rows in a file of %d bytes", n, size)
-	}
-	labels := map[string][]string{}
-	if text, ok := t.file.Lookup("huggingface"); ok {
-		labels = dataset.FeatureLabels([]byte(text))
-	}
-	for _, c := range t.file.Root().Columns() {
-		t.add(c, labels[c.Name()])
 	}
 	return t, nil
 }
@@ -63,6 +69,10 @@ func firstLine(err error) error {
 
 type table struct {
 	r       io.ReaderAt
+	size    int64
+	mu      sync.Mutex
+	checked map[[2]int]error // columns of groups, see check
+
 	file    *parquet.File
 	columns []dataset.Column
 	leaves  map[string]int // the number of the column with the values

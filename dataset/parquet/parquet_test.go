@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"image"
 	"image/png"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -24,10 +26,10 @@ type sample struct {
 	Label   int64    `parquet:"label"`
 }
 
-func written(t testing.TB, rows []sample) []byte {
+func written(t testing.TB, rows []sample, more ...lib.WriterOption) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w := lib.NewGenericWriter[sample](&b, lib.KeyValueMetadata("huggingface", `{"info":{"features":{"label":{"names":["owl","fox"],"_type":"ClassLabel"}}}}`))
+	w := lib.NewGenericWriter[sample](&b, append(more, lib.KeyValueMetadata("huggingface", `{"info":{"features":{"label":{"names":["owl","fox"],"_type":"ClassLabel"}}}}`))...)
 	if _, err := w.Write(rows); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +80,46 @@ func TestImagesInside(t *testing.T) {
 }
 
 // FuzzOpen: damaged files give errors.
+// TestLiars: what a file says of its sizes is checked before memory is taken for it, and
+// a page of LZ4 is read unless it is damaged.
+func TestLiars(t *testing.T) {
+	good := written(t, []sample{{&picture{pngOf(t, 9), "x.png"}, []string{strings.Repeat("caption ", 100)}, 1}}, lib.Compression(&lib.Lz4Raw))
+	read := func(data []byte) (captions []string, err error) {
+		table, err := parquet.Format{}.OpenTable(bytes.NewReader(data), int64(len(data)), 1<<20)
+		if err != nil {
+			return nil, err
+		}
+		err = table.Cells([]string{"caption"}, func(_ int, cells [][]string) error {
+			captions = append(captions, cells[0]...)
+			return nil
+		})
+		return captions, err
+	}
+	if captions, err := read(good); err != nil || len(captions) != 1 {
+		t.Fatalf("%q, error %v", captions, err)
+	}
+	footer := bytes.Clone(good)
+	copy(footer[len(footer)-8:], "\xff\xff\xff\xf0")
+	if _, err := read(footer); err == nil || !strings.Contains(err.Error(), "a footer of 4043309055 bytes in a file of") {
+		t.Errorf("a footer of nearly 4 GiB: %v", err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	wrong := 0
+	at := bytes.Index(good, []byte("caption caption"[:8]))
+	for i := range 24 {
+		page := bytes.Clone(good)
+		page[at-8+i] ^= 0x55
+		if _, err := read(page); err != nil {
+			wrong++
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; wrong == 0 || taken > 1<<30 {
+		t.Errorf("%d of 24 damaged files were refused, and %d MiB taken", wrong, taken>>20)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	whole := written(f, []sample{{&picture{pngOf(f, 2), "x.png"}, []string{"a"}, 1}})
 	f.Add(whole)

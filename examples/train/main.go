@@ -59,10 +59,11 @@ func run(ctx context.Context, data, test string, steps int, relations float64, s
 		return err
 	}
 	trainer, err := train.New(model, train.Config{
-		LR:          train.Cosine(sets.lr, steps/20, steps),
-		WeightDecay: 0.1,
-		ClipNorm:    1,
-		Groups:      sets.groups,
+		LR:             train.Cosine(sets.lr, steps/20, steps),
+		WeightDecay:    0.1,
+		ClipNorm:       1,
+		Groups:         sets.groups,
+		LabelSmoothing: sets.smoothing,
 	})
 	if err != nil {
 		return err

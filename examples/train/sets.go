@@ -24,6 +24,7 @@ type sets struct {
 	groups    train.Groups
 	context   int // length in tokens
 	lr        float64
+	smoothing float64 // of labels
 	augment   dataset.Augment
 	close     []*dataset.Set
 }
@@ -60,11 +61,11 @@ func drawn(steps int, relations float64, seed uint64) (*sets, error) {
 	unseen, err3 := set.Unseen(560)
 	s := &sets{
 		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
-		classes: set.Classes(), templates: set.Templates(), groups: train.GroupByLabel, context: 24, lr: 2e-3,
+		classes: set.Classes(), templates: set.Templates(), groups: train.GroupByLabel, context: 24, lr: 2e-3, smoothing: 0.2,
 	}
 	var err4 error
 	if relations > 0 {
-		s.lr = 1e-3
+		s.lr, s.smoothing = 1e-3, 0
 		s.couples, err4 = set.Couples(560)
 	}
 	return s, errors.Join(err1, err2, err3, err4)

@@ -34,8 +34,9 @@ func timmConvNeXt() openCLIPTower {
 				return nil, false
 			}
 			c.EmbedDim, c.ImageSize = dim, o.pair("image_size", square(224))
-			o.only("timm_pool", `""`, `"avg"`)
+			timmPool(o, "", "avg")
 			enumValue(o, "timm_proj", &c.Head, vision.HeadLinear, vision.HeadLinear, vision.HeadMLP)
+			o.only("timm_proj_bias", "false")
 			timmUnread(o)
 			kw := o.object("timm_model_kwargs")
 			perStage(kw, "depths", c.Depths[:])

@@ -17,7 +17,7 @@ func timmConvStemViT() timmFamily[vision.ConvStemViT] {
 				&c.ImageSize, &c.EmbedDim, &c.Width, &c.MLPRatio, map[string]*int{"depth": &c.Layers, "num_heads": &c.Heads},
 			}
 		},
-		pools: []string{"token", ""}, proj: "null", customText: true,
+		pools: []string{"token"}, proj: "null", customText: true,
 	}
 }
 

@@ -71,13 +71,12 @@ func isPooledViT(c vision.Config) bool {
 // hfPooledViT reads a ViTConfig.
 func hfPooledViT(o *object, dim int) vision.PlainViT {
 	o.only("num_channels", "3")
-	o.only("qkv_bias", "true")
 	o.only("pooler_act", `"tanh"`)
 	c := vision.PlainViT{
 		Pooler:    true,
 		PatchSize: value(o, "patch_size", 16), Width: value(o, "hidden_size", 768),
 		Layers: value(o, "num_hidden_layers", 12), Heads: value(o, "num_attention_heads", 12), EmbedDim: dim,
-		Activation: hfActivation(o, nn.GELU), NormEps: value(o, "layer_norm_eps", 1e-12),
+		Activation: hfActivation(o, nn.GELU), NormEps: value(o, "layer_norm_eps", 1e-12), NoQKVBias: !value(o, "qkv_bias", true),
 	}
 	side := value(o, "image_size", 224)
 	c.ImageSize = [2]int{side, side}
@@ -109,8 +108,12 @@ func formatDual(s *Spec) ([]byte, error) {
 	case s.LogitBias:
 		return nil, unwritable(HuggingFace, "a logit bias")
 	}
-	return marshal(hfConfigOf(s, class, kind, hfTower{
+	image := hfTower{
 		ModelType: "vit", Hidden: v.Width, Intermediate: nn.MLPWidth(v.Width, v.MLPRatio), Layers: v.Layers, Heads: v.Heads,
 		Activation: hfActivationName(v.Activation), NormEps: v.NormEps, ImageSize: v.ImageSize[0], PatchSize: v.PatchSize, Channels: 3,
-	}, caption))
+	}
+	if v.NoQKVBias {
+		image.QKVBias = new(bool) // false
+	}
+	return marshal(hfConfigOf(s, class, kind, image, caption))
 }

@@ -1,6 +1,7 @@
 package checkpoint_test
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
 	"reflect"
@@ -11,6 +12,8 @@ import (
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/golden"
 	"github.com/goclip/goclip/internal/safetensors"
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/vision"
 )
 
 // familyCases are open_clip's configurations of the families of image towers beside
@@ -181,11 +184,41 @@ func TestFamilyRefusals(t *testing.T) {
 		`"eva02_base_patch16_clip_224", "timm_proj": null, "timm_pool": "token", "timm_model_kwargs": {"ref_feat_shape": [14, 14]}}`: "not supported: vision_cfg.timm_model_kwargs.ref_feat_shape",
 		`"vit_medium_patch16_gap_256", "timm_proj": "mlp", "timm_pool": ""}`:                                                         `vision_cfg.timm_proj is "mlp", which is not supported`,
 		`"vit_medium_patch16_gap_256", "timm_proj": null, "timm_pool": ""}`:                                                          "vision_cfg.timm_proj is null, which is not supported",
+		`"vit_pe_core_base_patch16_224", "timm_proj": null, "timm_pool": ""}`:                                                        `vision_cfg.timm_pool is "", which is not supported; known are map`,
+		`"vit_base_mci_224", "timm_proj": null, "timm_pool": ""}`:                                                                    `vision_cfg.timm_pool is "", which is not supported`,
+		`"fastvit_mci0", "timm_proj": null, "timm_pool": ""}`:                                                                        `vision_cfg.timm_pool is "", which is not supported`,
+		`"vit_base_patch16_siglip_224", "timm_proj": "none", "timm_pool": ""}`:                                                       `vision_cfg.timm_pool is "", which is not supported`,
+		`"vit_base_patch16_siglip_224", "timm_proj": "mlp", "timm_pool": "map"}`:                                                     `vision_cfg.timm_proj is "mlp", which is not supported`,
+		`"naflexvit_base_patch16_siglip", "timm_proj": "none", "timm_pool": ""}`:                                                     `vision_cfg.timm_pool is "", which is not supported`,
+		`"convnext_base", "timm_proj": "linear", "timm_proj_bias": true}`:                                                            `vision_cfg.timm_proj_bias is true, which is not supported`,
+		`"vitamin_small_224", "timm_proj": "linear", "timm_proj_bias": true}`:                                                        `vision_cfg.timm_proj_bias is true, which is not supported`,
 		`"eva02_tiny_patch14_224"}`: `vision_cfg.timm_model_name is "eva02_tiny_patch14_224", which is not supported`,
 	} {
 		_, err := checkpoint.Read(strings.NewReader("{"+cfg+config+"}"), checkpoint.Vocabulary{Size: 10, End: 9})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\n got error %v,\nwant %s", config, err, want)
+		}
+	}
+}
+
+// TestMLPWidths: an MLP is as wide as Python makes it of a ratio, whatever rounding does to
+// the product, and a ratio that is written gives the width again.
+func TestMLPWidths(t *testing.T) {
+	for _, ratio := range []float64{4.35, 1.1, 2.3, 4, 8.0 / 3, 3.7362, 0.29, 1.15} {
+		for width := 1; width <= 600; width++ {
+			stages := [4]int{width, 2 * width, 4 * width, 8 * width} // of which all have one ratio
+			config := fmt.Sprintf(`{"embed_dim": 8, "vision_cfg": {"timm_model_name": "swin_base_patch4_window7_224", "timm_pool": "",
+				"timm_model_kwargs": {"embed_dim": %d, "num_heads": [1, 1, 1, 1], "mlp_ratio": %v}}}`, width, ratio)
+			s, err := checkpoint.Read(strings.NewReader(config), checkpoint.Vocabulary{Size: 10, End: 9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range stages {
+				want := int(float64(w) * ratio)
+				if got := nn.MLPWidth(w, s.Vision.(vision.Swin).MLPRatio); got != want {
+					t.Fatalf("ratio %g of width %d in a tower of %d: got %d, want %d", ratio, w, width, got, want)
+				}
+			}
 		}
 	}
 }

@@ -40,13 +40,16 @@ func timmFastViT() openCLIPTower {
 				return nil, false
 			}
 			c.EmbedDim, c.ImageSize = dim, o.pair("image_size", square(224))
-			o.only("timm_pool", `""`, `"avg"`)
+			timmPool(o, "avg")
 			timmProj(o, name, "null")
 			timmUnread(o)
 			kw, n := o.object("timm_model_kwargs"), c.Stages()
 			perStage(kw, "layers", c.Depths[:n])
 			perStage(kw, "embed_dims", c.Widths[:n])
 			perStage(kw, "mlp_ratios", c.MLPRatios[:n])
+			for i := range n {
+				c.MLPRatios[i] = truncating(c.Widths[i], c.MLPRatios[i])
+			}
 			kw.none()
 			return c, true
 		},

@@ -125,6 +125,9 @@ func (c *Checkpoint) plan(params []*nn.Param) ([]plan, error) {
 		}
 	}
 	for _, name := range c.weights.Names() {
+		if info, _ := c.weights.Info(name); info.Len() == 0 {
+			continue // no numbers, such as the registers of a tower without any
+		}
 		if !used[name] && !ignored(name) && !c.names.unread(name) {
 			wrong.unexpected = append(wrong.unexpected, both(name, ourName(c.names.canonical(name))))
 		}

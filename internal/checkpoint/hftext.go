@@ -107,7 +107,7 @@ func readBERT(o *object, e text.Encoder, counted bool, vocab, pad int, eps float
 	e.MLPWidth, e.NormEps = value(o, "intermediate_size", 3072), value(o, "layer_norm_eps", eps)
 	e.PadID = hfID(o, "pad_token_id", pad)
 	c := text.BERT{
-		Encoder: e, Activation: hfAct(o, "hidden_act", nn.GELU, nn.GELUTanh), Counted: counted,
+		Encoder: e, Activation: hfAct(o, "hidden_act", nn.GELU, nn.GELUTanh, nn.QuickGELU), Counted: counted,
 		Positions: value(o, "max_position_embeddings", 512), TokenTypes: value(o, "type_vocab_size", 2),
 	}
 	if c.TokenTypes < 1 {
@@ -134,7 +134,7 @@ func hfDistilBERT() hfEncoder {
 			e.Layers, e.Heads = value(o, "n_layers", 6), value(o, "n_heads", 12)
 			e.MLPWidth, e.NormEps, e.PadID = value(o, "hidden_dim", 3072), 1e-12, hfID(o, "pad_token_id", 0)
 			c := text.BERT{
-				Encoder: e, Activation: hfAct(o, "activation", nn.GELU, nn.GELUTanh), Positions: value(o, "max_position_embeddings", 512),
+				Encoder: e, Activation: hfAct(o, "activation", nn.GELU, nn.GELUTanh, nn.QuickGELU), Positions: value(o, "max_position_embeddings", 512),
 			}
 			c.ContextLength = context(c)
 			return c

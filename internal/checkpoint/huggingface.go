@@ -301,7 +301,8 @@ func hfActivations() []struct {
 	return []struct {
 		name string
 		act  nn.Activation
-	}{{"quick_gelu", nn.QuickGELU}, {"gelu", nn.GELU}, {"gelu_pytorch_tanh", nn.GELUTanh}, {"gelu_new", nn.GELUTanh}}
+	}{{"quick_gelu", nn.QuickGELU}, {"gelu", nn.GELU}, {"gelu_pytorch_tanh", nn.GELUTanh}, {"gelu_new", nn.GELUTanh},
+		{"gelu_python", nn.GELU}, {"gelu_fast", nn.GELUTanh}, {"gelu_accurate", nn.GELUTanh}, {"gelu_python_tanh", nn.GELUTanh}}
 }
 
 func hfActivation(o *object, def nn.Activation) nn.Activation {
@@ -364,6 +365,8 @@ type hfTower struct {
 	ImageSize int `json:"image_size,omitempty"`
 	PatchSize int `json:"patch_size,omitempty"`
 	Channels  int `json:"num_channels,omitempty"`
+
+	QKVBias *bool `json:"qkv_bias,omitempty"` // of ViTModel, or nil for its default
 }
 
 // hfConfigOf is the config.json of a class with the configurations of its towers.

@@ -41,14 +41,12 @@ func timmNaFlex() openCLIPTower {
 				return nil, false
 			}
 			c.EmbedDim, c.ImageSize = dim, o.pair("image_size", square(224))
-			if c.Pool == vision.PoolMap {
-				o.oneOf("timm_pool", "avg", "map", "map", "", "")
-			} else {
-				o.oneOf("timm_pool", "avg", "avg", "avg", "", "")
-			}
+			pool := map[vision.Pool]string{vision.PoolMap: "map", vision.PoolMean: "avg"}[c.Pool]
 			if c.NoProjection {
+				timmPool(o, pool)
 				o.only("timm_proj", `"none"`)
 			} else {
+				timmPool(o, pool, "")
 				timmProj(o, name, "linear")
 			}
 			timmUnread(o)
@@ -82,10 +80,13 @@ func timmNaFlex() openCLIPTower {
 func naFlexSettings(kw *object, c *vision.NaFlex) {
 	c.PatchSize, c.PositionGrid = value(kw, "patch_size", c.PatchSize), kw.pair("pos_embed_grid_size", c.PositionGrid)
 	c.Width, c.Layers, c.Heads = value(kw, "embed_dim", c.Width), value(kw, "depth", c.Layers), value(kw, "num_heads", c.Heads)
-	c.SwiGLU = value(kw, "swiglu_mlp", c.SwiGLU)
-	c.MLPRatio = value(kw, "mlp_ratio", c.MLPRatio)
+	c.SwiGLU, c.Registers = value(kw, "swiglu_mlp", c.SwiGLU), value(kw, "reg_tokens", c.Registers)
+	if kw.has("init_values") {
+		c.LayerScale = value(kw, "init_values", 0.0)
+	}
+	c.MLPRatio = mlpRatio(kw, "mlp_ratio", c.Width, c.MLPRatio)
 	// The pool's MLP is as wide as the blocks', unless it is said.
-	c.PoolRatio = value(kw, "attn_pool_mlp_ratio", c.MLPRatio)
+	c.PoolRatio = mlpRatio(kw, "attn_pool_mlp_ratio", c.Width, c.MLPRatio)
 	kw.none()
 }
 
@@ -99,10 +100,13 @@ func naFlexKwargs(c, m vision.NaFlex) (map[string]any, bool) {
 	set(kw, "depth", c.Layers, c.Layers != m.Layers)
 	set(kw, "num_heads", c.Heads, c.Heads != m.Heads)
 	set(kw, "swiglu_mlp", c.SwiGLU, c.SwiGLU != m.SwiGLU)
+	set(kw, "reg_tokens", c.Registers, c.Registers != m.Registers)
+	set(kw, "init_values", c.LayerScale, c.LayerScale != m.LayerScale)
 	set(kw, "mlp_ratio", openCLIPRatio(c.Width, ratio), ratio != m.MLPRatio)
 	set(kw, "attn_pool_mlp_ratio", openCLIPRatio(c.Width, pool), pool != ratio && c.Pool == vision.PoolMap)
 	m.ImageSize, m.EmbedDim, m.PatchSize, m.PositionGrid = c.ImageSize, c.EmbedDim, c.PatchSize, c.PositionGrid
 	m.Width, m.Layers, m.Heads, m.SwiGLU, m.MLPRatio, m.PoolRatio = c.Width, c.Layers, c.Heads, c.SwiGLU, c.MLPRatio, c.PoolRatio
+	m.Registers, m.LayerScale = c.Registers, c.LayerScale
 	return kw, m == c
 }
 

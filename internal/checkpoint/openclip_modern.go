@@ -24,10 +24,11 @@ func openCLIPModern() openCLIPTextTower {
 			c := text.Modern{
 				ContextLength: value(o, "context_length", 77), VocabSize: value(o, "vocab_size", 49408),
 				Width: value(o, "width", 512), Layers: value(o, "layers", 12), Heads: value(o, "heads", 8), EmbedDim: dim,
-				MLPRatio: value(o, "mlp_ratio", 4.0), NormEps: value(o, "norm_eps", 1e-6), RotaryBase: value(o, "rope_temperature", 10000.0),
+				NormEps: value(o, "norm_eps", 1e-6), RotaryBase: value(o, "rope_temperature", 10000.0),
 				QKNorm: value(o, "qk_norm", false), Gated: value(o, "attn_gated", false), PadID: hfID(o, "pad_id", 0),
 				Mask: text.MaskCausal, Head: text.HeadLinear,
 			}
+			c.MLPRatio = mlpRatio(o, "mlp_ratio", c.Width, 4)
 			if o.oneOf("attention_mode", "causal", "causal", "causal", "bidirectional", "both") == "both" {
 				c.Mask = text.MaskPadding
 			}

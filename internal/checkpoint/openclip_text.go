@@ -142,6 +142,7 @@ func openCLIPTransformer() openCLIPTextTower {
 
 // plainTransformer reads what CLIP's text tower and CoCa's have in common.
 func plainTransformer(o *object, dim int, quick bool) text.Transformer {
+	width := value(o, "width", 512)
 	o.only("hf_model_name")
 	o.only("text_arch", `"clip"`)
 	o.only("variable_text", "false")
@@ -153,10 +154,10 @@ func plainTransformer(o *object, dim int, quick bool) text.Transformer {
 	return text.Transformer{
 		ContextLength: value(o, "context_length", 77),
 		VocabSize:     value(o, "vocab_size", 49408),
-		Width:         value(o, "width", 512),
+		Width:         width,
 		Layers:        value(o, "layers", 12),
 		Heads:         value(o, "heads", 8),
-		MLPRatio:      value(o, "mlp_ratio", 4.0),
+		MLPRatio:      mlpRatio(o, "mlp_ratio", width, 4),
 		EmbedDim:      dim,
 		Activation:    activation(o, quick),
 		NormEps:       normEps(o),
@@ -216,6 +217,20 @@ func common(m map[string]any, width int, ratio float64, act nn.Activation, eps f
 	set(m, "mlp_ratio", openCLIPRatio(width, ratio), ratio != 0 && ratio != 4)
 	set(m, "act_kwargs", map[string]any{"approximate": "tanh"}, act == nn.GELUTanh)
 	set(m, "norm_kwargs", map[string]any{"eps": eps}, eps != 1e-5)
+}
+
+// mlpRatio reads the width of an MLP as a multiple of the tower's.
+func mlpRatio(o *object, key string, width int, def float64) float64 {
+	return truncating(width, value(o, key, def))
+}
+
+// truncating returns a ratio of which nn.MLPWidth, which allows for rounding, makes what
+// Python does: 4.35 of 100 is 434.99999999999994, and so 434.
+func truncating(width int, ratio float64) float64 {
+	if ratio == 0 || int(float64(width)*ratio) == nn.MLPWidth(width, ratio) {
+		return ratio
+	}
+	return ratio - 2e-6/float64(width)
 }
 
 // openCLIPRatio returns a ratio from which int(width·ratio), without any

@@ -99,8 +99,8 @@ func openCLIPViT() openCLIPTower {
 				Width:     value(o, "width", 768),
 				Layers:    value(o, "layers", 12),
 				EmbedDim:  dim,
-				MLPRatio:  value(o, "mlp_ratio", 4.0),
 			}
+			c.MLPRatio = mlpRatio(o, "mlp_ratio", c.Width, 4)
 			c.Heads = c.Width / max(value(o, "head_width", 64), 1)
 			patch := o.pair("patch_size", [2]int{16, 16})
 			if c.PatchSize = patch[0]; patch[0] != patch[1] {

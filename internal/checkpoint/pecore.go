@@ -25,7 +25,7 @@ func timmPECore() timmFamily[vision.PECore] {
 		settings: func(c *vision.PECore) timmSettings {
 			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
-		pools: []string{"map", ""}, proj: "null", customText: true,
+		pools: []string{"map"}, proj: "null", customText: true,
 	}
 }
 

@@ -109,6 +109,7 @@ func TestRetrievalRefusals(t *testing.T) {
 		{"blip2_itr_f32", "num_query_tokens", `0`, "vision: QFormer.Queries is 0"},
 		{"blip2_itr_f32", "vision_config.hidden_act", `"quick_gelu"`, "vision_config.hidden_act is quick_gelu and qformer_config.hidden_act gelu, want one of both"},
 		{"tipsv2_f32", "text_config.hidden_act", `"gelu"`, `text_config.hidden_act is "gelu", which is not supported`},
+		{"tipsv2_f32", "text_config.pooling_epsilon", `1e-3`, "text_config.pooling_epsilon is 0.001, which is not supported; known is 1e-08"},
 		{"tipsv2_f32", "text_config.hidden_size", `45`, "text: Heads is 4, which does not divide Width 45"},
 		{"tipsv2_f32", "model_type", `"videoprism_vision_model"`, `model_type is "videoprism_vision_model", which is not supported: it is a model of videos`},
 	} {

@@ -74,14 +74,14 @@ func timmSigLIP() openCLIPTower {
 				return nil, false
 			}
 			o.take("timm_model_name")
-			o.only("timm_pool", `"map"`, `""`)
+			timmPool(o, "map")
 			o.only("timm_proj", `"none"`)
 			timmUnread(o)
 			kw := o.object("timm_model_kwargs")
 			c.ImageSize = kw.pair("img_size", c.ImageSize)
 			c.PatchSize, c.Width = value(kw, "patch_size", c.PatchSize), value(kw, "embed_dim", c.Width)
 			c.Layers, c.Heads = value(kw, "depth", c.Layers), value(kw, "num_heads", c.Heads)
-			c.MLPRatio = value(kw, "mlp_ratio", c.MLPRatio)
+			c.MLPRatio = mlpRatio(kw, "mlp_ratio", c.Width, c.MLPRatio)
 			if kw.has("act_layer") {
 				c.Activation = nn.GELU
 				if kw.oneOf("act_layer", "gelu", "gelu", "gelu", "gelu_tanh", "gelu_tanh") == "gelu_tanh" {

@@ -26,7 +26,7 @@ func timmSwin() openCLIPTower {
 				return nil, false
 			}
 			c.EmbedDim = dim
-			o.only("timm_pool", `""`, `"avg"`)
+			timmPool(o, "", "avg")
 			timmProj(o, name, "linear")
 			timmUnread(o)
 			kw := o.object("timm_model_kwargs")
@@ -34,6 +34,9 @@ func timmSwin() openCLIPTower {
 			c.Window = value(kw, "window_size", c.Window)
 			c.Width = value(kw, "embed_dim", c.Width)
 			c.MLPRatio = value(kw, "mlp_ratio", c.MLPRatio)
+			for i := range c.Depths {
+				c.MLPRatio = truncating(c.Width<<i, c.MLPRatio)
+			}
 			perStage(kw, "depths", c.Depths[:])
 			perStage(kw, "num_heads", c.Heads[:])
 			kw.none()

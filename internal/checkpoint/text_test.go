@@ -248,7 +248,7 @@ func TestTextRefusals(t *testing.T) {
 		`"hf_model_name": "distilbert-base-multilingual-cased"`:                               "which is not supported",
 		`"hf_model_name": "roberta-base", "hf_pooler_type": "last"`:                           `text_cfg.hf_pooler_type is "last", which is not supported`,
 		`"hf_model_name": "roberta-base", "hf_proj_type": "clap_mlp"`:                         `text_cfg.hf_proj_type is "clap_mlp", which is not supported; known are mlp, linear`,
-		`"hf_model_name": "roberta-base", "hf_model_config": {"hidden_act": "relu"}`:          `text_cfg.hf_model_config.hidden_act is "relu", which is not supported; known are gelu, gelu_pytorch_tanh, gelu_new`,
+		`"hf_model_name": "roberta-base", "hf_model_config": {"hidden_act": "relu"}`:          `text_cfg.hf_model_config.hidden_act is "relu", which is not supported; known are quick_gelu, gelu, gelu_pytorch_tanh, gelu_new`,
 		`"hf_model_name": "roberta-base", "hf_proj_type": null`:                               "EmbedDim is 16, want Width 768 where Head is none",
 		`"hf_model_name": "google/mt5-base", "hf_model_config": {"feed_forward_proj": "new"}`: `feed_forward_proj is "new", which is not supported`,
 		`"text_arch": "modern", "pool_type": "last"`:                                          `text_cfg.pool_type is "last", which is not supported`,

@@ -62,7 +62,7 @@ func (s timmSettings) read(kw *object) {
 	for _, key := range slices.Sorted(maps.Keys(s.kw)) {
 		*s.kw[key] = value(kw, key, *s.kw[key])
 	}
-	*s.ratio = value(kw, "mlp_ratio", *s.ratio)
+	*s.ratio = mlpRatio(kw, "mlp_ratio", *s.width, *s.ratio)
 	kw.none()
 }
 
@@ -89,17 +89,23 @@ func (f timmFamily[C]) read(o *object, dim int, _ bool) (vision.Config, bool) {
 	if !ok {
 		return nil, false
 	}
-	var pairs []string
-	for _, p := range f.pools {
-		pairs = append(pairs, p, p)
-	}
-	o.oneOf("timm_pool", "avg", pairs...) // open_clip's default
+	timmPool(o, f.pools...)
 	timmProj(o, name, f.proj)
 	timmUnread(o)
 	s := f.settings(&c)
 	*s.dim = dim
 	s.read(o.object("timm_model_kwargs"))
 	return c, true
+}
+
+// timmPool wants timm_pool to be one of those, of which "" is the model's own pooling, but
+// where no projection follows none at all. Absent it is avg.
+func timmPool(o *object, pools ...string) {
+	var pairs []string
+	for _, p := range pools {
+		pairs = append(pairs, p, p)
+	}
+	o.oneOf("timm_pool", "avg", pairs...)
 }
 
 // timmProj wants timm_proj to be what a model has: "linear", "mlp", or null.
@@ -111,6 +117,7 @@ func timmProj(o *object, model, want string) {
 		o.fail("%s is null, which is not supported for %s", o.name("timm_proj"), model)
 	case !own:
 		o.only("timm_proj", strconv.Quote(want))
+		o.only("timm_proj_bias", "false")
 	}
 }
 

@@ -19,7 +19,7 @@ func timmViT() timmFamily[vision.TimmViT] {
 		settings: func(c *vision.TimmViT) timmSettings {
 			return timmPlain(&c.ImageSize, &c.PatchSize, &c.Width, &c.Layers, &c.Heads, &c.EmbedDim, &c.MLPRatio)
 		},
-		pools: []string{"token", ""}, proj: "null", customText: true,
+		pools: []string{"token"}, proj: "null", customText: true,
 	}
 }
 

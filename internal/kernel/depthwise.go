@@ -15,15 +15,16 @@ type Kernel2D struct {
 	Stride     int // pixels between what two outputs side by side see
 }
 
-// Depthwise adds outputs side by side to dst, (N, Channels): for each output the sum over
-// the kernel, in row-major order, of what it sees in x times the weight, (Rows, Cols,
-// Channels). The first output sees x from its beginning.
-func Depthwise(dst, x, weight []float32, k Kernel2D) {
+// Depthwise computes outputs side by side, dst (N, Channels): for each output the bias,
+// (Channels), and to it the sum over the kernel, in row-major order, of what it sees in x times
+// the weight, (Rows, Cols, Channels). The first output sees x from its beginning.
+func Depthwise(dst, x, weight, bias []float32, k Kernel2D) {
 	c := k.Channels
 	if c < 1 || k.Rows < 1 || k.Cols < 1 || k.Stride < 1 || k.Pitch < 0 || len(dst)%c != 0 {
 		panic(fmt.Sprintf("kernel: depthwise %+v for %d elements", k, len(dst)))
 	}
 	checkLen("weight", weight, k.Rows*k.Cols*c)
+	checkLen("bias", bias, c)
 	n := len(dst) / c
 	if n == 0 {
 		return
@@ -33,15 +34,16 @@ func Depthwise(dst, x, weight []float32, k Kernel2D) {
 	s := asm.Taps{Rows: k.Rows, Cols: k.Cols, Channels: c, Pitch: 4 * k.Pitch, Step: 4 * step}
 	i := 0
 	for ; i+4 <= n; i += 4 {
-		isa.taps4(dst[i*c:][:4*c], x[i*step:], weight, s)
+		isa.taps4(dst[i*c:][:4*c], x[i*step:], weight, bias, s)
 	}
 	for ; i < n; i++ {
-		isa.taps(dst[i*c:][:c], x[i*step:], weight, s)
+		isa.taps(dst[i*c:][:c], x[i*step:], weight, bias, s)
 	}
 }
 
-func tapsGo(dst, x, w []float32, s asm.Taps) {
+func tapsGo(dst, x, w, bias []float32, s asm.Taps) {
 	c := s.Channels
+	copy(dst[:c], bias)
 	for r := range s.Rows {
 		for t := range s.Cols {
 			x, w := x[r*s.Pitch/4+t*c:][:c], w[(r*s.Cols+t)*c:][:c]
@@ -52,9 +54,9 @@ func tapsGo(dst, x, w []float32, s asm.Taps) {
 	}
 }
 
-func taps4Go(dst, x, w []float32, s asm.Taps) {
+func taps4Go(dst, x, w, bias []float32, s asm.Taps) {
 	for i := range 4 {
-		tapsGo(dst[i*s.Channels:][:s.Channels], x[i*s.Step/4:], w, s)
+		tapsGo(dst[i*s.Channels:][:s.Channels], x[i*s.Step/4:], w, bias, s)
 	}
 }
 

@@ -25,17 +25,17 @@ func TestDepthwise(t *testing.T) {
 					k.Channels, k.Pitch = c, (n*k.Stride+k.Cols)*c+5
 					used := max(0, ((n-1)*k.Stride+k.Cols)*c+(k.Rows-1)*k.Pitch)
 					x, w := fenced(random(r, used), c%16), fenced(random(r, k.Rows*k.Cols*c), n)
-					dst := fenced(random(r, n*c), c%8)
+					bias, dst := fenced(random(r, c), n), fenced(random(r, n*c), c%8)
 					want := make([]float32, n*c)
 					for i := range want {
-						sum := dst.x[i]
+						sum := bias.x[i%c]
 						for t := range k.Rows * k.Cols {
 							at := i/c*k.Stride*c + t/k.Cols*k.Pitch + t%k.Cols*c + i%c
 							sum = chain(x.x[at], w.x[t*c+i%c], sum)
 						}
 						want[i] = sum
 					}
-					Depthwise(dst.x, x.x, w.x, k)
+					Depthwise(dst.x, x.x, w.x, bias.x, k)
 					name := fmt.Sprintf("%d outputs of %+v", n, k)
 					dst.check(t, name)
 					sameBits(t, name, dst.x, want)
@@ -81,7 +81,7 @@ func TestDepthwiseSpecials(t *testing.T) {
 			}
 			x[c+5] = v
 			dst := make([]float32, 4*c)
-			Depthwise(dst, x, w, Kernel2D{Rows: 1, Cols: 1, Channels: c, Stride: 1})
+			Depthwise(dst, x, w, make([]float32, c), Kernel2D{Rows: 1, Cols: 1, Channels: c, Stride: 1})
 			sameBits(t, fmt.Sprint(v), dst[c+5:][:1], []float32{v + 0})
 			dst[c+5] = 0
 			sameBits(t, fmt.Sprint("beside ", v), dst, make([]float32, 4*c))
@@ -93,10 +93,10 @@ func BenchmarkDepthwise(b *testing.B) {
 	for _, k := range []Kernel2D{{7, 7, 64, 70 * 64, 1}, {7, 7, 256, 22 * 256, 1}, {3, 3, 128, 34 * 128, 1}, {7, 7, 128, 70 * 128, 2}} {
 		n := k.Pitch/k.Channels/k.Stride - 6
 		x, w := make([]float32, k.Rows*k.Pitch+k.Cols*k.Channels), make([]float32, k.Rows*k.Cols*k.Channels)
-		dst := make([]float32, n*k.Channels)
+		dst, bias := make([]float32, n*k.Channels), make([]float32, k.Channels)
 		b.Run(fmt.Sprintf("%d of %dx%d, %d channels, stride %d", n, k.Rows, k.Cols, k.Channels, k.Stride), func(b *testing.B) {
 			for range b.N {
-				Depthwise(dst, x, w, k)
+				Depthwise(dst, x, w, bias, k)
 			}
 			b.ReportMetric(float64(b.N)*float64(len(dst)*k.Rows*k.Cols)/b.Elapsed().Seconds()/1e9, "GMAC/s")
 		})

@@ -51,7 +51,7 @@ type table struct {
 	logistic     func(p, x []float32, scale, bias float32) (loss, sum, dot float32)
 
 	// Of a depthwise convolution: one output, and four side by side.
-	taps, taps4 func(dst, x, w []float32, s asm.Taps)
+	taps, taps4 func(dst, x, w, bias []float32, s asm.Taps)
 
 	// Products of integers.
 	integers    integerSet

@@ -108,6 +108,7 @@ func TestNoLabels(t *testing.T) {
 		"cat\nnames:\n": "line 2", "[\"cat\", dog]\n": "line 1", "['cat'\n": "never closed", "cat, dog, bird\n": "one line with commas", "<html>\n": "line 1",
 		"a \xff": "not valid UTF-8", "\x7fELF\x00\x01\n": "control character", `{"a": {"b": 1}}`: `entry "a"`, `{"a": 1, "a": 2}`: "twice", `{"a": ["x"], "b": ["y"]}`: `entry "a"`,
 		"label,n\ncat\n": "wrong number of fields", "cat\n---\ndog\n": "line 2", "path: ../coco\nnames:\n  0: person\n": "line 1", "['a', '']": "line 1", "(cat\n": "line 1",
+		"['cat',\n'dog']\nprint(1)\n": "line 3", "cat\nplt.show()\n": "line 2",
 	} {
 		if _, err := Names(strings.NewReader(text), false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %s", text, err, want)

@@ -307,10 +307,14 @@ func syntax(line string) error {
 		what = "a quote is never closed"
 	case assigned.MatchString(line):
 		what = "it assigns something"
+	case called.MatchString(line):
+		what = "it calls a function"
 	default:
 		return nil
 	}
 	return fmt.Errorf("%.60q looks like syntax, not like a label: %s; a label that is so is put in quotes", line, what)
 }
+
+var called = regexp.MustCompile(`^[A-Za-z_][\w.]*\(.*\);?$`)
 
 var assigned = regexp.MustCompile(`^\w+\s*=\s*\S|^[a-z_]+:(?:\s|$)`)

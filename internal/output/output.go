@@ -36,9 +36,9 @@ func Free(path string, k Kind, replace bool) error {
 	case err != nil:
 		return err
 	case k.Folder && !info.IsDir():
-		return fmt.Errorf("%s is no folder", path)
+		return fmt.Errorf("%s is no folder: %w", path, ErrForeign)
 	case !k.Folder && !info.Mode().IsRegular():
-		return fmt.Errorf("%s: there is something else than a regular file", path)
+		return fmt.Errorf("%s: there is something else than a regular file: %w", path, ErrForeign)
 	}
 	if k.Folder {
 		empty, err := isEmpty(path)

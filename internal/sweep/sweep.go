@@ -99,20 +99,8 @@ func (p *pass) decode() {
 }
 
 func (p *pass) skip(sample dataset.Sample, err error) {
-	*p.skipped = append(*p.skipped, &Skipped{sample.File, sample.Key, err})
+	*p.skipped = append(*p.skipped, &dataset.SampleError{File: sample.File, Key: sample.Key, Err: err})
 }
-
-// Skipped is the error of a sample that could not be used.
-type Skipped struct {
-	File, Key string
-	Err       error
-}
-
-// Error names the sample and says what is wrong with it.
-func (e *Skipped) Error() string { return e.File + ": " + e.Key + ": " + e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *Skipped) Unwrap() error { return e.Err }
 
 // encode hands out the pairs with their embeddings.
 func (p *pass) encode() error {
@@ -125,7 +113,8 @@ func (p *pass) encode() error {
 	}
 	for i, pair := range p.pairs {
 		if !kernel.AllFinite(e.Row(i)) {
-			return fmt.Errorf("%s: the image's embedding is not finite", pair.Key)
+			p.skip(p.samples[i], errors.New("the image's embedding is not finite"))
+			continue
 		}
 		p.use(p.samples[i], pair, &encoder.Embeddings{N: 1, Dim: e.Dim, Data: e.Row(i)})
 	}

@@ -243,14 +243,27 @@ func (t *Training) apart() error {
 			return err
 		}
 	}
-	return output.Free(j.Out, output.Kind{Name: "a training or a model", Folder: true, Is: func(dir string) bool {
-		for _, name := range []string{"events.jsonl", "checkpoints", "left-out.jsonl"} {
-			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				return true
-			}
+	return output.Free(j.Out, output.Kind{Name: "a training or a model", Folder: true, Is: isTraining}, true)
+}
+
+// isTraining knows the folder of one by its files, none of which may be another program's.
+func isTraining(dir string) bool {
+	found := encoder.Saved(dir)
+	for name, begin := range map[string]string{"events.jsonl": `{"step":`, "left-out.jsonl": `{"file":`} {
+		text, err := read(filepath.Join(dir, name), int64(len(begin)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		return encoder.Saved(dir)
-	}}, true)
+		if err != nil || !strings.HasPrefix(begin, string(text)) {
+			return false
+		}
+		found = true
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, checkpoints))
+	for _, e := range entries {
+		found = found || strings.HasPrefix(e.Name(), "step-")
+	}
+	return found && (err == nil || errors.Is(err, fs.ErrNotExist))
 }
 
 // observers opens the logs, which done closes.

@@ -6,11 +6,11 @@ import "fmt"
 // side from what lies under the kernel, and for the weight's gradient sums of products.
 func depthwise(f *file) {
 	for _, pixels := range []int{1, 4} {
-		doc := "dst[j] += Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j"
+		doc := "dst[j] = bias[j] + Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j"
 		if pixels > 1 {
 			doc += fmt.Sprintf("; the same of %d outputs, Channels apart, Step apart in x", pixels)
 		}
-		f.wide(fmt.Sprintf("Taps%d", pixels), doc, sign("dst, x, w []float32, s Taps", ""), func(v *vec) { v.taps(pixels) })
+		f.wide(fmt.Sprintf("Taps%d", pixels), doc, sign("dst, x, w, bias []float32, s Taps", ""), func(v *vec) { v.taps(pixels) })
 	}
 	f.vector("AddProducts", "dst[j] += Σ_i x[i·ldx+j]·y[i·ldy+j] over rows i, at least one", sign("dst, x, y []float32, rows, ldx, ldy int", ""), func(v *vec) {
 		v.arg("dst", "DI")
@@ -70,7 +70,12 @@ func (v *vec) taps(pixels int) {
 				}
 			}
 		}
-		outputs(func(p, k int) { v.load("R11", k, acc(p, k)) })
+		v.arg("bias", "R11")
+		for p := range pixels {
+			for _, k := range vectors {
+				v.load("R11", k, acc(p, k))
+			}
+		}
 		v.int("MOV", "SI", "R13")
 		v.int("MOV", "DX", "R12")
 		v.arg("s_Rows", "R8")

@@ -4,25 +4,25 @@
 
 package asm
 
-// Taps1: dst[j] += Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j.
+// Taps1: dst[j] = bias[j] + Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j.
 //
 //go:noescape
-func Taps1(dst, x, w []float32, s Taps)
+func Taps1(dst, x, w, bias []float32, s Taps)
 
-// Taps1AVX512: dst[j] += Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j.
+// Taps1AVX512: dst[j] = bias[j] + Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j.
 //
 //go:noescape
-func Taps1AVX512(dst, x, w []float32, s Taps)
+func Taps1AVX512(dst, x, w, bias []float32, s Taps)
 
-// Taps4: dst[j] += Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j; the same of 4 outputs, Channels apart, Step apart in x.
+// Taps4: dst[j] = bias[j] + Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j; the same of 4 outputs, Channels apart, Step apart in x.
 //
 //go:noescape
-func Taps4(dst, x, w []float32, s Taps)
+func Taps4(dst, x, w, bias []float32, s Taps)
 
-// Taps4AVX512: dst[j] += Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j; the same of 4 outputs, Channels apart, Step apart in x.
+// Taps4AVX512: dst[j] = bias[j] + Σ x[r·Pitch+c·Channels+j]·w[(r·Cols+c)·Channels+j] over r and c, for each of the first Channels j; the same of 4 outputs, Channels apart, Step apart in x.
 //
 //go:noescape
-func Taps4AVX512(dst, x, w []float32, s Taps)
+func Taps4AVX512(dst, x, w, bias []float32, s Taps)
 
 // AddProducts: dst[j] += Σ_i x[i·ldx+j]·y[i·ldy+j] over rows i, at least one.
 //

@@ -39,29 +39,29 @@ DATA vecMask<>+240(SB)/8, $0
 DATA vecMask<>+248(SB)/8, $0
 GLOBL vecMask<>(SB), RODATA|NOPTR, $256
 
-// func Taps1(dst, x, w []float32, s Taps)
-TEXT ·Taps1(SB), NOSPLIT, $0-112
+// func Taps1(dst, x, w, bias []float32, s Taps)
+TEXT ·Taps1(SB), NOSPLIT, $0-136
 	MOVQ dst_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ w_base+48(FP), DX
-	MOVQ s_Channels+88(FP), CX
-	MOVQ s_Channels+88(FP), R10
-	MOVQ s_Step+104(FP), R9
+	MOVQ s_Channels+112(FP), CX
+	MOVQ s_Channels+112(FP), R10
+	MOVQ s_Step+128(FP), R9
 	SHLQ $2, R10
 	MOVQ $0, AX
 	SUBQ $16, CX
 	JLT tail
 	PCALIGN $32
 loop:
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS 0(R11)(AX*1), Y0
 	VMOVUPS 32(R11)(AX*1), Y1
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label1:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label2:
 	VMOVUPS 0(R12)(AX*1), Y2
 	VMOVUPS 32(R12)(AX*1), Y3
@@ -72,7 +72,7 @@ label2:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label2
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label1
@@ -89,14 +89,14 @@ tail:
 	NEGQ CX
 	LEAQ (R14)(CX*4), R14
 	VMOVUPS 0(R14), Y15
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMASKMOVPS 0(R11)(AX*1), Y15, Y0
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label3:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label4:
 	VMASKMOVPS 0(R12)(AX*1), Y15, Y2
 	MOVQ R11, R15
@@ -106,21 +106,21 @@ label4:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label4
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label3
 	MOVQ DI, R11
 	VMASKMOVPS Y0, Y15, 0(R11)(AX*1)
 	VMOVUPS 32(R14), Y15
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMASKMOVPS 32(R11)(AX*1), Y15, Y1
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label5:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label6:
 	VMASKMOVPS 32(R12)(AX*1), Y15, Y3
 	MOVQ R11, R15
@@ -130,7 +130,7 @@ label6:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label6
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label5
@@ -140,29 +140,29 @@ done:
 	VZEROUPPER
 	RET
 
-// func Taps1AVX512(dst, x, w []float32, s Taps)
-TEXT ·Taps1AVX512(SB), NOSPLIT, $0-112
+// func Taps1AVX512(dst, x, w, bias []float32, s Taps)
+TEXT ·Taps1AVX512(SB), NOSPLIT, $0-136
 	MOVQ dst_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ w_base+48(FP), DX
-	MOVQ s_Channels+88(FP), CX
-	MOVQ s_Channels+88(FP), R10
-	MOVQ s_Step+104(FP), R9
+	MOVQ s_Channels+112(FP), CX
+	MOVQ s_Channels+112(FP), R10
+	MOVQ s_Step+128(FP), R9
 	SHLQ $2, R10
 	MOVQ $0, AX
 	SUBQ $32, CX
 	JLT tail
 	PCALIGN $32
 loop:
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS 0(R11)(AX*1), Z0
 	VMOVUPS 64(R11)(AX*1), Z1
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label7:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label8:
 	VMOVUPS 0(R12)(AX*1), Z2
 	VMOVUPS 64(R12)(AX*1), Z3
@@ -173,7 +173,7 @@ label8:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label8
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label7
@@ -193,14 +193,14 @@ tail:
 	SHRQ $16, R14
 	KMOVW R14, K2
 	SHRQ $16, R14
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS.Z 0(R11)(AX*1), K1, Z0
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label9:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label10:
 	VMOVUPS.Z 0(R12)(AX*1), K1, Z2
 	MOVQ R11, R15
@@ -210,20 +210,20 @@ label10:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label10
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label9
 	MOVQ DI, R11
 	VMOVUPS Z0, K1, 0(R11)(AX*1)
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS.Z 64(R11)(AX*1), K2, Z1
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label11:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label12:
 	VMOVUPS.Z 64(R12)(AX*1), K2, Z3
 	MOVQ R11, R15
@@ -233,7 +233,7 @@ label12:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label12
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label11
@@ -243,38 +243,35 @@ done:
 	VZEROUPPER
 	RET
 
-// func Taps4(dst, x, w []float32, s Taps)
-TEXT ·Taps4(SB), NOSPLIT, $0-112
+// func Taps4(dst, x, w, bias []float32, s Taps)
+TEXT ·Taps4(SB), NOSPLIT, $0-136
 	MOVQ dst_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ w_base+48(FP), DX
-	MOVQ s_Channels+88(FP), CX
-	MOVQ s_Channels+88(FP), R10
-	MOVQ s_Step+104(FP), R9
+	MOVQ s_Channels+112(FP), CX
+	MOVQ s_Channels+112(FP), R10
+	MOVQ s_Step+128(FP), R9
 	SHLQ $2, R10
 	MOVQ $0, AX
 	SUBQ $16, CX
 	JLT tail
 	PCALIGN $32
 loop:
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS 0(R11)(AX*1), Y0
 	VMOVUPS 32(R11)(AX*1), Y1
-	ADDQ R10, R11
 	VMOVUPS 0(R11)(AX*1), Y2
 	VMOVUPS 32(R11)(AX*1), Y3
-	ADDQ R10, R11
 	VMOVUPS 0(R11)(AX*1), Y4
 	VMOVUPS 32(R11)(AX*1), Y5
-	ADDQ R10, R11
 	VMOVUPS 0(R11)(AX*1), Y6
 	VMOVUPS 32(R11)(AX*1), Y7
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label13:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label14:
 	VMOVUPS 0(R12)(AX*1), Y8
 	VMOVUPS 32(R12)(AX*1), Y9
@@ -294,7 +291,7 @@ label14:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label14
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label13
@@ -320,20 +317,17 @@ tail:
 	NEGQ CX
 	LEAQ (R14)(CX*4), R14
 	VMOVUPS 0(R14), Y15
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMASKMOVPS 0(R11)(AX*1), Y15, Y0
-	ADDQ R10, R11
 	VMASKMOVPS 0(R11)(AX*1), Y15, Y2
-	ADDQ R10, R11
 	VMASKMOVPS 0(R11)(AX*1), Y15, Y4
-	ADDQ R10, R11
 	VMASKMOVPS 0(R11)(AX*1), Y15, Y6
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label15:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label16:
 	VMASKMOVPS 0(R12)(AX*1), Y15, Y8
 	MOVQ R11, R15
@@ -352,7 +346,7 @@ label16:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label16
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label15
@@ -365,20 +359,17 @@ label16:
 	ADDQ R10, R11
 	VMASKMOVPS Y6, Y15, 0(R11)(AX*1)
 	VMOVUPS 32(R14), Y15
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMASKMOVPS 32(R11)(AX*1), Y15, Y1
-	ADDQ R10, R11
 	VMASKMOVPS 32(R11)(AX*1), Y15, Y3
-	ADDQ R10, R11
 	VMASKMOVPS 32(R11)(AX*1), Y15, Y5
-	ADDQ R10, R11
 	VMASKMOVPS 32(R11)(AX*1), Y15, Y7
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label17:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label18:
 	VMASKMOVPS 32(R12)(AX*1), Y15, Y9
 	MOVQ R11, R15
@@ -397,7 +388,7 @@ label18:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label18
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label17
@@ -413,38 +404,35 @@ done:
 	VZEROUPPER
 	RET
 
-// func Taps4AVX512(dst, x, w []float32, s Taps)
-TEXT ·Taps4AVX512(SB), NOSPLIT, $0-112
+// func Taps4AVX512(dst, x, w, bias []float32, s Taps)
+TEXT ·Taps4AVX512(SB), NOSPLIT, $0-136
 	MOVQ dst_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ w_base+48(FP), DX
-	MOVQ s_Channels+88(FP), CX
-	MOVQ s_Channels+88(FP), R10
-	MOVQ s_Step+104(FP), R9
+	MOVQ s_Channels+112(FP), CX
+	MOVQ s_Channels+112(FP), R10
+	MOVQ s_Step+128(FP), R9
 	SHLQ $2, R10
 	MOVQ $0, AX
 	SUBQ $32, CX
 	JLT tail
 	PCALIGN $32
 loop:
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS 0(R11)(AX*1), Z0
 	VMOVUPS 64(R11)(AX*1), Z1
-	ADDQ R10, R11
 	VMOVUPS 0(R11)(AX*1), Z2
 	VMOVUPS 64(R11)(AX*1), Z3
-	ADDQ R10, R11
 	VMOVUPS 0(R11)(AX*1), Z4
 	VMOVUPS 64(R11)(AX*1), Z5
-	ADDQ R10, R11
 	VMOVUPS 0(R11)(AX*1), Z6
 	VMOVUPS 64(R11)(AX*1), Z7
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label19:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label20:
 	VMOVUPS 0(R12)(AX*1), Z8
 	VMOVUPS 64(R12)(AX*1), Z9
@@ -464,7 +452,7 @@ label20:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label20
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label19
@@ -493,20 +481,17 @@ tail:
 	SHRQ $16, R14
 	KMOVW R14, K2
 	SHRQ $16, R14
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS.Z 0(R11)(AX*1), K1, Z0
-	ADDQ R10, R11
 	VMOVUPS.Z 0(R11)(AX*1), K1, Z2
-	ADDQ R10, R11
 	VMOVUPS.Z 0(R11)(AX*1), K1, Z4
-	ADDQ R10, R11
 	VMOVUPS.Z 0(R11)(AX*1), K1, Z6
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label21:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label22:
 	VMOVUPS.Z 0(R12)(AX*1), K1, Z8
 	MOVQ R11, R15
@@ -525,7 +510,7 @@ label22:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label22
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label21
@@ -537,20 +522,17 @@ label22:
 	VMOVUPS Z4, K1, 0(R11)(AX*1)
 	ADDQ R10, R11
 	VMOVUPS Z6, K1, 0(R11)(AX*1)
-	MOVQ DI, R11
+	MOVQ bias_base+72(FP), R11
 	VMOVUPS.Z 64(R11)(AX*1), K2, Z1
-	ADDQ R10, R11
 	VMOVUPS.Z 64(R11)(AX*1), K2, Z3
-	ADDQ R10, R11
 	VMOVUPS.Z 64(R11)(AX*1), K2, Z5
-	ADDQ R10, R11
 	VMOVUPS.Z 64(R11)(AX*1), K2, Z7
 	MOVQ SI, R13
 	MOVQ DX, R12
-	MOVQ s_Rows+72(FP), R8
+	MOVQ s_Rows+96(FP), R8
 label23:
 	MOVQ R13, R11
-	MOVQ s_Cols+80(FP), BX
+	MOVQ s_Cols+104(FP), BX
 label24:
 	VMOVUPS.Z 64(R12)(AX*1), K2, Z9
 	MOVQ R11, R15
@@ -569,7 +551,7 @@ label24:
 	ADDQ R10, R12
 	SUBQ $1, BX
 	JNZ label24
-	MOVQ s_Pitch+96(FP), R15
+	MOVQ s_Pitch+120(FP), R15
 	ADDQ R15, R13
 	SUBQ $1, R8
 	JNZ label23

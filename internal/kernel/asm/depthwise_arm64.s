@@ -39,30 +39,30 @@ DATA vecMask<>+240(SB)/8, $0
 DATA vecMask<>+248(SB)/8, $0
 GLOBL vecMask<>(SB), RODATA|NOPTR, $256
 
-// func Taps1(dst, x, w []float32, s Taps)
-TEXT ·Taps1(SB), NOSPLIT, $0-112
+// func Taps1(dst, x, w, bias []float32, s Taps)
+TEXT ·Taps1(SB), NOSPLIT, $0-136
 	MOVD dst_base+0(FP), R3
 	MOVD x_base+24(FP), R4
 	MOVD w_base+48(FP), R5
-	MOVD s_Channels+88(FP), R1
-	MOVD s_Channels+88(FP), R10
-	MOVD s_Step+104(FP), R9
+	MOVD s_Channels+112(FP), R1
+	MOVD s_Channels+112(FP), R10
+	MOVD s_Step+128(FP), R9
 	LSL $2, R10, R10
 	MOVD $0, R0
 	SUBS $8, R1, R1
 	BLT tail
 loop:
-	MOVD R3, R11
+	MOVD bias_base+72(FP), R11
 	ADD R0, R11, R24
 	FMOVQ 0(R24), F0
 	ADD R0, R11, R24
 	FMOVQ 16(R24), F1
 	MOVD R4, R13
 	MOVD R5, R12
-	MOVD s_Rows+72(FP), R8
+	MOVD s_Rows+96(FP), R8
 label1:
 	MOVD R13, R11
-	MOVD s_Cols+80(FP), R2
+	MOVD s_Cols+104(FP), R2
 label2:
 	ADD R0, R12, R24
 	FMOVQ 0(R24), F2
@@ -79,7 +79,7 @@ label2:
 	ADDS R10, R12, R12
 	SUBS $1, R2, R2
 	BNE label2
-	MOVD s_Pitch+96(FP), R15
+	MOVD s_Pitch+120(FP), R15
 	ADDS R15, R13, R13
 	SUBS $1, R8, R8
 	BNE label1
@@ -97,7 +97,7 @@ tail:
 	MOVD $vecMask<>+128(SB), R20
 	SUB R1<<2, R20, R20
 	FMOVQ 0(R20), F15
-	MOVD R3, R11
+	MOVD bias_base+72(FP), R11
 	ADD R0, R11, R24
 	VEOR V0.B16, V0.B16, V0.B16
 	SUBS $0, R1, R25
@@ -119,10 +119,10 @@ label5:
 label4:
 	MOVD R4, R13
 	MOVD R5, R12
-	MOVD s_Rows+72(FP), R8
+	MOVD s_Rows+96(FP), R8
 label6:
 	MOVD R13, R11
-	MOVD s_Cols+80(FP), R2
+	MOVD s_Cols+104(FP), R2
 label7:
 	ADD R0, R12, R24
 	VEOR V2.B16, V2.B16, V2.B16
@@ -168,7 +168,7 @@ label12:
 	ADDS R10, R12, R12
 	SUBS $1, R2, R2
 	BNE label7
-	MOVD s_Pitch+96(FP), R15
+	MOVD s_Pitch+120(FP), R15
 	ADDS R15, R13, R13
 	SUBS $1, R8, R8
 	BNE label6
@@ -192,7 +192,7 @@ label16:
 	VST1 V0.S[0], (R24)
 label15:
 	FMOVQ 16(R20), F15
-	MOVD R3, R11
+	MOVD bias_base+72(FP), R11
 	ADD R0, R11, R24
 	VEOR V1.B16, V1.B16, V1.B16
 	SUBS $4, R1, R25
@@ -214,10 +214,10 @@ label19:
 label18:
 	MOVD R4, R13
 	MOVD R5, R12
-	MOVD s_Rows+72(FP), R8
+	MOVD s_Rows+96(FP), R8
 label20:
 	MOVD R13, R11
-	MOVD s_Cols+80(FP), R2
+	MOVD s_Cols+104(FP), R2
 label21:
 	ADD R0, R12, R24
 	VEOR V3.B16, V3.B16, V3.B16
@@ -263,7 +263,7 @@ label26:
 	ADDS R10, R12, R12
 	SUBS $1, R2, R2
 	BNE label21
-	MOVD s_Pitch+96(FP), R15
+	MOVD s_Pitch+120(FP), R15
 	ADDS R15, R13, R13
 	SUBS $1, R8, R8
 	BNE label20
@@ -289,45 +289,42 @@ label29:
 done:
 	RET
 
-// func Taps4(dst, x, w []float32, s Taps)
-TEXT ·Taps4(SB), NOSPLIT, $0-112
+// func Taps4(dst, x, w, bias []float32, s Taps)
+TEXT ·Taps4(SB), NOSPLIT, $0-136
 	MOVD dst_base+0(FP), R3
 	MOVD x_base+24(FP), R4
 	MOVD w_base+48(FP), R5
-	MOVD s_Channels+88(FP), R1
-	MOVD s_Channels+88(FP), R10
-	MOVD s_Step+104(FP), R9
+	MOVD s_Channels+112(FP), R1
+	MOVD s_Channels+112(FP), R10
+	MOVD s_Step+128(FP), R9
 	LSL $2, R10, R10
 	MOVD $0, R0
 	SUBS $8, R1, R1
 	BLT tail
 loop:
-	MOVD R3, R11
+	MOVD bias_base+72(FP), R11
 	ADD R0, R11, R24
 	FMOVQ 0(R24), F0
 	ADD R0, R11, R24
 	FMOVQ 16(R24), F1
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	FMOVQ 0(R24), F2
 	ADD R0, R11, R24
 	FMOVQ 16(R24), F3
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	FMOVQ 0(R24), F4
 	ADD R0, R11, R24
 	FMOVQ 16(R24), F5
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	FMOVQ 0(R24), F6
 	ADD R0, R11, R24
 	FMOVQ 16(R24), F7
 	MOVD R4, R13
 	MOVD R5, R12
-	MOVD s_Rows+72(FP), R8
+	MOVD s_Rows+96(FP), R8
 label31:
 	MOVD R13, R11
-	MOVD s_Cols+80(FP), R2
+	MOVD s_Cols+104(FP), R2
 label32:
 	ADD R0, R12, R24
 	FMOVQ 0(R24), F8
@@ -365,7 +362,7 @@ label32:
 	ADDS R10, R12, R12
 	SUBS $1, R2, R2
 	BNE label32
-	MOVD s_Pitch+96(FP), R15
+	MOVD s_Pitch+120(FP), R15
 	ADDS R15, R13, R13
 	SUBS $1, R8, R8
 	BNE label31
@@ -398,7 +395,7 @@ tail:
 	MOVD $vecMask<>+128(SB), R20
 	SUB R1<<2, R20, R20
 	FMOVQ 0(R20), F15
-	MOVD R3, R11
+	MOVD bias_base+72(FP), R11
 	ADD R0, R11, R24
 	VEOR V0.B16, V0.B16, V0.B16
 	SUBS $0, R1, R25
@@ -418,7 +415,6 @@ label33:
 label35:
 	VLD1 (R24), V0.S[0]
 label34:
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	VEOR V2.B16, V2.B16, V2.B16
 	SUBS $0, R1, R25
@@ -438,7 +434,6 @@ label36:
 label38:
 	VLD1 (R24), V2.S[0]
 label37:
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	VEOR V4.B16, V4.B16, V4.B16
 	SUBS $0, R1, R25
@@ -458,7 +453,6 @@ label39:
 label41:
 	VLD1 (R24), V4.S[0]
 label40:
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	VEOR V6.B16, V6.B16, V6.B16
 	SUBS $0, R1, R25
@@ -480,10 +474,10 @@ label44:
 label43:
 	MOVD R4, R13
 	MOVD R5, R12
-	MOVD s_Rows+72(FP), R8
+	MOVD s_Rows+96(FP), R8
 label45:
 	MOVD R13, R11
-	MOVD s_Cols+80(FP), R2
+	MOVD s_Cols+104(FP), R2
 label46:
 	ADD R0, R12, R24
 	VEOR V8.B16, V8.B16, V8.B16
@@ -592,7 +586,7 @@ label60:
 	ADDS R10, R12, R12
 	SUBS $1, R2, R2
 	BNE label46
-	MOVD s_Pitch+96(FP), R15
+	MOVD s_Pitch+120(FP), R15
 	ADDS R15, R13, R13
 	SUBS $1, R8, R8
 	BNE label45
@@ -673,7 +667,7 @@ label73:
 	VST1 V6.S[0], (R24)
 label72:
 	FMOVQ 16(R20), F15
-	MOVD R3, R11
+	MOVD bias_base+72(FP), R11
 	ADD R0, R11, R24
 	VEOR V1.B16, V1.B16, V1.B16
 	SUBS $4, R1, R25
@@ -693,7 +687,6 @@ label74:
 label76:
 	VLD1 (R24), V1.S[0]
 label75:
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	VEOR V3.B16, V3.B16, V3.B16
 	SUBS $4, R1, R25
@@ -713,7 +706,6 @@ label77:
 label79:
 	VLD1 (R24), V3.S[0]
 label78:
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	VEOR V5.B16, V5.B16, V5.B16
 	SUBS $4, R1, R25
@@ -733,7 +725,6 @@ label80:
 label82:
 	VLD1 (R24), V5.S[0]
 label81:
-	ADDS R10, R11, R11
 	ADD R0, R11, R24
 	VEOR V7.B16, V7.B16, V7.B16
 	SUBS $4, R1, R25
@@ -755,10 +746,10 @@ label85:
 label84:
 	MOVD R4, R13
 	MOVD R5, R12
-	MOVD s_Rows+72(FP), R8
+	MOVD s_Rows+96(FP), R8
 label86:
 	MOVD R13, R11
-	MOVD s_Cols+80(FP), R2
+	MOVD s_Cols+104(FP), R2
 label87:
 	ADD R0, R12, R24
 	VEOR V9.B16, V9.B16, V9.B16
@@ -867,7 +858,7 @@ label101:
 	ADDS R10, R12, R12
 	SUBS $1, R2, R2
 	BNE label87
-	MOVD s_Pitch+96(FP), R15
+	MOVD s_Pitch+120(FP), R15
 	ADDS R15, R13, R13
 	SUBS $1, R8, R8
 	BNE label86
