@@ -125,8 +125,8 @@ func (l *loader) do(j *job) {
 	// Epoch after epoch, the captions of a sample take turns from a first one
 	// that is drawn.
 	first := dice.New(l.o.Seed, dice.Caption, j.sample.ID)
-	j.pair, j.fault = j.sample.Pair(first.Uint64()>>1 + uint64(j.epoch))
-	if j.fault != nil || l.o.Augment == nil {
+	j.pair, j.fault = j.sample.PairContext(l.ctx, first.Uint64()>>1+uint64(j.epoch))
+	if j.err = l.ctx.Err(); j.err != nil || j.fault != nil || l.o.Augment == nil {
 		return
 	}
 	d := dice.New(l.o.Seed, dice.Augment, dice.Mix(uint64(j.epoch))+j.sample.ID)

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"io"
@@ -172,12 +173,12 @@ func keys(chosen string, usual ...string) []string {
 }
 
 // decode reads an image within the limits.
-func (o *Options) decode(r io.Reader) (image.Image, error) {
-	return pillow.Decode(r, o.limits())
+func (o *Options) decode(ctx context.Context, r io.Reader) (image.Image, error) {
+	return pillow.Decode(r, o.limits(ctx))
 }
 
-func (o *Options) limits() pillow.Limits {
-	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, AllowTruncated: o.AllowTruncated, Converter: o.Converter, Draft: o.Draft}
+func (o *Options) limits(ctx context.Context) pillow.Limits {
+	return pillow.Limits{MaxPixels: o.MaxPixels, MaxBytes: o.MaxBytes, AllowTruncated: o.AllowTruncated, Converter: o.Converter, Draft: o.Draft, Context: ctx}
 }
 
 // captions returns the templates filled with a label.

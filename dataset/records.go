@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"path"
@@ -19,19 +20,21 @@ type record struct {
 	captions []string
 	label    string
 	fault    error
-	decode   func() (image.Image, error) // where it is in no file of its own
+	decode   func(context.Context) (image.Image, error) // where it is in no file of its own
 }
 
 func (r *record) sample(o *Options) Sample {
 	s := Sample{
-		File: r.from(), Key: r.key, Captions: r.captions, Label: r.label, Fault: r.fault, Decode: r.decode,
+		File: r.from(), Key: r.key, Captions: r.captions, Label: r.label, Fault: r.fault,
 	}
-	if s.Decode == nil {
-		s.Decode = func() (image.Image, error) { return r.tree.decode(r.file, o) }
+	decode := r.decode
+	if decode == nil {
+		decode = func(ctx context.Context) (image.Image, error) { return r.tree.decode(ctx, r.file, o) }
 		if _, real := r.tree.fsys.(anywhere); real && r.file.tar == nil && !r.tree.inTar && r.fault == nil {
 			s.Path = filepath.FromSlash(r.tree.where(r.file))
 		}
 	}
+	s.decodes(decode)
 	s.fill(o)
 	return s
 }

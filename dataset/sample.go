@@ -46,7 +46,17 @@ type Sample struct {
 	// than once. An error or a panic makes this one sample bad, not its source.
 	Decode func() (image.Image, error)
 
+	// DecodeContext, where not nil, is called in the place of Decode by all that has a
+	// context, whose end it looks at while it decodes.
+	DecodeContext func(ctx context.Context) (image.Image, error)
+
 	size int64 // bytes that Decode holds on to
+}
+
+// decodes sets both functions that read the image.
+func (s *Sample) decodes(decode func(ctx context.Context) (image.Image, error)) {
+	s.DecodeContext = decode
+	s.Decode = func() (image.Image, error) { return decode(context.Background()) }
 }
 
 // Words are the captions, or the prompts where there are none.
@@ -60,7 +70,10 @@ func (s Sample) Words() []string {
 // Pair decodes the image and joins it with caption number draw modulo the
 // number of captions, or with a prompt where it has none. The error says what is wrong
 // with this sample.
-func (s Sample) Pair(draw uint64) (Pair, error) {
+func (s Sample) Pair(draw uint64) (Pair, error) { return s.PairContext(context.Background(), draw) }
+
+// PairContext is [Sample.Pair] until ctx ends, which is then the error.
+func (s Sample) PairContext(ctx context.Context, draw uint64) (Pair, error) {
 	if s.Fault != nil {
 		return Pair{}, s.Fault
 	}
@@ -75,7 +88,7 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 	case caption == "":
 		return Pair{}, errors.New("the caption is empty")
 	}
-	p, err := s.Picture()
+	p, err := s.PictureContext(ctx)
 	p.Caption = caption
 	if err != nil {
 		return Pair{}, err
@@ -89,16 +102,24 @@ func (s Sample) Pair(draw uint64) (Pair, error) {
 
 // Picture decodes the image and joins it with its first caption, if it has any: for
 // what is done with images alone.
-func (s Sample) Picture() (Pair, error) {
+func (s Sample) Picture() (Pair, error) { return s.PictureContext(context.Background()) }
+
+// PictureContext is [Sample.Picture] until ctx ends, which is then the error.
+func (s Sample) PictureContext(ctx context.Context) (Pair, error) {
 	if s.Fault != nil {
 		return Pair{}, s.Fault
 	}
 	var img image.Image
 	err := guard.Call(func() (err error) {
-		if s.Decode == nil {
+		switch {
+		case s.DecodeContext != nil:
+			img, err = s.DecodeContext(ctx)
+		case s.Decode != nil:
+			img, err = s.Decode()
+		default:
 			return errors.New("the sample has no Decode")
 		}
-		if img, err = s.Decode(); err == nil && (img == nil || img.Bounds().Empty()) {
+		if err == nil && (img == nil || img.Bounds().Empty()) {
 			err = errors.New("the image has no pixels")
 		}
 		return err

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -290,22 +291,22 @@ func (c *container) beside(list *[]record, rows map[string]int, r record, name s
 }
 
 // decode reads the image of a row or, where it has only a path, the file beside.
-func (c *container) decode(row int, name string) func() (image.Image, error) {
-	limits, beside := c.e.o.limits(), file{}
+func (c *container) decode(row int, name string) func(context.Context) (image.Image, error) {
+	beside := file{}
 	if name != "" && len(c.e.images) > 0 {
 		if f, found, err := c.e.locate(c.file, name, c.e.o); found && err == nil {
 			beside = f
 		}
 	}
-	return func() (image.Image, error) {
+	return func(ctx context.Context) (image.Image, error) {
 		data, err := c.table.Image(c.image.Name, row)
 		switch {
 		case err != nil:
 			return nil, err
 		case data != nil:
-			return pillow.DecodeBytes(data, limits)
+			return pillow.DecodeBytes(data, c.e.o.limits(ctx))
 		case beside.path != "":
-			return c.e.decode(beside, c.e.o)
+			return c.e.decode(ctx, beside, c.e.o)
 		}
 		return nil, errors.New("the row has no image" + map[bool]string{true: ", and its file is not here: " + name}[name != ""])
 	}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"image"
 	"slices"
@@ -181,6 +182,5 @@ func (s *Sample) attach(data []byte, err error, o *Options) {
 	for _, c := range s.Captions {
 		s.size += int64(len(c))
 	}
-	limits := o.limits()
-	s.Decode = func() (image.Image, error) { return pillow.DecodeBytes(data, limits) }
+	s.decodes(func(ctx context.Context) (image.Image, error) { return pillow.DecodeBytes(data, o.limits(ctx)) })
 }

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -100,13 +101,13 @@ func (t *tree) readerAt(f file) (io.ReaderAt, int64, io.Closer, error) {
 	return r, info.Size(), opened, nil
 }
 
-func (t *tree) decode(f file, o *Options) (image.Image, error) {
+func (t *tree) decode(ctx context.Context, f file, o *Options) (image.Image, error) {
 	r, err := t.open(f, o.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return o.decode(r)
+	return o.decode(ctx, r)
 }
 
 // maxText bounds a caption's own file.

@@ -29,18 +29,40 @@ import (
 const (
 	indexVersion   = "2"
 	uprightVersion = "3"     // in which uprightKey is present
+	draftVersion   = "4"     // in which draftKey and uprightKey are
 	firstVersion   = "1"     // in which modelKey is the model's FirstFingerprint
 	maxDim         = 1 << 20 // as for the towers' EmbedDim
 
 	versionKey = "goclip.index"         // one of the versions
 	modelKey   = "goclip.index.model"   // fingerprint, or empty
 	headerKey  = "goclip.index.header"  // CRC-32C of the others and the shapes
-	uprightKey = "goclip.index.upright" // "true", or absent
+	uprightKey = "goclip.index.upright" // "true", or absent; "false" in draftVersion
+	draftKey   = "goclip.index.draft"   // "true", or absent
 )
 
+// head is what the metadata say.
+type head struct {
+	version, model string
+	upright, draft bool
+}
+
+// keys are the metadata of how images were prepared.
+func (h *head) keys() map[string]string {
+	switch {
+	case h.version == draftVersion:
+		return map[string]string{draftKey: "true", uprightKey: fmt.Sprint(h.upright)}
+	case h.version == uprightVersion:
+		return map[string]string{uprightKey: "true"}
+	}
+	return nil
+}
+
 // headerSum is the checksum of what no tensor's own checksum covers.
-func headerSum(version, model string, embeddings []int) string {
-	line := fmt.Sprintf("%s %s %d", version, model, embeddings)
+func (h *head) headerSum(embeddings []int) string {
+	line := fmt.Sprintf("%s %s %d", h.version, h.model, embeddings)
+	if h.draft {
+		line += fmt.Sprintf(" %t", h.upright)
+	}
 	return fmt.Sprintf("%08x", crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 }
 
@@ -102,11 +124,15 @@ func (x *Index) SaveWith(path string, o SaveOptions) error {
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	meta := map[string]string{versionKey: x.version, modelKey: x.model, safetensors.ChecksumKey: sums}
-	if x.upright {
-		meta[versionKey], meta[uprightKey] = uprightVersion, "true"
+	h := x.head
+	switch {
+	case h.draft:
+		h.version = draftVersion
+	case h.upright:
+		h.version = uprightVersion
 	}
-	meta[headerKey] = headerSum(meta[versionKey], x.model, tensors[0].Shape)
+	meta := map[string]string{versionKey: h.version, modelKey: h.model, headerKey: h.headerSum(tensors[0].Shape), safetensors.ChecksumKey: sums}
+	maps.Copy(meta, h.keys())
 	err = safetensors.WriteFile(path, tensors, meta)
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
@@ -204,12 +230,12 @@ func Read(path string, m *encoder.Model) (*Index, error) {
 }
 
 func read(f *safetensors.File, m *encoder.Model, whole bool) (*Index, error) {
-	shape, version, model, err := readHead(f, m)
+	shape, h, err := readHead(f, m)
 	if err != nil {
 		return nil, err
 	}
 	x := New(shape[1])
-	x.version, x.upright, x.model, x.close = version, version == uprightVersion, model, f.Close
+	x.head, x.close = *h, f.Close
 	if x.entries, err = readEntries(f, shape[0]); err != nil {
 		return nil, err
 	}
@@ -231,70 +257,83 @@ func read(f *safetensors.File, m *encoder.Model, whole bool) (*Index, error) {
 }
 
 // readHead checks all that can be known before the tensors are read.
-func readHead(f *safetensors.File, m *encoder.Model) (shape []int, version, model string, err error) {
+func readHead(f *safetensors.File, m *encoder.Model) (shape []int, h *head, err error) {
 	meta := f.Metadata()
-	var ok bool
-	version, ok = meta[versionKey]
+	version, ok := meta[versionKey]
+	versions := []string{firstVersion, indexVersion, uprightVersion, draftVersion}
 	switch {
 	case !ok:
-		return nil, "", "", fmt.Errorf("not an index: the metadata lack %s", versionKey)
-	case version != indexVersion && version != firstVersion && version != uprightVersion:
-		return nil, "", "", fmt.Errorf("an index of version %q, want %s, %s or %s", version, firstVersion, indexVersion, uprightVersion)
+		return nil, nil, fmt.Errorf("not an index: the metadata lack %s", versionKey)
+	case !slices.Contains(versions, version):
+		return nil, nil, fmt.Errorf("an index of version %q, want one of %q", version, versions)
 	}
+	h = &head{version: version, model: meta[modelKey], draft: version == draftVersion}
+	h.upright = version == uprightVersion || h.draft && meta[uprightKey] == "true"
 	keys, names := slices.Sorted(maps.Keys(meta)), slices.Sorted(slices.Values(f.Names()))
 	want := []string{versionKey, headerKey, modelKey}
-	if version == uprightVersion {
-		want = append(want, uprightKey)
-		if v := meta[uprightKey]; v != "true" {
-			return nil, "", "", fmt.Errorf("metadata %s is %q, want true in version %s", uprightKey, v, version)
+	for key, value := range h.keys() {
+		want = append(want, key)
+		if v := meta[key]; v != value {
+			return nil, nil, fmt.Errorf("metadata %s is %q, want %s in version %s", key, v, value, version)
 		}
 	}
+	slices.Sort(want)
 	if !slices.Equal(keys, want) {
-		return nil, "", "", fmt.Errorf("metadata %q, want %q", keys, want)
+		return nil, nil, fmt.Errorf("metadata %q, want %q", keys, want)
 	}
 	if want := []string{"embeddings", "ends", "text"}; !slices.Equal(names, want) {
-		return nil, "", "", fmt.Errorf("tensors %q, want %q", names, want)
+		return nil, nil, fmt.Errorf("tensors %q, want %q", names, want)
 	}
 	embeddings, _ := f.Info("embeddings")
 	ends, _ := f.Info("ends")
 	text, _ := f.Info("text")
-	shape, model = embeddings.Shape, meta[modelKey]
+	shape = embeddings.Shape
 	if len(shape) != 2 || shape[1] < 1 || shape[1] > maxDim || embeddings.DType != tensorfile.F32 {
-		return nil, "", "", fmt.Errorf("embeddings are %s%v, want F32 of entries by 1 to %d", embeddings.DType, shape, maxDim)
+		return nil, nil, fmt.Errorf("embeddings are %s%v, want F32 of entries by 1 to %d", embeddings.DType, shape, maxDim)
 	}
 	if want := []int{shape[0], 2}; !slices.Equal(ends.Shape, want) || ends.DType != tensorfile.I64 {
-		return nil, "", "", fmt.Errorf("ends are %s%v, want I64%v", ends.DType, ends.Shape, want)
+		return nil, nil, fmt.Errorf("ends are %s%v, want I64%v", ends.DType, ends.Shape, want)
 	}
 	if len(text.Shape) != 1 || text.DType != tensorfile.U8 {
-		return nil, "", "", fmt.Errorf("text is %s%v, want U8 of one dimension", text.DType, text.Shape)
+		return nil, nil, fmt.Errorf("text is %s%v, want U8 of one dimension", text.DType, text.Shape)
 	}
-	if got, want := meta[headerKey], headerSum(version, model, shape); got != want {
-		return nil, "", "", fmt.Errorf("the header is damaged: its checksum is %q, want %s", got, want)
+	if got, want := meta[headerKey], h.headerSum(shape); got != want {
+		return nil, nil, fmt.Errorf("the header is damaged: its checksum is %q, want %s", got, want)
 	}
-	return shape, version, model, belongs(m, version, model, shape[1])
+	return shape, h, h.belongs(m, shape[1])
 }
 
 // belongs refuses an index of another model than m.
-func belongs(m *encoder.Model, version, model string, dim int) error {
+func (h *head) belongs(m *encoder.Model, dim int) error {
 	if m == nil {
 		return nil
 	}
 	if want := dimOf(m); dim != want {
 		return fmt.Errorf("an index of dimension %d, but the model's is %d", dim, want)
 	}
-	if p, upright := m.Config().Preprocess, version == uprightVersion; p != nil && p.Upright != upright {
-		return fmt.Errorf("the index is of images with upright %t, but the model is to prepare them with upright %t: load it with Options.Upright %[1]t", upright, p.Upright)
+	p := m.Config().Preprocess
+	if p != nil && p.Upright != h.upright {
+		return fmt.Errorf("the index is of images with upright %t, but the model is to prepare them with upright %t: load it with Options.Upright %[1]t", h.upright, p.Upright)
 	}
-	if model == "" {
+	draft := p != nil && p.Draft
+	drafts := fmt.Errorf("the index is of images with draft %t, but the model is to prepare them with draft %t: load it with Options.Draft %[1]t", h.draft, draft)
+	if h.draft && !draft || draft && h.version == firstVersion {
+		return drafts
+	}
+	if h.model == "" {
 		return errors.New("the index does not say which model it was made with")
 	}
 	want := m.Fingerprint()
-	if version == firstVersion {
+	if h.version == firstVersion {
 		want = m.FirstFingerprint()
 	}
-	if model != want {
-		return fmt.Errorf("the index was made with model %.12s…, not with %.12s…", model, want)
+	if h.model != want && draft != h.draft {
+		return drafts
 	}
+	if h.model != want {
+		return fmt.Errorf("the index was made with model %.12s…, not with %.12s…", h.model, want)
+	}
+	h.draft = draft // which files of earlier versions do not say
 	return nil
 }
 

@@ -129,7 +129,8 @@ func TestIndexOfAnother(t *testing.T) {
 		want   string
 	}{
 		{func(*parts) {}, ""},
-		{func(p *parts) { p.version = "4" }, `an index of version "4", want 1, 2 or 3`},
+		{func(p *parts) { p.version = "5" }, `an index of version "5", want one of ["1" "2" "3" "4"]`},
+		{func(p *parts) { p.version = "4" }, `is "", want`},
 		{func(p *parts) { delete(p.meta, "goclip.index") }, "not an index"},
 		{func(p *parts) { p.meta["more"] = "" }, `"more"`},
 		{func(p *parts) { p.names[0] = "rows" }, `tensors ["ends" "rows" "text"], want ["embeddings" "ends" "text"]`},

@@ -26,13 +26,12 @@ type Entry struct {
 // memory-mapped file. All methods may be called from several goroutines at
 // once. A nil or zero Index is empty and closed.
 type Index struct {
-	mu    sync.RWMutex
-	dim   int
-	model string // fingerprint of the model whose embeddings these are; "" where it is not known
-	// upright says how images were embedded: turned as they should be seen, or as stored.
-	upright bool
-	// version is that of the file, which says how the fingerprint was made.
-	version string
+	mu  sync.RWMutex
+	dim int
+	// head is of the file: its version, which says how the fingerprint was made; the
+	// fingerprint of the model whose embeddings these are, "" where it is not known; and
+	// whether images were turned as they should be seen, and decoded as drafts.
+	head
 
 	// Rows are numbered through both parts. The first come from a file, in the
 	// order of their keys, and are never written to.
@@ -53,7 +52,7 @@ type Index struct {
 // New returns an empty index of embeddings of dim numbers. See [Of] for one that
 // records which model its embeddings come from.
 func New(dim int) *Index {
-	return &Index{dim: dim, version: indexVersion, at: make(map[string]int), close: func() error { return nil }}
+	return &Index{dim: dim, head: head{version: indexVersion}, at: make(map[string]int), close: func() error { return nil }}
 }
 
 // Of returns an empty index of a model's embeddings. It carries the model's
@@ -62,7 +61,7 @@ func Of(m *encoder.Model) *Index {
 	x := New(dimOf(m))
 	x.model = m.Fingerprint()
 	if p := m.Config().Preprocess; p != nil {
-		x.upright = p.Upright
+		x.upright, x.draft = p.Upright, p.Draft
 	}
 	return x
 }
@@ -72,6 +71,11 @@ func Of(m *encoder.Model) *Index {
 // that are added: [encoder.Options].Upright. An index that does not say so, as those of
 // earlier versions do not, is of images as they are stored.
 func (x *Index) Upright() bool { return x != nil && x.upright }
+
+// Draft reports whether JPEG files were decoded at a part of their size before they were
+// embedded, see [encoder.Options].Draft; an index that was saved before version 4 of its file
+// does not say so.
+func (x *Index) Draft() bool { return x != nil && x.draft }
 
 // dimOf is zero for an empty Model.
 func dimOf(m *encoder.Model) int {

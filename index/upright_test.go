@@ -51,3 +51,42 @@ func TestUpright(t *testing.T) {
 	_, err = index.Open(path, stored)
 	fails(t, "the index is of images with upright true", err)
 }
+
+// TestDraft: an index says whether JPEG files were decoded at a part of their size, with
+// whether they were turned, keeps saying so when it is saved again, and is for models that
+// prepare images in the same way.
+func TestDraft(t *testing.T) {
+	dir := golden.Shared(t, "compat")
+	load := func(upright, draft bool) *encoder.Model {
+		m, err := encoder.Load(filepath.Join(dir, "model"), &encoder.Options{Upright: &upright, Draft: draft})
+		check(t, err)
+		t.Cleanup(func() { check(t, m.Close()) })
+		return m
+	}
+	whole := load(false, false)
+	for _, upright := range []bool{false, true} {
+		drafts := load(upright, true)
+		path := filepath.Join(t.TempDir(), "draft.index")
+		check(t, index.Of(drafts).Save(path))
+		for range 2 {
+			x, err := index.Open(path, drafts)
+			check(t, err)
+			if !x.Draft() || x.Upright() != upright {
+				t.Errorf("the index says draft %t and upright %t, want true and %t", x.Draft(), x.Upright(), upright)
+			}
+			check(t, x.Save(path+".again"))
+			check(t, x.Close())
+			path += ".again"
+		}
+		_, err := index.Open(path, load(upright, false))
+		fails(t, "the index is of images with draft true, but the model is to prepare them with draft false", err)
+		_, err = index.Open(path, load(!upright, true))
+		fails(t, "the index is of images with upright", err)
+	}
+	path := filepath.Join(t.TempDir(), "whole.index")
+	check(t, index.Of(whole).Save(path))
+	_, err := index.Open(path, load(false, true))
+	fails(t, "the index is of images with draft false, but the model is to prepare them with draft true", err)
+	_, err = index.Open(filepath.Join(dir, "pics.index"), load(false, true))
+	fails(t, "the index is of images with draft false", err)
+}

@@ -185,7 +185,7 @@ const alike = 0.94
 func (g *gallery) unlike(hits []index.Hit) []index.Hit {
 	rows := make([][]float32, len(hits))
 	for i, h := range hits {
-		rows[i], _ = g.Vector(h.Key)
+		rows[i], _ = g.Embedding(h.Key)
 	}
 	gone := make([]bool, len(hits))
 	var kept []index.Hit

@@ -183,6 +183,8 @@ func (w *recorder) Write(b []byte) (int, error) {
 			return n, err
 		}
 	}
+	// At once, or what is written later has what is left of the deadline.
+	_ = w.slow.Flush()
 	return n, nil
 }
 

@@ -50,10 +50,10 @@ func (c *clustersCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.upright, err = uprightOf(c.Index); err != nil {
+	if err := c.as(c.Index); err != nil {
 		return err
 	}
-	c.draft = c.Draft
+	c.draft = c.draft || c.Draft
 	m, err := c.load(s, need{words: true})
 	if err != nil {
 		return err

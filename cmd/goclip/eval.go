@@ -9,6 +9,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
+	"github.com/goclip/goclip/internal/sweep"
 	"github.com/goclip/goclip/report"
 )
 
@@ -114,6 +115,10 @@ func (c *evalCommand) Run(s *session) (err error) {
 	e := &evaluation{evalCommand: c, session: s, model: m, labels: labels, templates: templates}
 	e.measured.Upright = m.Config().Preprocess.Upright
 	if err := e.measure(set); err != nil {
+		var nothing *sweep.NothingError
+		if errors.As(err, &nothing) && len(s.lost) == 0 {
+			s.leftOut(nothing.Skipped)
+		}
 		_, unwritten := s.writeLeftOut(set.Notes(), c.LeftOut, beside)
 		return errors.Join(err, unwritten)
 	}

@@ -301,7 +301,7 @@ func TestRetrievalOnTheWay(t *testing.T) {
 	captions := write(t, filepath.Join(data, "captions.csv"), "image,caption\nred/0.png,something red\nblue/0.png,something blue\nred/0.png,still red\n")
 	var got struct{ Test map[string]float64 }
 	works(t, &got, "train", "--data", captions, "--out", filepath.Join(t.TempDir(), "model"), "--steps", "2", "--batch-size", "2", "--test", captions)
-	if len(got.Test) != 6 || got.Test["image_to_text_R@5"] != 1 || !(got.Test["text_to_image_R@1"] >= 0) {
-		t.Errorf("the test measured %v, want six recalls", got.Test)
+	if len(got.Test) != 7 || got.Test["image_to_text_R@5"] != 1 || !(got.Test["text_to_image_R@1"] >= 0) {
+		t.Errorf("the test measured %v, want six recalls, and their R@1 both ways", got.Test)
 	}
 }

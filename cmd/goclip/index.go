@@ -125,7 +125,7 @@ func (c *indexCommand) tell(s *session, x *index.Index, r photos.Report, notes [
 		return err
 	}
 	return s.result(map[string]any{
-		"index": c.Out, "entries": x.Len(), "left_out": len(r.Skipped), "left_out_file": all, "upright": x.Upright(),
+		"index": c.Out, "entries": x.Len(), "left_out": len(r.Skipped), "left_out_file": all, "upright": x.Upright(), "draft": x.Draft(),
 		"added": r.Added, "changed": r.Changed, "moved": r.Moved, "removed": r.Removed, "unchanged": r.Unchanged,
 	}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, x.Len(), len(r.Skipped))

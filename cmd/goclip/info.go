@@ -57,8 +57,11 @@ func (c *infoCommand) Run(s *session) error {
 	x, err2 := photos.Open(c.Path, nil)
 	if err2 == nil {
 		defer x.Close()
-		return s.result(map[string]any{"kind": "index", "entries": x.Len(), "dim": x.Dim(), "upright": x.Upright()}, func(w io.Writer) {
+		return s.result(map[string]any{"kind": "index", "entries": x.Len(), "dim": x.Dim(), "upright": x.Upright(), "draft": x.Draft()}, func(w io.Writer) {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", x.Len(), x.Dim(), turned(x.Upright()))
+			if x.Draft() {
+				fmt.Fprintln(w, "JPEG files: decoded at a part of their size, see --draft")
+			}
 		})
 	}
 	set, err3 := dataset.Open(c.Path, &dataset.Options{Shape: c.Shape, Exclude: c.Exclude, Formats: formats(), Converter: convert.New(s, nil)})

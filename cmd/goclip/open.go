@@ -40,7 +40,7 @@ type uprightFlag struct {
 
 // draftFlag is of commands that compare photographs of one's own, never of evaluations.
 type draftFlag struct {
-	Draft bool `help:"Decode JPEG files at a half, a quarter or an eighth of their size, where that is twice the model's or more: 12 megapixels take little more than half the time, for embeddings that differ a little. An index keeps to it: search with the same flag."`
+	Draft bool `help:"Decode JPEG files at a half, a quarter or an eighth of their size, where that is twice the model's or more: 12 megapixels take little more than half the time, for embeddings that differ a little. An index remembers it."`
 }
 
 // need says what a command does with a model.

@@ -67,10 +67,11 @@ func TestLeftOutIsWritten(t *testing.T) {
 	data := tree(t, 4)
 	model := tiny(t, data)
 	dir := t.TempDir()
-	bad := filepath.Join(dir, "bad")
+	bad, table := filepath.Join(dir, "bad.csv"), "image,caption\n"
 	for i := range 7 {
-		write(t, filepath.Join(bad, fmt.Sprint(i, ".jpg")), "no image")
+		table += filepath.Base(write(t, filepath.Join(dir, fmt.Sprint(i, ".jpg")), "no image")) + ",a\n"
 	}
+	write(t, bad, table)
 	list, mine := filepath.Join(dir, "list.jsonl"), write(t, filepath.Join(dir, "mine.txt"), "mine")
 	for _, args := range [][]string{{"index", "--out", filepath.Join(dir, "x.index")}, {"eval", "--tasks", "retrieval"}} {
 		args = append(args, "--model", model, "--data", bad, "--left-out")
@@ -102,5 +103,18 @@ func TestOthersFiles(t *testing.T) {
 		if text, err := os.ReadFile(path); string(text) != "mine" {
 			t.Errorf("%s: %q, %v", name, text, err)
 		}
+	}
+}
+
+// TestHitsAreLines: a caption with ends of lines and control characters forges no hit.
+func TestHitsAreLines(t *testing.T) {
+	data := tree(t, 4)
+	model := tiny(t, data)
+	table := write(t, filepath.Join(data, "t.csv"), "image,caption\nred/0.png,\"a\n  0.999\tforged\x1b[2J\"\n")
+	photos := filepath.Join(t.TempDir(), "photos.index")
+	works(t, nil, "index", "--model", model, "--data", table, "--out", photos)
+	out, errs, code := goclip(t, "search", "--model", model, "--index", photos, "red")
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != 0 || len(lines) != 2 || !strings.Contains(lines[1], `"a\n  0.999\tforged\x1b[2J"`) {
+		t.Errorf("exit code %d, %q\n%s", code, out, errs)
 	}
 }

@@ -81,14 +81,15 @@ func (f *filterFlags) keep() (func(index.Entry) bool, error) {
 	}, nil
 }
 
-// uprightOf is how an index has its images, and so how one is prepared that is searched for.
-func uprightOf(path string) (*bool, error) {
+// as prepares images as those of an index were.
+func (f *modelFlags) as(path string) error {
 	x, err := index.OpenUnread(path, nil)
 	if err != nil {
-		return nil, input(err)
+		return input(err)
 	}
 	upright := x.Upright()
-	return &upright, input(x.Close())
+	f.upright, f.draft = &upright, x.Draft()
+	return input(x.Close())
 }
 
 type hit struct {
@@ -134,10 +135,10 @@ func (c *searchCommand) Run(s *session) (err error) {
 			words, images = words || p.Kind == index.Words, images || p.Kind == index.File
 		}
 	}
-	if c.upright, err = uprightOf(c.Index); err != nil {
+	if err := c.as(c.Index); err != nil {
 		return err
 	}
-	c.draft = c.Draft
+	c.draft = c.draft || c.Draft
 	m, err := c.load(s, need{images: images, words: words})
 	if err != nil {
 		return err
@@ -170,7 +171,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 				if h.Strength != nil {
 					strength = fmt.Sprintf("\t%+.1f", *h.Strength)
 				}
-				fmt.Fprintf(w, "  %.3f\t%s\t%s%s\n", h.Score, dataset.Printable(h.Key), h.Caption, strength)
+				fmt.Fprintf(w, "  %.3f\t%s\t%s%s\n", h.Score, dataset.Printable(h.Key), dataset.Printable(h.Caption), strength)
 			}
 		}
 	})

@@ -23,11 +23,14 @@ import (
 )
 
 type serveCommand struct {
-	uprightFlag
 	precisionFlag
+	draft bool // as the index is
+
 	Model  []string `required:"" sep:"none" placeholder:"[NAME=]MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help). May be given several times; the first one answers where a client names none. NAME is what clients call it; without, it is MODEL's own name or that of its folder."`
 	Index  string   `placeholder:"[NAME=]FILE" help:"Index that goclip index wrote with the first model, for searches."`
 	Listen string   `default:"127.0.0.1:3003" placeholder:"ADDR" help:"Address to listen on. :3003 is that of all networks."`
+
+	Upright bool `help:"Turn photographs as their files say that they should be seen. Otherwise they are taken as they are stored, as the programs do whose places this takes; with --index, as the index says."`
 
 	Key      []string `sep:"none" placeholder:"KEY" help:"API key that clients have to send, as in Authorization: Bearer KEY. May be given several times."`
 	KeyFile  string   `placeholder:"FILE" help:"File of API keys, one a line, which no list of processes shows."`
@@ -185,16 +188,16 @@ func (c *serveCommand) model(s *session, flag string) (m serve.Model, err error)
 }
 
 func (c *serveCommand) how() *encoder.Options {
-	return &encoder.Options{BatchSize: c.Batch, Upright: &c.Upright, Precision: c.Precision}
+	return &encoder.Options{BatchSize: c.Batch, Upright: &c.Upright, Draft: c.draft, Precision: c.Precision}
 }
 
 // openIndex opens an index, which is compared with the first model.
 func (c *serveCommand) openIndex(s *session, o serve.Options, path string) (*index.Index, error) {
-	upright, err := uprightOf(path)
-	if err != nil {
+	var as modelFlags
+	if err := as.as(path); err != nil {
 		return nil, err
 	}
-	c.Upright = *upright
+	c.Upright, c.draft = *as.upright, as.draft
 	m, err := o.Models[0].Load(s)
 	if err != nil {
 		return nil, input(err)

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"math"
 	"path/filepath"
@@ -88,5 +89,54 @@ func TestUpright(t *testing.T) {
 	}
 	if text := works(t, nil, "info", model); !strings.Contains(text, "as they are stored, not turned upright") {
 		t.Errorf("info does not say how photographs are seen:\n%s", text)
+	}
+}
+
+// sidewaysJPEG is a large JPEG with a gradient, whose EXIF says that it lies on its side.
+func sidewaysJPEG(t *testing.T) string {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 600, 400))
+	for i := range 600 * 400 {
+		img.SetRGBA(i%600, i/600, color.RGBA{uint8(i % 600 / 3), uint8(i / 600 * 255 / 400), uint8(i % 7 * 30), 255})
+	}
+	var b bytes.Buffer
+	check(t, jpeg.Encode(&b, img, nil))
+	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	return string(slices.Concat(b.Bytes()[:2], []byte(exif), b.Bytes()[2:]))
+}
+
+// TestDraftIsRemembered: an index says that it is of drafts, upright or not, and a search
+// decodes as the index did without being told.
+func TestDraftIsRemembered(t *testing.T) {
+	model := golden.Shared(t, "compat", "model")
+	dir := t.TempDir()
+	photo := write(t, filepath.Join(dir, "set", "photo.jpg"), sidewaysJPEG(t))
+	scores := map[string]float64{}
+	for _, flags := range [][]string{{"--draft"}, {"--draft", "--no-upright"}, {}} {
+		name := strings.Join(flags, "")
+		out := filepath.Join(dir, "of"+name+".index")
+		works(t, nil, append([]string{"index", "--model", model, "--data", filepath.Join(dir, "set"), "--out", out}, flags...)...)
+		var said struct{ Upright, Draft bool }
+		works(t, &said, "info", out)
+		if said.Draft != slices.Contains(flags, "--draft") || said.Upright == slices.Contains(flags, "--no-upright") {
+			t.Errorf("info of an index with %v says %+v", flags, said)
+		}
+		if text := works(t, nil, "info", out); said.Draft != strings.Contains(text, "decoded at a part of their size") {
+			t.Errorf("info of an index with %v: %s", flags, text)
+		}
+		var hits []found
+		works(t, &hits, "search", "--model", model, "--index", out, "--image", photo)
+		if s := hits[0].Hits[0].Score; !(math.Abs(s-1) <= 1e-5) {
+			t.Errorf("%v: the photograph's score with itself is %v, want 1 within 1e-5", flags, s)
+		}
+		works(t, &hits, "search", "--model", model, "--index", out, "red disc")
+		scores[name] = hits[0].Hits[0].Score
+	}
+	if scores["--draft"] == scores[""] || scores["--draft"] == scores["--draft--no-upright"] {
+		t.Errorf("scores %v, want three numbers", scores)
+	}
+	_, errors, code := goclip(t, "search", "--model", model, "--index", filepath.Join(dir, "of.index"), "--draft", "red disc")
+	if code == 0 || !strings.Contains(errors, "images with draft false") {
+		t.Errorf("searching an index of whole images with --draft: code %d, %q", code, errors)
 	}
 }

@@ -1,6 +1,7 @@
 package pillow
 
 import (
+	"encoding/binary"
 	"image"
 	"image/color"
 )
@@ -22,8 +23,9 @@ func newCanvas(m mode, width, height int, p color.Palette) *canvas {
 	b := image.Rect(0, 0, width, height)
 	switch m {
 	case modeRGB:
-		for i := 3; i < len(c.pix); i += 4 {
-			c.pix[i] = 255
+		copy(c.pix, "\x00\x00\x00\xff")
+		for n := 4; n < len(c.pix); n *= 2 {
+			copy(c.pix[n:], c.pix[:n])
 		}
 		c.img = &image.RGBA{Pix: c.pix, Stride: c.stride, Rect: b}
 	case modeRGBA:
@@ -96,6 +98,9 @@ func unpackBytes(dst, src []byte, n, step int) {
 // unpackColour is for pixels of size bytes whose red, green, blue and alpha are
 // those at r, g, b and a; where a is negative they are opaque.
 func unpackColour(size, r, g, b, a int) unpacker {
+	if size == 3 && r == 0 && g == 1 && b == 2 {
+		return unpackRGB
+	}
 	return func(dst, src []byte, n, step int) {
 		for i := range n {
 			d, s := dst[i*step:i*step+4:i*step+4], src[i*size:i*size+size:i*size+size]
@@ -106,6 +111,16 @@ func unpackColour(size, r, g, b, a int) unpacker {
 				d[3] = 255
 			}
 		}
+	}
+}
+
+func unpackRGB(dst, src []byte, n, step int) {
+	src = src[:3*n]
+	for ; len(src) >= 4 && len(dst) >= 4; src, dst = src[3:], dst[min(step, len(dst)):] {
+		binary.LittleEndian.PutUint32(dst, binary.LittleEndian.Uint32(src)|0xff<<24)
+	}
+	if len(src) >= 3 {
+		copy(dst[:4], []byte{src[0], src[1], src[2], 255})
 	}
 }
 

@@ -91,7 +91,10 @@ func (f *gifFrame) parse(r *gifReader) error {
 	f.rect = image.Rect(x, y, x+int(u16(d[4:])), y+int(u16(d[6:])))
 	f.interlaced = d[8]&0x40 != 0
 	if d[8]&0x80 != 0 {
-		f.table = colourTable(r.take(3 << (d[8]&7 + 1)))
+		// Where the frame's own table is taken for grey, Pillow shows its indices in the colours of the screen's.
+		if own := colourTable(r.take(3 << (d[8]&7 + 1))); own != nil {
+			f.table = own
+		}
 	}
 	width := r.take(1)
 	if width == nil {

@@ -126,6 +126,9 @@ func readDirectory(data []byte, at int64) *directory {
 			}
 			total += need
 			if from > uint64(size) || uint64(need) > uint64(size)-from {
+				if t.kind > 16 {
+					continue // Pillow does not know these types
+				}
 				break
 			}
 			t.raw = data[from:]

@@ -12,7 +12,7 @@ import (
 func TestContext(t *testing.T) {
 	for name, data := range encoded(t) {
 		switch name {
-		case "png", "jpeg", "gif", "tiff":
+		case "png", "jpeg", "gif", "tiff", "webp":
 		default:
 			continue
 		}

@@ -64,6 +64,9 @@ const (
 	DefaultMaxBytes  = 512 << 20
 )
 
+// cheapPixels are read of any file, however small. More than it could hold are a bomb.
+const cheapPixels = 1 << 20
+
 // Keyed is an opaque image of which one colour is declared transparent (the
 // tRNS chunk of a grey or true-colour PNG). As an image.Image it shows that
 // transparency; Opaque is the image without it, which is all that Pillow

@@ -78,7 +78,7 @@ func readPNG(f *file) (image.Image, error) {
 		return nil, fmt.Errorf("a palette of %d colours", len(h.palette)/3)
 	}
 	raw := int64(rowBytes(h.box.Dx(), channels*int(h.depth))) * int64(h.box.Dy())
-	if raw/deflateRatio > int64(len(f.data)) && !f.truncated {
+	if h.width*h.height > cheapPixels && raw/deflateRatio > int64(len(f.data)) && !f.truncated {
 		return nil, fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(f.data), h.width, h.height)
 	}
 	c, unpack := h.canvas()
@@ -237,13 +237,14 @@ func (d *pngData) ReadByte() (byte, error) {
 	return c, nil
 }
 
-func (d *pngData) Read(p []byte) (int, error) {
-	if err := d.next(); err != nil {
-		return 0, err
+// piece returns what is left of the chunk, or the next one; nil at the end.
+func (d *pngData) piece() []byte {
+	if d.next() != nil {
+		return nil
 	}
-	n := copy(p, d.chunk)
-	d.chunk = d.chunk[n:]
-	return n, nil
+	p := d.chunk
+	d.chunk = nil
+	return p
 }
 
 // pngMetadata finds EXIF in its own chunk or, as ImageMagick writes it, in hex

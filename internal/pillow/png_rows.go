@@ -1,7 +1,6 @@
 package pillow
 
 import (
-	"compress/flate"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"image"
 	"image/color"
 	"io"
+
+	"github.com/goclip/goclip/internal/pillow/inflate"
 )
 
 // pngPass is a set of rows of the image; there are seven in an interlaced one.
@@ -33,7 +34,7 @@ func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 		return err
 	}
 	width, height := h.box.Dx(), h.box.Dy()
-	row, above := make([]byte, 1+rowBytes(width, bits)), make([]byte, 1+rowBytes(width, bits))
+	row, above := make([]byte, 1+rowBytes(width, bits)+1), make([]byte, 1+rowBytes(width, bits)+1)
 	filled := 0
 	put := func([]byte) {} // where the last row is
 	for _, p := range pngPasses(h.interlaced) {
@@ -45,7 +46,7 @@ func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 		clear(above)
 		for y := p.y; y < height; y += p.dy {
 			f.live()
-			switch err := z.read(row); {
+			switch err := z.row(row); {
 			case errors.Is(err, io.EOF):
 				return nil
 			case errors.Is(err, io.ErrUnexpectedEOF):
@@ -78,9 +79,8 @@ func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 
 // pngStream is the zlib stream of the pixels.
 type pngStream struct {
-	data *pngData
-	z    io.Reader
-	sum  hash.Hash32
+	*inflate.Reader
+	sum hash.Hash32
 }
 
 func newPNGStream(data *pngData) (*pngStream, error) {
@@ -95,94 +95,42 @@ func newPNGStream(data *pngData) (*pngStream, error) {
 	if binary.BigEndian.Uint16(head[:])%31 != 0 || head[0]&15 != 8 || head[0]>>4 > 7 || head[1]&0x20 != 0 {
 		return nil, damaged(0, 1, fmt.Errorf("pixels that begin with %#02x, want a zlib stream", head))
 	}
-	return &pngStream{data, flate.NewReader(data), adler32.New()}, nil
+	return &pngStream{inflate.New(data.piece), adler32.New()}, nil
 }
 
 var errPNGSum = errors.New("the sum of the pixels is another than the file's")
 
-// read fills row. It returns io.EOF where the stream ends in order before it,
+// row fills p. It returns io.EOF where the stream ends in order before it,
 // io.ErrUnexpectedEOF where data are missing, or what is wrong with them.
-func (s *pngStream) read(row []byte) error {
-	n, err := io.ReadFull(s.z, row)
-	s.sum.Write(row[:n])
+func (s *pngStream) row(p []byte) error {
+	n, err := s.Read(p)
+	s.sum.Write(p[:n])
 	if errors.Is(err, io.EOF) {
 		return s.check()
 	}
 	return err
 }
 
-// check compares the sum behind the stream, if its chunk holds that.
+// check compares the sum behind the stream.
 func (s *pngStream) check() error {
-	switch {
-	case len(s.data.chunk) < 4:
+	switch sum, ok := s.Trailer(); {
+	case !ok:
 		return io.ErrUnexpectedEOF
-	case binary.BigEndian.Uint32(s.data.chunk) != s.sum.Sum32():
+	case sum != s.sum.Sum32():
 		return errPNGSum
 	}
 	return io.EOF
 }
 
-// end looks at what follows the last row. More pixels do not matter, nor that
-// the end is missing.
+// end looks at what follows the last row in its chunk. More pixels do not matter, nor
+// that the end is missing.
 func (s *pngStream) end() error {
-	s.data.file = nil // the next chunk does not count
-	if n, err := s.z.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+	s.End()
+	if n, err := s.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
 		return err
 	}
 	return s.check()
 }
-
-// unfilter undoes the filter that row begins with, of pixels of size bytes.
-func unfilter(row, above []byte, size int) error {
-	kind, cur, up := row[0], row[1:], above[1:len(row)]
-	first := min(size, len(cur))
-	switch kind {
-	case 0:
-	case 1:
-		for i := size; i < len(cur); i++ {
-			cur[i] += cur[i-size]
-		}
-	case 2:
-		for i, v := range up {
-			cur[i] += v
-		}
-	case 3:
-		for i := range first {
-			cur[i] += up[i] / 2
-		}
-		for i := size; i < len(cur); i++ {
-			cur[i] += uint8((int(cur[i-size]) + int(up[i])) / 2)
-		}
-	case 4:
-		unfilterPaeth(cur, up, size)
-	default:
-		return fmt.Errorf("row filter %d", kind)
-	}
-	return nil
-}
-
-func unfilterPaeth(cur, up []byte, size int) {
-	for c := range min(size, len(cur)) {
-		var left, corner int
-		for i := c; i < len(cur); i += size {
-			above := int(up[i])
-			toLeft, toAbove := above-corner, left-corner
-			toCorner := abs(toLeft + toAbove)
-			toLeft, toAbove = abs(toLeft), abs(toAbove)
-			best := corner
-			if toLeft <= toAbove && toLeft <= toCorner {
-				best = left
-			} else if toAbove <= toCorner {
-				best = above
-			}
-			left = int(cur[i] + uint8(best))
-			cur[i] = uint8(left)
-			corner = above
-		}
-	}
-}
-
-func abs(x int) int { return max(x, -x) }
 
 // canvas returns an empty image of the file's kind, and what unpacks its rows.
 // Where tRNS names a colour, finish makes a Keyed of it.

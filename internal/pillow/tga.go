@@ -94,6 +94,10 @@ func (f *tgaFile) layout() (mode, unpacker) {
 	switch {
 	case f.kind == 1 && f.depth == 8 && f.mapped:
 		return modeIndexed, unpackBytes
+	case f.kind == 3 && f.depth == 8 && f.mapped: // grey that has a palette is shown in its colours
+		return modeIndexed, unpackBytes
+	case f.kind == 3 && f.depth == 16 && f.mapped:
+		return modeIndexed, unpackEvery(2)
 	case f.kind == 3 && f.depth == 1 && !f.packed:
 		return modeIndexed, unpackBits(1, 1)
 	case f.kind == 3 && f.depth == 8:

@@ -71,6 +71,7 @@ func readTIFF(src *file) (image.Image, error) {
 		return nil, err
 	}
 	target := l.target(t)
+	target.forgiving = src.truncated
 	put := target.put
 	target.put = func(plane, y, x int, row []byte, n int) {
 		src.live()
@@ -183,7 +184,7 @@ func (t *tiffFile) chunks() (columns, rows int) {
 
 // couldHold refuses a file that is too small for its image.
 func (t *tiffFile) couldHold(l *tiffLayout, src *file) error {
-	if src.truncated {
+	if src.truncated || t.width*t.height <= cheapPixels {
 		return nil
 	}
 	raw := float64(t.width) * float64(t.height) * float64(l.bits) / 8

@@ -219,6 +219,12 @@ func (c *jpegChunk) row(dst []byte) error {
 		copy(dst, img.Pix[y*img.Stride:][:n])
 	case *image.CMYK:
 		copy(dst, img.Pix[y*img.Stride:][:4*n])
+	case *image.NRGBA: // grey with alpha
+		for i, v := range img.Pix[y*img.Stride:][:4*n] {
+			if i%4 == 0 && i/2+1 < len(dst) {
+				dst[i/2], dst[i/2+1] = v, img.Pix[y*img.Stride+i+3]
+			}
+		}
 	case *image.RGBA:
 		copySamples(dst, img.Pix[y*img.Stride:][:4*n], c.t.samples)
 	}
@@ -246,6 +252,8 @@ func (t *tiffFile) decodeJPEG(data []byte, check checkSize) (image.Image, error)
 	switch img.(type) {
 	case *image.Gray:
 		components = 1
+	case *image.NRGBA:
+		components = 2
 	case *image.CMYK:
 		components = 4
 	}

@@ -20,6 +20,7 @@ func (t *tiffFile) readRaw(l *tiffLayout, target *tiffTarget) error {
 		stored = t.bits
 	}
 	x, y, plane := 0, 0, 0
+	var lost error // the first strip that is cut off, behind which others may lie
 	for i := first; i < t.offsets.count; i++ {
 		if plane > 0 && plane >= l.planes && t.planar {
 			break
@@ -35,7 +36,13 @@ func (t *tiffFile) readRaw(l *tiffLayout, target *tiffTarget) error {
 		data := t.from(t.offsets.at(i))
 		for v := range height {
 			if len(data) < row {
-				return cutOff(y+v, t.height)
+				if lost == nil {
+					lost = cutOff(y+v, t.height)
+				}
+				if !target.forgiving {
+					return lost
+				}
+				break
 			}
 			line := data[:row]
 			if t.reversed {
@@ -53,7 +60,7 @@ func (t *tiffFile) readRaw(l *tiffLayout, target *tiffTarget) error {
 			plane++
 		}
 	}
-	return nil
+	return lost
 }
 
 // from returns the file from an offset on.
@@ -93,7 +100,7 @@ func (t *tiffFile) readPacked(l *tiffLayout, target *tiffTarget) error {
 	if err != nil {
 		return err
 	}
-	if t.photometric == photoYCbCr && t.samples == 3 && t.compression != tiffJPEG {
+	if t.photometric == photoYCbCr && t.samples == 3 && t.compression != tiffJPEG && !t.planar {
 		return t.readYCbCr(d, target)
 	}
 	row := make([]byte, rowBytes(t.across, l.bits))
@@ -193,10 +200,7 @@ func (t *tiffFile) unpredictFloats(row []byte, samples int) {
 // readYCbCr reads YCbCr that is no JPEG, in units of some luma samples and one
 // of each chroma, which libtiff repeats. It goes to the target as RGB.
 func (t *tiffFile) readYCbCr(d chunkDecoder, target *tiffTarget) error {
-	h, v := 2, 2
-	if s := t.tags[tagSubsampling]; s.count >= 2 {
-		h, v = int(s.at(0)), int(s.at(1))
-	}
+	h, v := t.subsampling()
 	if !(h == 1 || h == 2 || h == 4) || !(v == 1 || v == 2 || v == 4) || h < v && (h != 1 || v != 2) {
 		return fmt.Errorf("chroma sampled %d×%d", h, v)
 	}
@@ -232,6 +236,14 @@ func (t *tiffFile) readYCbCr(d chunkDecoder, target *tiffTarget) error {
 		}
 		return nil
 	})
+}
+
+// subsampling returns for how many luma samples, across and down, there is one of chroma.
+func (t *tiffFile) subsampling() (h, v int) {
+	if s := t.tags[tagSubsampling]; s.count >= 2 {
+		return int(s.at(0)), int(s.at(1))
+	}
+	return 2, 2
 }
 
 // weights returns libtiff's conversion of YCbCr, in fixed point of 16 bits

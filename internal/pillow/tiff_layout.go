@@ -16,15 +16,17 @@ type tiffLayout struct {
 	bits    int      // of a pixel, or in planes of a sample
 	unpack  unpacker // of whole pixels to bytes
 	deep    func(src []byte, i int) float64
-	float   bool // deep's values are
-	planes  int  // that are read one by one, or 1
-	divide  bool // by alpha, at the end
+	float   bool                             // deep's values are
+	planes  int                              // that are read one by one, or 1
+	divide  bool                             // by alpha, at the end
+	convert func(rgb []byte, y, cb, cr byte) // planes of YCbCr, at the end
 }
 
 // tiffTarget is an image that is filled row by row.
 type tiffTarget struct {
-	put    func(plane, y, x int, src []byte, n int)
-	finish func() image.Image
+	put       func(plane, y, x int, src []byte, n int)
+	finish    func() image.Image
+	forgiving bool // of data that are missing
 }
 
 func (l *tiffLayout) target(t *tiffFile) *tiffTarget {
@@ -47,21 +49,26 @@ func (l *tiffLayout) target(t *tiffFile) *tiffTarget {
 			}
 		}
 	}
-	return &tiffTarget{put, func() image.Image {
+	return &tiffTarget{put: put, finish: func() image.Image {
 		if l.divide {
 			divideAlpha(c.pix)
+		}
+		if l.convert != nil {
+			for i := 0; i+4 <= len(c.pix); i += 4 {
+				l.convert(c.pix[i:], c.pix[i], c.pix[i+1], c.pix[i+2])
+			}
 		}
 		return c.img
 	}}
 }
 
 func deepTarget[T int32 | float32](img *Deep[T], value func(src []byte, i int) float64) *tiffTarget {
-	return &tiffTarget{func(_, y, x int, src []byte, n int) {
+	return &tiffTarget{put: func(_, y, x int, src []byte, n int) {
 		row := img.row(y)[x:]
 		for i := range n {
 			row[i] = T(value(src, i))
 		}
-	}, func() image.Image { return img }}
+	}, finish: func() image.Image { return img }}
 }
 
 var errTIFFKind = errors.New("a kind of pixels that is not supported")
@@ -226,7 +233,13 @@ func (t *tiffFile) separate(l *tiffLayout) error {
 	case raw && (l.mode == modeRGBA && t.samples == 2 || l.divide):
 		return fmt.Errorf("%w: planes of premultiplied colours, or of grey with alpha", errTIFFKind)
 	case t.photometric == photoYCbCr:
-		return fmt.Errorf("%w: planes of YCbCr", errTIFFKind)
+		if h, v := t.subsampling(); raw || t.bits != 8 || t.samples != 3 || h != 1 || v != 1 {
+			return fmt.Errorf("%w: planes of YCbCr", errTIFFKind)
+		}
+		var err error
+		if l.convert, err = t.weights(); err != nil {
+			return err
+		}
 	}
 	l.bits = t.bits
 	if l.mode == modeGray {

@@ -9,7 +9,8 @@ import (
 	"iter"
 
 	"golang.org/x/image/vp8l"
-	"golang.org/x/image/webp"
+
+	"github.com/goclip/goclip/internal/pillow/vp8"
 )
 
 // webpFrame is the image of a WebP file, or the first of its animation.
@@ -21,8 +22,7 @@ type webpFrame struct {
 	animated        bool
 }
 
-// readWebP decodes with golang.org/x/image and converts lossy images to RGB
-// as libwebp does. What the frame of an animation leaves free is transparent,
+// readWebP converts lossy images to RGB as libwebp does. What the frame of an animation leaves free is transparent,
 // or black where the file has no alpha.
 func readWebP(src *file) (image.Image, error) {
 	var f webpFrame
@@ -113,51 +113,84 @@ func (f *webpFrame) decode(src *file) (image.Image, error) {
 	if f.vp8l != nil {
 		return f.lossless(src)
 	}
-	if len(f.vp8) < 10 {
-		return nil, errors.New("VP8 chunk is truncated")
-	}
-	width := int(binary.LittleEndian.Uint16(f.vp8[6:]) & 0x3fff)
-	height := int(binary.LittleEndian.Uint16(f.vp8[8:]) & 0x3fff)
-	if err := src.check(width, height); err != nil {
-		return nil, err
-	}
-	img, err := webp.Decode(src.reader(f.file(width, height)))
+	width, height, err := vp8.Config(f.vp8)
 	if err != nil {
 		return nil, err
 	}
-	switch img := img.(type) {
-	case *image.YCbCr:
-		return &image.RGBA{Pix: videoRGB(img), Stride: 4 * img.Rect.Dx(), Rect: img.Rect}, nil
-	case *image.NYCbCrA:
-		out := &image.NRGBA{Pix: videoRGB(&img.YCbCr), Stride: 4 * width, Rect: img.Rect}
-		for y := range height {
-			for x, a := range img.A[y*img.AStride:][:width] {
-				out.Pix[y*out.Stride+4*x+3] = a
-			}
-		}
-		return out, nil
+	if err := src.check(width, height); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("decoder returned %T", img)
+	img, err := vp8.Decode(f.vp8, src.live)
+	if err != nil {
+		return nil, err
+	}
+	pix := videoRGB(img)
+	if f.alph == nil {
+		return &image.RGBA{Pix: pix, Stride: 4 * width, Rect: img.Rect}, nil
+	}
+	alpha, err := webpAlpha(src, f.alph, width, height)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range alpha {
+		pix[4*i+3] = a
+	}
+	return &image.NRGBA{Pix: pix, Stride: 4 * width, Rect: img.Rect}, nil
 }
 
-// file returns a file of the frame's chunks alone.
-func (f *webpFrame) file(width, height int) []byte {
-	body := []byte("WEBP")
-	add := func(name string, data []byte) {
-		body = append(body, name...)
-		body = binary.LittleEndian.AppendUint32(body, uint32(len(data)))
-		body = append(body, data...)
-		if len(data)%2 == 1 {
-			body = append(body, 0)
+// webpAlpha decodes an ALPH chunk: bytes as they are, or the green channel of a lossless
+// image without its header, of which a row, a column or a gradient was subtracted.
+func webpAlpha(src *file, data []byte, width, height int) ([]byte, error) {
+	if len(data) < 1 {
+		return nil, errors.New("ALPH chunk is empty")
+	}
+	head, data := data[0], data[1:]
+	alpha := make([]byte, width*height)
+	switch head & 3 {
+	case 0:
+		if len(data) < len(alpha) {
+			return nil, cutOff(len(data), len(alpha))
+		}
+		copy(alpha, data)
+	case 1:
+		size := uint32(width-1) | uint32(height-1)<<14
+		whole := append(binary.LittleEndian.AppendUint32([]byte{0x2f}, size), data...)
+		img, err := vp8l.Decode(src.reader(append(whole, 0)))
+		if err != nil {
+			return nil, err
+		}
+		pix := img.(*image.NRGBA).Pix
+		for i := range alpha {
+			alpha[i] = pix[4*i+1]
+		}
+	default:
+		return nil, fmt.Errorf("ALPH chunk of method %d", head&3)
+	}
+	above := make([]byte, width)
+	for y, row := 0, alpha; y < height; y, row = y+1, row[width:] {
+		unfilterAlpha(row[:width], above, head>>2&3, y == 0)
+		above = row[:width]
+	}
+	return alpha, nil
+}
+
+// unfilterAlpha: what the first column has to its left is above it, and the first row
+// nothing but that.
+func unfilterAlpha(row, above []byte, filter byte, first bool) {
+	if filter == 0 {
+		return
+	}
+	row[0] += above[0]
+	for x := 1; x < len(row); x++ {
+		switch {
+		case filter == 1 || first:
+			row[x] += row[x-1]
+		case filter == 2:
+			row[x] += above[x]
+		default:
+			row[x] += clip8(int32(row[x-1]) + int32(above[x]) - int32(above[x-1]))
 		}
 	}
-	if f.alph != nil {
-		w, h := width-1, height-1
-		add("VP8X", []byte{0x10, 0, 0, 0, byte(w), byte(w >> 8), 0, byte(h), byte(h >> 8), 0})
-		add("ALPH", f.alph)
-	}
-	add("VP8 ", f.vp8)
-	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
 func (f *webpFrame) lossless(src *file) (image.Image, error) {
@@ -168,7 +201,8 @@ func (f *webpFrame) lossless(src *file) (image.Image, error) {
 	if err := src.check(config.Width, config.Height); err != nil {
 		return nil, err
 	}
-	img, err := vp8l.Decode(src.reader(f.vp8l))
+	// libwebp takes bits that the last pixel lacks for zeroes.
+	img, err := vp8l.Decode(src.reader(append(f.vp8l[:len(f.vp8l):len(f.vp8l)], 0)))
 	if err != nil {
 		return nil, err
 	}

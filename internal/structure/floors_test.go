@@ -17,7 +17,7 @@ const module = "github.com/goclip/goclip"
 // for all packages below it that have no line of their own.
 var floors = [][]string{
 	// What floor 0 stands on.
-	{"internal/tensorfile", "internal/pillow/jpeg", "internal/pillow/fax", "internal/parallel", "internal/kernel/asm", "internal/enum", "internal/guard", "internal/identity", "internal/journal", "internal/output", "internal/recordlog"},
+	{"internal/tensorfile", "internal/pillow/jpeg", "internal/pillow/fax", "internal/pillow/inflate", "internal/pillow/vp8", "internal/parallel", "internal/kernel/asm", "internal/enum", "internal/guard", "internal/identity", "internal/journal", "internal/output", "internal/recordlog"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/pillow", "internal/dice", "internal/textclean",
 		"internal/lists", "internal/logistic", "internal/npy", "internal/golden", "internal/letters", "internal/nothing", "internal/structure", "examples/internal/sheet"},
@@ -55,6 +55,7 @@ var libraries = []string{
 	"github.com/klauspost/compress/zstd", "github.com/mikelolasagasti/xz", // strips of TIFFs
 	"google.golang.org/protobuf/encoding/protowire",          // TensorBoard's events
 	"github.com/parquet-go/parquet-go",                       // dataset/parquet
+	"github.com/pierrec/lz4/v4",                              // dataset/parquet
 	"github.com/alecthomas/kong", "github.com/goccy/go-yaml", // cmd/goclip; cards of models in hub
 	"github.com/prometheus/client_golang", // serve
 }
@@ -68,6 +69,7 @@ var confined = map[string]string{
 	"google.golang.org/protobuf":    "train/observe",
 	"github.com/klauspost/compress": "internal/pillow", "github.com/mikelolasagasti/xz": "internal/pillow",
 	"github.com/parquet-go/parquet-go": "dataset/parquet",
+	"github.com/pierrec/lz4/v4":        "dataset/parquet",
 	"github.com/prometheus":            "serve",
 }
 

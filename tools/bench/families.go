@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/goclip/goclip/internal/kernel"
@@ -59,18 +58,17 @@ func (o *options) families(ctx context.Context, w io.Writer, names string) error
 		set = o.isa + ", ONNX Runtime's what it finds"
 	}
 	fmt.Fprintf(w, "%s, %s, %s/%s, GOMAXPROCS %d, %s\n", set, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), time.Now().Format(time.DateOnly))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "| image tower\t| batch\t| goclip, ms")
+	fmt.Fprint(w, "| image tower | batch | goclip, ms")
 	for _, e := range engines {
-		fmt.Fprintf(t, "\t| %s", e.title)
+		fmt.Fprintf(w, " | %s", e.title)
 	}
-	fmt.Fprintf(t, "\t| best peer\t| others\t| cosine\t|\n|---%s\t|\n", strings.Repeat("\t|---", 5+len(engines)))
+	fmt.Fprintf(w, " | best peer | others | cosine |\n%s|\n", strings.Repeat("|---", 6+len(engines)))
 	for _, name := range list {
-		if err := o.family(ctx, t, script, name); err != nil {
+		if err := o.family(ctx, w, script, name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return t.Flush()
+	return nil
 }
 
 // engineEnvironment is that of the engines, and of our own worker beside them. PyTorch's
@@ -122,11 +120,11 @@ func (o *options) family(ctx context.Context, w io.Writer, script, name string) 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "| %s\t| %d\t| %.1f", name, n, 1000*times[0])
+		fmt.Fprintf(w, "| %s | %d | %.1f", name, n, 1000*times[0])
 		for _, s := range times[1:] {
-			fmt.Fprintf(w, "\t| %.2f", s/times[0])
+			fmt.Fprintf(w, " | %.2f", s/times[0])
 		}
-		fmt.Fprintf(w, "\t| %.2f\t| %.2f\t| %.6f\t|\n", slices.Min(times[1:])/times[0], others, cosine)
+		fmt.Fprintf(w, " | %.2f | %.2f | %.6f |\n", slices.Min(times[1:])/times[0], others, cosine)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ def align(r):
     widths[0] = 32
     last = r.choice([24, 40])
     widths[-1] = last
-    c = {"image_size": r.randint(30, 60), "width_coefficient": r.choice([1.0, 1.0, 0.7]), "depth_coefficient": r.choice([1.0, 1.4]), "depth_divisor": r.choice([4, 8]),
+    c = {"image_size": r.randint(30, 48), "width_coefficient": r.choice([1.0, 1.0, 0.7]), "depth_coefficient": r.choice([1.0, 1.4]), "depth_divisor": r.choice([4, 8]),
          "in_channels": widths[:-1], "out_channels": widths[1:], "kernel_sizes": [r.choice([3, 5]) for _ in range(n)],
          "strides": [r.choice([1, 2]) for _ in range(n)], "num_block_repeats": [r.randint(1, 2) for _ in range(n)],
          "expand_ratios": [r.choice([1, 2, 6]) for _ in range(n)], **some(r, depthwise_padding=[[1], [0, 2]], squeeze_expansion_ratio=[0.5, 0.1],

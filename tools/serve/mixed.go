@@ -42,7 +42,7 @@ func mixed(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := start(ctx, *goclip, "--model", "m="+*model, "--preload", "--stall", "2s", "--max-body", "8MB", "--queue", "512")
+	s, err := start(ctx, *goclip, "--model", "m="+*model, "--preload", "--stall", "10s", "--max-body", "8MB", "--queue", "512")
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,7 @@ func mixed(ctx context.Context, args []string) error {
 		}
 	}
 	wg.Wait()
+	fmt.Printf("answers by status: %v\n", statuses(client, s.base))
 	fmt.Printf("%v: %d honest requests, of which %d went wrong; %d hostile ones; most memory %.0f MB in the first third, %.0f MB after it\n",
 		*length, honest.Load(), bad.Load(), hostile.Load(), early/1e6, late/1e6)
 	switch {
@@ -103,14 +104,30 @@ func mixed(ctx context.Context, args []string) error {
 	return errors.Join(err, s.stop())
 }
 
-// resident is the server's memory as it says itself.
-func resident(client *http.Client, base string) float64 {
+// metrics are what the server says of itself.
+func metrics(client *http.Client, base string) []byte {
 	resp, err := client.Get(base + "/metrics")
 	if err != nil {
-		return 0
+		return nil
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
+	return text
+}
+
+// statuses counts what was answered.
+func statuses(client *http.Client, base string) map[string]int {
+	count := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^goclip_requests_total\{code="(\d+)".* (\d+)$`).FindAllSubmatch(metrics(client, base), -1) {
+		n, _ := strconv.Atoi(string(m[2]))
+		count[string(m[1])] += n
+	}
+	return count
+}
+
+// resident is the server's memory.
+func resident(client *http.Client, base string) float64 {
+	text := metrics(client, base)
 	found := regexp.MustCompile(`(?m)^process_resident_memory_bytes (\S+)$`).FindSubmatch(text)
 	if found == nil {
 		return 0
@@ -153,7 +170,7 @@ func attacks(data [][]byte) []func(ctx context.Context, base string, r *rand.Ran
 		},
 		func(ctx context.Context, base string, r *rand.Rand) { // sends a part and waits
 			text := image(data[r.IntN(len(data))])
-			send(ctx, base, text[:r.IntN(len(text))], 5*time.Second)
+			send(ctx, base, text[:r.IntN(len(text))], 15*time.Second)
 		},
 		func(ctx context.Context, base string, r *rand.Rand) { // asks and leaves
 			send(ctx, base, image(data[r.IntN(len(data))]), time.Duration(r.IntN(20))*time.Millisecond)

@@ -28,6 +28,9 @@ func (d *decoder) image(rows int) image.Image {
 	if len(d.comps) == 4 {
 		return &image.CMYK{Pix: pix, Stride: 4 * d.width, Rect: rect}
 	}
+	if len(d.comps) == 2 {
+		return &image.NRGBA{Pix: pix, Stride: 4 * d.width, Rect: rect}
+	}
 	for i := 4*rows*d.width + 3; i < len(pix); i += 4 {
 		pix[i] = 255
 	}
@@ -40,6 +43,9 @@ func (d *decoder) image(rows int) image.Image {
 // reads them.
 func (d *decoder) conversion() func(dst []byte, rows *[4][]byte) {
 	c := d.comps
+	if len(c) == 2 {
+		return rowGrayAlpha
+	}
 	ids := string([]byte{c[0].id, c[1].id, c[2].id})
 	switch {
 	case d.Colour == Direct && len(c) == 4:
@@ -67,6 +73,12 @@ func rowYCC(dst []byte, rows *[4][]byte) { convertRow(dst, rows[0], rows[1], row
 func rowRGB(dst []byte, rows *[4][]byte) {
 	for i, r := range rows[0] {
 		dst[4*i], dst[4*i+1], dst[4*i+2], dst[4*i+3] = r, rows[1][i], rows[2][i], 255
+	}
+}
+
+func rowGrayAlpha(dst []byte, rows *[4][]byte) {
+	for i, v := range rows[0] {
+		dst[4*i], dst[4*i+1], dst[4*i+2], dst[4*i+3] = v, v, v, rows[1][i]
 	}
 }
 

@@ -54,12 +54,15 @@ func (d *decoder) size(body []byte) (components int, err error) {
 		return 0, err
 	}
 	n := int(body[5])
-	if n != 1 && n != 3 && n != 4 {
+	if n != 1 && n != 3 && n != 4 && (n != 2 || d.Colour != Direct) {
 		return 0, fmt.Errorf("%d components, want 1, 3 or 4", n)
 	}
 	d.width, d.height, d.layers = width, height, n
 	return n, nil
 }
+
+// cheap is how many pixels are read of any file, however small.
+const cheap = 1 << 20
 
 func (d *decoder) allocate(comps []*component) error {
 	unit := 8
@@ -89,7 +92,7 @@ func (d *decoder) allocate(comps []*component) error {
 	if d.Truncated {
 		least /= 16
 	}
-	if least > len(d.data) {
+	if d.width*d.height > cheap && least > len(d.data) {
 		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(d.data), d.width, d.height)
 	}
 	for _, c := range comps {

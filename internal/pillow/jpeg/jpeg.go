@@ -4,7 +4,7 @@
 // standard library's decoder differs from those by up to 3 of 255.
 //
 // It reads baseline, extended sequential, progressive and lossless files of 8
-// bits a sample with 1, 3 or 4 components; with Huffman codes, and all but the
+// bits a sample with 1, 3 or 4 components, and of TIFFs with 2; with Huffman codes, and all but the
 // lossless with arithmetic coding. Like libjpeg it goes on behind damaged data,
 // from the next restart marker, and estimates what is missing of a progressive
 // file that ends before its last scans.

@@ -102,6 +102,10 @@ files["nodqt.jpg"] = base[:i] + base[i + 2 + struct.unpack(">H", base[i + 2 : i 
 # GIF and BMP.
 gif = save("plain.gif", palette)
 save("ramp.gif", gray)
+ramp = bytes(v for i in range(256) for v in (i, i, i))
+head = gif.index(b",", 13 + (6 << (gif[10] & 7)))
+local = gif[head : head + 9] + bytes([0x87]) + ramp + gif[head + 10 :]
+files["localramp.gif"] = gif[:head] + local  # behind a table of colours
 files["cut.gif"] = gif[: len(gif) - 90]
 bmp = save("rgb.bmp", rgb)
 files["minus1.bmp"] = bmp[:-1]
@@ -129,6 +133,7 @@ for name, image in (("rgb", rgb), ("rgba", rgba), ("gray", gray), ("pal", palett
     save(f"{name}.tga", image)
 save("rle.tga", rgb, compression="tga_rle")
 save("low.tga", rgb, orientation=1)
+files["mapped.tga"] = struct.pack("<BBBHHBHHHHBB", 0, 1, 3, 2, 250, 24, 0, 0, W, H, 8, 0x20) + rgb8[..., 0].tobytes() * 3
 save("png.ico", rgba, sizes=[(16, 16)])
 save("bmp.ico", rgba, sizes=[(16, 16)], bitmap_format="bmp")
 save("rgb.pcx", rgb)
@@ -136,6 +141,9 @@ save("pal.pcx", palette)
 save("rgb.sgi", rgb)
 save("gray.sgi", gray)
 save("rgba.qoi", rgba)
+lossless = save("lossless.webp", rgb, lossless=True)
+chunk_end = lossless[:16] + struct.pack("<I", struct.unpack("<I", lossless[16:20])[0] - 2) + lossless[20:]
+files["less.webp"] = chunk_end
 
 # TIFF.
 for name, image in (("bit", bit), ("gray", gray), ("rgb", rgb), ("rgba", rgba), ("pal", palette), ("cmyk", rgb.convert("CMYK")),
@@ -157,6 +165,13 @@ tiff("int32.tif", rgb8[..., 0].astype(np.int32) * 3)
 tiff("float.tif", rgb8[..., 0].astype(np.float32) * 1.7 - 30, compression="zlib", predictor=3)
 files["cut.tif"] = files["rgb.tif"][:900]
 save("turned.tif", rgb, "tiff", tiffinfo={274: 6})
+save("lajpeg.tif", rgba.convert("LA"), "tiff", compression="jpeg")
+tiff("yccplanes.tif", np.moveaxis(np.asarray(rgb.convert("YCbCr")), 2, 0), photometric="ycbcr", planarconfig="separate", compression="lzw")
+tiff("strips.tif", rgb8, photometric="rgb", rowsperstrip=4)
+strips = files["strips.tif"]
+first = strips.index(rgb8.tobytes())
+offsets = struct.pack("<2I", first, first + 4 * 3 * W)
+files["lost.tif"] = strips.replace(offsets, offsets[:4] + struct.pack("<I", 1 << 20))
 
 
 def read(data, left):

@@ -11,3 +11,12 @@ func alongAVX2(dst, src *uint8, at *span, weights *int32, n int)
 
 //go:noescape
 func mixAVX2(dst *uint8, taps *[]uint8, weights *int32, n, n32 int)
+
+//go:noescape
+func subAVX2(cur, up *uint8, n, size int)
+
+//go:noescape
+func averageAVX2(cur, up *uint8, n, size int)
+
+//go:noescape
+func paethAVX2(cur, up *uint8, n, size int)

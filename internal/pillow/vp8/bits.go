@@ -1,0 +1,262 @@
+package vp8
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// boolReader decodes arithmetic-coded bits (chapter 7). The value is compared with a part
+// of the range eight bits wide, whose lowest bit is the n-th of value; with n negative, more
+// bytes are wanted. Where data have ended they are taken for zeroes once, as in libwebp.
+type boolReader struct {
+	data  []byte
+	pos   int
+	value uint64
+	rng   uint32 // less 1, 127 to 254
+	n     int
+	eof   bool
+}
+
+func newBoolReader(data []byte) *boolReader { return &boolReader{data: data, rng: 254, n: -8} }
+
+// fill brings n to 40 or more, as far as there are data.
+func (b *boolReader) fill() {
+	if b.pos+8 <= len(b.data) {
+		k := min(7, (56-b.n)>>3) // bytes
+		b.value = b.value<<(8*k) | binary.BigEndian.Uint64(b.data[b.pos:])>>(64-8*k)
+		b.pos += k
+		b.n += 8 * k
+		return
+	}
+	for b.n < 40 && b.pos < len(b.data) {
+		b.value = b.value<<8 | uint64(b.data[b.pos])
+		b.pos++
+		b.n += 8
+	}
+}
+
+// bit returns the next bit, which is 0 with a probability of prob in 256.
+func (b *boolReader) bit(prob uint8) bool {
+	if b.n < 0 {
+		if b.fill(); b.n < 0 {
+			if b.eof {
+				b.n = 0
+			} else {
+				b.value <<= 8
+				b.n += 8
+				b.eof = true
+			}
+		}
+	}
+	split, n := b.rng*uint32(prob)>>8, b.n&63
+	one := over(b.value>>n, split)
+	b.value -= uint64((split+1)&one) << n
+	rng := split ^ (split^(b.rng-split-1))&one
+	shift := shiftOf(rng)
+	b.rng, b.n = (rng+1)<<(shift&31)-1, b.n-shift
+	return one != 0
+}
+
+// over is all ones where a value is beyond the split, and otherwise 0. A branch would be
+// foreseen wrongly as often as not.
+func over(value uint64, split uint32) uint32 { return uint32((int64(split) - int64(value)) >> 63) }
+
+// shiftOf is by how many bits a range grows to 128 or more.
+func shiftOf(rng uint32) int { return 8 - bits.Len32(rng+1) }
+
+func (b *boolReader) flag() bool { return b.bit(128) }
+
+// number returns an unsigned number of so many bits.
+func (b *boolReader) number(bits int) (v int) {
+	for range bits {
+		if v <<= 1; b.flag() {
+			v |= 1
+		}
+	}
+	return v
+}
+
+// optional returns a number with its sign behind it, or otherwise where a flag says that
+// there is none.
+func (b *boolReader) optional(bits, otherwise int) int {
+	if !b.flag() {
+		return otherwise
+	}
+	v := b.number(bits)
+	if b.flag() {
+		v = -v
+	}
+	return v
+}
+
+// bands are those of the coefficients, in the file's order (13.3); behind the last one
+// nothing is read.
+const bands = "\x00\x01\x02\x03\x06\x04\x05\x06\x06\x06\x06\x06\x06\x06\x06\x07\x00"
+
+const zigzag = "\x00\x01\x04\x08\x05\x02\x03\x06\x09\x0c\x0d\x0a\x07\x0b\x0e\x0f"
+
+// probabilities are those of a kind of block, by band and context.
+type probabilities [8][3][11]uint8
+
+// block reads the coefficients of a block, from the first one on, and multiplies them with
+// their steps. It returns how many there are up to the last that is not zero.
+// The reader's state is held in variables while there are enough bits.
+func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]int32, out *[16]int16) int {
+	value, rng, n := b.value, b.rng, b.n
+	p := &probs[bands[first]][context]
+	i := first
+	for i < 16 {
+		if n < 28 {
+			b.value, b.rng, b.n = value, rng, n
+			if b.fill(); b.n < 28 {
+				return b.lastBlock(probs, p, i, steps, out)
+			}
+			value, rng, n = b.value, b.rng, b.n
+		}
+		split := rng * uint32(p[0]) >> 8
+		if uint32(value>>(n&63)) <= split { // no more
+			shift := shiftOf(split)
+			rng, n = (split+1)<<(shift&31)-1, n-shift
+			break
+		}
+		value -= uint64(split+1) << (n & 63)
+		rng -= split + 1
+		shift := shiftOf(rng)
+		rng, n = (rng+1)<<(shift&31)-1, n-shift
+		for {
+			split = rng * uint32(p[1]) >> 8
+			if uint32(value>>(n&63)) > split {
+				break
+			}
+			shift := shiftOf(split)
+			rng, n = (split+1)<<(shift&31)-1, n-shift
+			i++
+			if i == 16 {
+				b.value, b.rng, b.n = value, rng, n
+				return 16
+			}
+			p = &probs[bands[i]][0]
+			if n < 21 {
+				b.value, b.rng, b.n = value, rng, n
+				if b.fill(); b.n < 21 {
+					return b.zeroes(probs, p, i, steps, out)
+				}
+				value, rng, n = b.value, b.rng, b.n
+			}
+		}
+		value -= uint64(split+1) << (n & 63)
+		rng -= split + 1
+		shift = shiftOf(rng)
+		rng, n = (rng+1)<<(shift&31)-1, n-shift
+
+		v := int32(1)
+		split = rng * uint32(p[2]) >> 8
+		next := 1
+		if uint32(value>>(n&63)) <= split {
+			shift := shiftOf(split)
+			rng, n = (split+1)<<(shift&31)-1, n-shift
+		} else {
+			value -= uint64(split+1) << (n & 63)
+			rng -= split + 1
+			shift := shiftOf(rng)
+			b.value, b.rng, b.n = value, (rng+1)<<(shift&31)-1, n-shift
+			v, next = b.large(p), 2
+			if b.n < 7 {
+				b.fill()
+			}
+			if b.n < 7 {
+				b.put(v, i, steps, out)
+				i++
+				return b.lastBlock(probs, &probs[bands[i]][next], i, steps, out)
+			}
+			value, rng, n = b.value, b.rng, b.n
+		}
+		// The sign.
+		split = rng >> 1
+		minus := over(value>>(n&63), split)
+		value -= uint64((split+1)&minus) << (n & 63)
+		rng = split ^ (split^(rng-split-1))&minus
+		v = (v ^ int32(minus)) - int32(minus)
+		shift = shiftOf(rng)
+		rng, n = (rng+1)<<(shift&31)-1, n-shift
+		out[zigzag[i]&15] = int16(v * steps[min(i, 1)])
+		i++
+		p = &probs[bands[i]][next]
+	}
+	b.value, b.rng, b.n = value, rng, n
+	return i
+}
+
+// lastBlock is block near the end of the data, from coefficient i on.
+func (b *boolReader) lastBlock(probs *probabilities, p *[11]uint8, i int, steps *[2]int32, out *[16]int16) int {
+	if i == 16 || !b.bit(p[0]) {
+		return i
+	}
+	return b.zeroes(probs, p, i, steps, out)
+}
+
+// zeroes goes on where the block is known to have more coefficients.
+func (b *boolReader) zeroes(probs *probabilities, p *[11]uint8, i int, steps *[2]int32, out *[16]int16) int {
+	for {
+		for !b.bit(p[1]) {
+			if i++; i == 16 {
+				return 16
+			}
+			p = &probs[bands[i]][0]
+		}
+		v, next := int32(1), 1
+		if b.bit(p[2]) {
+			v, next = b.large(p), 2
+		}
+		b.put(v, i, steps, out)
+		i++
+		if p = &probs[bands[i]][next]; i == 16 || !b.bit(p[0]) {
+			return i
+		}
+	}
+}
+
+// put reads a coefficient's sign and enters it.
+func (b *boolReader) put(v int32, i int, steps *[2]int32, out *[16]int16) {
+	if b.flag() {
+		v = -v
+	}
+	out[zigzag[i]&15] = int16(v * steps[min(i, 1)])
+}
+
+// large reads a coefficient of more than 1 (13.2).
+func (b *boolReader) large(p *[11]uint8) int32 {
+	if !b.bit(p[3]) {
+		if !b.bit(p[4]) {
+			return 2
+		}
+		return 3 + b.extra(string(p[5:6]))
+	}
+	if !b.bit(p[6]) {
+		if !b.bit(p[7]) {
+			return 5 + b.extra("\x9f")
+		}
+		return 7 + b.extra("\xa5\x91")
+	}
+	if !b.bit(p[8]) {
+		if !b.bit(p[9]) {
+			return 11 + b.extra("\xad\x94\x8c")
+		}
+		return 19 + b.extra("\xb0\x9b\x8c\x87")
+	}
+	if !b.bit(p[10]) {
+		return 35 + b.extra("\xb4\x9d\x8d\x86\x82")
+	}
+	return 67 + b.extra("\xfe\xfe\xf3\xe6\xc4\xb1\x99\x8c\x85\x82\x81")
+}
+
+// extra reads a number whose bits have these probabilities.
+func (b *boolReader) extra(probs string) (v int32) {
+	for i := range len(probs) {
+		v <<= 1
+		if b.bit(probs[i]) {
+			v |= 1
+		}
+	}
+	return v
+}
