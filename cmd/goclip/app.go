@@ -23,6 +23,7 @@ type app struct {
 	Eval       evalCommand       `cmd:"" help:"Measure a model on a test set; write a report with plots."`
 	Classify   classifyCommand   `cmd:"" help:"Classify images zero-shot, with labels of your choice."`
 	Index      indexCommand      `cmd:"" help:"Embed a set of images for search."`
+	Embed      embedCommand      `cmd:"" help:"Write the embeddings of sets in files that other programs read."`
 	Search     searchCommand     `cmd:"" help:"Find images by text or by an example image."`
 	Duplicates duplicatesCommand `cmd:"" help:"Find photographs that are alike: the same file, re-encoded, or of one burst."`
 	Clusters   clustersCommand   `cmd:"" help:"Group the images of an index, and name the groups."`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/dataset"
+	"github.com/goclip/goclip/embeddings"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/internal/sweep"
@@ -38,6 +39,8 @@ Of a folder, the same command once more takes in what is new, changed, renamed o
 
     goclip index  --model model --data photos.csv --out table.index
 
+A folder of embeddings, of "goclip embed" or of another program (clip-retrieval's, or .npy, .npz, Parquet or JSON lines with vectors), is indexed as it is. They have to be of the same model.
+
 The index of a table or a tar is written only when it is complete, and replaced only with --overwrite. Images that cannot be read are reported and left out.`
 }
 
@@ -47,6 +50,9 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return wrong("--out is empty, want a file")
 	case c.Every < time.Second:
 		return wrong("--every %v, want 1s or more", c.Every)
+	}
+	if embeddings.Is(c.Data) {
+		return c.embedded(s)
 	}
 	folder := isFolder(c.Data)
 	if c.Watch && !folder {

@@ -5,6 +5,7 @@
 //	goclip eval     --model model --data test.csv --report r  measure it
 //	goclip classify --model model --labels cat,dog *.jpg      zero-shot classification
 //	goclip index    --model model --data photos --out photos.index
+//	goclip embed    --model model --out emb photos            embeddings for other programs
 //	goclip search   --model model --index photos.index "a dog on a beach"
 //	goclip info     model                                     describe a model, an index or a set
 //	goclip convert  model --layout huggingface --out other    write it for another program

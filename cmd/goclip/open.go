@@ -102,8 +102,13 @@ type leftOutFlag struct {
 
 // dataFlags say which set, and how it is read.
 type dataFlags struct {
+	Data string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
+	setFlags
+}
+
+// setFlags say how sets are read.
+type setFlags struct {
 	imageFlags
-	Data       string `required:"" placeholder:"SET" help:"Set of images: a table, class folders, a tar, shards as train-{000..012}.tar."`
 	ImageKey   string `placeholder:"NAME" help:"Column or field with the image's path; common names are recognised."`
 	CaptionKey string `placeholder:"NAME" help:"Column or field of the caption."`
 	LabelKey   string `placeholder:"NAME" help:"Column or field of the label."`
@@ -122,7 +127,7 @@ func (f *dataFlags) open(ctx context.Context, templates []string) (*dataset.Set,
 	return f.openAs(ctx, f.Data, templates)
 }
 
-func (f *dataFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
+func (f *setFlags) openAs(ctx context.Context, name string, templates []string) (*dataset.Set, error) {
 	set, err := dataset.Open(name, &dataset.Options{
 		ImageKey: f.ImageKey, CaptionKey: f.CaptionKey, LabelKey: f.LabelKey, Templates: templates,
 		Shape: f.Shape, Exclude: f.Exclude, Formats: formats(),

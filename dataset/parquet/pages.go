@@ -17,6 +17,8 @@ import (
 const (
 	maxPage  = 64 << 20
 	maxRatio = 300
+
+	maxValues = 16 << 20 // and one for each byte
 )
 
 // footer checks the size that a file gives of its footer.
@@ -76,6 +78,9 @@ func (t *table) scan(m *format.ColumnMetaData) error {
 		if size < 0 || whole < 0 || size > end-at || whole > maxPage+maxRatio*size {
 			return fmt.Errorf("a page of %d bytes, unpacked %d, where %d bytes are left", size, whole, end-at)
 		}
+		if n := valuesOf(&h); n < 0 || n > maxValues+size {
+			return fmt.Errorf("a page of %d bytes that is said to hold %d values", size, n)
+		}
 		if m.Codec == format.Lz4Raw && size > 0 {
 			if err := t.tryLZ4(at, &h); err != nil {
 				return err
@@ -106,4 +111,17 @@ func (t *table) tryLZ4(at int64, h *format.PageHeader) error {
 		return fmt.Errorf("a damaged page of LZ4: %d bytes of %d: %w", n, whole, errors.Join(err, errors.New("it does not unpack to its size")))
 	}
 	return nil
+}
+
+// valuesOf is how many values a page is said to hold.
+func valuesOf(h *format.PageHeader) int64 {
+	switch {
+	case h.DataPageHeader != nil:
+		return int64(h.DataPageHeader.NumValues)
+	case h.DataPageHeaderV2 != nil:
+		return int64(h.DataPageHeaderV2.NumValues)
+	case h.DictionaryPageHeader != nil:
+		return int64(h.DictionaryPageHeader.NumValues)
+	}
+	return 0
 }

@@ -34,6 +34,9 @@ func (Format) OpenTable(r io.ReaderAt, size, limit int64) (dataset.Table, error)
 	}
 	t := &table{r: r, size: size, limit: limit, texts: max(64<<20, 32*size)}
 	err := guard.Call(func() (err error) { // a damaged file makes the library panic
+		if err := index(r, size); err != nil {
+			return err
+		}
 		if t.file, err = parquet.OpenFile(r, size, parquet.SkipBloomFilters(true)); err != nil {
 			return err
 		}
@@ -173,6 +176,9 @@ func (t *table) read(chunk parquet.ColumnChunk, n int) ([][]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := sound(page); err != nil {
+			return nil, err
+		}
 		reader := page.Values()
 		for {
 			k, err := reader.ReadValues(values)
@@ -196,6 +202,9 @@ func (t *table) read(chunk parquet.ColumnChunk, n int) ([][]string, error) {
 			}
 			if err == io.EOF {
 				break
+			}
+			if err == nil && k == 0 {
+				err = errors.New("a page that never ends")
 			}
 			if err != nil {
 				return nil, err
@@ -265,6 +274,9 @@ func (t *table) value(chunk parquet.ColumnChunk, row int) ([]byte, error) {
 		return nil, err
 	}
 	defer parquet.Release(page)
+	if err := sound(page); err != nil {
+		return nil, err
+	}
 	values := make([]parquet.Value, 1)
 	if n, err := page.Values().ReadValues(values); n == 0 {
 		return nil, err

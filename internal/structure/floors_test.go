@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"internal/tensorfile", "internal/pillow/jpeg", "internal/pillow/fax", "internal/pillow/inflate", "internal/pillow/vp8", "internal/parallel", "internal/kernel/asm", "internal/enum", "internal/guard", "internal/identity", "internal/journal", "internal/output", "internal/recordlog"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/pillow", "internal/dice", "internal/textclean",
-		"internal/lists", "internal/logistic", "internal/golden", "internal/letters", "internal/nothing", "internal/structure", "examples/internal/sheet"},
+		"internal/lists", "internal/logistic", "internal/npy", "internal/golden", "internal/letters", "internal/nothing", "internal/structure", "examples/internal/sheet"},
 	// What the floors above share of the kernels.
 	{"internal/unitrows"},
 	// 1: layers as graph operations; strings as token ids.
@@ -34,7 +34,7 @@ var floors = [][]string{
 	// What floor 5 has in common: a set's images through a model.
 	{"internal/sweep"},
 	// 5: what is done with a model.
-	{"index", "train", "eval", "hub"},
+	{"index", "embeddings", "train", "eval", "hub"},
 	// A folder of photographs in an index.
 	{"photos"},
 	// 6: what is learnt and shown of it.
