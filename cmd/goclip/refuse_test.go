@@ -167,8 +167,8 @@ func TestNothingIsEmbeddedForAnUnwritableFile(t *testing.T) {
 	write(t, filepath.Join(data, "red", "text.png"), "hello")
 	folder := t.TempDir()
 	_, stderr, code := goclip(t, "index", "--model", model, "--data", data, "--out", folder)
-	if code != failed || strings.Contains(stderr, "text.png") {
-		t.Errorf("an index in place of a folder: exit code %d, want 1 and no image read\n%s", code, stderr)
+	if code != misuse || strings.Contains(stderr, "text.png") {
+		t.Errorf("an index in place of a folder: exit code %d, want 2 and no image read\n%s", code, stderr)
 	}
 	inFile := write(t, filepath.Join(folder, "text.txt"), "hello")
 	_, stderr, code = goclip(t, "eval", "--model", model, "--data", data, "--report", inFile)
