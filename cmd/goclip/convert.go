@@ -10,12 +10,12 @@ import (
 )
 
 type convertCommand struct {
-	Model     string            `arg:"" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
-	Out       string            `required:"" placeholder:"DIR" help:"Folder for the model."`
-	Layout    string            `default:"open_clip" enum:"open_clip,huggingface,goclip" help:"Whose files it shall have: ${enum}."`
-	Dtype     encoder.Precision `default:"float32" help:"How weights are stored: float32, float16 or bfloat16."`
-	Overwrite bool              `help:"Replace another model in --out."`
-	Edited    bool              `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
+	Model     string `arg:"" help:"Model: a folder, a file of weights, or a name (goclip pull --help)."`
+	Out       string `required:"" placeholder:"DIR" help:"Folder for the model."`
+	Layout    string `default:"open_clip" enum:"open_clip,huggingface,goclip" help:"Whose files it shall have: ${enum}."`
+	Dtype     stored `default:"float32" help:"How weights are stored: float32, float16 or bfloat16."`
+	Overwrite bool   `help:"Replace another model in --out."`
+	Edited    bool   `help:"Accept configuration and tokenizer files that were changed since the model was saved."`
 }
 
 func (convertCommand) Help() string {
@@ -39,15 +39,15 @@ func (c *convertCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
-	if err := m.SaveWith(c.Out, c.Layout, encoder.SaveOptions{Overwrite: c.Overwrite, Precision: c.Dtype}); err != nil {
+	if err := m.SaveWith(c.Out, c.Layout, encoder.SaveOptions{Overwrite: c.Overwrite, Precision: c.Dtype.Precision}); err != nil {
 		return err
 	}
 	words := 0
 	if tok := m.Tokenizer(); tok != nil {
 		words = tok.VocabSize()
 	}
-	return s.result(map[string]any{"model": c.Out, "layout": c.Layout, "dtype": c.Dtype, "tokenizer": words}, func(w io.Writer) {
-		fmt.Fprintf(w, "model: %s, in the layout of %s, weights as %s\n", c.Out, c.Layout, c.Dtype)
+	return s.result(map[string]any{"model": c.Out, "layout": c.Layout, "dtype": c.Dtype.Precision, "tokenizer": words}, func(w io.Writer) {
+		fmt.Fprintf(w, "model: %s, in the layout of %s, weights as %s\n", c.Out, c.Layout, c.Dtype.Precision)
 		if words == 0 {
 			fmt.Fprintln(w, "without a tokenizer, since the model has none")
 		}
@@ -60,4 +60,15 @@ func same(a, b string) bool {
 	one, err := os.Stat(a)
 	other, err2 := os.Stat(b)
 	return err == nil && err2 == nil && os.SameFile(one, other)
+}
+
+// stored is a precision that a file can have.
+type stored struct{ encoder.Precision }
+
+// UnmarshalText reads its name.
+func (s *stored) UnmarshalText(text []byte) error {
+	if err := s.Precision.UnmarshalText(text); err != nil || s.Precision == encoder.Int8 {
+		return fmt.Errorf("is %q, want float32, float16 or bfloat16", text)
+	}
+	return nil
 }

@@ -137,7 +137,7 @@ func TestBadUse(t *testing.T) {
 		{badInput, "test.index", []string{"search", "--model", other, "--index", index, "red"}},
 
 		{failed, "text.txt", []string{"index", "--model", model, "--data", data + "/captions.csv", "--out", filepath.Join(text, "x")}},
-		{failed, "something else than a regular file", []string{"index", "--model", model, "--data", data + "/captions.csv", "--out", empty}},
+		{misuse, "something else than a regular file", []string{"index", "--model", model, "--data", data + "/captions.csv", "--out", empty}},
 		{failed, "text.txt", evals("--report", filepath.Join(text, "x"))},
 		{failed, "text.txt", []string{"train", "--data", captions, "--out", filepath.Join(text, "x"), "--batch-size", "2"}},
 	} {
