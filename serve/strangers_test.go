@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -328,5 +329,38 @@ func TestSameBitsUnderLoad(t *testing.T) {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("/metrics lacks %s", line)
 		}
+	}
+}
+
+// TestLongBetweenRequests: a connection that rested for longer than a client may stall is
+// answered on, also where the answer has no body, or one is awaited.
+func TestLongBetweenRequests(t *testing.T) {
+	_, base := serving(t, func(o *Options) { o.Stall = 50 * time.Millisecond })
+	c, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	check(t, err)
+	defer c.Close()
+	r := bufio.NewReader(c)
+	for _, request := range []string{
+		"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /.well-known/ready HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST /vectorize HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+		"GET /.well-known/live HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		_, err := io.WriteString(c, request)
+		check(t, err)
+		check(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
+		resp, err := http.ReadResponse(r, nil)
+		if err == nil && resp.StatusCode == http.StatusContinue {
+			_, err = io.WriteString(c, "{}")
+			check(t, err)
+			resp, err = http.ReadResponse(r, nil)
+		}
+		if err != nil {
+			t.Fatalf("%q: %v", request, err)
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		check(t, err)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
