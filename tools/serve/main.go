@@ -88,7 +88,8 @@ func texts() []string {
 }
 
 func printVectors(ctx context.Context, model string, files []string) error {
-	m, err := encoder.Load(model, nil)
+	upright := true // as an index of goclip's is, and so a server with one
+	m, err := encoder.Load(model, &encoder.Options{Upright: &upright})
 	if err != nil {
 		return err
 	}
