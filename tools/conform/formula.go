@@ -97,7 +97,7 @@ func (m *modelFolder) tensors(config []byte) ([]safetensors.Tensor, error) {
 	numbers := 0
 	for _, p := range params {
 		name := p.Name
-		if custom && !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") {
+		if custom && !strings.HasPrefix(name, "visual.") && !strings.HasPrefix(name, "logit_") && !strings.HasPrefix(name, "text_decoder.") {
 			name = "text." + name
 		}
 		all = append(all, byFormula(name, p.Shape, m.entry.Seed))

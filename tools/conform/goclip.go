@@ -203,6 +203,7 @@ func openCLIPTensors(config []byte, vocab int) (params []*nn.Param, custom bool,
 		return nil, false, err
 	}
 	params = append(image.Params(), words.Params()...)
+	params = append(params, cfg.Captioner.Params()...)
 	params = append(params, nn.NewParam("logit_scale"))
 	if cfg.LogitBias != nil {
 		params = append(params, nn.NewParam("logit_bias"))
