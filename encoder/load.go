@@ -56,7 +56,7 @@ func Load(path string, opts *Options) (m *Model, err error) {
 
 func loadOnce(path string, o Options) (*Model, error) {
 	options := checkpoint.Options{
-		ImageSize: o.ImageSize, ContextLength: o.ContextLength, Own: o.Trainable || o.Copy, Edited: o.Edited,
+		ImageSize: o.ImageSize, ContextLength: o.ContextLength, KeptPositions: o.KeptPositions, Own: o.Trainable || o.Copy, Edited: o.Edited,
 		Families: o.Families, Architecture: o.Architecture,
 	}
 	if o.Preprocess != nil {

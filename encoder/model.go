@@ -195,6 +195,11 @@ type Options struct {
 	// checkpoint's; position embeddings are resized as the layout's reference does.
 	ImageSize     [2]int
 	ContextLength int
+	// KeptPositions is how many of the first position embeddings stay as they are where
+	// ContextLength is above the checkpoint's; those behind are spread over the rest (Zhang et
+	// al., 2024, Long-CLIP, keeps 20 of 77). Zero resizes all. Such a model has to be fine-tuned
+	// on long captions to make use of them.
+	KeptPositions int
 	// Families are the configurations of custom towers that a saved model may have.
 	Families Families
 }

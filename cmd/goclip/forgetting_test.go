@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -77,4 +78,23 @@ func TestLonger(t *testing.T) {
 	if got.Steps != 8 {
 		t.Errorf("%d steps, want 8", got.Steps)
 	}
+}
+
+// TestLongerCaptions: a model is tuned for captions that it would have cut.
+func TestLongerCaptions(t *testing.T) {
+	data := tree(t, 4)
+	start, out := tiny(t, data), filepath.Join(t.TempDir(), "long")
+	var before, after struct {
+		Text struct {
+			Context int `json:"context_length"`
+		} `json:"text_tower"`
+	}
+	works(t, &before, "info", start)
+	flags := []string{"train", "--data", data, "--from", start, "--out", out, "--steps", "2", "--batch-size", "8"}
+	works(t, nil, append(flags, "--context", strconv.Itoa(before.Text.Context+20))...)
+	works(t, &after, "info", out)
+	if after.Text.Context != before.Text.Context+20 {
+		t.Errorf("captions of up to %d tokens, want %d", after.Text.Context, before.Text.Context+20)
+	}
+	goclipFails(t, 2, "--context 50, want a number of tokens for the model of --from", "train", "--data", data, "--out", filepath.Join(t.TempDir(), "x"), "--context", "50")
 }

@@ -30,6 +30,7 @@ type trainCommand struct {
 	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
 	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
+	Context        int          `placeholder:"N" help:"With --from: captions of up to N tokens, more than the model takes. Its first 20 position embeddings stay, the others are stretched (Long-CLIP); fine-tune it on long captions."`
 	Epochs         int          `default:"10" help:"Number of passes over the set."`
 	Steps          int          `placeholder:"N" help:"Number of steps, instead of epochs; required for a stream, whose size is unknown."`
 	BatchSize      int          `default:"128" help:"Pairs per step. Contrastive learning profits from large batches."`
@@ -159,7 +160,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
 			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
 		},
-		Load: encoder.Options{Edited: c.Edited}, Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed, Upright: c.Upright,
+		Load: c.load(), Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed, Upright: c.Upright,
 		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
 		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
 	}
@@ -268,10 +269,17 @@ func (c *trainCommand) check() error {
 		return wrong("--lora-alpha and --lora-targets need --lora-rank")
 	case c.LoRARank != 0 && c.From == "":
 		return wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
+	case c.Context < 0 || c.Context != 0 && c.From == "":
+		return wrong("--context %d, want a number of tokens for the model of --from", c.Context)
 	case c.From != "" && c.Arch != "":
 		return wrong("--arch %s is for a new model, but --from names an existing one", c.Arch)
 	}
 	return nil
+}
+
+// load is how the model of --from is opened.
+func (c *trainCommand) load() encoder.Options {
+	return encoder.Options{Edited: c.Edited, ContextLength: c.Context, KeptPositions: 20}
 }
 
 // steps is the number of steps of the run.

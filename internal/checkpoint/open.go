@@ -24,6 +24,11 @@ type Options struct {
 	ImageSize     [2]int
 	ContextLength int
 
+	// KeptPositions is how many of the first position embeddings of the text tower stay as
+	// they are where ContextLength is above the checkpoint's, see stretchLine; zero is none,
+	// and all are resized.
+	KeptPositions int
+
 	// Prepared is the size at which the caller prepares images by other rules than the
 	// checkpoint's; zero where it has none. See [Spec].Adapts.
 	Prepared [2]int

@@ -19,7 +19,7 @@ func (c *Checkpoint) resampling(p *nn.Param) ([]int, func([]float32) []float32) 
 		}
 	}
 	if from, ok := c.stored.Text.(text.Resizer); ok && from.Positions() == p.Name {
-		return resampledLine(p, c.stored.Text.Dims().ContextLength)
+		return resampledLine(p, c.stored.Text.Dims().ContextLength, c.opts.KeptPositions)
 	}
 	return p.Shape, nil
 }
@@ -44,7 +44,7 @@ func (c *Checkpoint) resampledGrid(p *nn.Param, from, to [2]int, prefix int) ([]
 	}
 }
 
-func resampledLine(p *nn.Param, from int) ([]int, func([]float32) []float32) {
+func resampledLine(p *nn.Param, from, kept int) ([]int, func([]float32) []float32) {
 	shape := slices.Clone(p.Shape)
 	rows := len(shape) - 2
 	to, width := shape[rows], shape[rows+1]
@@ -52,6 +52,9 @@ func resampledLine(p *nn.Param, from int) ([]int, func([]float32) []float32) {
 		return p.Shape, nil
 	}
 	shape[rows] = from
+	if kept > 0 && kept < from && from < to {
+		return shape, func(x []float32) []float32 { return stretchLine(x, kept, from, to, width) }
+	}
 	return shape, func(x []float32) []float32 { return resizeLine(x, from, to, width) }
 }
 
@@ -102,6 +105,26 @@ func resizeLine(x []float32, from, to, width int) []float32 {
 		w := at - float32(lo)
 		for k := range width {
 			y[i*width+k] = (1-w)*x[lo*width+k] + w*x[hi*width+k]
+		}
+	}
+	return y
+}
+
+// stretchLine keeps the first rows of x, (from, W), which short captions have trained well,
+// and spreads the others over the rest: each is found again at a multiple of the ratio,
+// those between are linear, and the last go on as the two before them (Zhang et al., 2024,
+// Long-CLIP, which keeps 20).
+func stretchLine(x []float32, kept, from, to, width int) []float32 {
+	y := make([]float32, to*width)
+	copy(y, x[:kept*width])
+	ratio := float64(from-kept) / float64(to-kept)
+	for i := kept; i < to; i++ {
+		at := float64(i-kept) * ratio
+		lo := max(min(kept+int(at), from-2), 0)
+		w := float32(at - float64(lo-kept))
+		for k := range width {
+			a, b := x[lo*width+k], x[(lo+1)*width+k]
+			y[i*width+k] = a + w*(b-a)
 		}
 	}
 	return y

@@ -70,3 +70,30 @@ func TestResizeKeepsConstants(t *testing.T) {
 		}
 	}
 }
+
+// TestStretchLine: Long-CLIP's 248 positions of 77, by its own words: the first 20 stay, three
+// new ones stand between each two others, and the last go on in quarters.
+func TestStretchLine(t *testing.T) {
+	const kept, from, to, width = 20, 77, 248, 3
+	x := make([]float32, from*width)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i) * 1.7))
+	}
+	y := stretchLine(x, kept, from, to, width)
+	for i := range to {
+		for k := range width {
+			want := float64(0)
+			switch q, r := (i-kept)/4, float64((i-kept)%4)/4; {
+			case i < kept:
+				want = float64(x[i*width+k])
+			case kept+q < from-1:
+				want = (1-r)*float64(x[(kept+q)*width+k]) + r*float64(x[(kept+q+1)*width+k])
+			default:
+				want = float64(x[(from-1)*width+k]) + r*float64(x[(from-1)*width+k]-x[(from-2)*width+k])
+			}
+			if got := float64(y[i*width+k]); !(math.Abs(got-want) <= 1e-6) {
+				t.Fatalf("position %d: got %g, want %g", i, got, want)
+			}
+		}
+	}
+}
