@@ -28,6 +28,7 @@ type trainCommand struct {
 	Out       string `required:"" placeholder:"DIR" help:"Folder for the model, checkpoints and logs."`
 	Overwrite bool   `help:"Replace a model in DIR that is not of this run."`
 	From      string `placeholder:"PATH" help:"Model to fine-tune, a path or a name. Default: a new model, of --arch."`
+	ImageFrom string `placeholder:"PATH" help:"Model whose image tower a new model takes over, a path or a name; with --lock image only the text tower learns (LiT)."`
 	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
 	Context        int          `placeholder:"N" help:"With --from: captions of up to N tokens, more than the model takes. Its first 20 position embeddings stay, the others are stretched (Long-CLIP); fine-tune it on long captions."`
@@ -87,6 +88,7 @@ func (trainCommand) Help() string {
     goclip train --data "shards/{000..012}.tar" --steps 20000 --out model --arch small --augment crop,flip
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-5 --lock image
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-4 --lora-rank 8
+    goclip train --data mine/ --image-from ViT-B-32 --lock image --arch small --out lit
     goclip train --data mine/ --from ViT-B-32 --out tuned --lr 1e-5 --test held-out/ --wise-ft imagenet-val/
     goclip train --config train.yaml
 
@@ -271,6 +273,8 @@ func (c *trainCommand) check() error {
 		return wrong("--lora-rank %d needs a model to adapt: --from", c.LoRARank)
 	case c.Context < 0 || c.Context != 0 && c.From == "":
 		return wrong("--context %d, want a number of tokens for the model of --from", c.Context)
+	case c.From != "" && c.ImageFrom != "":
+		return wrong("--image-from %s is for a new model, but --from names an existing one", c.ImageFrom)
 	case c.From != "" && c.Arch != "":
 		return wrong("--arch %s is for a new model, but --from names an existing one", c.Arch)
 	}
@@ -401,7 +405,7 @@ func (c *trainCommand) models(s *session, plan *job.Plan) error {
 		name string
 		path *string
 		load *encoder.Options
-	}{{c.From, &plan.From, &plan.Load}, {c.Teacher, &plan.Teacher, &plan.LoadTeacher}} {
+	}{{c.From, &plan.From, &plan.Load}, {c.ImageFrom, &plan.ImageFrom, &plan.LoadImage}, {c.Teacher, &plan.Teacher, &plan.LoadTeacher}} {
 		if m.name == "" {
 			continue
 		}

@@ -36,6 +36,28 @@ func (a Architecture) upright(is bool) Architecture {
 	}
 }
 
+// reading is the architecture with another model's image tower, to whose embeddings the text
+// tower leads.
+func (a Architecture) reading(images encoder.Config) Architecture {
+	return func(tok tokenizer.Tokenizer) (encoder.Config, error) {
+		cfg, err := a(tok)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Vision, cfg.Preprocess = images.Vision, images.Preprocess
+		dim := images.Vision.Dims().EmbedDim
+		words, ok := cfg.Text.(text.Transformer)
+		if !ok && cfg.Text.Dims().EmbedDim != dim {
+			return cfg, fmt.Errorf("job: the image tower's embeddings have %d numbers, the text tower's %d", dim, cfg.Text.Dims().EmbedDim)
+		}
+		if ok {
+			words.EmbedDim = dim
+			cfg.Text = words
+		}
+		return cfg, nil
+	}
+}
+
 // ArchitectureNames are those that [FindArchitecture] knows besides files.
 func ArchitectureNames() []string {
 	return append([]string{"toy", "small"}, encoder.ConfigNames()...)

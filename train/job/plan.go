@@ -10,6 +10,8 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/loss"
+	"github.com/goclip/goclip/nn"
+	"github.com/goclip/goclip/tokenizer"
 	"github.com/goclip/goclip/train"
 )
 
@@ -30,6 +32,12 @@ type Plan struct {
 	Load  encoder.Options
 	Arch  string
 	Vocab int
+	// ImageFrom is the path of a model whose image tower, with its preprocessing, takes the
+	// place of a new model's, so that a text tower of Arch learns to read it (Zhai et al.,
+	// 2022, LiT; Config.LockImage keeps it as it is). Empty for none. LoadImage is how it is
+	// opened; it may be a model without a text tower.
+	ImageFrom string
+	LoadImage encoder.Options
 	// Upright says whether photographs are turned as their files say that they should be
 	// seen; it replaces what the models' files say. Nil means true; but a run whose
 	// checkpoints are in Out goes on as it began, as those of earlier versions do without.
@@ -160,6 +168,8 @@ func (p *Plan) fill() error {
 	switch {
 	case p.From != "" && p.Arch != "":
 		return bad("Arch", "%s is for a new model, but From is %s", p.Arch, p.From)
+	case p.From != "" && p.ImageFrom != "":
+		return bad("ImageFrom", "%s is for a new model, but From is %s", p.ImageFrom, p.From)
 	case p.WiseFT != nil && p.From == "":
 		return bad("WiseFT", "it needs a model to fine-tune, From")
 	case p.LoRA.Rank != 0 && p.From == "":
@@ -185,7 +195,7 @@ func (p *Plan) fill() error {
 		upright := !found || saved == "true"
 		p.Upright = &upright
 	}
-	p.Load.Upright, p.LoadTeacher.Upright = p.Upright, p.Upright
+	p.Load.Upright, p.LoadTeacher.Upright, p.LoadImage.Upright = p.Upright, p.Upright, p.Upright
 	p.Batches.Shuffle, p.Steps = true, cmp.Or(p.Steps, Steps(p.Epochs, samples, p.Batches.Size))
 	p.Config.LR = p.schedule()
 	if p.WiseFT != nil {
@@ -263,9 +273,37 @@ func (p *Plan) fresh(ctx context.Context) (*encoder.Model, error) {
 		return nil, bad("Vocab", "%d: %w", p.Vocab, err)
 	}
 	_, sigmoid := p.Config.Loss.(loss.Sigmoid)
-	m, err := Fresh(arch.upright(*p.Upright), tok, sigmoid, p.Seed)
+	arch = arch.upright(*p.Upright)
+	if p.ImageFrom != "" {
+		return p.withImages(arch, tok, sigmoid)
+	}
+	m, err := Fresh(arch, tok, sigmoid, p.Seed)
 	if err != nil {
 		return nil, unusable("Arch", fmt.Errorf("%s: %w", name, err))
+	}
+	return m, nil
+}
+
+// withImages is a new model with the image tower of another.
+func (p *Plan) withImages(arch Architecture, tok tokenizer.Tokenizer, sigmoid bool) (m *encoder.Model, err error) {
+	from, err := encoder.Load(p.ImageFrom, &p.LoadImage)
+	if err != nil {
+		return nil, unusable("ImageFrom", err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if from.Vision() == nil {
+		return nil, unusable("ImageFrom", fmt.Errorf("%s: the model has no image tower", p.ImageFrom))
+	}
+	m, err = Fresh(arch.reading(from.Config()), tok, sigmoid, p.Seed)
+	if err != nil {
+		return nil, unusable("ImageFrom", fmt.Errorf("%s with a text tower of %s: %w", p.ImageFrom, cmp.Or(p.Arch, "toy"), err))
+	}
+	to := make(map[string]*nn.Param)
+	for _, q := range m.Vision().Params() {
+		to[q.Name] = q
+	}
+	for _, q := range from.Vision().Params() {
+		copy(to[q.Name].Data, q.Data)
 	}
 	return m, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,5 +131,35 @@ func TestUnheard(t *testing.T) {
 	check(t, err)
 	if len(said) == 0 || !strings.Contains(said[0], "never occur in the training set") || !strings.Contains(said[0], "purple_hippopotamus") {
 		t.Errorf("said %q", said)
+	}
+}
+
+// TestImageFrom: a new text tower learns to read an image tower that stays as it was.
+func TestImageFrom(t *testing.T) {
+	start := carryOut(t, drawn(t))
+	p := drawn(t)
+	p.ImageFrom, p.Arch, p.Config.LockImage, p.LR = start, "small", true, 1e-2
+	out := carryOut(t, p)
+	a, err := encoder.Load(start, nil)
+	check(t, err)
+	b, err := encoder.Load(out, nil)
+	check(t, err)
+	if a.Config().Vision != b.Config().Vision || b.Config().Text.Dims().EmbedDim != a.Config().EmbedDim() {
+		t.Errorf("the new model is %+v", b.Config())
+	}
+	for i, q := range a.Vision().Params() {
+		if r := b.Vision().Params()[i]; r.Name != q.Name || !slices.Equal(r.Data, q.Data) {
+			t.Errorf("%s is not that of the image tower", r.Name)
+		}
+	}
+	p = drawn(t)
+	p.ImageFrom, p.From = start, start
+	if _, err := p.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "is for a new model, but From is") {
+		t.Errorf("got error %v", err)
+	}
+	p = drawn(t)
+	p.ImageFrom = filepath.Join(t.TempDir(), "gone")
+	if _, err := p.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("got error %v", err)
 	}
 }
