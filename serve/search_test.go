@@ -255,6 +255,24 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestOtherNames: a site whose name turns into this machine's address sees no photographs.
+func TestOtherNames(t *testing.T) {
+	_, base, _ := shown(t, 2)
+	for host, want := range map[string]int{"evil.example": 403, "evil.example:80": 403, "localhost.evil.example": 403, "10.0.0.1": 403, "localhost:3003": 200, "[::1]:3003": 200, "127.0.0.1": 200} {
+		for _, path := range []string{"/api/photo?key=0/00.png", "/api/thumb?key=0/00.png", "/api/search?k=1", "/api/duplicates"} {
+			req, err := http.NewRequest(http.MethodGet, base+path, nil)
+			check(t, err)
+			req.Host = host
+			resp, err := http.DefaultClient.Do(req)
+			check(t, err)
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("%s as %s: %d, want %d", path, host, resp.StatusCode, want)
+			}
+		}
+	}
+}
+
 func TestDuplicateGroups(t *testing.T) {
 	_, base, _ := shown(t, 4)
 	var got struct{ Groups [][]map[string]any }
