@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -153,6 +154,12 @@ func TestBrowserMany(t *testing.T) {
 	b.until(status + ".includes('100,00')")
 	b.call("Input.insertText", map[string]any{"text": "sun"}, nil)
 	b.until(status + ".includes('nearest')")
+	var first, last, sifted float64
+	const timed = "(async () => { const began = performance.now(); await (await fetch('/api/search?q=hills&k=120%s')).json(); return performance.now() - began })()"
+	b.run(fmt.Sprintf(timed, ""), &first)
+	b.run(fmt.Sprintf(timed, "&offset=99000"), &last)
+	b.run(fmt.Sprintf(timed, "&path=more/**"), &sifted)
+	t.Logf("a search: %.0f ms; its end %.0f ms; with a filter %.0f ms", first, last, sifted)
 	var slow struct{ Worst, Median, Tiles float64 }
 	b.run(`(async () => {
 		const grid = document.getElementById('grid'), times = []

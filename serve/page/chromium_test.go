@@ -18,7 +18,6 @@ import (
 type browser struct {
 	t       *testing.T
 	to      *os.File
-	answers map[int]chan answer
 	events  chan answer
 	session string
 	id      int
