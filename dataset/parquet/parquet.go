@@ -284,6 +284,9 @@ func (t *table) value(chunk parquet.ColumnChunk, row int) ([]byte, error) {
 	if values[0].IsNull() {
 		return nil, nil
 	}
+	if k := values[0].Kind(); k != parquet.ByteArray && k != parquet.FixedLenByteArray {
+		return nil, fmt.Errorf("it holds values of type %v, want bytes", k)
+	}
 	data := values[0].ByteArray()
 	if int64(len(data)) > t.limit {
 		return nil, fmt.Errorf("%d bytes, more than the limit of %d", len(data), t.limit)

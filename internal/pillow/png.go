@@ -78,7 +78,7 @@ func readPNG(f *file) (image.Image, error) {
 		return nil, fmt.Errorf("a palette of %d colours", len(h.palette)/3)
 	}
 	raw := int64(rowBytes(h.box.Dx(), channels*int(h.depth))) * int64(h.box.Dy())
-	if h.width*h.height > cheapPixels && raw/deflateRatio > int64(len(f.data)) && !f.truncated {
+	if int64(h.width)*int64(h.height) > cheapPixels && raw/deflateRatio > int64(len(f.data)) && !f.truncated {
 		return nil, fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(f.data), h.width, h.height)
 	}
 	c, unpack := h.canvas()

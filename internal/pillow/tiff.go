@@ -184,7 +184,7 @@ func (t *tiffFile) chunks() (columns, rows int) {
 
 // couldHold refuses a file that is too small for its image.
 func (t *tiffFile) couldHold(l *tiffLayout, src *file) error {
-	if src.truncated || t.width*t.height <= cheapPixels {
+	if src.truncated || int64(t.width)*int64(t.height) <= cheapPixels {
 		return nil
 	}
 	raw := float64(t.width) * float64(t.height) * float64(l.bits) / 8

@@ -92,7 +92,7 @@ func (d *decoder) allocate(comps []*component) error {
 	if d.Truncated {
 		least /= 16
 	}
-	if d.width*d.height > cheap && least > len(d.data) {
+	if int64(d.width)*int64(d.height) > cheap && least > len(d.data) {
 		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", len(d.data), d.width, d.height)
 	}
 	for _, c := range comps {
