@@ -1,35 +1,33 @@
 package vp8
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
-// boolReader decodes arithmetic-coded bits (chapter 7). The value is compared with a part
-// of the range eight bits wide, whose lowest bit is the n-th of value; with n negative, more
-// bytes are wanted. Where data have ended they are taken for zeroes once, as in libwebp.
+// boolReader decodes arithmetic-coded bits (chapter 7). The upper eight bits of value are compared
+// with a part of the range; n more are known, and with n negative more bytes are wanted. Where
+// data have ended zeroes follow.
 type boolReader struct {
 	data  []byte
 	pos   int
 	value uint64
 	rng   uint32 // less 1, 127 to 254
 	n     int
-	eof   bool
+	eof   bool // more was asked for than there is
 }
 
 func newBoolReader(data []byte) *boolReader { return &boolReader{data: data, rng: 254, n: -8} }
 
-// fill brings n to 40 or more, as far as there are data.
+// fill brings n to 49 or more, as far as there are data. Bits beyond n that it leaves in value
+// are those that the next call finds again.
 func (b *boolReader) fill() {
 	if b.pos+8 <= len(b.data) {
-		k := min(7, (56-b.n)>>3) // bytes
-		b.value = b.value<<(8*k) | binary.BigEndian.Uint64(b.data[b.pos:])>>(64-8*k)
+		b.value |= binary.BigEndian.Uint64(b.data[b.pos:]) >> ((b.n + 8) & 63)
+		k := (56 - b.n) >> 3 // bytes
 		b.pos += k
 		b.n += 8 * k
 		return
 	}
-	for b.n < 40 && b.pos < len(b.data) {
-		b.value = b.value<<8 | uint64(b.data[b.pos])
+	for b.n < 49 && b.pos < len(b.data) {
+		b.value |= uint64(b.data[b.pos]) << ((48 - b.n) & 63)
 		b.pos++
 		b.n += 8
 	}
@@ -39,30 +37,36 @@ func (b *boolReader) fill() {
 func (b *boolReader) bit(prob uint8) bool {
 	if b.n < 0 {
 		if b.fill(); b.n < 0 {
-			if b.eof {
-				b.n = 0
-			} else {
-				b.value <<= 8
-				b.n += 8
-				b.eof = true
-			}
+			b.n, b.eof = 0, true
 		}
 	}
-	split, n := b.rng*uint32(prob)>>8, b.n&63
-	one := over(b.value>>n, split)
-	b.value -= uint64((split+1)&one) << n
-	rng := split ^ (split^(b.rng-split-1))&one
-	shift := shiftOf(rng)
-	b.rng, b.n = (rng+1)<<(shift&31)-1, b.n-shift
+	var one uint32
+	b.value, b.rng, b.n, one = next(b.value, b.rng, b.n, prob)
 	return one != 0
 }
 
-// over is all ones where a value is beyond the split, and otherwise 0. A branch would be
-// foreseen wrongly as often as not.
-func over(value uint64, split uint32) uint32 { return uint32((int64(split) - int64(value)) >> 63) }
+// next decodes a bit, and makes it all ones or 0. A branch would be foreseen wrongly as often
+// as not.
+func next(value uint64, rng uint32, n int, prob uint8) (uint64, uint32, int, uint32) {
+	split := rng * uint32(prob) >> 8
+	one := uint32(int32(split-uint32(value>>56)) >> 31)
+	value -= uint64((split+1)&one) << 56
+	rng = (rng-split)&one | (split+1)&^one
+	shift := shifts[uint8(rng)]
+	return value << (shift & 63), rng<<(shift&31) - 1, n - int(shift), one
+}
 
-// shiftOf is by how many bits a range grows to 128 or more.
-func shiftOf(rng uint32) int { return 8 - bits.Len32(rng+1) }
+// shifts are by how many bits a range grows to 128 or more.
+const (
+	shifts = "\x08\x07\x06\x06" + fours + threes + threes + twos + twos + twos + twos +
+		ones + ones + ones + ones + ones + ones + ones + ones + none + none + none + none
+	fours  = "\x05\x05\x05\x05\x04\x04\x04\x04\x04\x04\x04\x04"
+	threes = "\x03\x03\x03\x03\x03\x03\x03\x03"
+	twos   = "\x02\x02\x02\x02\x02\x02\x02\x02"
+	ones   = "\x01\x01\x01\x01\x01\x01\x01\x01"
+	none   = eight + eight + eight + eight
+	eight  = "\x00\x00\x00\x00\x00\x00\x00\x00"
+)
 
 func (b *boolReader) flag() bool { return b.bit(128) }
 
@@ -106,82 +110,80 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 	p := &probs[bands[first]][context]
 	i := first
 	for i < 16 {
-		if n < 28 {
+		if n < 21 {
 			b.value, b.rng, b.n = value, rng, n
-			if b.fill(); b.n < 28 {
+			if b.fill(); b.n < 21 {
 				return b.lastBlock(probs, p, i, steps, out)
 			}
-			value, rng, n = b.value, b.rng, b.n
+			value, n = b.value, b.n
 		}
 		split := rng * uint32(p[0]) >> 8
-		if uint32(value>>(n&63)) <= split { // no more
-			shift := shiftOf(split)
-			rng, n = (split+1)<<(shift&31)-1, n-shift
+		if uint32(value>>56) <= split { // no more
+			shift := shifts[uint8(split+1)]
+			value, rng, n = value<<(shift&63), (split+1)<<(shift&31)-1, n-int(shift)
 			break
 		}
-		value -= uint64(split+1) << (n & 63)
-		rng -= split + 1
-		shift := shiftOf(rng)
-		rng, n = (rng+1)<<(shift&31)-1, n-shift
+		value -= uint64(split+1) << 56
+		rng -= split
+		shift := shifts[uint8(rng)]
+		value, rng, n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
 		for {
 			split = rng * uint32(p[1]) >> 8
-			if uint32(value>>(n&63)) > split {
+			if uint32(value>>56) > split {
 				break
 			}
-			shift := shiftOf(split)
-			rng, n = (split+1)<<(shift&31)-1, n-shift
+			shift := shifts[uint8(split+1)]
+			value, rng, n = value<<(shift&63), (split+1)<<(shift&31)-1, n-int(shift)
 			i++
 			if i == 16 {
 				b.value, b.rng, b.n = value, rng, n
 				return 16
 			}
 			p = &probs[bands[i]][0]
-			if n < 21 {
+			if n < 14 {
 				b.value, b.rng, b.n = value, rng, n
-				if b.fill(); b.n < 21 {
+				if b.fill(); b.n < 14 {
 					return b.zeroes(probs, p, i, steps, out)
 				}
-				value, rng, n = b.value, b.rng, b.n
+				value, n = b.value, b.n
 			}
 		}
-		value -= uint64(split+1) << (n & 63)
-		rng -= split + 1
-		shift = shiftOf(rng)
-		rng, n = (rng+1)<<(shift&31)-1, n-shift
+		value -= uint64(split+1) << 56
+		rng -= split
+		shift = shifts[uint8(rng)]
+		value, rng, n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
 
-		v := int32(1)
+		v, after := int32(1), 1
 		split = rng * uint32(p[2]) >> 8
-		next := 1
-		if uint32(value>>(n&63)) <= split {
-			shift := shiftOf(split)
-			rng, n = (split+1)<<(shift&31)-1, n-shift
+		if uint32(value>>56) <= split {
+			shift := shifts[uint8(split+1)]
+			value, rng, n = value<<(shift&63), (split+1)<<(shift&31)-1, n-int(shift)
 		} else {
-			value -= uint64(split+1) << (n & 63)
-			rng -= split + 1
-			shift := shiftOf(rng)
-			b.value, b.rng, b.n = value, (rng+1)<<(shift&31)-1, n-shift
-			v, next = b.large(p), 2
-			if b.n < 7 {
-				b.fill()
-			}
-			if b.n < 7 {
-				b.put(v, i, steps, out)
-				i++
-				return b.lastBlock(probs, &probs[bands[i]][next], i, steps, out)
+			value -= uint64(split+1) << 56
+			rng -= split
+			shift := shifts[uint8(rng)]
+			b.value, b.rng, b.n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
+			v, after = b.large(p), 2
+			if b.n < 0 {
+				if b.fill(); b.n < 0 {
+					b.put(v, i, steps, out)
+					i++
+					return b.lastBlock(probs, &probs[bands[i]][after], i, steps, out)
+				}
 			}
 			value, rng, n = b.value, b.rng, b.n
 		}
 		// The sign.
 		split = rng >> 1
-		minus := over(value>>(n&63), split)
-		value -= uint64((split+1)&minus) << (n & 63)
-		rng = split ^ (split^(rng-split-1))&minus
+		minus := uint32(int32(split-uint32(value>>56)) >> 31)
+		value -= uint64((split+1)&minus) << 56
+		rng = (rng-split)&minus | (split+1)&^minus
 		v = (v ^ int32(minus)) - int32(minus)
-		shift = shiftOf(rng)
-		rng, n = (rng+1)<<(shift&31)-1, n-shift
+		shift = shifts[uint8(rng)]
+		value, rng, n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
 		out[zigzag[i]&15] = int16(v * steps[min(i, 1)])
 		i++
-		p = &probs[bands[i]][next]
+		p = &probs[bands[i]][after]
 	}
 	b.value, b.rng, b.n = value, rng, n
 	return i
