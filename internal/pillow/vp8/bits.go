@@ -56,6 +56,17 @@ func next(value uint64, rng uint32, n int, prob uint8) (uint64, uint32, int, uin
 	return value << (shift & 63), rng<<(shift&31) - 1, n - int(shift), one
 }
 
+// after0 is a reader's state behind a 0, after1 behind a 1.
+func after0(value uint64, split uint32, n int) (uint64, uint32, int) {
+	shift := shifts[uint8(split+1)]
+	return value << (shift & 63), (split+1)<<(shift&31) - 1, n - int(shift)
+}
+
+func after1(value uint64, rng, split uint32, n int) (uint64, uint32, int) {
+	shift := shifts[uint8(rng-split)]
+	return (value - uint64(split+1)<<56) << (shift & 63), (rng-split)<<(shift&31) - 1, n - int(shift)
+}
+
 // shifts are by how many bits a range grows to 128 or more.
 const (
 	shifts = "\x08\x07\x06\x06" + fours + threes + threes + twos + twos + twos + twos +
@@ -119,21 +130,16 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 		}
 		split := rng * uint32(p[0]) >> 8
 		if uint32(value>>56) <= split { // no more
-			shift := shifts[uint8(split+1)]
-			value, rng, n = value<<(shift&63), (split+1)<<(shift&31)-1, n-int(shift)
+			value, rng, n = after0(value, split, n)
 			break
 		}
-		value -= uint64(split+1) << 56
-		rng -= split
-		shift := shifts[uint8(rng)]
-		value, rng, n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
+		value, rng, n = after1(value, rng, split, n)
 		for {
 			split = rng * uint32(p[1]) >> 8
 			if uint32(value>>56) > split {
 				break
 			}
-			shift := shifts[uint8(split+1)]
-			value, rng, n = value<<(shift&63), (split+1)<<(shift&31)-1, n-int(shift)
+			value, rng, n = after0(value, split, n)
 			i++
 			if i == 16 {
 				b.value, b.rng, b.n = value, rng, n
@@ -148,21 +154,14 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 				value, n = b.value, b.n
 			}
 		}
-		value -= uint64(split+1) << 56
-		rng -= split
-		shift = shifts[uint8(rng)]
-		value, rng, n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
+		value, rng, n = after1(value, rng, split, n)
 
 		v, after := int32(1), 1
 		split = rng * uint32(p[2]) >> 8
 		if uint32(value>>56) <= split {
-			shift := shifts[uint8(split+1)]
-			value, rng, n = value<<(shift&63), (split+1)<<(shift&31)-1, n-int(shift)
+			value, rng, n = after0(value, split, n)
 		} else {
-			value -= uint64(split+1) << 56
-			rng -= split
-			shift := shifts[uint8(rng)]
-			b.value, b.rng, b.n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
+			b.value, b.rng, b.n = after1(value, rng, split, n)
 			v, after = b.large(p), 2
 			if b.n < 0 {
 				if b.fill(); b.n < 0 {
@@ -173,14 +172,9 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 			}
 			value, rng, n = b.value, b.rng, b.n
 		}
-		// The sign.
-		split = rng >> 1
-		minus := uint32(int32(split-uint32(value>>56)) >> 31)
-		value -= uint64((split+1)&minus) << 56
-		rng = (rng-split)&minus | (split+1)&^minus
+		var minus uint32
+		value, rng, n, minus = next(value, rng, n, 128)
 		v = (v ^ int32(minus)) - int32(minus)
-		shift = shifts[uint8(rng)]
-		value, rng, n = value<<(shift&63), rng<<(shift&31)-1, n-int(shift)
 		out[zigzag[i]&15] = int16(v * steps[min(i, 1)])
 		i++
 		p = &probs[bands[i]][after]
@@ -227,19 +221,64 @@ func (b *boolReader) put(v int32, i int, steps *[2]int32, out *[16]int16) {
 }
 
 // large reads a coefficient of more than 1 (13.2).
-func (b *boolReader) large(p *[11]uint8) int32 {
+func (b *boolReader) large(p *[11]uint8) (v int32) {
+	if b.n < 28 {
+		if b.fill(); b.n < 28 {
+			return b.largeAtEnd(p)
+		}
+	}
+	value, rng, n := b.value, b.rng, b.n
+	var one, two uint32
+	split := rng * uint32(p[3]) >> 8
+	if uint32(value>>56) <= split {
+		value, rng, n = after0(value, split, n)
+		split = rng * uint32(p[4]) >> 8
+		if uint32(value>>56) <= split {
+			b.value, b.rng, b.n = after0(value, split, n)
+			return 2
+		}
+		value, rng, n = after1(value, rng, split, n)
+		b.value, b.rng, b.n, one = next(value, rng, n, p[5])
+		return 3 + int32(one&1)
+	}
+	value, rng, n = after1(value, rng, split, n)
+	split = rng * uint32(p[6]) >> 8
+	if uint32(value>>56) > split {
+		b.value, b.rng, b.n = after1(value, rng, split, n)
+		return b.larger(p)
+	}
+	value, rng, n = after0(value, split, n)
+	split = rng * uint32(p[7]) >> 8
+	if uint32(value>>56) <= split {
+		value, rng, n = after0(value, split, n)
+		b.value, b.rng, b.n, one = next(value, rng, n, 159)
+		return 5 + int32(one&1)
+	}
+	value, rng, n = after1(value, rng, split, n)
+	value, rng, n, two = next(value, rng, n, 165)
+	b.value, b.rng, b.n, one = next(value, rng, n, 145)
+	return 7 + int32(two&2+one&1)
+}
+
+// largeAtEnd is large near the end of the data.
+func (b *boolReader) largeAtEnd(p *[11]uint8) int32 {
 	if !b.bit(p[3]) {
 		if !b.bit(p[4]) {
 			return 2
 		}
 		return 3 + b.extra(string(p[5:6]))
 	}
-	if !b.bit(p[6]) {
-		if !b.bit(p[7]) {
-			return 5 + b.extra("\x9f")
-		}
-		return 7 + b.extra("\xa5\x91")
+	if b.bit(p[6]) {
+		return b.larger(p)
 	}
+	if !b.bit(p[7]) {
+		return 5 + b.extra("\x9f")
+	}
+	return 7 + b.extra("\xa5\x91")
+}
+
+// larger reads one of more than 10.
+func (b *boolReader) larger(p *[11]uint8) int32 {
 	if !b.bit(p[8]) {
 		if !b.bit(p[9]) {
 			return 11 + b.extra("\xad\x94\x8c")
