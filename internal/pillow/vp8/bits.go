@@ -51,33 +51,20 @@ func next(value uint64, rng uint32, n int, prob uint8) (uint64, uint32, int, uin
 	split := rng * uint32(prob) >> 8
 	one := uint32(int32(split-uint32(value>>56)) >> 31)
 	value -= uint64((split+1)&one) << 56
-	rng = (rng-split)&one | (split+1)&^one
-	shift := shifts[uint8(rng)]
-	return value << (shift & 63), rng<<(shift&31) - 1, n - int(shift), one
+	at := uint8((rng-split)&one | (split+1)&^one)
+	return value << (shifts[at] & 63), uint32(ranges[at]), n - int(shifts[at]), one
 }
 
 // after0 is a reader's state behind a 0, after1 behind a 1.
 func after0(value uint64, split uint32, n int) (uint64, uint32, int) {
-	shift := shifts[uint8(split+1)]
-	return value << (shift & 63), (split+1)<<(shift&31) - 1, n - int(shift)
+	at := uint8(split + 1)
+	return value << (shifts[at] & 63), uint32(ranges[at]), n - int(shifts[at])
 }
 
 func after1(value uint64, rng, split uint32, n int) (uint64, uint32, int) {
-	shift := shifts[uint8(rng-split)]
-	return (value - uint64(split+1)<<56) << (shift & 63), (rng-split)<<(shift&31) - 1, n - int(shift)
+	at := uint8(rng - split)
+	return (value - uint64(split+1)<<56) << (shifts[at] & 63), uint32(ranges[at]), n - int(shifts[at])
 }
-
-// shifts are by how many bits a range grows to 128 or more.
-const (
-	shifts = "\x08\x07\x06\x06" + fours + threes + threes + twos + twos + twos + twos +
-		ones + ones + ones + ones + ones + ones + ones + ones + none + none + none + none
-	fours  = "\x05\x05\x05\x05\x04\x04\x04\x04\x04\x04\x04\x04"
-	threes = "\x03\x03\x03\x03\x03\x03\x03\x03"
-	twos   = "\x02\x02\x02\x02\x02\x02\x02\x02"
-	ones   = "\x01\x01\x01\x01\x01\x01\x01\x01"
-	none   = eight + eight + eight + eight
-	eight  = "\x00\x00\x00\x00\x00\x00\x00\x00"
-)
 
 func (b *boolReader) flag() bool { return b.bit(128) }
 
@@ -104,21 +91,18 @@ func (b *boolReader) optional(bits, otherwise int) int {
 	return v
 }
 
-// bands are those of the coefficients, in the file's order (13.3); behind the last one
-// nothing is read.
-const bands = "\x00\x01\x02\x03\x06\x04\x05\x06\x06\x06\x06\x06\x06\x06\x06\x07\x00"
-
 const zigzag = "\x00\x01\x04\x08\x05\x02\x03\x06\x09\x0c\x0d\x0a\x07\x0b\x0e\x0f"
 
-// probabilities are those of a kind of block, by band and context.
-type probabilities [8][3][11]uint8
+// probabilities are those of a kind of block, by a coefficient's place in the file's order and by
+// context; behind the last one nothing is read.
+type probabilities [17][3][11]uint8
 
 // block reads the coefficients of a block, from the first one on, and multiplies them with
 // their steps. It returns how many there are up to the last that is not zero.
 // The reader's state is held in variables while there are enough bits.
 func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]int32, out *[16]int16) int {
 	value, rng, n := b.value, b.rng, b.n
-	p := &probs[bands[first]][context]
+	p := &probs[first][context]
 	i := first
 	for i < 16 {
 		if n < 21 {
@@ -145,7 +129,7 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 				b.value, b.rng, b.n = value, rng, n
 				return 16
 			}
-			p = &probs[bands[i]][0]
+			p = &probs[i][0]
 			if n < 14 {
 				b.value, b.rng, b.n = value, rng, n
 				if b.fill(); b.n < 14 {
@@ -167,7 +151,7 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 				if b.fill(); b.n < 0 {
 					b.put(v, i, steps, out)
 					i++
-					return b.lastBlock(probs, &probs[bands[i]][after], i, steps, out)
+					return b.lastBlock(probs, &probs[i][after], i, steps, out)
 				}
 			}
 			value, rng, n = b.value, b.rng, b.n
@@ -177,7 +161,7 @@ func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]i
 		v = (v ^ int32(minus)) - int32(minus)
 		out[zigzag[i]&15] = int16(v * steps[min(i, 1)])
 		i++
-		p = &probs[bands[i]][after]
+		p = &probs[i][after]
 	}
 	b.value, b.rng, b.n = value, rng, n
 	return i
@@ -198,7 +182,7 @@ func (b *boolReader) zeroes(probs *probabilities, p *[11]uint8, i int, steps *[2
 			if i++; i == 16 {
 				return 16
 			}
-			p = &probs[bands[i]][0]
+			p = &probs[i][0]
 		}
 		v, next := int32(1), 1
 		if b.bit(p[2]) {
@@ -206,7 +190,7 @@ func (b *boolReader) zeroes(probs *probabilities, p *[11]uint8, i int, steps *[2
 		}
 		b.put(v, i, steps, out)
 		i++
-		if p = &probs[bands[i]][next]; i == 16 || !b.bit(p[0]) {
+		if p = &probs[i][next]; i == 16 || !b.bit(p[0]) {
 			return i
 		}
 	}
