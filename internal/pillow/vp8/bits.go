@@ -97,10 +97,50 @@ const zigzag = "\x00\x01\x04\x08\x05\x02\x03\x06\x09\x0c\x0d\x0a\x07\x0b\x0e\x0f
 // context; behind the last one nothing is read.
 type probabilities [17][3][11]uint8
 
+// How coefficientsBMI2 ends: with a block, or where what follows is not for it: a coefficient
+// of more than 10, or data too near their end, before any coefficient, before one where there
+// are more, or before how large it is.
+const (
+	stateDone = iota
+	stateLarger
+	stateAny
+	stateRun
+	stateLarge
+)
+
 // block reads the coefficients of a block, from the first one on, and multiplies them with
 // their steps. It returns how many there are up to the last that is not zero.
-// The reader's state is held in variables while there are enough bits.
 func (b *boolReader) block(probs *probabilities, context, first int, steps *[2]int32, out *[16]int16) int {
+	if !hasBMI2 {
+		return b.blockGo(probs, context, first, steps, out)
+	}
+	p, i := &probs[first][context], first
+	for i < 16 {
+		var state int
+		p, i, state = coefficientsBMI2(b, probs, p, i, steps, out)
+		var v int32
+		switch state {
+		case stateLarger:
+			v = b.larger(p)
+		case stateAny:
+			return b.lastBlock(probs, p, i, steps, out)
+		case stateRun:
+			return b.zeroes(probs, p, i, steps, out)
+		case stateLarge:
+			v = b.large(p)
+		default:
+			return i
+		}
+		b.put(v, i, steps, out)
+		i++
+		p = &probs[i][2]
+	}
+	return i
+}
+
+// blockGo is what block does. The reader's state is held in variables while there are
+// enough bits.
+func (b *boolReader) blockGo(probs *probabilities, context, first int, steps *[2]int32, out *[16]int16) int {
 	value, rng, n := b.value, b.rng, b.n
 	p := &probs[first][context]
 	i := first
