@@ -20,3 +20,6 @@ func coefficientsBMI2(b *boolReader, probs *probabilities, p *[11]uint8, i int, 
 
 //go:noescape
 func leadingZeroes(v uint32) int
+
+//go:noescape
+func addAVX2(pix *uint8, stride int, in *[16]int16)

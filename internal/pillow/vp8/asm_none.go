@@ -15,3 +15,5 @@ func smoothColumnsAVX2(a, b *uint8, stride int, limit, inside, high uint8, inner
 func coefficientsBMI2(b *boolReader, probs *probabilities, p *[11]uint8, i int, steps *[2]int32, out *[16]int16) (at *[11]uint8, n, state int) {
 	panic("unreachable")
 }
+
+func addAVX2(pix *uint8, stride int, in *[16]int16) { panic("unreachable") }
