@@ -7,14 +7,25 @@ DATA zigzag<>+0(SB)/8, $0x0603020508040100
 DATA zigzag<>+8(SB)/8, $0x0f0e0b070a0d0c09
 GLOBL zigzag<>(SB), RODATA|NOPTR, $16
 
-// The reader's value is AX, its range BX and n CX. SI is the row of coefficient R9, R8 its
-// probabilities, R10 its value, R11 the reader.
+// The reader's value is AX, the top of BX its range, not less 1, and CX n. SI is the row of
+// coefficient R9, R8 its probabilities, R10 its value, R11 the reader.
 
-// DX is where the range splits. What follows jumps to one where the next bit is that.
+// Where the range splits by a probability in DX, which stands there then. BX becomes the
+// range less 1. What a bit waits for is shortest so: a product, a difference, a shift, a
+// difference, a count and a shift.
+#define SPLIT \
+	MOVQ DX, R12  \
+	SHLQ $24, R12 \
+	IMULQ BX, DX  \
+	SUBQ R12, DX  \
+	SHRQ $32, DX  \
+	SHRL $24, BX  \
+	DECL BX
+
+// Jumps to one where the next bit is that.
 #define BRANCH(prob, one) \
 	MOVBLZX prob(R8), DX \
-	IMULL BX, DX         \
-	SHRL $8, DX          \
+	SPLIT                \
 	MOVQ AX, R12         \
 	SHRQ $56, R12        \
 	CMPL R12, DX         \
@@ -22,9 +33,8 @@ GLOBL zigzag<>(SB), RODATA|NOPTR, $16
 
 #define NORMALISE \
 	LZCNTL BX, R13     \
-	SUBL $24, R13      \
 	SHLXL R13, BX, BX  \
-	DECL BX            \
+	SUBL $24, R13      \
 	SHLXQ R13, AX, AX  \
 	SUBQ R13, CX
 
@@ -40,8 +50,9 @@ GLOBL zigzag<>(SB), RODATA|NOPTR, $16
 	SUBQ DX, AX   \
 	NORMALISE
 
-// R15 becomes all ones where the next bit is 1, and otherwise 0.
+// R15 becomes all ones where the next bit, whose probability is in DX, is 1, and otherwise 0.
 #define NEXT \
+	SPLIT             \
 	MOVQ AX, R12      \
 	SHRQ $56, R12     \
 	MOVL DX, R15      \
@@ -88,6 +99,8 @@ TEXT ·coefficientsBMI2(SB), NOSPLIT, $0-72
 	ADDQ R12, SI
 	MOVQ boolReader_value(R11), AX
 	MOVL boolReader_rng(R11), BX
+	INCL BX
+	SHLL $24, BX
 	MOVQ boolReader_n(R11), CX
 
 coefficient:
@@ -123,11 +136,34 @@ nonzero:
 	LEAQ (33+11)(SI), R8
 
 sign:
+	// Of one in two, both states are made and one is chosen: behind the first bit ever a range
+	// is less than 255, so that halves of it grow by one bit.
 	MOVL BX, DX
+	SHRL $24, DX
+	DECL DX
+	LEAL -1(DX), BX
+	MOVL DX, R12
+	ORL $1, R12
+	ORL $1, BX
+	INCL R12
+	INCL BX
+	SHLL $24, R12
+	SHLL $24, BX
 	SHRL $1, DX
-	NEXT
-	XORL R15, R10
-	SUBL R15, R10
+	LEAQ 1(DX), R13
+	SHLQ $56, R13
+	MOVQ AX, R15
+	SUBQ R13, R15
+	MOVL R10, R13
+	NEGL R13
+	MOVQ AX, R14
+	SHRQ $56, R14
+	CMPL R14, DX
+	CMOVLLS R12, BX
+	CMOVQHI R15, AX
+	CMOVLHI R13, R10
+	ADDQ AX, AX
+	DECQ CX
 	MOVQ steps+32(FP), R12
 	MOVL 4(R12), R13
 	TESTQ R9, R9
@@ -146,6 +182,8 @@ done:
 
 return:
 	MOVQ AX, boolReader_value(R11)
+	SHRL $24, BX
+	DECL BX
 	MOVL BX, boolReader_rng(R11)
 	MOVQ CX, boolReader_n(R11)
 	MOVQ R8, at+48(FP)
@@ -175,8 +213,6 @@ two:
 three:
 	ONE
 	MOVBLZX 5(R8), DX
-	IMULL BX, DX
-	SHRL $8, DX
 	NEXT
 	MOVL $3, R10
 	SUBL R15, R10
@@ -189,8 +225,7 @@ five:
 	ZERO
 	BRANCH(7, seven)
 	ZERO
-	IMUL3L $159, BX, DX
-	SHRL $8, DX
+	MOVL $159, DX
 	NEXT
 	MOVL $5, R10
 	SUBL R15, R10
@@ -199,14 +234,12 @@ five:
 
 seven:
 	ONE
-	IMUL3L $165, BX, DX
-	SHRL $8, DX
+	MOVL $165, DX
 	NEXT
 	MOVL $7, R10
 	ADDL R15, R15
 	SUBL R15, R10
-	IMUL3L $145, BX, DX
-	SHRL $8, DX
+	MOVL $145, DX
 	NEXT
 	SUBL R15, R10
 	LEAQ (33+22)(SI), R8
