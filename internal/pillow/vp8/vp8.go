@@ -1,6 +1,6 @@
 // Package vp8 decodes the key frames of VP8 (RFC 6386) that lossy WebP consists of, to the
-// bytes of libwebp, which ends damaged ones elsewhere than golang.org/x/image does and takes
-// two thirds of its time. Section numbers are the RFC's.
+// bytes of libwebp, which ends damaged ones elsewhere than golang.org/x/image does. With AVX2 and
+// BMI2 it takes less than half of that one's time. Section numbers are the RFC's.
 package vp8
 
 import (
