@@ -20,3 +20,9 @@ func averageAVX2(cur, up *uint8, n, size int)
 
 //go:noescape
 func paethAVX2(cur, up *uint8, n, size int)
+
+//go:noescape
+func videoRowAVX2(dst, luma, cb, cr *uint8, n16 int)
+
+//go:noescape
+func quadAVX2(out, near, far *uint8, n16 int)

@@ -13,3 +13,7 @@ func subAVX2(cur, up *uint8, n, size int) { panic("unreachable") }
 func averageAVX2(cur, up *uint8, n, size int) { panic("unreachable") }
 
 func paethAVX2(cur, up *uint8, n, size int) { panic("unreachable") }
+
+func videoRowAVX2(dst, luma, cb, cr *uint8, n16 int) { panic("unreachable") }
+
+func quadAVX2(out, near, far *uint8, n16 int) { panic("unreachable") }

@@ -68,15 +68,17 @@ func (d *decoder) strengths() {
 }
 
 // deblock smooths the edges of a macroblock: its left one, those within, its upper one and
-// those within.
+// those within; of chroma both planes at once.
 func (d *decoder) deblock(x, y int) {
 	f := d.blocks[y*d.across+x]
 	if f.limit == 0 {
 		return
 	}
-	for c, p := range [3]*plane{&d.luma, &d.cb, &d.cr} {
-		size := 8
-		if c == 0 {
+	outer := f
+	outer.limit += 4
+	for _, pair := range [2][2]*plane{{&d.luma, &d.luma}, {&d.cb, &d.cr}} {
+		p, q, size := pair[0], pair[1], 8
+		if p == q {
 			size = 16
 		} else if d.filters.simple {
 			return
@@ -87,24 +89,34 @@ func (d *decoder) deblock(x, y int) {
 			if turned {
 				across, along, edge = p.stride, 1, y > 0
 			}
-			outer := f
-			outer.limit += 4
+			other := at // half of the samples
+			if p == q {
+				other += 8 * along
+			}
 			if edge {
-				d.smooth(p.pix, at, across, along, size, &outer, false)
+				d.smooth(p.pix, q.pix, at, other, across, along, &outer, false)
 			}
 			for i := 4; i < size && f.inner; i += 4 {
-				d.smooth(p.pix, at+i*across, across, along, size, &f, true)
+				d.smooth(p.pix, q.pix, at+i*across, other+i*across, across, along, &f, true)
 			}
 		}
 	}
 }
 
-func (d *decoder) smooth(pix []byte, at, across, along, n int, f *deblocking, inner bool) {
-	if d.filters.simple {
-		smoothTwo(pix, at, across, along, n, f.limit)
-		return
+// smooth smooths an edge before eight samples of p, from the one at on, and eight of q.
+func (d *decoder) smooth(p, q []byte, at, other, across, along int, f *deblocking, inner bool) {
+	switch {
+	case d.filters.simple:
+		smoothTwo(p, at, across, along, 8, f.limit)
+		smoothTwo(q, other, across, along, 8, f.limit)
+	case !hasAVX2:
+		smoothEdge(p, at, across, along, 8, f, inner)
+		smoothEdge(q, other, across, along, 8, f, inner)
+	case along == 1:
+		smoothRowsAVX2(&p[at], &q[other], across, uint8(f.limit), uint8(f.inside), uint8(f.high), inner)
+	default:
+		smoothColumnsAVX2(&p[at], &q[other], along, uint8(f.limit), uint8(f.inside), uint8(f.high), inner)
 	}
-	smoothEdge(pix, at, across, along, n, f, inner)
 }
 
 // smoothTwo is the simple filter (15.2) along an edge before the sample at.

@@ -151,14 +151,22 @@ func (d *decoder) spread() {
 // add adds the inverse transform of block i to the samples from at on (14.4), and makes the
 // block zero.
 func (d *decoder) add(p *plane, at, i int, count uint8) {
-	in := &d.coefs[i]
-	if count == 0 {
-		return
+	switch in := &d.coefs[i]; {
+	case count == 0:
+	case hasAVX2:
+		_ = p.pix[at+3*p.stride+3]
+		addAVX2(&p.pix[at], p.stride, in)
+	default:
+		addGo(p.pix[at:], p.stride, in, count)
 	}
+}
+
+// addGo is what add does.
+func addGo(pix []byte, stride int, in *[16]int16, count uint8) {
 	if count == 1 {
 		v := (int32(in[0]) + 4) >> 3
 		for j := range 4 {
-			row := (*[4]byte)(p.pix[at+j*p.stride:])
+			row := (*[4]byte)(pix[j*stride:])
 			for k := range row {
 				row[k] = clip(int32(row[k]) + v)
 			}
@@ -177,7 +185,7 @@ func (d *decoder) add(p *plane, at, i int, count uint8) {
 		r := m[4*j : 4*j+4 : 4*j+4]
 		a, b := r[0]+4+r[2], r[0]+4-r[2]
 		c, e := sine(r[1])-cosine(r[3]), cosine(r[1])+sine(r[3])
-		row := (*[4]byte)(p.pix[at+j*p.stride:])
+		row := (*[4]byte)(pix[j*stride:])
 		row[0] = clip(int32(row[0]) + (a+e)>>3)
 		row[1] = clip(int32(row[1]) + (b+c)>>3)
 		row[2] = clip(int32(row[2]) + (b-c)>>3)

@@ -1,6 +1,6 @@
 // Package vp8 decodes the key frames of VP8 (RFC 6386) that lossy WebP consists of, to the
-// bytes of libwebp, which ends damaged ones elsewhere than golang.org/x/image does and takes
-// two thirds of its time. Section numbers are the RFC's.
+// bytes of libwebp, which ends damaged ones elsewhere than golang.org/x/image does. With AVX2 and
+// BMI2 it takes less than half of that one's time. Section numbers are the RFC's.
 package vp8
 
 import (
@@ -141,17 +141,21 @@ func (d *decoder) headers(first, rest []byte) error {
 	b.flag() // whether the probabilities are for the next frame too
 	at := 0
 	for kind := range d.probs {
-		for band := range d.probs[kind] {
-			for context := range d.probs[kind][band] {
-				for i := range d.probs[kind][band][context] {
+		var all [8][3][11]uint8 // by band
+		for band := range all {
+			for context := range all[band] {
+				for i := range all[band][context] {
 					p := firstProbs[at]
 					if b.bit(updateProbs[at]) {
 						p = uint8(b.number(8))
 					}
-					d.probs[kind][band][context][i] = p
+					all[band][context][i] = p
 					at++
 				}
 			}
+		}
+		for i, band := range []byte(bands) {
+			d.probs[kind][i] = all[band]
 		}
 	}
 	d.skips = -1

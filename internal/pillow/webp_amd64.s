@@ -1,0 +1,117 @@
+//go:build amd64 && !noasm
+
+#include "textflag.h"
+
+// To interleave the halves of a lane.
+DATA zip<>+0(SB)/8, $0x0b030a0209010800
+DATA zip<>+8(SB)/8, $0x0f070e060d050c04
+DATA zip<>+16(SB)/8, $0x0b030a0209010800
+DATA zip<>+24(SB)/8, $0x0f070e060d050c04
+GLOBL zip<>(SB), RODATA|NOPTR, $32
+
+#define WORDS(value, X, Y) \
+	MOVL $value, AX    \
+	VMOVD AX, X        \
+	VPBROADCASTW X, Y
+
+// func videoRowAVX2(dst, luma, cb, cr *uint8, n16 int)
+TEXT ·videoRowAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ luma+8(FP), SI
+	MOVQ cb+16(FP), R8
+	MOVQ cr+24(FP), R9
+	MOVQ n16+32(FP), CX
+	WORDS(19077, X5, Y5)
+	WORDS(26149, X6, Y6)
+	WORDS(14234, X7, Y7)
+	WORDS(6419, X8, Y8)
+	WORDS(13320, X9, Y9)
+	WORDS(8708, X10, Y10)
+	WORDS(33050, X11, Y11)
+	WORDS(17685, X12, Y12)
+	WORDS(255, X13, Y13)
+	VMOVDQU zip<>(SB), Y14
+
+sixteen:
+	// Samples times 256, so that the high half of a product is the product divided by 256.
+	VPMOVZXBW (SI), Y0
+	VPMOVZXBW (R8), Y1
+	VPMOVZXBW (R9), Y2
+	VPSLLW $8, Y0, Y0
+	VPSLLW $8, Y1, Y1
+	VPSLLW $8, Y2, Y2
+	VPMULHUW Y5, Y0, Y0
+
+	VPMULHUW Y6, Y2, Y3
+	VPSUBW Y7, Y0, Y4
+	VPADDW Y4, Y3, Y3
+	VPSRAW $6, Y3, Y3   // red
+
+	VPMULHUW Y9, Y2, Y2
+	VPMULHUW Y8, Y1, Y4
+	VPADDW Y2, Y4, Y4
+	VPADDW Y10, Y0, Y2
+	VPSUBW Y4, Y2, Y2
+	VPSRAW $6, Y2, Y2   // green
+
+	VPMULHUW Y11, Y1, Y1
+	VPADDUSW Y0, Y1, Y1
+	VPSUBUSW Y12, Y1, Y1
+	VPSRLW $6, Y1, Y1   // blue
+
+	VPACKUSWB Y2, Y3, Y3
+	VPACKUSWB Y13, Y1, Y1
+	VPSHUFB Y14, Y3, Y3 // red and green in turns
+	VPSHUFB Y14, Y1, Y1
+	VPUNPCKLWD Y1, Y3, Y0
+	VPUNPCKHWD Y1, Y3, Y2
+	VPERM2I128 $0x20, Y2, Y0, Y1
+	VPERM2I128 $0x31, Y2, Y0, Y3
+	VMOVDQU Y1, (DI)
+	VMOVDQU Y3, 32(DI)
+	ADDQ $16, SI
+	ADDQ $16, R8
+	ADDQ $16, R9
+	ADDQ $64, DI
+	DECQ CX
+	JNZ sixteen
+	VZEROUPPER
+	RET
+
+// func quadAVX2(out, near, far *uint8, n16 int)
+TEXT ·quadAVX2(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), DI
+	MOVQ near+8(FP), SI
+	MOVQ far+16(FP), R8
+	MOVQ n16+24(FP), CX
+	WORDS(8, X7, Y7)
+
+quads:
+	VPMOVZXBW (SI), Y0
+	VPMOVZXBW 1(SI), Y1
+	VPMOVZXBW (R8), Y2
+	VPMOVZXBW 1(R8), Y3
+	VPADDW Y1, Y2, Y4
+	VPADDW Y0, Y3, Y5
+	VPADDW Y4, Y5, Y6
+	VPADDW Y7, Y6, Y6 // the sum
+	VPADDW Y4, Y4, Y4
+	VPADDW Y5, Y5, Y5
+	VPADDW Y6, Y4, Y4
+	VPADDW Y6, Y5, Y5
+	VPSRLW $3, Y4, Y4
+	VPSRLW $3, Y5, Y5
+	VPADDW Y0, Y4, Y4
+	VPADDW Y1, Y5, Y5
+	VPSRLW $1, Y4, Y4
+	VPSRLW $1, Y5, Y5
+	VPSLLW $8, Y5, Y5
+	VPOR Y4, Y5, Y5
+	VMOVDQU Y5, (DI)
+	ADDQ $16, SI
+	ADDQ $16, R8
+	ADDQ $32, DI
+	DECQ CX
+	JNZ quads
+	VZEROUPPER
+	RET
