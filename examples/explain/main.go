@@ -1,8 +1,8 @@
 // Explain shows what of an image fits a caption, and plays the pointing game: in drawn
 // scenes of two figures, is the hottest place within the figure that a caption names?
 //
-//	go run ./examples/train                                  # makes goclip-toy
-//	go run ./examples/explain                                # the game, and a sheet of maps
+//	go run ./examples/train -fine -relations 0.5 -steps 1500 -out goclip-fine
+//	go run ./examples/explain -model goclip-fine             # the game, and a sheet of maps
 //	go run ./examples/explain photo.jpg "a dog" "a ball"     # an image of your own
 //
 // The model may be any checkpoint that the library reads; of the game one that was trained
@@ -26,7 +26,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	path := flag.String("model", "goclip-toy", "checkpoint, as examples/train writes it")
+	path := flag.String("model", "goclip-fine", "checkpoint, as examples/train -fine writes it")
 	scenes := flag.Int("scenes", 500, "scenes of the game")
 	out := flag.String("out", "goclip-explain.png", "sheet to draw")
 	flag.Parse()
