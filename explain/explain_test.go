@@ -127,6 +127,8 @@ func TestBadInput(t *testing.T) {
 	m := model(t, towers()["class token"].vision)
 	closed := model(t, towers()["class token"].vision)
 	check(t, closed.Close())
+	broken := model(t, towers()["class token"].vision)
+	broken.Vision().Params()[0].Data[0] = float32(math.NaN())
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	for name, c := range map[string]struct {
@@ -135,6 +137,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		"no model":     {func() (*Map, error) { return Image(ctx, nil, img, "a", Options{}) }, "model is nil"},
 		"closed model": {func() (*Map, error) { return Image(ctx, closed, img, "a", Options{}) }, "closed"},
+		"broken":       {func() (*Map, error) { return Image(ctx, broken, img, "a", Options{Method: Patches}) }, "overflow"},
 		"no image":     {func() (*Map, error) { return Image(ctx, m, nil, "a", Options{}) }, "image is nil"},
 		"no pixels":    {func() (*Map, error) { return Image(ctx, m, noise(0, 4), "a", Options{}) }, "no pixels"},
 		"panics":       {func() (*Map, error) { return Image(ctx, m, bad{img}, "a", Options{}) }, "ouch"},
