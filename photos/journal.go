@@ -165,6 +165,12 @@ func beginsLike(f *os.File, size int64) bool {
 	return size <= int64(len(journalKind)) && (err == nil || err == io.EOF) && string(b) == journalKind[:len(b)]
 }
 
+// Folder is the folder that the library of an index is of, or "" where it is no library.
+func Folder(index string) (string, error) {
+	h, _, _, err := readJournal(JournalPath(index), nil)
+	return h.Folder, err
+}
+
 // Open opens the index of a library, as [index.Open] does, with the changes of its journal
 // made in memory: what a process that was killed, or is at work, has done so far. Any other
 // index is opened as it is. Nothing is written.

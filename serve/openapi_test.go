@@ -28,8 +28,7 @@ func TestOpenAPI(t *testing.T) {
 	for _, r := range s.routes() {
 		method, path, ok := strings.Cut(r.pattern, " ")
 		path = strings.NewReplacer("{$}", "", "...}", "}").Replace(path)
-		// The page and thumbnails are handlers of the program's.
-		if ok && path != "/page/" && path != "/api/thumb" {
+		if ok && path != "/page/" { // a handler of the program's
 			served[strings.ToLower(method)+" "+path] = r.dialect.name
 		}
 	}

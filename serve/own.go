@@ -18,8 +18,10 @@ func (s *Server) ownRoutes() []route {
 			return nil, refused(http.StatusNotFound, "there is nothing at this address")
 		}},
 		{"GET /{$}", d, true, (*Server).root},
-		{"GET /page/", d, false, pass(s.o.Page)},
-		{"GET /api/thumb", d, false, pass(s.o.Thumb)},
+		{"GET /page/", d, true, pass(s.o.Page)}, // which asks for a key where it needs one
+		{"GET /api/thumb", d, false, (*Server).thumb},
+		{"GET /api/photo", d, false, (*Server).photo},
+		{"GET /api/duplicates", d, false, (*Server).duplicates},
 		{"GET /api/search", d, false, (*Server).search},
 		{"POST /api/search", d, false, (*Server).search},
 		{"POST /api/classify", d, false, (*Server).classify},
@@ -62,77 +64,6 @@ func (s *Server) ready(http.ResponseWriter, *http.Request) (any, error) {
 	}
 	return map[string]any{"status": "ready"}, nil
 }
-
-type searchHit struct {
-	Key     string  `json:"key"`
-	Caption string  `json:"caption,omitempty"`
-	Score   float64 `json:"score"`
-}
-
-// search looks in the index: GET with q and k, or POST with a text or an image.
-func (s *Server) search(w http.ResponseWriter, r *http.Request) (any, error) {
-	var q struct {
-		Text  *string `json:"text"`
-		Image *string `json:"image"`
-		K     *int    `json:"k"`
-	}
-	if r.Method == http.MethodPost {
-		free, err := s.readJSON(w, r, &q)
-		if err != nil {
-			return nil, err
-		}
-		defer free()
-	} else {
-		if words := r.URL.Query().Get("q"); words != "" {
-			q.Text = &words
-		}
-		if text := r.URL.Query().Get("k"); text != "" {
-			k, err := strconv.Atoi(text)
-			if err != nil {
-				return nil, bad("k is no number")
-			}
-			q.K = &k
-		}
-	}
-	photos, err := s.gallery(nil)
-	if err != nil {
-		return nil, err
-	}
-	k := 10
-	if q.K != nil {
-		k = *q.K
-	}
-	if k < 1 || k > maxHits {
-		return nil, bad("k is %d, want 1 to %d", k, maxHits)
-	}
-	it := item{}
-	switch {
-	case (q.Text == nil) == (q.Image == nil):
-		return nil, bad("want either a text or an image to look for")
-	case q.Text != nil:
-		it.text = *q.Text
-	default:
-		if it.image, err = s.image(r, *q.Image); err != nil {
-			return nil, err
-		}
-	}
-	query, err := s.embed(r.Context(), it)
-	if err != nil {
-		return nil, err
-	}
-	found, err := photos.Search(query, k, nil)
-	if err != nil {
-		return nil, err
-	}
-	hits := []searchHit{}
-	for _, h := range found {
-		hits = append(hits, searchHit{h.Key, h.Meta, h.Score})
-	}
-	return map[string]any{"hits": hits}, nil
-}
-
-// maxHits limits a search.
-const maxHits = 100_000
 
 type prediction struct {
 	Label       string  `json:"label"`

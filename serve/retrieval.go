@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/nn"
@@ -33,6 +34,7 @@ type gallery struct {
 	names []string // that clients may call it; none where any will do
 	keys  []string
 	ids   map[string]int
+	shots func() shots
 }
 
 func newGallery(x *index.Index, names []string) *gallery {
@@ -41,6 +43,7 @@ func newGallery(x *index.Index, names []string) *gallery {
 		g.ids[e.Key] = len(g.keys)
 		g.keys = append(g.keys, e.Key)
 	}
+	g.shots = sync.OnceValue(g.parse)
 	if g.names == nil {
 		g.names = []string{}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -112,12 +113,28 @@ func (s *Server) admit(at route, r *http.Request) error {
 	if !at.free && !s.keys.has(r) {
 		return refused(http.StatusUnauthorized, "this server wants an API key, as in Authorization: Bearer KEY")
 	}
+	if len(s.keys) == 0 && strings.HasPrefix(r.URL.Path, "/api/") && !hereBy(r) {
+		return refused(http.StatusForbidden, "this address is this machine's own, and the request calls it %.100q: use the number or localhost, or set an API key", r.Host)
+	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" || foreignOrigin(r) {
 		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 			return refused(http.StatusForbidden, "pages of other sites may not use this server")
 		}
 	}
 	return nil
+}
+
+// hereBy tells whether what came in by the machine's own address was called so. A page of
+// another site whose name turns into that address is of the same site to the browser, but
+// its name gives it away.
+func hereBy(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok || !local.IP.IsLoopback() {
+		return true
+	}
+	name := (&url.URL{Host: r.Host}).Hostname()
+	ip := net.ParseIP(name)
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // foreignOrigin tells whether a request says that it comes from another site's page.

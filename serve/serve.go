@@ -10,7 +10,8 @@
 //	GET  /v1/models, /models            OpenAI, infinity
 //	POST /image-embeddings, /text-embeddings   photofield
 //	POST /knn-service, /metadata        clip-retrieval, over an index
-//	POST /api/classify, /api/search     goclip's own
+//	POST /api/classify, /api/search     goclip's own; search answers GET, too
+//	GET  /api/thumb, /api/photo, /api/duplicates   of the index's photographs
 //	GET  /health/live, /health/ready, /metrics, /openapi.json
 //
 // Requests of many clients share passes of the towers. An embedding is the same to the last
@@ -31,6 +32,7 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -50,8 +52,12 @@ type Options struct {
 	IndexNames []string
 	// Page, where it is not nil, answers a browser's GET / and GET /page/….
 	Page http.Handler
-	// Thumb, where it is not nil, answers GET /api/thumb.
-	Thumb http.Handler
+	// Thumbs, where they are not nil, are the thumbnails of the index's photographs.
+	Thumbs *photos.Thumbs
+	// Folder, where it is not "", is that of the index's photographs, whose files may be
+	// asked for by their keys. What is not in the index is not given, nor what a link in the
+	// folder leads to outside of it.
+	Folder string
 
 	// Upstream, where it is not nil, is a machine-learning server of Immich's, to which its
 	// tasks go that are not CLIP's: faces, text in images.

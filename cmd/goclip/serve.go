@@ -19,6 +19,7 @@ import (
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/serve"
+	"github.com/goclip/goclip/serve/page"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -27,7 +28,7 @@ type serveCommand struct {
 	draft bool // as the index is
 
 	Model  []string `required:"" sep:"none" placeholder:"[NAME=]MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help). May be given several times; the first one answers where a client names none. NAME is what clients call it; without, it is MODEL's own name or that of its folder."`
-	Index  string   `placeholder:"[NAME=]FILE" help:"Index that goclip index wrote with the first model, for searches."`
+	Index  string   `placeholder:"[NAME=]FILE" help:"Index that goclip index wrote with the first model: for searches, and for a page in the browser, at /, to look at its photographs."`
 	Listen string   `default:"127.0.0.1:3003" placeholder:"ADDR" help:"Address to listen on. :3003 is that of all networks."`
 
 	Upright bool `help:"Turn photographs as their files say that they should be seen. Otherwise they are taken as they are stored, as the programs do whose places this takes; with --index, as the index says."`
@@ -54,6 +55,8 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Answers over HTTP as the encoders of other programs do: Immich's machine learning (/predict), Weaviate's multi2vec-clip (/vectorize), OpenAI, infinity, Jina and vLLM (/v1/embeddings), photofield, clip-retrieval (/knn-service, with --index); and by goclip's own addresses, which /openapi.json describes. Without --listen only programs on this machine are answered.
 
+With --index a browser shows the photographs at http://127.0.0.1:3003/. Whoever can reach the address can see them, unless keys are set.
+
     goclip serve --model ViT-B-32__openai --listen :3003
     goclip serve --model clip=./model --index photos.index --key-file keys.txt
 
@@ -67,12 +70,19 @@ func (c *serveCommand) Run(s *session) (err error) {
 	}
 	if c.Index != "" {
 		name, path := named(c.Index)
-		photos, err := c.openIndex(s, o, path)
+		shown, err := c.openIndex(s, o, path)
 		if err != nil {
 			return err
 		}
-		defer closing(&err, photos.Close)
-		o.Index = photos
+		defer closing(&err, shown.Close)
+		if o.Thumbs, err = photos.OpenThumbs(path); err != nil {
+			return input(err)
+		}
+		defer closing(&err, o.Thumbs.Close)
+		if o.Folder, err = photos.Folder(path); err != nil {
+			return input(err)
+		}
+		o.Index, o.Page = shown, page.Handler()
 		if name != "" {
 			o.IndexNames = []string{name}
 		}

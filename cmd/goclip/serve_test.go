@@ -50,6 +50,20 @@ func TestServe(t *testing.T) {
 			t.Errorf("hit %d: got %+v, want %+v", i, h, w)
 		}
 	}
+	for path, kind := range map[string]string{"/": "text/html", "/page/page.js": "text/javascript", "/api/thumb?key=red/0.png": "image/jpeg", "/api/photo?key=red/0.png": "image/png"} {
+		req, err := http.NewRequest("GET", base+path, nil)
+		check(t, err)
+		req.Header.Set("Accept", "text/html")
+		if strings.HasPrefix(path, "/api/") { // the page needs no key
+			req.Header.Set("Authorization", "Bearer sk-one")
+		}
+		resp, err := http.DefaultClient.Do(req)
+		check(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), kind) {
+			t.Errorf("%s: %d %v, want %s", path, resp.StatusCode, resp.Header, kind)
+		}
+	}
 	check(t, cmd.Process.Signal(os.Interrupt))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after an interrupt: %v, want exit code 0", err)

@@ -12,6 +12,7 @@ import (
 var freeText = []string{
 	"dataset.Options.CaptionKey", "dataset.Options.ImageKey", "dataset.Options.LabelKey",
 	"encoder.Options.Architecture",          // one of 150 names, as encoder.ConfigByName takes them
+	"serve.Options.Folder",                  // a path
 	"tokenizer.HuggingFaceOptions.Language", // any token of the vocabulary
 }
 
