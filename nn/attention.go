@@ -92,6 +92,8 @@ func Attend(qkv *G.Node, c Attending) *G.Node {
 		Shape:    tensor.Shape{b, l, w}, // (B, L, W)
 		Forward:  a.forward,
 		Backward: back,
+
+		relevance: &relevance{l, l, a.relevance},
 	}, in...)
 }
 

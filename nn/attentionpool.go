@@ -41,6 +41,8 @@ func MaskedAttentionPool(q, k, v, keys *G.Node, heads int) *G.Node {
 		Shape:    tensor.Shape{b, w}, // (B, W)
 		Forward:  a.forward,
 		Backward: back,
+
+		relevance: &relevance{1, l, a.relevance},
 	}, in...)
 }
 

@@ -136,6 +136,18 @@ func (t *Transformer) ForwardWith(x *G.Node, attend func(i int, qkv *G.Node) *G.
 	return x
 }
 
+// LastAlone is an attention for [Transformer.ForwardWith] that lets each token of the last
+// block attend to itself alone, as in MaskCLIP (Zhou et al., 2022), and to all in the others.
+func (t *Transformer) LastAlone() func(i int, qkv *G.Node) *G.Node {
+	return func(i int, qkv *G.Node) *G.Node {
+		if b := t.Blocks[i]; i < len(t.Blocks)-1 {
+			return Attention(qkv, b.Heads, NoMask, nil)
+		}
+		w := qkv.Shape()[2] / 3
+		return Columns(qkv, 2*w, w)
+	}
+}
+
 // Params lists the parameters of all blocks.
 func (t *Transformer) Params() []*Param {
 	var ps []*Param

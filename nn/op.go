@@ -36,6 +36,8 @@ type Op struct {
 	wholeRows bool
 	// constant, where not nil, is the output, in memory that is not the op's.
 	constant func(x Inputs) []float32
+
+	relevance *relevance // of an attention
 }
 
 // Inputs are the values of an operation's inputs.

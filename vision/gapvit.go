@@ -114,6 +114,14 @@ func (v *gapViT) Forward(in Input) (features *G.Node, err error) {
 	return v.proj.Forward(nn.Mean(v.norm.Forward(x), 0)), nil       // (B, D)
 }
 
+// ForwardPatches implements [PatchTower].
+func (v *gapViT) ForwardPatches(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: patches")
+	in.check(v.cfg.ImageSize)
+	x := v.blocks.ForwardWith(v.embed.forward(in), v.blocks.LastAlone(), nil)
+	return v.proj.Forward(v.norm.Forward(x)), nil // (B, P, D)
+}
+
 func (v *gapViT) Params() []*nn.Param {
 	return append(v.embed.params(), paramsOf(v.blocks, v.norm, v.proj)...)
 }

@@ -54,7 +54,17 @@ func (p *latentPool) forward(x, keys *G.Node) *G.Node {
 	q := p.q.Forward(nn.Token(p.latent.Node(x.Graph()), 0)) // (1, W)
 	kv := p.kv.Forward(x)                                   // (B, L, 2W)
 	y := nn.MaskedAttentionPool(q, nn.Columns(kv, 0, w), nn.Columns(kv, w, w), keys, p.heads)
-	y = p.proj.Forward(y) // (B, W)
+	return p.finish(y)
+}
+
+// alone is what forward would give of each token alone, (B, L, W) to (B, L, W).
+func (p *latentPool) alone(x *G.Node) *G.Node {
+	w := p.latent.Shape[2]
+	return p.finish(nn.Columns(p.kv.Forward(x), w, w))
+}
+
+func (p *latentPool) finish(y *G.Node) *G.Node {
+	y = p.proj.Forward(y) // (…, W)
 	h := nn.Activate(p.activation, p.fc1.Forward(p.norm.Forward(y)))
 	return nn.Add(y, p.fc2.Forward(h))
 }

@@ -64,6 +64,9 @@ func (p *mapPool) forward(x *G.Node) *G.Node {
 	return p.out.Forward(nn.AttentionPool(q, k, v, p.heads)) // (B, D)
 }
 
+// alone is what forward would give of each token alone, (B, L, W) to (B, L, D).
+func (p *mapPool) alone(x *G.Node) *G.Node { return p.out.Forward(p.project(p.lnK.Forward(x), 2)) }
+
 // project applies the projection of queries, 0, keys, 1, or values, 2.
 func (p *mapPool) project(x *G.Node, part int) *G.Node {
 	d := p.dim

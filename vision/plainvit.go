@@ -111,14 +111,28 @@ func (v *plainViT) Patches() int { return area(v.cfg.Grid()) }
 func (v *plainViT) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
 	in.check(v.cfg.ImageSize)
-	x := v.norm.Forward(v.blocks.Forward(v.embed.forward(in), nn.NoMask, nil, classToken)) // (B, W)
+	x := v.blocks.Forward(v.embed.forward(in), nn.NoMask, nil, classToken) // (B, W)
+	return v.finish(x), nil                                                // (B, D)
+}
+
+// ForwardPatches implements [PatchTower].
+func (v *plainViT) ForwardPatches(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: patches")
+	in.check(v.cfg.ImageSize)
+	x := v.blocks.ForwardWith(v.embed.forward(in), v.blocks.LastAlone(), nil)
+	return v.finish(nn.TokensFrom(x, 1)), nil // (B, P, D)
+}
+
+// finish is what follows the blocks, (…, W) to (…, D).
+func (v *plainViT) finish(x *G.Node) *G.Node {
+	x = v.norm.Forward(x)
 	if v.cfg.NormTwice {
 		x = v.norm.Forward(x)
 	}
 	if v.pooler != nil {
 		x = nn.Tanh(v.pooler.Forward(x))
 	}
-	return v.proj.Forward(x), nil // (B, D)
+	return v.proj.Forward(x)
 }
 
 func (v *plainViT) Params() []*nn.Param {

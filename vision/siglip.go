@@ -95,10 +95,19 @@ func (s *siglip) Patches() int { return s.cfg.patches() }
 
 func (s *siglip) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
+	return s.pool.forward(s.tokens(in), nil), nil // (B, W)
+}
+
+// ForwardPatches implements [PatchTower].
+func (s *siglip) ForwardPatches(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: patches")
+	return s.pool.alone(s.tokens(in)), nil // (B, P, W)
+}
+
+func (s *siglip) tokens(in Input) *G.Node {
 	in.check(s.cfg.ImageSize)
 	x := s.embed.forward(in) // (B, P, W)
-	x = s.norm.Forward(s.blocks.Forward(x, nn.NoMask, nil, nil))
-	return s.pool.forward(x, nil), nil // (B, W)
+	return s.norm.Forward(s.blocks.Forward(x, nn.NoMask, nil, nil))
 }
 
 func (s *siglip) Params() []*nn.Param {

@@ -97,6 +97,14 @@ func (v *timmViT) Forward(in Input) (features *G.Node, err error) {
 	return v.head.Forward(v.norm.Forward(x)), nil       // (B, D)
 }
 
+// ForwardPatches implements [PatchTower].
+func (v *timmViT) ForwardPatches(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: patches")
+	in.check(v.cfg.ImageSize)
+	x := v.blocks.ForwardWith(v.normPre.Forward(v.embed.forward(in)), v.blocks.LastAlone(), nil)
+	return v.head.Forward(v.norm.Forward(nn.TokensFrom(x, 1))), nil // (B, P, D)
+}
+
 func (v *timmViT) Params() []*nn.Param {
 	return append(v.embed.params(), paramsOf(v.normPre, v.blocks, v.norm, v.head)...)
 }

@@ -41,8 +41,8 @@ type Dims struct {
 // Tower is an image encoder. Building graphs from several goroutines is safe;
 // running a graph while its parameters are written to is not.
 //
-// A tower may also implement [PatchDropper] and [nn.Layered], and its
-// configuration [Resizer] and [nn.Coster].
+// A tower may also implement [PatchDropper], [PatchTower] and [nn.Layered], and its
+// configuration [Resizer], [Gridded] and [nn.Coster].
 type Tower interface {
 	Config() Config
 	// Params lists the parameters in a fixed order. Their names begin with
@@ -74,6 +74,20 @@ type Input struct {
 // [Input].Keep.
 type PatchDropper interface {
 	Patches() int // number of patches of an image
+}
+
+// PatchTower is a tower that has a feature for each patch, in the space of its features.
+type PatchTower interface {
+	// ForwardPatches adds to the graph of its input what each patch says by itself, before
+	// normalisation: (B, P, D), row-major. It is what the features would be if the last
+	// attention saw that patch alone (MaskCLIP; Zhou et al., 2022): a pool's attention where
+	// there is one, else that of the last block.
+	ForwardPatches(Input) (*G.Node, error)
+}
+
+// Gridded is a configuration whose tower cuts images into a grid.
+type Gridded interface {
+	Grid() [2]int // patches down and across
 }
 
 // MultiVector is a configuration whose tower gives several feature vectors of D numbers

@@ -241,6 +241,31 @@ func (v *vit) Patches() int { return v.cfg.patches() }
 
 func (v *vit) Forward(in Input) (features *G.Node, err error) {
 	defer nn.Catch(&err, "vision: forward")
+	x := v.blocks.Forward(v.embed(in), nn.NoMask, nil, v.pick()) // (B, L, W), of the class token (B, W)
+	x = v.pool(x)                                                // (B, W), by attention (B, D)
+	return v.project(x), nil                                     // (B, D)
+}
+
+// ForwardPatches implements [PatchTower].
+func (v *vit) ForwardPatches(in Input) (features *G.Node, err error) {
+	defer nn.Catch(&err, "vision: patches")
+	x := v.embed(in)
+	if v.cfg.Pool != PoolMap {
+		x = v.blocks.ForwardWith(x, v.blocks.LastAlone(), nil)
+	} else {
+		x = v.blocks.Forward(x, nn.NoMask, nil, nil)
+	}
+	if x = nn.TokensFrom(x, v.cfg.prefix()); v.mapPool != nil { // (B, P, W)
+		x = v.mapPool.alone(x) // (B, P, D)
+	}
+	if v.lnPost != nil {
+		x = v.lnPost.Forward(x)
+	}
+	return v.project(x), nil // (B, P, D)
+}
+
+// embed is the residual stream before the first block, (B, L, W).
+func (v *vit) embed(in Input) *G.Node {
 	in.check(v.cfg.ImageSize)
 	g := in.Pixels.Graph()
 	x := nn.PatchEmbed(in.Pixels, v.patchEmbed, nil) // (B, P, W)
@@ -254,9 +279,7 @@ func (v *vit) Forward(in Input) (features *G.Node, err error) {
 	if v.lnPre != nil {
 		x = v.lnPre.Forward(x)
 	}
-	x = v.blocks.Forward(x, nn.NoMask, nil, v.pick()) // (B, L, W), of the class token (B, W)
-	x = v.pool(x)                                     // (B, W), by attention (B, D)
-	return v.project(x), nil                          // (B, D)
+	return x
 }
 
 // pick is what the last block computes of all tokens: where the class token is the

@@ -15,6 +15,7 @@ type classifyCommand struct {
 	promptFlags
 	imageFlags
 	uprightFlag
+	explainFlags
 	VerbatimLabels bool `help:"Put labels into prompts as they are written. Otherwise underscores and repeated spaces are spaces, in Unicode's composed form."`
 
 	Top    int      `default:"3" help:"Labels to show for each image, the most probable first."`
@@ -27,6 +28,7 @@ func (classifyCommand) Help() string {
 
     goclip classify --model model --labels "cat,dog,golden retriever" photo.jpg
     goclip classify --model model --labels-file imagenet.txt --templates prompts.txt --json *.jpg
+    goclip classify --model model --labels "cat,dog" --explain maps photo.jpg
 
 An image that cannot be read is reported, the others are classified, and the exit code is 3.`
 }
@@ -41,6 +43,7 @@ type guess struct {
 type classified struct {
 	File    string  `json:"file"`
 	Guesses []guess `json:"predictions,omitempty"`
+	Map     string  `json:"map,omitempty"` // a PNG
 	Error   string  `json:"error,omitempty"`
 }
 
@@ -57,6 +60,9 @@ func (c *classifyCommand) Run(s *session) (err error) {
 	}
 	templates, err := c.promptFlags.list()
 	if err != nil {
+		return err
+	}
+	if err := c.explainFlags.free(); err != nil {
 		return err
 	}
 	c.upright = &c.Upright
@@ -94,6 +100,9 @@ func (c *classifyCommand) Run(s *session) (err error) {
 			continue
 		}
 		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if all[i].Map, err = c.draw(s, m, classifier, i, file, img, best[0].Index); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		for _, b := range best[:min(c.Top, len(best))] {

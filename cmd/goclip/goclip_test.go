@@ -154,6 +154,8 @@ func TestFromTrainingToSearch(t *testing.T) {
 		t.Errorf("classify says %+v, want red and blue", said)
 	}
 
+	explains(t, model, red)
+
 	index := filepath.Join(t.TempDir(), "some", "test.index")
 	check(t, os.Mkdir(filepath.Dir(index), 0o777))
 	works(t, &info, "index", "--model", model, "--data", test, "--out", index)

@@ -3,6 +3,7 @@
 //
 //	go run ./examples/train                                  # images that the library draws
 //	go run ./examples/train -relations 0.5 -steps 8000       # half of them of two figures, "a red ring above a blue star"
+//	go run ./examples/train -fine -relations 0.5 -steps 1500  # a finer one, for examples/explain
 //	go run ./examples/train -data train.tar -test test.tar   # yours: class folders, a CSV, a tar of either
 package main
 
@@ -28,6 +29,7 @@ func main() {
 	test := flag.String("test", "", "test set that goes with -data")
 	steps := flag.Int("steps", 1800, "training steps of 128 pairs")
 	relations := flag.Float64("relations", 0, "part of the drawn images that show two figures, 0 to 1")
+	fine := flag.Bool("fine", false, "smaller patches and a class token, for maps of examples/explain; slower")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn images")
 	out := flag.String("out", "goclip-toy", "folder of the trained model, and name of the sheet")
 	checkpoints := flag.String("checkpoints", "", "folder of the checkpoints that are written, and gone on from; none where empty")
@@ -35,12 +37,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := run(ctx, *data, *test, *steps, *relations, *seed, *out, *checkpoints); err != nil {
+	if err := run(ctx, *data, *test, *steps, *relations, *fine, *seed, *out, *checkpoints); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, data, test string, steps int, relations float64, seed uint64, out, checkpoints string) error {
+func run(ctx context.Context, data, test string, steps int, relations float64, fine bool, seed uint64, out, checkpoints string) error {
 	sets, err := open(data, test, steps, relations, seed)
 	if err != nil {
 		return err
@@ -53,6 +55,9 @@ func run(ctx context.Context, data, test string, steps int, relations float64, s
 	build, shuffle := toy.New, true
 	if sets.couples != nil {
 		build, shuffle = toy.NewForCouples, false // couples come in fours that a batch should hold together
+	}
+	if fine {
+		build = toy.NewFine
 	}
 	model, err := build(tok, sets.context, seed)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/vision"
 )
 
 // output runs f and returns what it wrote to standard output and error.
@@ -93,7 +94,7 @@ func tree(t *testing.T, n int) string {
 // its model.
 func TestDrawn(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "toy")
-	text, err := output(t, func() error { return run(context.Background(), "", "", 3, 0.5, 1, out, "") })
+	text, err := output(t, func() error { return run(context.Background(), "", "", 3, 0.5, false, 1, out, "") })
 	check(t, err)
 	wants(t, text, `step 3/3 .*`, "model: "+regexp.QuoteMeta(out), "sheet: "+regexp.QuoteMeta(out+".png"),
 		`known combinations: \d+\.\d %`, `unseen combinations: \d+\.\d %`,
@@ -102,7 +103,7 @@ func TestDrawn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds two programs")
 	}
-	for _, args := range [][]string{{"zeroshot"}, {"search", "-k", "2"}} {
+	for _, args := range [][]string{{"zeroshot"}, {"search", "-k", "2"}, {"explain", "-scenes", "2"}} {
 		page := filepath.Join(t.TempDir(), "sheet.png")
 		cmd := exec.Command("go", append([]string{"run", "../" + args[0], "-model", out, "-out", page}, args[1:]...)...)
 		said, err := cmd.CombinedOutput()
@@ -115,12 +116,25 @@ func TestDrawn(t *testing.T) {
 	}
 }
 
+// TestFine: the model of smaller patches is saved with a class token.
+func TestFine(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "toy")
+	_, err := output(t, func() error { return run(context.Background(), "", "", 2, 0.5, true, 1, out, "") })
+	check(t, err)
+	m, err := encoder.Load(out, nil)
+	check(t, err)
+	defer m.Close()
+	if c := m.Config().Vision.(vision.ViT); c.PatchSize != 4 || c.Pool != vision.PoolClass {
+		t.Errorf("the image tower is %+v", c)
+	}
+}
+
 // TestClassFolders trains on images in folders, one of which is none.
 func TestClassFolders(t *testing.T) {
 	data, test := tree(t, 33), tree(t, 3)
 	check(t, os.WriteFile(filepath.Join(data, "red", "99.png"), []byte("404"), 0o666))
 	out := filepath.Join(t.TempDir(), "toy")
-	text, err := output(t, func() error { return run(context.Background(), data, test, 3, 0, 1, out, "") })
+	text, err := output(t, func() error { return run(context.Background(), data, test, 3, 0, false, 1, out, "") })
 	check(t, err)
 	wants(t, text, `left out: .*red/99\.png: .*not an image.*`, `  red +\d+\.\d % of 3`, `  grey +\d+\.\d % of 3`, `test set: \d+\.\d %`)
 	written(t, out)
@@ -142,7 +156,7 @@ func TestTable(t *testing.T) {
 	}
 	data, test := table(tree(t, 33), 33), table(tree(t, 3), 3)
 	out := filepath.Join(t.TempDir(), "toy")
-	text, err := output(t, func() error { return run(context.Background(), data, test, 2, 0, 1, out, "") })
+	text, err := output(t, func() error { return run(context.Background(), data, test, 2, 0, false, 1, out, "") })
 	check(t, err)
 	wants(t, text, `test set: 12 images, 24 captions; recall@1/5/10 image to text [\d./]+ %, text to image [\d./]+ %`)
 	written(t, out)
@@ -171,7 +185,7 @@ func TestInterrupt(t *testing.T) {
 	defer cancel()
 	c := &canceled{Context: ctx, cancel: cancel}
 	c.left.Store(150) // once a sample for the tokenizer, then once a step
-	text, err := output(t, func() error { return run(c, data, test, 1<<30, 0, 1, out, "") })
+	text, err := output(t, func() error { return run(c, data, test, 1<<30, 0, false, 1, out, "") })
 	check(t, err)
 	wants(t, text, `interrupted after [1-9]\d* steps`, "model: "+regexp.QuoteMeta(out), `test set: \d+\.\d %`)
 	written(t, out)
@@ -193,7 +207,9 @@ func TestRefuses(t *testing.T) {
 		{few, filepath.Join(few, "gone"), 1, 0, "no such file"},
 		{few, "", 1, 0, "a batch of 128, but the set has only 8 samples"},
 	} {
-		_, err := output(t, func() error { return run(context.Background(), c.data, c.test, c.steps, c.relations, 1, out, "") })
+		_, err := output(t, func() error {
+			return run(context.Background(), c.data, c.test, c.steps, c.relations, false, 1, out, "")
+		})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got error %v, want one with %s", err, c.want)
 		}

@@ -105,3 +105,17 @@ func (a *axis) centre() {
 	}
 	a.first, a.count = int(math.RoundToEven(float64(a.scaled-a.size)/2)), a.size
 }
+
+// Covers returns what of an image of the given size the result shows, as left, top, right
+// and bottom in fractions of its sides: less than 0 or more than 1 where it is padded.
+func (f Fit) Covers(height, width int) (box [4]float64, err error) {
+	rows, cols, err := f.place(height, width)
+	if err != nil {
+		return box, fmt.Errorf("pillow: %w", err)
+	}
+	for i, a := range []axis{cols, rows} {
+		from := float64(a.first - a.pad)
+		box[i], box[2+i] = from/float64(a.scaled), (from+float64(a.size))/float64(a.scaled)
+	}
+	return box, nil
+}

@@ -35,8 +35,8 @@ var floors = [][]string{
 	{"internal/sweep"},
 	// 5: what is done with a model.
 	{"index", "embeddings", "train", "eval", "hub"},
-	// A folder of photographs in an index.
-	{"photos"},
+	// A folder of photographs in an index; what of an image fits a caption.
+	{"photos", "explain"},
 	// 6: what is learnt and shown of it.
 	{"report", "scaling", "fewshot", "train/observe", "convert", "serve", "serve/page"},
 	// A training from beginning to end.
