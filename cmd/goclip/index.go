@@ -94,7 +94,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 	case err != nil:
 		return input(err)
 	case folder && alone:
-		return c.library(s, m, set)
+		return c.follow(s, m, set)
 	case c.Watch:
 		return wrong("--watch is for folders in which every image is a file of its own, and those of %s are not", c.Data)
 	}
@@ -140,8 +140,8 @@ func changes(r photos.Report) string {
 	return fmt.Sprintf("%d new, %d changed, %d renamed or copied, %d gone, %d as before", r.Added, r.Changed, r.Moved, r.Removed, r.Unchanged)
 }
 
-// library brings a library in step with the folder.
-func (c *indexCommand) library(s *session, m *encoder.Model, set *dataset.Set) (err error) {
+// follow brings the index in step with the folder.
+func (c *indexCommand) follow(s *session, m *encoder.Model, set *dataset.Set) (err error) {
 	l, err := photos.OpenLibrary(c.Out, c.Data, m, photos.LibraryOptions{Overwrite: c.Overwrite})
 	if err != nil {
 		return occupied(err)
