@@ -95,17 +95,23 @@ func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
 	if p == nil || !p.mapped {
 		return nil
 	}
+	p.convert(l, n, k, func(ld int) { p.packed = kernel.Pack(l, n, k, p.Data, ld) })
+	return p.packed
+}
+
+// convert has mapped Data, an op(B) of k×n with rows ld apart, put into another form once,
+// and then lets the view leave memory.
+func (p *Param) convert(l kernel.Layout, n, k int, make func(ld int)) {
 	p.packing.Do(func() {
 		ld := k
 		if l == kernel.NN {
 			ld = n
 		}
-		p.packed = kernel.Pack(l, n, k, p.Data, ld)
+		make(ld)
 		if p.release != nil {
 			p.release()
 		}
 	})
-	return p.packed
 }
 
 // Quantize makes products of a linear layer with p's mapped values products of integers: a
@@ -137,16 +143,7 @@ func (p *Param) integer(l kernel.Layout, n, k int) *kernel.Quantized {
 	if !p.Quantized() {
 		return nil
 	}
-	p.packing.Do(func() {
-		ld := k
-		if l == kernel.NN {
-			ld = n
-		}
-		p.quantized = kernel.Quantize(l, n, k, p.Data, ld)
-		if p.release != nil {
-			p.release()
-		}
-	})
+	p.convert(l, n, k, func(ld int) { p.quantized = kernel.Quantize(l, n, k, p.Data, ld) })
 	return p.quantized
 }
 

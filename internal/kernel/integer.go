@@ -15,6 +15,7 @@ type Quantized struct {
 	n, k  int
 	data  []int8    // panels of 16 columns: for each four rows of op(B), those of each column
 	scale []float32 // of each column
+	none  []float32 // the bias of a layer without one
 	shift []int32   // 128 times the sum of each column, since rows of A are stored as 128 more
 }
 
@@ -41,7 +42,7 @@ func Quantize(l Layout, n, k int, b []float32, ldb int) *Quantized {
 		panic(fmt.Sprintf("kernel: cannot quantize %d rows, want %d or fewer", k, maxQuantized))
 	}
 	cols := roundUp(n, panelCols)
-	q := &Quantized{n: n, k: k, data: make([]int8, cols*roundUp(k, 4)), scale: make([]float32, cols), shift: make([]int32, cols)}
+	q := &Quantized{n: n, k: k, data: make([]int8, cols*roundUp(k, 4)), scale: make([]float32, cols), none: make([]float32, cols), shift: make([]int32, cols)}
 	parallel.For(n, func(j int) {
 		at, step := j, ldb
 		if l == NT {
@@ -120,7 +121,7 @@ func QuantizationError(n, k int, b []float32) float64 {
 }
 
 // Bytes is the memory that it takes.
-func (q *Quantized) Bytes() int64 { return int64(len(q.data) + 8*len(q.scale)) }
+func (q *Quantized) Bytes() int64 { return int64(len(q.data) + 12*len(q.scale)) }
 
 // quantizedRows are rows of A as bytes, 128 more than the integer that an element is of the
 // row's scale.
@@ -158,7 +159,7 @@ func GemmQuantizedThen(m int, a []float32, lda int, b *Quantized, bias []float32
 		return
 	}
 	if bias == nil {
-		bias = make([]float32, b.n)
+		bias = b.none
 	}
 	width := roundUp(b.k, 4)
 	rows := quantizedPool.Get().(*quantizedRows)
