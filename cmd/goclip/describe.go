@@ -80,7 +80,7 @@ func linearOf(m *encoder.Model) *linearInfo {
 		}
 		if l.All++; p.Quantized() {
 			l.Integers++
-			l.Bytes += int64(p.Size() + 8*p.Shape[0])
+			l.Bytes += int64(p.Size() + 12*p.Shape[0])
 		} else {
 			l.Bytes += 4 * int64(p.Size())
 		}

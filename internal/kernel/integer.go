@@ -120,9 +120,6 @@ func QuantizationError(n, k int, b []float32) float64 {
 	return math.Sqrt(w / all)
 }
 
-// Bytes is the memory that it takes.
-func (q *Quantized) Bytes() int64 { return int64(len(q.data) + 12*len(q.scale)) }
-
 // quantizedRows are rows of A as bytes, 128 more than the integer that an element is of the
 // row's scale.
 type quantizedRows struct {

@@ -7,6 +7,7 @@
 //	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
 //	go run ./tools/bench -pictures DIR -opencv DIR -python FILE
 //	go run ./tools/bench -losses -python FILE
+//	go run ./tools/bench -int8 DIR
 //	go run ./tools/bench -models [-names A,B]
 //	go run ./tools/bench -families DIR -engines DIR -python FILE [-names A,B] [-isa avx2]
 //
@@ -60,6 +61,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
 	losses := flag.Bool("losses", false, "time losses with their gradients, on all cores")
 	only := flag.String("only", "", "regular expression of the works to do; all where empty")
+	trained := flag.String("int8", "", "folder of a model of examples/train: integers beside float32, how near and how fast")
 	models := flag.Bool("models", false, "time published configurations with random weights, ours alone, on one core")
 	names := flag.String("names", "", "configurations for -models and -families; empty for a list of its own")
 	flag.StringVar(&o.familyDir, "families", "", "folder of models, which are written where there are none: only image towers are timed")
@@ -88,6 +90,12 @@ func main() {
 	}
 	if o.familyDir != "" && o.engines != "" && flag.NArg() == 0 {
 		if err := o.families(ctx, os.Stdout, cmp.Or(*names, newer)); err != nil {
+			log.Fatalf("bench: %v", err)
+		}
+		return
+	}
+	if *trained != "" {
+		if err := o.int8(ctx, *trained); err != nil {
 			log.Fatalf("bench: %v", err)
 		}
 		return
