@@ -180,6 +180,9 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 		return r, fitErr
 	}
 	r.Outcome = Outcome{Steps: r.Steps, Before: before}
+	if last := r.Last; run.Best.Of == "" && last.Step+1 == r.Steps && j.Compare {
+		r.Outcome.After = last.Test // with the weights that are saved; nil where no step was left to do
+	}
 	err = t.finish(ctx, run, &r.Outcome)
 	return r, err
 }
@@ -205,7 +208,7 @@ func (t *Training) run(observers []train.Observer) train.Run {
 // finish saves the model and says what came out.
 func (t *Training) finish(ctx context.Context, run train.Run, o *Outcome) (err error) {
 	save := func() error {
-		if of := t.job.Exam.of(t.job.Model); of != nil && (t.job.Compare || run.Best.Of != "") {
+		if of := t.job.Exam.of(t.job.Model); of != nil && o.After == nil && (t.job.Compare || run.Best.Of != "") {
 			if o.After, err = of(ctx); err != nil {
 				return err
 			}
@@ -221,7 +224,7 @@ func (t *Training) finish(ctx context.Context, run train.Run, o *Outcome) (err e
 		return err
 	}
 	if t.job.WiseFT != nil {
-		if o.WiseFT, err = t.job.wiseFT(ctx); err != nil {
+		if o.WiseFT, err = t.job.wiseFT(ctx, o); err != nil {
 			return err
 		}
 	}

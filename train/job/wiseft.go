@@ -60,7 +60,7 @@ func (w *WiseFT) check(exam Exam) error {
 }
 
 // wiseFT measures along the line to the model in Out and saves the chosen one there.
-func (j *Job) wiseFT(ctx context.Context) (c *Curve, err error) {
+func (j *Job) wiseFT(ctx context.Context, o *Outcome) (c *Curve, err error) {
 	start, err := j.WiseFT.Start()
 	if err != nil {
 		return nil, fmt.Errorf("job: WiseFT: %w", err)
@@ -75,7 +75,7 @@ func (j *Job) wiseFT(ctx context.Context) (c *Curve, err error) {
 		return nil, errors.Join(fmt.Errorf("job: WiseFT: %w", err), tuned.Close())
 	}
 	defer func() { err = errors.Join(err, between.Close()) }()
-	c, err = j.line(ctx, start, tuned, between)
+	c, err = j.line(ctx, o, start, tuned, between)
 	if err == nil {
 		err = between.Blend(start, tuned, c.Alpha)
 	}
@@ -85,15 +85,21 @@ func (j *Job) wiseFT(ctx context.Context) (c *Curve, err error) {
 	return c, between.SaveWith(j.Out, "", encoder.SaveOptions{Overwrite: true})
 }
 
-// line holds both exams along the line and chooses.
-func (j *Job) line(ctx context.Context, start, tuned, between *encoder.Model) (*Curve, error) {
+// line holds both exams along the line, where they have not been held before, and chooses.
+func (j *Job) line(ctx context.Context, o *Outcome, start, tuned, between *encoder.Model) (*Curve, error) {
 	c := new(Curve)
 	n := cmp.Or(j.WiseFT.Points, 11)
 	best := -1.0
 	for i := range n {
 		p := CurvePoint{Alpha: float64(i) / float64(n-1)}
 		err := between.Blend(start, tuned, p.Alpha)
-		if err == nil {
+		switch i {
+		case 0:
+			p.Tuned = o.Before
+		case n - 1:
+			p.Tuned = o.After
+		}
+		if err == nil && p.Tuned == nil {
 			p.Tuned, err = j.Exam.of(between)(ctx)
 		}
 		if err == nil {
