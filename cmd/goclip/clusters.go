@@ -10,7 +10,6 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/eval"
 	"github.com/goclip/goclip/index"
-	"github.com/goclip/goclip/photos"
 )
 
 // subjects are words for what people photograph.
@@ -50,19 +49,11 @@ func (c *clustersCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.as(c.Index); err != nil {
-		return err
-	}
-	c.draft = c.draft || c.Draft
-	m, err := c.load(s, need{words: true})
+	m, x, err := c.withIndex(s, c.Index, c.Draft, need{words: true})
 	if err != nil {
 		return err
 	}
 	defer closing(&err, m.Close)
-	x, err := photos.Open(c.Index, m)
-	if err != nil {
-		return input(err)
-	}
 	defer closing(&err, x.Close)
 	clusters, err := x.Clusters(s, c.K, c.Seed)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -92,6 +93,23 @@ func (f *modelFlags) as(path string) error {
 	return input(x.Close())
 }
 
+// withIndex opens an index, and the model that is to look in it.
+func (f *modelFlags) withIndex(s *session, path string, draft bool, n need) (*encoder.Model, *index.Index, error) {
+	if err := f.as(path); err != nil {
+		return nil, nil, err
+	}
+	f.draft = f.draft || draft
+	m, err := f.load(s, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := photos.Open(path, m)
+	if err != nil {
+		return nil, nil, input(errors.Join(err, m.Close()))
+	}
+	return m, x, nil
+}
+
 type hit struct {
 	Key      string      `json:"key"`
 	Caption  string      `json:"caption,omitempty"`
@@ -135,19 +153,11 @@ func (c *searchCommand) Run(s *session) (err error) {
 			words, images = words || p.Kind == index.Words, images || p.Kind == index.File
 		}
 	}
-	if err := c.as(c.Index); err != nil {
-		return err
-	}
-	c.draft = c.draft || c.Draft
-	m, err := c.load(s, need{images: images, words: words})
+	m, x, err := c.withIndex(s, c.Index, c.Draft, need{images: images, words: words})
 	if err != nil {
 		return err
 	}
 	defer closing(&err, m.Close)
-	x, err := photos.Open(c.Index, m)
-	if err != nil {
-		return input(err)
-	}
 	defer closing(&err, x.Close)
 	l := looking{searchCommand: c, session: s, model: m, index: x, keep: keep}
 	for i, q := range c.Queries {
