@@ -8,7 +8,7 @@ func halfFile(arch string) file {
 		amd64     []string // from (SI)(AX*2) to Y0
 		arm64     uint32   // four from V0 to V0
 	}{
-		{"WidenFloat16", "float16", []string{"VCVTPH2PS (SI)(AX*2), Y0"}, 0x0e217800},                            // FCVTL
+		{"WidenFloat16", "float16", []string{"VCVTPH2PS (SI)(AX*2), Y0"}, 0x0e217800},                         // FCVTL
 		{"WidenBFloat16", "bfloat16", []string{"VPMOVZXWD (SI)(AX*2), Y0", "VPSLLD $16, Y0, Y0"}, 0x2e613800}, // SHLL by 16
 	} {
 		s := sign("dst *float32, src *uint16, n int", "")
@@ -40,12 +40,12 @@ func halfFile(arch string) file {
 		f.ret()
 	}
 	if arch == "amd64" {
-		s := sign("", "ecx uint32")
-		f.declare("Features", "what CPUID says of the processor's features, of which bit 29 is F16C", s)
-		f.i("MOVL $1, AX")
+		s := sign("leaf uint32", "ecx uint32")
+		f.declare("CPUID", "what CPUID says in ECX, subleaf 0", s)
+		f.i("MOVL %s, AX", s.ref("leaf"))
 		f.i("XORL CX, CX")
 		f.i("CPUID")
-		f.i("MOVL CX, ecx+0(FP)")
+		f.i("MOVL CX, %s", s.ref("ecx"))
 		f.i("RET")
 		f.p("")
 	}
