@@ -44,7 +44,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	if c.mixed != nil && !c.opts.Edited {
 		return fmt.Errorf("checkpoint: %w", c.mixed)
 	}
-	data := make([][]float32, len(plans))
+	data, halves := make([][]float32, len(plans)), make([][]uint16, len(plans))
 	errs := make([]error, len(plans))
 	next := make(chan int, len(plans))
 	for i := range plans {
@@ -57,6 +57,10 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 		go func() {
 			defer wg.Done()
 			for i := range next {
+				if c.opts.Halves != "" && params[i].Halvable() {
+					halves[i], errs[i] = c.readHalves(&plans[i], params[i].Name)
+					continue
+				}
 				data[i], errs[i] = c.read(&plans[i])
 			}
 		}()
@@ -68,6 +72,15 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 		}
 	}
 	for i, p := range params {
+		if halves[i] != nil {
+			keep := p.KeepFloat16
+			if c.opts.Halves == tensorfile.BF16 {
+				keep = p.KeepBFloat16
+			}
+			keep(halves[i])
+			halves[i] = nil
+			continue
+		}
 		p.Data = data[i]
 		if !c.opts.Own && c.float32s(&plans[i]) {
 			p.Map(data[i], func() { c.release(&plans[i]) })
@@ -268,6 +281,25 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 		data = p.resample(data)
 	}
 	return data, nil
+}
+
+// readHalves is read, rounded to Options.Halves.
+func (c *Checkpoint) readHalves(p *plan, name string) ([]uint16, error) {
+	data, err := c.read(p)
+	if err != nil {
+		return nil, err
+	}
+	bits, to := make([]uint16, len(data)), tensorfile.ToFloat16
+	if c.opts.Halves == tensorfile.BF16 {
+		to = tensorfile.ToBFloat16
+	}
+	for i, v := range data {
+		if bits[i] = to(v); c.opts.Halves == tensorfile.F16 && bits[i]&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
+			return nil, fmt.Errorf("%s has the number %g, of which float16 has none: take bfloat16", name, v)
+		}
+	}
+	c.release(p)
+	return bits, nil
 }
 
 func (c *Checkpoint) readPiece(p piece, dst []float32) error {
