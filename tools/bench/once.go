@@ -24,6 +24,7 @@ type program struct {
 	binary   string
 	packages []string
 	seconds  []float64
+	printed  string  // the line, the last one
 	most     float64 // MiB of it and its children at most
 }
 
@@ -72,6 +73,26 @@ func (o *options) once(ctx context.Context, w io.Writer) error {
 		if err := o.printOnce(ctx, w, work.row, work.memory, work.programs); err != nil {
 			return err
 		}
+		if work.row.name == "cold" {
+			if err := agreeing(work.programs); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// agreeing compares the numbers that programs printed with the first one's.
+func agreeing(all []program) error {
+	var want float64
+	for i, p := range all {
+		x, err := strconv.ParseFloat(strings.TrimSpace(p.printed), 64)
+		if i == 0 {
+			want = x
+		}
+		if err != nil || !(math.Abs(x-want) <= 1e-4) {
+			return fmt.Errorf("%s printed %q, %s %q", p.name, p.printed, all[0].name, all[0].printed)
+		}
 	}
 	return nil
 }
@@ -105,6 +126,7 @@ func (o *options) whole(ctx context.Context, p *program) error {
 	lines := bufio.NewScanner(out)
 	printed := lines.Scan()
 	seconds := time.Since(began).Seconds()
+	p.printed = lines.Text()
 	for lines.Scan() {
 	}
 	close(done)

@@ -48,13 +48,8 @@ def one():
         x = image_transform(224, is_train=False, mean=MEAN, std=STD)(Image.open(photos))[None]
     else:       # neither PyTorch nor open_clip: Pillow and NumPy make the pixels
         from PIL import Image
-        from prepare import MEAN, STD
-        image = Image.open(photos)
-        s = 224 / min(image.size)
-        image = image.resize([int(v * s) for v in image.size], Image.Resampling.BICUBIC)
-        left, top = (image.width - 224) // 2, (image.height - 224) // 2
-        x = np.asarray(image.convert("RGB").crop((left, top, left + 224, top + 224)), np.float32) / 255
-        x = np.ascontiguousarray(((x - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)[None])
+        from prepare import pixels_of
+        x = pixels_of(Image.open(photos))[None]
         run = {"openvino": openvino, "onnxruntime": onnxruntime}[engine]()
     y = run(x)[0]
     print(float(y[0] / np.linalg.norm(y)), flush=True)

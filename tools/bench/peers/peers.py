@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from prepare import MEAN, STD, load
+from prepare import MEAN, STD, load, pixels_of
 
 FOLDER, KIND = sys.argv[1:3]
 MODEL, ARG = (sys.argv[3:] + ["", ""])[:2]
@@ -197,16 +197,7 @@ def pillow(drafts):
         with Image.open(path) as image:
             if drafts:
                 image.draft(None, (448, 448))
-            w, h = image.size
-            short, long = min(w, h), max(w, h)
-            longer = int(224 * long / short)
-            image = image.resize((224, longer) if w <= h else (longer, 224), Image.Resampling.BICUBIC)
-            left, top = round((image.width - 224) / 2), round((image.height - 224) / 2)
-            x = np.asarray(image.crop((left, top, left + 224, top + 224)).convert("RGB")).transpose(2, 0, 1).astype(np.float32)
-        x /= 255
-        x -= np.array(MEAN, np.float32)[:, None, None]
-        x /= np.array(STD, np.float32)[:, None, None]
-        return x
+            return pixels_of(image)
     return one, f"Pillow {PIL.__version__}"
 
 

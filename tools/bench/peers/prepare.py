@@ -162,6 +162,20 @@ def synthetic(rng, h, w):
     return np.clip(118 + 52 * out, 0, 255).astype(np.uint8)
 
 
+def pixels_of(image):
+    """What open_clip's transform makes of an image of Pillow's, (3, 224, 224), by Pillow and NumPy."""
+    from PIL import Image
+    w, h = image.size
+    longer = int(224 * max(w, h) / min(w, h))
+    image = image.resize((224, longer) if w <= h else (longer, 224), Image.Resampling.BICUBIC)
+    left, top = round((image.width - 224) / 2), round((image.height - 224) / 2)
+    x = np.asarray(image.crop((left, top, left + 224, top + 224)).convert("RGB")).transpose(2, 0, 1).astype(np.float32)
+    x /= 255
+    x -= np.array(MEAN, np.float32)[:, None, None]
+    x /= np.array(STD, np.float32)[:, None, None]
+    return x
+
+
 def images(folder):
     from PIL import Image
     rng = np.random.default_rng(3)
