@@ -44,7 +44,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 	if c.mixed != nil && !c.opts.Edited {
 		return fmt.Errorf("checkpoint: %w", c.mixed)
 	}
-	data, halves := make([][]float32, len(plans)), make([][]uint16, len(plans))
+	data := make([][]float32, len(plans))
 	errs := make([]error, len(plans))
 	next := make(chan int, len(plans))
 	for i := range plans {
@@ -58,7 +58,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 			defer wg.Done()
 			for i := range next {
 				if c.opts.Halves != "" && params[i].Halvable() {
-					halves[i], errs[i] = c.readHalves(&plans[i], params[i].Name)
+					errs[i] = c.keepHalves(&plans[i], params[i])
 					continue
 				}
 				data[i], errs[i] = c.read(&plans[i])
@@ -72,13 +72,7 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 		}
 	}
 	for i, p := range params {
-		if halves[i] != nil {
-			keep := p.KeepFloat16
-			if c.opts.Halves == tensorfile.BF16 {
-				keep = p.KeepBFloat16
-			}
-			keep(halves[i])
-			halves[i] = nil
+		if p.Halves() {
 			continue
 		}
 		p.Data = data[i]
@@ -283,23 +277,24 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 	return data, nil
 }
 
-// readHalves is read, rounded to Options.Halves.
-func (c *Checkpoint) readHalves(p *plan, name string) ([]uint16, error) {
-	data, err := c.read(p)
+// keepHalves has the parameter keep its values rounded to Options.Halves.
+func (c *Checkpoint) keepHalves(plan *plan, p *nn.Param) error {
+	data, err := c.read(plan)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	bits, to := make([]uint16, len(data)), tensorfile.ToFloat16
+	bits, to, keep := make([]uint16, len(data)), tensorfile.ToFloat16, p.KeepFloat16
 	if c.opts.Halves == tensorfile.BF16 {
-		to = tensorfile.ToBFloat16
+		to, keep = tensorfile.ToBFloat16, p.KeepBFloat16
 	}
 	for i, v := range data {
 		if bits[i] = to(v); c.opts.Halves == tensorfile.F16 && bits[i]&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
-			return nil, fmt.Errorf("%s has the number %g, of which float16 has none: take bfloat16", name, v)
+			return fmt.Errorf("%s has the number %g, of which float16 has none: take bfloat16", p.Name, v)
 		}
 	}
-	c.release(p)
-	return bits, nil
+	keep(bits)
+	c.release(plan)
+	return nil
 }
 
 func (c *Checkpoint) readPiece(p piece, dst []float32) error {

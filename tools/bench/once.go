@@ -131,8 +131,11 @@ func (o *options) whole(ctx context.Context, p *program) error {
 	}
 	close(done)
 	p.most = max(p.most, <-sampled)
-	if err := cmd.Wait(); err != nil || !printed {
+	switch err := cmd.Wait(); {
+	case err != nil:
 		return fmt.Errorf("%w: %s", err, lastLines(failed.String()))
+	case !printed:
+		return fmt.Errorf("nothing printed: %s", lastLines(failed.String()))
 	}
 	p.most = max(p.most, peakOf(cmd.ProcessState))
 	p.seconds = append(p.seconds, seconds)

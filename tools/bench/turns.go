@@ -97,7 +97,8 @@ func (o *options) section(ctx context.Context, w io.Writer, s section) error {
 	return failed
 }
 
-// startAll starts ours and the peers; reference is whose features the others' should be.
+// startAll starts ours and the peers; reference is whose features the others' should be: goclip's
+// otherwise, where it is among the peers.
 // missing are those that did not start.
 func (o *options) startAll(ctx context.Context, s section) (all []*timed, reference int, missing, err error) {
 	add := func(name string, command []string, more ...string) error {
@@ -126,7 +127,9 @@ func (o *options) startAll(ctx context.Context, s section) (all []*timed, refere
 	for _, p := range s.peers {
 		switch {
 		case p.ours:
-			reference = len(all)
+			if reference == 0 {
+				reference = len(all)
+			}
 			if err := add(p.name, append([]string{o.worker, o.folder}, words(p.args)...), own...); err != nil {
 				return all, 0, nil, err
 			}
@@ -339,4 +342,4 @@ func (o *options) environment(more ...string) []string {
 // capped is what keeps programs to AVX2: our kernels, PyTorch's own, oneDNN's, MKL's,
 // OpenBLAS's, faiss's and OpenCV's. Peers that nothing keeps to it say so.
 var capped = []string{"GODEBUG=cpu.avx512f=off", "ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2", "MKL_ENABLE_INSTRUCTIONS=AVX2",
-	"OPENBLAS_CORETYPE=Haswell", "FAISS_OPT_LEVEL=avx2", "OPENCV_CPU_DISABLE=AVX512-SKX"}
+	"OPENBLAS_CORETYPE=Haswell", "FAISS_SIMD_LEVEL=AVX2", "OPENCV_CPU_DISABLE=AVX512-SKX"}

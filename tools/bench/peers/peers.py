@@ -171,7 +171,7 @@ def search():
         index = faiss.IndexFlatIP(512)
         for i in range(0, len(rows), 50_000):
             index.add(rows[i:i + 50_000])
-        find, what = lambda q: index.search(q, k)[1], f"faiss {faiss.__version__}, {faiss.get_compile_options().strip()}"
+        find, what = lambda q: index.search(q, k)[1], f"faiss {faiss.__version__}, {faiss.SIMDConfig.get_level_name()}"
     elif KIND == "usearch":
         import usearch
         from usearch.index import MetricKind, search as exact
