@@ -12,6 +12,7 @@ import (
 // a goroutine with a model and a trainer of its own. Close of one ends what the others
 // wait for from it.
 func LocalRanks(n int) []*LocalRank {
+	n = max(0, n)
 	post := &post{over: make([]chan struct{}, n), boxes: make([]chan []float32, n*n)}
 	for i := range post.boxes {
 		post.boxes[i] = make(chan []float32, 16)
@@ -42,24 +43,43 @@ type post struct {
 }
 
 // Rank implements [Ranks].
-func (r *LocalRank) Rank() int { return r.rank }
+func (r *LocalRank) Rank() int {
+	if r == nil {
+		return 0
+	}
+	return r.rank
+}
 
 // Size implements [Ranks].
-func (r *LocalRank) Size() int { return r.size }
+func (r *LocalRank) Size() int {
+	if r == nil {
+		return 0
+	}
+	return r.size
+}
 
 // Close takes the rank away, as the end of its process would. What others want of it then is
 // an error.
 func (r *LocalRank) Close() error {
+	if r == nil || r.post == nil {
+		return nil
+	}
 	r.once.Do(func() { close(r.post.over[r.rank]) })
 	return nil
 }
 
 // Exchange implements [Ranks].
 func (r *LocalRank) Exchange(ctx context.Context, send, receive []Message) error {
+	if r == nil || r.post == nil {
+		return errors.New("the LocalRank is none of LocalRanks")
+	}
 	for _, m := range slices.Concat(send, receive) {
 		if m.Rank < 0 || m.Rank >= r.size || m.Rank == r.rank {
 			return fmt.Errorf("a message of rank %d and rank %d of %d", r.rank, m.Rank, r.size)
 		}
+	}
+	if ctx == nil {
+		ctx = context.Background()
 	}
 	sent := make(chan error, 1)
 	go func() { sent <- r.send(ctx, send) }()

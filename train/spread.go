@@ -242,4 +242,9 @@ func (t *Trainer) finite(ctx context.Context, s Stats, b *Batch, grads [][]float
 	return t.world.agree(ctx, err, nil)
 }
 
-func (t *Trainer) agree(ctx context.Context, err error) error { return t.world.agree(ctx, err, nil) }
+func (t *Trainer) agree(ctx context.Context, err error) error {
+	if t == nil {
+		return err
+	}
+	return t.world.agree(ctx, err, nil)
+}
