@@ -32,7 +32,9 @@ const (
 	serialWork = 1 << 20 // multiplications up to which one goroutine is as fast as many
 	blockRows  = 192     // rows of A and columns of B, kBlock deep, that stay
 	blockCols  = 192     // in a core's second-level cache
-	tallRows   = 384     // rows beside whose products packing B again costs little
+	leastRows  = 32      // rows of a task, where there are as many
+	nearRows   = 256     // elements from one row of a transposed A to the next, up to which it is
+	fewCols    = 512     // read in place; beside so few columns of B, 4 times as many
 	stripRows  = 1152    // rows of A that are packed at a time,
 	stripLen   = 1 << 20 // and elements
 	packRows   = 96      // rows of A that are packed at a time
@@ -49,7 +51,7 @@ func (p *product) run() {
 		p.runSerial()
 		return
 	}
-	if !p.aT {
+	if !p.aT || p.lda <= nearRows || p.n <= fewCols && p.lda <= 4*nearRows {
 		p.stripM, p.to = p.m, p.k
 		p.multiply()
 		return
@@ -159,25 +161,21 @@ func (p *product) multiply() {
 func (p *product) cut() (rows, cols int) {
 	const packing, reading = 16, 4 // an element of B, and one of A
 	t, procs := p.table().tiles, runtime.GOMAXPROCS(0)
-	best, most := int64(math.MaxInt64), 8*procs
-	for across := blocks(p.n, blockCols); across <= blocks(p.n, t.Cols); across++ {
-		for down := 1; down <= blocks(p.stripM, packRows); down++ {
-			r, c := roundUp(blocks(p.stripM, down), t.Rows), roundUp(blocks(p.n, across), t.Cols)
-			task := r*c + reading*r
-			if p.packed == nil {
-				task += packing * c
-			}
+	best, most, wide := int64(math.MaxInt64), 8*procs, blocks(p.n, blockCols)
+	for across := wide; across <= max(wide, min(most, blocks(p.n, t.Cols))); across++ {
+		c := roundUp(blocks(p.n, across), t.Cols)
+		used, n := min(c, roundUp(p.n, t.Lanes)), blocks(p.n, c)
+		row, start := used+reading, packing*used
+		if p.packed != nil {
+			start = 0
+		}
+		for down := 1; down == 1 || across*down <= most && down <= blocks(p.stripM, leastRows); down++ {
+			r := roundUp(blocks(p.stripM, down), t.Rows)
+			rounds := blocks(blocks(p.stripM, r)*n, procs)
 			// The last tasks seldom end together.
-			rounds := blocks(blocks(p.stripM, r)*blocks(p.n, c), procs)
-			if time := int64(4*rounds+1) * int64(task); time < best {
+			if time := int64(4*rounds+1) * int64(r*row+start); time < best {
 				best, rows, cols = time, r, c
 			}
-			if across*down >= most {
-				break
-			}
-		}
-		if across >= most {
-			break
 		}
 	}
 	return rows, cols
