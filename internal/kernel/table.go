@@ -62,7 +62,7 @@ type table struct {
 	tiles       *asm.TileSet
 	transpose   func(dst []float32, width int, src []float32, ld, rows, cols int)
 	copyRows    func(dst []float32, width int, src []float32, ld, rows, cols int)
-	packColumns func(dst []float32, rows int, src []float32, ld, m, k int)
+	packColumns func(dst []float32, cols, pitch int, src []float32, ld, m, k int)
 }
 
 type (
