@@ -131,6 +131,14 @@ func (s *streamChunk) row(dst []byte) error {
 	return err
 }
 
+// sum looks at the sum behind zlib's data, where they end with the rows.
+func (s *streamChunk) sum() error {
+	if _, err := s.r.Read(make([]byte, 1)); errors.Is(err, zlib.ErrChecksum) {
+		return err
+	}
+	return nil
+}
+
 // zlibReader takes its memory once.
 type zlibReader struct{ r io.ReadCloser }
 

@@ -218,10 +218,12 @@ func (d *decoder) segments() error {
 		case mark == markTEM || mark >= markRST0 && mark <= markRST7:
 			continue
 		case mark < markSOF0 || mark == markSOI || mark > markDRI && mark < markAPP0 || mark > markAPPF && mark != markCOM:
+			d.seekFrame(nil, mark)
 			return fmt.Errorf("marker %#x between segments", mark)
 		}
 		body, err := d.segment(mark)
 		if err != nil {
+			d.seekFrame(nil, mark)
 			return fmt.Errorf("segment %#x: %w", mark, err)
 		}
 		if err := d.read(mark, body); err != nil {
@@ -241,7 +243,7 @@ func (d *decoder) seekFrame(body []byte, mark byte) {
 		if mark >= markSOF0 && mark <= markSOF3 || mark == markSOF9 || mark == markSOFA {
 			_, err = d.size(body)
 		} else if mark, err = d.marker(); err == nil {
-			body, err = d.segment(mark)
+			body, _ = d.segment(mark) // what has no length is passed over
 		}
 	}
 }
