@@ -22,6 +22,7 @@ const (
 	tiffFax3       tiffCompression = 3
 	tiffFax4       tiffCompression = 4
 	tiffLZW        tiffCompression = 5
+	tiffOldJPEG    tiffCompression = 6
 	tiffJPEG       tiffCompression = 7
 	tiffDeflate    tiffCompression = 8
 	tiffFaxWords   tiffCompression = 32771

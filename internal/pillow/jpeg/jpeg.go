@@ -130,6 +130,9 @@ type Options struct {
 	// is the caller's.
 	Row func()
 
+	// Planes leaves images of three components in planes, as *Planes.
+	Planes bool
+
 	// Colour is what components mean, where something else than the file says
 	// it. Then four components are inks as they are, not inverted.
 	Colour Colour
@@ -159,8 +162,8 @@ func (e *CutOffError) Error() string {
 }
 
 // Decode reads a JPEG file. The memory that it takes is at most about 16 bytes
-// a pixel. The result is an *image.Gray, an *image.RGBA whose alpha is 255, or
-// an *image.CMYK in which 255 is full ink.
+// a pixel. The result is an *image.Gray, an *image.RGBA whose alpha is 255 (or
+// *Planes), or an *image.CMYK in which 255 is full ink.
 func Decode(data []byte, o Options) (image.Image, error) {
 	d := &decoder{Options: o, condition: newConditioning()}
 	err := errors.New("no SOI marker")
