@@ -279,8 +279,8 @@ func (t *tiffFile) separate(l *tiffLayout) error {
 	if l.mode == modeRGB {
 		l.planes = 3
 	}
-	if l.mode == modeRGBA && l.planes == 4 && len(t.extra) > 0 && t.extra[0] == extraNone {
-		l.divide = true
+	if l.mode == modeRGBA && l.planes == 4 && !raw && (len(t.extra) == 0 || t.extra[0] == extraNone) {
+		l.divide = true // what nothing is said of is taken for premultiplied
 	}
 	return nil
 }

@@ -185,7 +185,8 @@ files["planescut.tif"] = b[:-30]
 def entries(*tags):
     """A TIFF of one strip of bytes that count up, with the tags, which are shorts."""
     pixels = bytes((37 * i + i // 7) % 256 for i in range(4000))
-    tags = sorted(tags + ((256, W), (257, H), (273, 8), (279, len(pixels))))
+    said = [tag[0] for tag in tags]
+    tags = sorted(tags + tuple(t for t in ((256, W), (257, H), (273, 8), (279, len(pixels))) if t[0] not in said))
     extra, ifd, after = b"", b"", 8 + len(pixels) + 2 + 12 * len(tags) + 4
     for tag, *v in tags:
         body = struct.pack("<%dH" % len(v), *v)
@@ -195,6 +196,10 @@ def entries(*tags):
     return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + ifd + b"\0\0\0\0" + extra
 
 
+planes4 = [zlib.compress(bytes((i % W * step) % 256 for i in range(W * H))) for step in (5, 7, 3, 12)]
+at = [8 + sum(map(len, planes4[:i])) for i in range(4)]
+head = entries((258, 8, 8, 8, 8), (259, 8), (262, 2), (277, 4), (278, H), (284, 2), (273, *at), (279, *map(len, planes4)))
+files["planes4.tif"] = head[:8] + b"".join(planes4) + head[8 + sum(map(len, planes4)) :]
 # What is raw and in planes has bytes, whatever the tags say.
 files["plane4.tif"] = entries((258, 4), (259, 1), (262, 1), (277, 1), (278, H), (284, 2))
 files["plane1.tif"] = entries((258, 1), (259, 1), (262, 0), (277, 1), (278, H), (284, 2), (266, 2))
