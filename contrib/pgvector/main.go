@@ -26,6 +26,7 @@ import (
 type options struct {
 	model, data, db string
 	k               int
+	upright         bool
 	queries         []string
 }
 
@@ -36,6 +37,7 @@ func main() {
 	flag.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
 	flag.StringVar(&o.db, "db", "", "database as a URL or key=value pairs; PGHOST, PGUSER and the like fill in the rest")
 	flag.IntVar(&o.k, "k", 6, "results per query")
+	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; the embeddings of both ways are in tables of their own")
 	flag.Parse()
 	o.queries = flag.Args()
 	if len(o.queries) == 0 {
@@ -49,7 +51,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	model, err := encoder.Load(o.model, nil)
+	model, err := encoder.Load(o.model, &encoder.Options{Upright: &o.upright})
 	if err != nil {
 		return err
 	}
