@@ -67,7 +67,7 @@ func (in inputs) runs(r rates) (string, error) {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{name, number(b.CoreSeconds*1e3, 3), number(b.Pictures*b.CoreSeconds/3600/24/365.25, 3), hours(o.Seconds), o.Limit.String(),
+		rows = append(rows, []string{name, number(b.CoreSeconds*1e3, 3), number(b.Pictures*b.CoreSeconds/3600/24/365.25, 3), hours(o.Seconds), number(b.PerShard*b.CoreSeconds/60, 2), o.Limit.String(),
 			number(o.Failures, 2), money(o.Seconds / 3600 * b.Machines * b.Cores * in.priceCoreHour)})
 		return nil
 	}
@@ -82,7 +82,7 @@ func (in inputs) runs(r rates) (string, error) {
 	if err := row("ViT-B-32, pictures of 12 megapixels", camera); err != nil {
 		return "", err
 	}
-	return grid([]string{"image tower", "ms of a core for a picture", "core-years", "hours", "limited by", "machines that fail", "price"}, rows), nil
+	return grid([]string{"image tower", "ms of a core for a picture", "core-years", "hours", "minutes of a shard", "limited by", "machines that fail", "price"}, rows), nil
 }
 
 // limits are what each resource alone would take with ViT-B-32, from shards and from loose files.
