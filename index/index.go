@@ -36,17 +36,17 @@ type Index struct {
 
 	// Rows are numbered through all parts. The first come from files, in each in the
 	// order of their keys, and are never written to; a later file's replace an earlier's.
-	parts         []*part
-	added         []float32
-	first         int            // row of added
-	entries       []Entry        // of each row
-	gone          []bool         // rows that were deleted
-	at            map[string]int // rows of added, by key
-	free          []int          // rows of added that were deleted, to be used again
-	live          int            // rows that were not
-	close         func() error   // nil once the index is closed
-	verify        func() error   // compares the files with their checksums; nil where there are none
-	scored        atomic.Int64   // rows of which a search computed the score after it had looked at their bytes
+	parts   []*part
+	added   []float32
+	first   int            // row of added
+	entries []Entry        // of each row
+	gone    []bool         // rows that were deleted
+	at      map[string]int // rows of added, by key
+	free    []int          // rows of added that were deleted, to be used again
+	live    int            // rows that were not
+	close   func() error   // nil once the index is closed
+	verify  func() error   // compares the files with their checksums; nil where there are none
+	scored  atomic.Int64   // rows of which a search computed the score after it had looked at their bytes
 
 	saving sync.Mutex
 	own    fs.FileInfo // the file that it was opened from or saved to last
