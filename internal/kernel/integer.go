@@ -194,9 +194,10 @@ type integerProduct struct {
 type integerSet struct {
 	panels int
 	tile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
+	fast   bool // faster than floats
 }
 
-var integersGo = integerSet{1, integerTileGo}
+var integersGo = integerSet{1, integerTileGo, false}
 
 // integerTiles is the largest tile of any set.
 type integerTiles struct{ acc [8 * 2 * panelCols]int32 }
