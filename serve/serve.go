@@ -86,8 +86,9 @@ type Options struct {
 	// BodyBytes is what all requests that are under way may hold in memory, a request
 	// counting three times over, since it is decoded. Default: 1 GiB.
 	BodyBytes int64
-	// Stall is for how long a client may send nothing of its request, or take nothing of
-	// its answer. The whole request may take ten times as long. Default: 20 s.
+	// Stall is for how long a client may send nothing of its request's body, or take nothing
+	// of its answer. The request's head, and the whole of it, may take ten times as long.
+	// Default: 20 s.
 	Stall time.Duration
 	// Decode limits images; its Draft is not read. Default: 64 MiB and 134,217,728 pixels.
 	Decode vision.DecodeOptions
