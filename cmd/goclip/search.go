@@ -29,7 +29,7 @@ type searchCommand struct {
 	K       int               `short:"k" default:"10" help:"Results for each query."`
 	Image   []string          `placeholder:"FILE" help:"Image to search for; may be given several times; - is standard input."`
 	Min     *float64          `placeholder:"STRENGTH" help:"Only images at least so much above what the index scores on the query anyway, in standard deviations: 3 means the same for every query."`
-	Explain string   `placeholder:"DIR" help:"Write a PNG for each photograph found: a heat map over it of what fits the query. The index has to be of a folder."`
+	Explain string            `placeholder:"DIR" help:"Write a PNG for each photograph found: a heat map over it of what fits the query. The index has to be of a folder."`
 	Print0  bool              `name:"print0" help:"Write the keys alone, each with a zero byte behind it, for xargs -0."`
 	Queries []string          `arg:"" optional:"" help:"Queries; quote each one. - reads them from standard input, one a line."`
 }
