@@ -144,7 +144,7 @@ func (p *Param) integer(l kernel.Layout, n, k int) *kernel.Quantized {
 	if !p.Quantized() {
 		return nil
 	}
-	p.convert(l, n, k, func(ld int) { p.quantized = kernel.Quantize(l, n, k, p.Data, ld) })
+	p.convert(l, n, k, func(ld int) { p.quantized = kernel.QuantizeWeights(l, n, k, p.Data, ld) })
 	return p.quantized
 }
 

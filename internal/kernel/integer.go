@@ -36,6 +36,16 @@ const (
 // from an n×k one. The largest magnitude of a column becomes 63. A column with a number that
 // is not finite gives NaN in every product.
 func Quantize(l Layout, n, k int, b []float32, ldb int) *Quantized {
+	return quantize(l, n, k, b, ldb, false)
+}
+
+// QuantizeWeights is [Quantize] for [GemmQuantized] alone, where rows of op(B) that are far
+// smaller than others keep their steps, and columns of A are divided by as much.
+func QuantizeWeights(l Layout, n, k int, b []float32, ldb int) *Quantized {
+	return quantize(l, n, k, b, ldb, true)
+}
+
+func quantize(l Layout, n, k int, b []float32, ldb int, weights bool) *Quantized {
 	switch {
 	case l == NN:
 		checkMatrix("b", b, k, n, ldb)
@@ -53,7 +63,9 @@ func Quantize(l Layout, n, k int, b []float32, ldb int) *Quantized {
 	if l == NT {
 		row, column = 1, ldb
 	}
-	q.shrink = shrinking(n, k, b, row, column)
+	if weights {
+		q.shrink = shrinking(n, k, b, row, column)
+	}
 	parallel.For(n, func(j int) { q.column(j, b[j*column:], row) })
 	return q
 }
@@ -245,9 +257,10 @@ type integerProduct struct {
 type integerSet struct {
 	panels int
 	tile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
+	fast   bool // faster than floats
 }
 
-var integersGo = integerSet{1, integerTileGo}
+var integersGo = integerSet{1, integerTileGo, false}
 
 // integerTiles is the largest tile of any set.
 type integerTiles struct{ acc [8 * 2 * panelCols]int32 }

@@ -8,12 +8,12 @@ import (
 	"github.com/goclip/goclip/internal/kernel/asm"
 )
 
-var integersAVX2 = integerSet{1, integerTileAVX2}
+var integersAVX2 = integerSet{1, integerTileAVX2, true}
 
 // integersAVX512 are those of VNNI, where this machine multiplies bytes.
 func integersAVX512() integerSet {
 	if cpu.X86.HasAVX512VNNI {
-		return integerSet{2, integerTileVNNI}
+		return integerSet{2, integerTileVNNI, true}
 	}
 	return integersAVX2
 }

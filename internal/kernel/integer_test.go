@@ -167,7 +167,7 @@ func TestQuantizedOutliers(t *testing.T) {
 		}
 		var first []float32
 		eachISA(t, func(t *testing.T) {
-			q, c := Quantize(NT, n, k, b, k), make([]float32, m*n)
+			q, c := QuantizeWeights(NT, n, k, b, k), make([]float32, m*n)
 			GemmQuantized(m, a, k, q, nil, c, n)
 			if first == nil {
 				first = c

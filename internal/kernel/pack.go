@@ -65,7 +65,12 @@ func (p *Packed) fill(i int, bT bool, b []float32, ldb int) {
 // packB packs k rows from k0 and n columns from j of op(B) into panels, whose
 // surplus columns it zeroes.
 func (t *table) packB(dst []float32, bT bool, b []float32, ldb, k0, k, j, n int) {
-	for q := 0; q < n; q += t.tiles.Cols {
+	q := 0
+	if whole := n / t.tiles.Cols * t.tiles.Cols; whole > 0 && !bT {
+		t.packColumns(dst, t.tiles.Cols, t.tiles.Cols*k, b[k0*ldb+j:], ldb, whole, k)
+		q = whole
+	}
+	for ; q < n; q += t.tiles.Cols {
 		cols := min(t.tiles.Cols, n-q)
 		width := roundUp(cols, t.tiles.Lanes)
 		if bT {
@@ -98,14 +103,15 @@ func transposeGo(dst []float32, width int, src []float32, ld, rows, cols int) {
 	}
 }
 
-// packColumnsGo packs a k×m block of a transposed A, rows ld apart: panels of so
-// many of its columns, which are rows of A, the last of as many as are left; in a
-// panel row by row of the block.
-func packColumnsGo(dst []float32, rows int, src []float32, ld, m, k int) {
-	for r := 0; r < m; r += rows {
-		n := min(rows, m-r)
+// packColumnsGo packs a k×m block of B or of a transposed A, rows ld apart: panels of
+// so many of its columns, pitch apart, the last of as many as are left; in a panel row by
+// row of the block.
+func packColumnsGo(dst []float32, cols, pitch int, src []float32, ld, m, k int) {
+	for r := 0; r < m; r += cols {
+		n := min(cols, m-r)
+		panel := dst[r/cols*pitch:]
 		for p := range k {
-			copy(dst[r*k+p*n:r*k+p*n+n], src[p*ld+r:])
+			copy(panel[p*n:p*n+n], src[p*ld+r:])
 		}
 	}
 }

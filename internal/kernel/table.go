@@ -63,7 +63,7 @@ type table struct {
 	tiles       *asm.TileSet
 	transpose   func(dst []float32, width int, src []float32, ld, rows, cols int)
 	copyRows    func(dst []float32, width int, src []float32, ld, rows, cols int)
-	packColumns func(dst []float32, rows int, src []float32, ld, m, k int)
+	packColumns func(dst []float32, cols, pitch int, src []float32, ld, m, k int)
 
 	// Halves to floats.
 	widenFloat16, widenBFloat16 func(dst []float32, src []uint16)

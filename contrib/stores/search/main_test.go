@@ -2,43 +2,39 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/goclip/goclip/contrib/stores"
+	"github.com/goclip/goclip/contrib/stores/all"
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 )
 
-// server is a database with pgvector, which `.ci/run pgvector` starts. Without it
-// only what needs none is tested.
+// server is a database, which `.ci/run stores` starts. Without it only what needs none is tested.
 func server(t *testing.T) string {
 	t.Helper()
-	db := os.Getenv("GOCLIP_PGVECTOR")
+	db := os.Getenv("GOCLIP_POSTGRES")
 	if db == "" {
-		t.Skip("GOCLIP_PGVECTOR names no database")
+		t.Skip("GOCLIP_POSTGRES names no database")
 	}
 	return db
 }
 
 // fresh opens the table of a model, which it drops when the test ends.
-func fresh(t *testing.T, model *encoder.Model) *table {
+func fresh(t *testing.T, model *encoder.Model) *stores.Store {
 	t.Helper()
-	x, err := open(context.Background(), server(t), model)
+	s, err := all.Open(context.Background(), server(t), stores.Of(model, true))
 	check(t, err)
 	t.Cleanup(func() {
-		_, err := x.conn.Exec(context.Background(), "DROP TABLE "+x.name)
-		check(t, err)
-		check(t, x.close())
+		check(t, s.Drop(context.Background()))
+		check(t, s.Close())
 	})
-	return x
+	return s
 }
 
 func load(t *testing.T, dir string) *encoder.Model {
@@ -64,47 +60,18 @@ func TestNearestAreExact(t *testing.T) {
 	for _, e := range drawn.entries() {
 		keys = append(keys, e.Key)
 	}
-	check(t, drawn.embed(ctx, model, keys, func(entries []index.Entry, e *encoder.Embeddings) error {
+	check(t, drawn.embed(ctx, model, keys, func(entries []stores.Entry, e *encoder.Embeddings) error {
 		queries = e
-		return exact.Add(entries, e)
+		named := make([]index.Entry, len(entries))
+		for i, e := range entries {
+			named[i].Key = e.Key
+		}
+		return exact.Add(named, e)
 	}))
-	_, err = x.conn.Exec(ctx, "ANALYZE "+x.name)
+	got, err := stores.Recall(ctx, x, exact, queries.Data, 10)
 	check(t, err)
-	_, err = x.conn.Exec(ctx, "SET enable_seqscan = off")
-	check(t, err)
-	var plan string
-	rows, err := x.conn.Query(ctx, "EXPLAIN SELECT key FROM "+x.name+" ORDER BY embedding <=> (SELECT embedding FROM "+x.name+" LIMIT 1) LIMIT 3")
-	check(t, err)
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	check(t, err)
-	if plan = strings.Join(lines, "\n"); !strings.Contains(plan, "_hnsw") {
-		t.Errorf("the search does not use the index:\n%s", plan)
-	}
-	found, all := 0, 0
-	for i := range queries.N {
-		want, err := exact.Search(queries.Row(i), exact.Len(), nil)
-		check(t, err)
-		score := make(map[string]float64, len(want))
-		for _, h := range want {
-			score[h.Key] = h.Score
-		}
-		got, err := x.search(ctx, queries.Row(i), 10)
-		check(t, err)
-		if len(got) != 10 {
-			t.Fatalf("query %d: %d hits, want 10", i, len(got))
-		}
-		for _, h := range got {
-			// Both add eight products of numbers below 1, in float32 or better.
-			if diff := math.Abs(h.Score - score[h.Key]); !(diff <= 16*0x1p-24) {
-				t.Errorf("query %d: %s scores %.9f, want %.9f", i, h.Key, h.Score, score[h.Key])
-			}
-			if all++; h.Score >= want[9].Score-16*0x1p-24 {
-				found++
-			}
-		}
-	}
-	if !(float64(found) >= 0.95*float64(all)) {
-		t.Errorf("%d of the %d nearest were found, want 95 %%", found, all)
+	if !(got.Recall >= 0.95) {
+		t.Errorf("%.3f of the nearest were found, want 0.95", got.Recall)
 	}
 }
 
@@ -145,16 +112,28 @@ func TestFollowsTheFolder(t *testing.T) {
 	found("it's \"b\".png", "c.png")
 }
 
+// TestUprightIsApart: photographs that are turned and those that are not never meet.
+func TestUprightIsApart(t *testing.T) {
+	path, tables := randomModel(t, 4), map[string]bool{}
+	for _, upright := range []bool{false, true} {
+		m, err := encoder.Load(path, &encoder.Options{Upright: &upright})
+		check(t, err)
+		name, err := stores.Of(m, true).Name()
+		check(t, err)
+		check(t, m.Close())
+		tables[name] = true
+	}
+	if len(tables) != 2 {
+		t.Errorf("tables %v, want two", tables)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	ctx := context.Background()
 	path, gone := randomModel(t, 3), filepath.Join(t.TempDir(), "gone")
 	fails(t, gone, run(ctx, options{model: gone}))
 	fails(t, gone, run(ctx, options{model: path, data: gone}))
-	fails(t, gone, run(ctx, options{model: path, db: "host=" + gone}))
+	fails(t, gone, run(ctx, options{model: path, db: "postgres:///x?host=" + gone}))
 	fails(t, "cannot parse", run(ctx, options{model: path, db: "postgres://%"}))
-	x := fresh(t, load(t, path))
-	for _, k := range []int{0, 1001} {
-		_, err := x.search(ctx, make([]float32, 8), k)
-		fails(t, fmt.Sprint(k, " hits, want 1 to 1000"), err)
-	}
+	fails(t, "want an address", run(ctx, options{model: path, db: "host=" + gone}))
 }

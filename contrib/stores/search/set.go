@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goclip/goclip/contrib/stores"
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/dataset/shapes"
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/vision"
 )
 
@@ -52,7 +52,7 @@ func list(data string) ([]dataset.Sample, func() error, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return all(drawn), nothing, nil
+		return listed(drawn), nothing, nil
 	}
 	info, err := os.Stat(data)
 	if err != nil {
@@ -70,10 +70,10 @@ func list(data string) ([]dataset.Sample, func() error, error) {
 	if !ok {
 		return nil, nil, errors.Join(fmt.Errorf("%s: images of a compressed tar cannot be looked up: unpack it first", data), opened.Close())
 	}
-	return all(indexed), opened.Close, nil
+	return listed(indexed), opened.Close, nil
 }
 
-func all(x *dataset.Indexed) []dataset.Sample {
+func listed(x *dataset.Indexed) []dataset.Sample {
 	samples := make([]dataset.Sample, x.Len())
 	for i := range samples {
 		samples[i] = x.At(i)
@@ -122,18 +122,18 @@ func folder(root string) ([]dataset.Sample, error) {
 
 // entries returns what is known of each image without decoding it: its key, and
 // its caption or its file's size and time. They are in the order of the keys.
-func (s *set) entries() []index.Entry {
-	entries := make([]index.Entry, 0, len(s.byKey))
+func (s *set) entries() []stores.Entry {
+	entries := make([]stores.Entry, 0, len(s.byKey))
 	for key, p := range s.byKey {
-		entries = append(entries, index.Entry{Key: key, Meta: strings.Join(p.Captions, "")})
+		entries = append(entries, stores.Entry{Key: key, Meta: strings.Join(p.Captions, "")})
 	}
-	slices.SortFunc(entries, func(a, b index.Entry) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(entries, func(a, b stores.Entry) int { return strings.Compare(a.Key, b.Key) })
 	return entries
 }
 
 // embed gives add the embeddings of the images of the given keys, some at a
 // time. Images that cannot be decoded are logged and left out.
-func (s *set) embed(ctx context.Context, model *encoder.Model, keys []string, add func([]index.Entry, *encoder.Embeddings) error) error {
+func (s *set) embed(ctx context.Context, model *encoder.Model, keys []string, add func([]stores.Entry, *encoder.Embeddings) error) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -151,9 +151,9 @@ func (s *set) embed(ctx context.Context, model *encoder.Model, keys []string, ad
 		if err != nil {
 			return err
 		}
-		entries, images := make([]index.Entry, len(batch.Pairs)), make([]image.Image, len(batch.Pairs))
+		entries, images := make([]stores.Entry, len(batch.Pairs)), make([]image.Image, len(batch.Pairs))
 		for i, p := range batch.Pairs {
-			entries[i], images[i] = index.Entry{Key: p.Key, Meta: p.Caption}, p.Image
+			entries[i], images[i] = stores.Entry{Key: p.Key, Meta: p.Caption}, p.Image
 		}
 		e, err := model.EncodeImages(ctx, images...)
 		if err != nil {

@@ -1,4 +1,4 @@
-module github.com/goclip/goclip/contrib/pgvector
+module github.com/goclip/goclip/contrib/stores
 
 go 1.24.0
 

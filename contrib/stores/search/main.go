@@ -1,13 +1,12 @@
-// Pgvector keeps the embeddings of images in PostgreSQL with the extension
-// pgvector, for sets that several machines fill and search, and finds images
-// there by words.
+// Search keeps the embeddings of images in a database, for sets that several
+// machines fill and search, and finds images there by words.
 //
 //	go run ./examples/train                    # makes goclip-toy, in the root of goclip
-//	cd contrib/pgvector
-//	go run . -model ../../goclip-toy -db postgres://me@localhost/images "a red circle"
-//	go run . -model ../../goclip-toy -db … -data photos "a dog on a beach"
+//	cd contrib/stores
+//	go run ./search -model ../../goclip-toy -db postgres://me@localhost/images "a red circle"
+//	go run ./search -model ../../goclip-toy -db chroma+http://localhost:8000 -data photos "a dog on a beach"
 //
-// It is a module of its own, so that goclip does without a database driver.
+// What it has filled, "goclip search --store" searches too.
 package main
 
 import (
@@ -19,13 +18,15 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/goclip/goclip/contrib/stores"
+	"github.com/goclip/goclip/contrib/stores/all"
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/index"
 )
 
 type options struct {
 	model, data, db string
 	k               int
+	upright         bool
 	queries         []string
 }
 
@@ -34,8 +35,10 @@ func main() {
 	var o options
 	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
 	flag.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
-	flag.StringVar(&o.db, "db", "", "database as a URL or key=value pairs; PGHOST, PGUSER and the like fill in the rest")
+	flag.StringVar(&o.db, "db", "", "database: postgres://…, chroma+http://… or weaviate+http://…; for postgres:// PGHOST, PGUSER and the like fill in the rest")
+	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; others are kept apart")
 	flag.IntVar(&o.k, "k", 6, "results per query")
+	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; the embeddings of both ways are in tables of their own")
 	flag.Parse()
 	o.queries = flag.Args()
 	if len(o.queries) == 0 {
@@ -49,7 +52,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	model, err := encoder.Load(o.model, nil)
+	model, err := encoder.Load(o.model, &encoder.Options{Upright: &o.upright})
 	if err != nil {
 		return err
 	}
@@ -59,12 +62,12 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer images.close()
-	t, err := open(ctx, o.db, model)
+	s, err := all.Open(ctx, o.db, stores.Of(model, true))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.close()) }()
-	if err := fill(ctx, t, model, images); err != nil {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := fill(ctx, s, model, images); err != nil {
 		return err
 	}
 	words, err := model.EncodeTexts(ctx, o.queries...)
@@ -72,7 +75,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	for i, query := range o.queries {
-		hits, err := t.search(ctx, words.Row(i), o.k)
+		hits, err := s.Query(ctx, words.Row(i), o.k, stores.Filter{})
 		if err != nil {
 			return err
 		}
@@ -85,8 +88,12 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 // fill embeds what is new in the set or has changed, and deletes what is gone.
-func fill(ctx context.Context, t *table, model *encoder.Model, images *set) error {
-	known, err := t.entries(ctx)
+func fill(ctx context.Context, s *stores.Store, model *encoder.Model, images *set) error {
+	known := map[string]string{}
+	err := s.Each(ctx, func(e stores.Entry) error {
+		known[e.Key] = e.Meta
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -101,10 +108,10 @@ func fill(ctx context.Context, t *table, model *encoder.Model, images *set) erro
 	for key := range known {
 		gone = append(gone, key)
 	}
-	if err := t.remove(ctx, gone); err != nil {
+	if err := s.Delete(ctx, gone...); err != nil {
 		return err
 	}
-	return images.embed(ctx, model, todo, func(entries []index.Entry, e *encoder.Embeddings) error {
-		return t.upsert(ctx, entries, e)
+	return images.embed(ctx, model, todo, func(entries []stores.Entry, e *encoder.Embeddings) error {
+		return s.Upsert(ctx, entries, e)
 	})
 }
