@@ -27,7 +27,6 @@ func PackHalves(f Half, n, k int, b []uint16, ldb int) *Packed {
 		panic(fmt.Sprintf("kernel: b has %d halves, want %d rows of %d, %d apart", len(b), n, k, ldb))
 	}
 	p := &Packed{n: n, k: k, table: isa, half: f, halves: make([]uint16, roundUp(n, isa.tiles.Lanes)*k)}
-	huge(p.halves)
 	parallel.For(p.tasks(), func(i int) { p.fillHalves(i, b, ldb) })
 	return p
 }

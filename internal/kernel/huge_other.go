@@ -1,5 +1,0 @@
-//go:build !linux
-
-package kernel
-
-func huge[T any]([]T) {}
