@@ -15,6 +15,9 @@ type Packed struct {
 	n, k  int
 	table *table // whose tiles it is packed for
 	data  []float32
+
+	half   Half // zero where data is in use
+	halves []uint16
 }
 
 // Pack packs op(B), k×n: for NN from a k×n matrix, for NT from an n×k one.
@@ -41,8 +44,12 @@ func aligned(n int) []float32 {
 
 // panel returns the packed panel of columns from j and rows from k0.
 func (p *Packed) panel(k0, j int) []float32 {
-	at := k0*roundUp(p.n, p.table.tiles.Lanes) + j*min(kBlock, p.k-k0)
-	return p.data[at:]
+	return p.data[p.at(k0, j):]
+}
+
+// at is where the panel of columns from j and rows from k0 begins.
+func (p *Packed) at(k0, j int) int {
+	return k0*roundUp(p.n, p.table.tiles.Lanes) + j*min(kBlock, p.k-k0)
 }
 
 func (p *Packed) tasks() int { return blocks(p.n, p.table.tiles.Cols) * blocks(p.k, kBlock) }

@@ -199,13 +199,17 @@ func (p *product) block(i, m, j, n int) {
 	}
 	for k0 := p.from; k0 < p.to; k0 += kBlock {
 		k := min(kBlock, p.to-k0)
-		if p.packed == nil {
+		floats := p.packed != nil && p.packed.halves == nil
+		switch {
+		case p.packed == nil:
 			t.packB(w.b, p.bT, p.b, p.ldb, k0, k, j, n)
+		case !floats:
+			p.packed.widen(w.b, k0, k, j, n)
 		}
 		for r := 0; r < m; r += blockRows {
 			for q := 0; q < n; q += t.tiles.Cols {
 				p.tile(x, i+r, j+q, k0, k)
-				if p.packed != nil {
+				if floats {
 					x.B = &p.packed.panel(k0, j+q)[0]
 				} else {
 					x.B = &w.b[q*k]
