@@ -135,15 +135,16 @@ func (p *product) inStrip(r, k0, k int) int {
 	return p.stripSize(p.stripM, k0-p.from) + r/p.table().tiles.Rows*pitch(p.table().tiles.Rows, k)
 }
 
-// multiply spreads the strip's blocks of C over the cores: columns first, since
-// blocks beside each other share nothing, and rows only where columns are few, or
-// where rows are short and many and nothing is packed for them again.
+// multiply spreads the strip's blocks of C over the cores: whole rows of blocks, as many for
+// each core, where B is packed and k short, so that A is read once; otherwise as cut says.
 func (p *product) multiply() {
-	if down := blocks(p.stripM, blockRows); p.packed != nil && p.k <= 2*kBlock && down >= 4*runtime.GOMAXPROCS(0) {
-		parallel.For(down, func(i int) {
-			r := i * blockRows
+	procs := runtime.GOMAXPROCS(0)
+	if down := roundUp(blocks(p.stripM, blockRows), procs); p.packed != nil && p.k <= 2*kBlock && down >= 4*procs {
+		rows := roundUp(blocks(p.stripM, down), p.table().tiles.Rows)
+		parallel.For(blocks(p.stripM, rows), func(i int) {
+			r := i * rows
 			for j := 0; j < p.n; j += blockCols {
-				p.block(p.strip+r, min(blockRows, p.stripM-r), j, min(blockCols, p.n-j))
+				p.block(p.strip+r, min(rows, p.stripM-r), j, min(blockCols, p.n-j))
 			}
 		})
 		return
