@@ -46,11 +46,11 @@ func TestMapNames(t *testing.T) {
 	for file, want := range map[string]string{
 		"-": "2-stdin.explain.png", "a/b.c.jpg": "2-b.c.explain.png", "x\xff.png": "2-x_.explain.png",
 	} {
-		if got := mapName(3, file); got != want {
+		if got := mapName(2, file); got != want {
 			t.Errorf("map of %q: %q, want %q", file, got, want)
 		}
 	}
-	if n := len(mapName(3, string(make([]byte, 300)))); n > 255 {
+	if n := len(mapName(2, string(make([]byte, 300)))); n > 255 {
 		t.Errorf("a name of %d bytes", n)
 	}
 }
