@@ -135,7 +135,7 @@ func TestManyRows(t *testing.T) {
 // BenchmarkRows looks for the ten nearest of GOCLIP_INDEX_ROWS (200,000) vectors of 512 numbers,
 // with float32 rows and with bytes in turns, and reports the best time of each: on a busy machine the
 // one that was disturbed least. With GOCLIP_VECTORS, a folder, it writes vectors.f32 and
-// queries.f32 there, for others to search (tools/bench/search_peers.py).
+// queries.f32 there, for others to search (tools/bench/search/peers.py).
 func BenchmarkRows(b *testing.B) {
 	n := 200_000
 	if rows := os.Getenv("GOCLIP_INDEX_ROWS"); rows != "" {

@@ -179,12 +179,16 @@ func Open(path string, m *encoder.Model) (*index.Index, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return index.OpenUnread(path, m)
 	}
+	return open(path, m, index.Open)
+}
+
+func open(path string, m *encoder.Model, read func(string, *encoder.Model) (*index.Index, error)) (*index.Index, error) {
 	for try := 0; ; try++ {
 		before, err := stamp(path)
 		if err != nil {
 			return nil, fmt.Errorf("photos: %w", err)
 		}
-		x, err := index.Open(path, m)
+		x, err := read(path, m)
 		if err != nil {
 			return nil, err
 		}

@@ -110,11 +110,11 @@ func TestEmbed(t *testing.T) {
 		t.Errorf("a shard is lost: exit code %d\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}
 	lines := said(t, stdout.String())
-	if len(lines) != 3 || lines[1].Error == "" || lines[1].Shard != lost || lines[2].Shard != shards[1] || lines[2].Pictures != 7 || lines[2].Failures != 1 || lines[2].Parts != 2 || lines[2].Skipped != 0 || lines[2].Seconds <= 0 || lines[2].Rate <= 0 {
+	if len(lines) != 3 || lines[1].Error == "" || lines[1].Shard != lost || lines[2].Shard != shards[1] || lines[2].Pictures != 7 || lines[2].Failures != 1 || lines[2].Embedded != 7 || lines[2].Parts != 2 || lines[2].Skipped != 0 || lines[2].Seconds <= 0 || lines[2].Rate <= 0 {
 		t.Errorf("it said\n%s", &stdout)
 	}
 	again := said(t, works(t, nil, append([]string{"embed", "--model", model, "--out", out, "--texts", "yes", "--part-size", "5"}, shards...)...))
-	if len(again) != 3 || again[0].Skipped != 2 || again[2].Skipped != 0 || again[0].Pictures != 7 {
+	if len(again) != 3 || again[0].Skipped != 2 || again[0].Embedded != 0 || again[2].Embedded != 7 || again[2].Skipped != 0 || again[0].Pictures != 7 {
 		t.Errorf("once more: %+v", again)
 	}
 	names := slices.Sorted(maps.Keys(contents(t, out)))

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"time"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/explain"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/photos"
+	"github.com/goclip/goclip/vision"
 )
 
 type searchCommand struct {
@@ -26,6 +29,7 @@ type searchCommand struct {
 	K       int               `short:"k" default:"10" help:"Results for each query."`
 	Image   []string          `placeholder:"FILE" help:"Image to search for; may be given several times; - is standard input."`
 	Min     *float64          `placeholder:"STRENGTH" help:"Only images at least so much above what the index scores on the query anyway, in standard deviations: 3 means the same for every query."`
+	Explain string            `placeholder:"DIR" help:"Write a PNG for each photograph found: a heat map over it of what fits the query. The index has to be of a folder."`
 	Print0  bool              `name:"print0" help:"Write the keys alone, each with a zero byte behind it, for xargs -0."`
 	Queries []string          `arg:"" optional:"" help:"Queries; quote each one. - reads them from standard input, one a line."`
 }
@@ -42,6 +46,7 @@ func (searchCommand) Help() string {
 A sign or a weight stands before one word, or before several in quotes; like: is for an image of the index, image: for a file. A query in quotes from end to end, as '"t-shirt -50%"', is only words.
 
     goclip search --model model --index photos.index --image like-this.jpg -k 5 --json
+    goclip search --model model --index photos.index -k 3 --explain why "a dog on a beach"
     goclip search --model model --index photos.index --path "2024/**" --after 2024-06 --min 3 "a dog" --print0 | xargs -0 cp -t dogs
 
     goclip search --model model --store postgres://me@localhost/images "a dog on a beach" --label album=2024
@@ -122,6 +127,7 @@ type hit struct {
 	Strength *float64    `json:"strength,omitempty"` // above the background, where there is one
 	Taken    string      `json:"taken,omitempty"`
 	Place    *[2]float64 `json:"place,omitempty"`
+	Explain  string      `json:"explain,omitempty"` // the file of its map
 }
 
 type found struct {
@@ -138,6 +144,8 @@ func (c *searchCommand) Run(s *session) (err error) {
 		return wrong("want one of --index and --store")
 	case c.Store == "" && len(c.Label) > 0:
 		return wrong("--label is for a --store")
+	case c.Store != "" && c.Explain != "":
+		return wrong("--explain needs an --index of a folder of photographs, not a --store")
 	}
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
@@ -152,10 +160,14 @@ func (c *searchCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	maps := explainFlags{Explain: c.Explain}
+	if err := maps.free(); err != nil {
+		return err
+	}
 	if c.Queries, err = s.fromStandardInput(c.Queries); err != nil {
 		return err
 	}
-	asked, words, images := make([][]index.Part, len(c.Queries)), false, len(c.Image) > 0
+	asked, words, images := make([][]index.Part, len(c.Queries)), false, len(c.Image) > 0 || c.Explain != ""
 	for i, q := range c.Queries {
 		if asked[i], err = index.ParseQuery(q); err != nil {
 			return coded{err, misuse}
@@ -174,6 +186,14 @@ func (c *searchCommand) Run(s *session) (err error) {
 	defer closing(&err, m.Close)
 	defer closing(&err, x.Close)
 	l := looking{searchCommand: c, session: s, model: m, index: x, keep: keep}
+	if c.Explain != "" {
+		if l.folder, err = photos.Folder(c.Index); err == nil && l.folder == "" {
+			err = fmt.Errorf("--explain needs the photographs, and %s is of no folder", c.Index)
+		}
+		if err != nil {
+			return input(err)
+		}
+	}
 	if err := l.each(asked, l.look); err != nil {
 		return err
 	}
@@ -221,6 +241,8 @@ type looking struct {
 	model   *encoder.Model
 	index   *index.Index
 	keep    func(index.Entry) bool
+	folder  string // of the photographs, for maps
+	drawn   int
 	all     []found
 }
 
@@ -246,6 +268,9 @@ func (l *looking) look(query string, parts []index.Part) error {
 		return input(fmt.Errorf("--min needs an index of %d images or more that are not all alike, and %s has %d", 16, l.Index, l.index.Len()))
 	}
 	hits, err := l.index.Search(q, l.K, l.keep)
+	if err != nil {
+		return err
+	}
 	f := found{Query: query, Hits: []hit{}}
 	for _, h := range hits {
 		strength := background.Above(h.Score)
@@ -259,10 +284,33 @@ func (l *looking) look(query string, parts []index.Part) error {
 		if p, ok := photos.Parse(h.Meta); ok {
 			one.Caption, one.Taken, one.Place = p.Caption, p.Taken, p.Place
 		}
+		if one.Explain, err = l.draw(h.Key, q); err != nil {
+			return err
+		}
 		f.Hits = append(f.Hits, one)
 	}
 	l.all = append(l.all, f)
-	return err
+	return nil
+}
+
+// draw writes the map of a hit; one whose file is gone or cannot be read is told of.
+func (l *looking) draw(key string, query []float32) (string, error) {
+	if l.folder == "" {
+		return "", nil
+	}
+	reading := l.decode(l.session)
+	reading.Draft = l.model.Config().Preprocess.DraftSide()
+	img, err := vision.DecodeFile(filepath.Join(l.folder, filepath.FromSlash(key)), reading)
+	if err != nil {
+		l.session.warn("%s has no map: %v", dataset.Printable(key), hinted(err))
+		return "", nil
+	}
+	made, err := explain.Vector(l.session, l.model, img, query, explain.Gradients)
+	if err != nil {
+		return "", err
+	}
+	l.drawn++
+	return writeMap(l.Explain, l.drawn, key, made, img)
 }
 
 // embed returns the embedding of a part.

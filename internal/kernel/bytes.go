@@ -19,9 +19,12 @@ func DotsQuantized(c []float32, a []uint8, scale []float32, b *Quantized, bias [
 	if len(a) != m*width {
 		panic(fmt.Sprintf("kernel: DotsQuantized: %d bytes, want %d rows of %d", len(a), m, width))
 	}
+	if b.shrink != nil {
+		panic("kernel: DotsQuantized: b is of QuantizeWeights, want one of Quantize")
+	}
 	checkLen("c", c, m*b.n)
 	checkBias(bias, b.n)
-	p := integerProduct{rows: &quantizedRows{a, scale}, width: width, b: b, bias: bias, c: c, ldc: b.n, m: m}
+	p := integerProduct{rows: &quantizedRows{data: a, scale: scale, outliers: make([][]outlier, m)}, width: width, b: b, bias: bias, c: c, ldc: b.n, m: m}
 	for i := 0; i < m; i += integerRows {
 		for j := 0; j < b.n; j += integerCols {
 			p.block(i, j)

@@ -70,3 +70,11 @@ func dequantizeBy8(c []float32, acc, shift []int32, scale, bias []float32, s flo
 	}
 	dequantizeGo(c[whole:], acc[whole:], shift[whole:], scale[whole:], bias[whole:], s)
 }
+
+func deviationBy32(x []uint8) int {
+	whole, sum := len(x)&^31, 0
+	if whole > 0 {
+		sum = asm.Deviation(&x[0], whole)
+	}
+	return sum + deviationGo(x[whole:])
+}

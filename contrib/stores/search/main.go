@@ -38,6 +38,7 @@ func main() {
 	flag.StringVar(&o.db, "db", "", "database: postgres://…, chroma+http://… or weaviate+http://…; for postgres:// PGHOST, PGUSER and the like fill in the rest")
 	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; others are kept apart")
 	flag.IntVar(&o.k, "k", 6, "results per query")
+	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; the embeddings of both ways are in tables of their own")
 	flag.Parse()
 	o.queries = flag.Args()
 	if len(o.queries) == 0 {
