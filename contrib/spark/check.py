@@ -165,7 +165,19 @@ def want(what, got, wanted):
         sys.exit(f"{what}: {got}, want {wanted}")
 
 
+def refusals():
+    """Lists and flags that are refused before Spark is asked for anything."""
+    for text, flags, reason in (("", ("--texts", "no"), "names no shard"), ("a/1.tar\nb/1.Parquet\n", ("--texts", "no"), "would both give part 1: a/1.tar, b/1.Parquet"),
+                                ("a/1.tar", ("--part-size", "3"), "say --texts yes or --texts no")):
+        with open(path("bad.txt"), "w") as f:
+            f.write(text)
+        done = subprocess.run((sys.executable, os.path.join(HERE, "embed.py"), "--shards", path("bad.txt"), "--out", path("none"), "--", *flags), capture_output=True, text=True)
+        if done.returncode == 0 or reason not in done.stderr:
+            sys.exit(f"{text!r} with {flags}: exit code {done.returncode}, want an error with {reason!r}\n{done.stderr}")
+
+
 def kills():
+    refusals()
     names, flags = shards(SHARDS, PICTURES, 64), ("--texts", "yes", "--part-size", "10")
     model({"embed_dim": 64, "vision_cfg": {"image_size": 64, "layers": 3, "width": 192, "head_width": 64, "patch_size": 8},
            "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}})
