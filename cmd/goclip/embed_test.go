@@ -186,6 +186,30 @@ func TestEmbeddingsAreIndexed(t *testing.T) {
 			}
 		}
 	}
+	for _, way := range [][]string{{"--rows", "int8"}, {"--rows", "int8", "--append", "--shard", "7"}, {"--rows", "int8+float16", "--append"}} {
+		out, index := filepath.Join(dir, "npy"), filepath.Join(dir, strings.Join(way, ""))
+		for range 2 { // of which the second replaces the first
+			works(t, nil, append([]string{"index", "--model", model, "--data", out, "--out", index, "--overwrite"}, way...)...)
+		}
+		var is struct {
+			Entries int
+			Rows    string
+		}
+		if works(t, &is, "info", index); is.Entries != 24 || is.Rows != way[1] {
+			t.Errorf("%q: info says %+v", way, is)
+		}
+		got, near := search(index), 2e-7
+		if way[1] == "int8+float16" {
+			near = 5e-4
+		}
+		for q := range want {
+			for i, h := range want[q].Hits {
+				if g := got[q].Hits[i]; (g.Key != h.Key && near < 1e-4) || !(max(g.Score-h.Score, h.Score-g.Score) <= near) {
+					t.Errorf("%q: hit %d is %+v, want %+v", way, i, g, h)
+				}
+			}
+		}
+	}
 	other := tiny(t, tree(t, 4))
 	_, errs, code := goclip(t, "index", "--model", other, "--data", filepath.Join(dir, "npy"), "--out", filepath.Join(dir, "wrong.index"))
 	if code != badInput || !strings.Contains(errs, "are of the model") {
