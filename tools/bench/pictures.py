@@ -45,6 +45,13 @@ def write(folder):
     small = rgb.resize((816, 612))
     small.save(f"{folder}/0.5-PNG.png")
     small.save(f"{folder}/0.5-WebP.webp", quality=90)
+    small.save(f"{folder}/0.5-WebP-lossless.webp", lossless=True)
+    small.quantize(256).save(f"{folder}/0.5-PNG-palette.png")
+    small.quantize(256).save(f"{folder}/0.5-GIF.gif")
+    small.save(f"{folder}/0.5-BMP.bmp")
+    small.save(f"{folder}/0.5-TIFF.tif")
+    small.save(f"{folder}/0.5-TIFF-LZW.tif", compression="tiff_lzw")
+    small.save(f"{folder}/0.5-TIFF-deflate.tif", compression="tiff_adobe_deflate")
 
 
 def pillow(drafts):
