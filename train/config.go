@@ -77,6 +77,15 @@ type Config struct {
 	// whole batch at once.
 	MicroBatch int
 
+	// Ranks, where not nil, are the processes that train the model together, each with its own
+	// copy of it and with the same Config, batches and set. A rank takes some of the micro-batches
+	// through the towers, and updates some of the parameters, whose moments it alone keeps. The
+	// micro-batches' gradients are added up along a tree that depends on their number only, so
+	// MicroBatch, which is required then, has to be the same where the bits are to be; the number
+	// of ranks may differ, also of a run that is resumed. There should be at least as many
+	// micro-batches as ranks. What goes wrong on one rank ends the step on all.
+	Ranks Ranks
+
 	// Unsaved allows training a model that cannot be saved, which [New]
 	// otherwise refuses.
 	Unsaved bool
@@ -135,6 +144,10 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: PatchDropout is not supported by the model's image tower, of family %s", m.Config().Vision.Family())
 	case c.MicroBatch < 0:
 		return c, fmt.Errorf("train: MicroBatch is %d, want 0 or more", c.MicroBatch)
+	case c.Ranks != nil && c.MicroBatch == 0:
+		return c, errors.New("train: MicroBatch is 0 beside Ranks, which share the micro-batches of a batch: want 1 or more")
+	case c.Ranks != nil && (c.Ranks.Size() < 1 || c.Ranks.Rank() < 0 || c.Ranks.Rank() >= c.Ranks.Size()):
+		return c, fmt.Errorf("train: Ranks: this is rank %d of %d", c.Ranks.Rank(), c.Ranks.Size())
 	case !(c.EMA >= 0 && c.EMA < 1):
 		return c, fmt.Errorf("train: EMA %g, want a decay from 0 to below 1", c.EMA)
 	}
