@@ -32,6 +32,8 @@ type app struct {
 	Index      indexCommand      `cmd:"" help:"Embed a set of images for search."`
 	Embed      embedCommand      `cmd:"" help:"Write the embeddings of sets in files that other programs read."`
 	Search     searchCommand     `cmd:"" help:"Find images by text or by an example image."`
+	Forget     forgetCommand     `cmd:"" help:"Take images out of an index."`
+	Merge      mergeCommand      `cmd:"" help:"Make one index of several."`
 	Duplicates duplicatesCommand `cmd:"" help:"Find photographs that are alike: the same file, re-encoded, or of one burst."`
 	Clusters   clustersCommand   `cmd:"" help:"Group the images of an index, and name the groups."`
 	Info       infoCommand       `cmd:"" help:"Describe a model, an index or a set of images."`
