@@ -18,21 +18,6 @@
 // See goclip --help, and goclip train --help for each command.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"runtime/debug"
-	"syscall"
-)
+import "github.com/goclip/goclip/cmd/command"
 
-func main() {
-	if os.Getenv("GOGC") == "" {
-		// Most of a training's heap is a few large buffers without pointers, which are
-		// no work for the collector; as much garbage again would be gigabytes.
-		debug.SetGCPercent(20)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, Options{}))
-}
+func main() { command.Main(command.Options{}) }
