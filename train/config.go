@@ -77,6 +77,11 @@ type Config struct {
 	// whole batch at once.
 	MicroBatch int
 
+	// GradCheckpointing computes what lies between the blocks of the towers once more for the
+	// gradients, instead of keeping it ([nn.Recompute]): a third more time, and of a transformer's
+	// activations about a sixth in memory. No bit changes, so a run may be resumed without it.
+	GradCheckpointing bool
+
 	// Unsaved allows training a model that cannot be saved, which [New]
 	// otherwise refuses.
 	Unsaved bool

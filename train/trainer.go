@@ -69,6 +69,7 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	graphs := &graphs{
 		model: m, weights: t.weights, objective: t.objective, passes: make(map[shape]*pass),
 		dropout: newPatchDropout(m, cfg.PatchDropout, cfg.Seed),
+		again:   cfg.GradCheckpointing,
 	}
 	t.strategy = whole{graphs}
 	if cfg.MicroBatch > 0 {
