@@ -76,7 +76,7 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 		t.strategy = cached{whole{graphs}, cfg.MicroBatch}
 	}
 	t.solver = AdamW{
-		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm,
+		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm, Moments: cfg.Moments,
 		Rate: func(i int) float64 { return t.weights[i].rate },
 		Exempt: func(i int, _ G.Value) bool {
 			p := t.weights[i].param
