@@ -34,16 +34,17 @@ func (f *Fit[L]) PredictBeyond(level float64, y func(L) float64) Interval {
 }
 
 // beyond is how far, in logarithms, points beyond a law are off. Of a point that several laws
-// predict the mean counts.
+// predict the one counts that had to reach the farthest.
 func (f *Fit[L]) beyond(level float64) float64 {
-	sum, n := map[int]float64{}, map[int]float64{}
+	reached := map[int]Backtest{}
 	for _, b := range f.Backtests {
-		sum[b.Point] += math.Abs(b.Error)
-		n[b.Point]++
+		if b.Reach > reached[b.Point].Reach {
+			reached[b.Point] = b
+		}
 	}
 	var off []float64
-	for p, s := range sum {
-		off = append(off, s/n[p])
+	for _, b := range reached {
+		off = append(off, math.Abs(b.Error))
 	}
 	if len(off) == 0 {
 		return 0

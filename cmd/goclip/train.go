@@ -163,7 +163,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 			Compare: exam.Set != nil && c.From != "", KeepBest: c.KeepBest, Patience: c.Patience, WiseFT: wise, Longer: c.Longer,
 			Batches:         dataset.BatchOptions{Size: c.BatchSize, Ledger: &dataset.Ledger{Limit: c.MaxBad}},
 			CheckpointEvery: c.CheckpointEvery, Keep: c.Keep, TensorBoard: c.TensorBoard,
-			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal)},
+			Observers: []train.Observer{observe.NewProgress(s.progress, steps, s.terminal), s.warnings()},
 		},
 		Load: c.load(), Arch: c.Arch, Vocab: c.Vocab, Seed: c.Seed, Upright: c.Upright,
 		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
@@ -198,6 +198,18 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return err
 	}
 	return c.tell(s, result)
+}
+
+// warnings tells what goes wrong where there is no progress that does.
+func (s *session) warnings() train.Observer {
+	return train.ObserverFunc(func(e train.Event) error {
+		for _, w := range e.Warnings {
+			if s.progress == io.Discard {
+				s.warn("step %d: %s", e.Step+1, w)
+			}
+		}
+		return nil
+	})
 }
 
 // unlisted are the labels that --labels-file does not have.
