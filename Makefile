@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench bench-families bench-losses bench-peers bench-pictures bench-tokenizers generate cross pgvector conform arm64 386 slow
+.PHONY: help check ci test test-noasm race fuzz bench bench-families bench-losses bench-peers bench-pictures bench-products bench-tokenizers generate cross pgvector conform arm64 386 slow
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -38,20 +38,16 @@ bench: ## the benchmarks whose names match BENCH, all unless told
 pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where there is one
 	@.ci/run pgvector
 
-bench-families: ## image towers, ours beside PyTorch, ONNX Runtime and OpenVINO; BENCH chooses rows, ISA=avx2 a set
-	@.ci/run bench-families
-
-bench-peers: ## ours beside PyTorch and ONNX Runtime, ROUNDS times each; see BENCHMARKS.md
+bench-peers: ## ours beside PyTorch, ONNX Runtime, OpenVINO and others, in turns; BENCH, ROUNDS, ISA=avx2, GOMAXPROCS
 	@.ci/run bench-peers
 
-bench-losses: ## losses with their gradients, ours beside PyTorch, ROUNDS times each; ISA=avx2 holds both to it
-	@.ci/run bench-losses
-
-bench-pictures: ## ours beside Pillow, OpenCV and torchvision, ROUNDS times each
-	@.ci/run bench-pictures
-
-bench-tokenizers: ## ours beside Hugging Face's tokenizers library, ROUNDS times each
-	@.ci/run bench-tokenizers
+bench-families: ## image towers of newer families, beside them
+bench-losses: ## losses with their gradients, beside PyTorch
+bench-pictures: ## image files to pixels, beside Pillow, OpenCV and torchvision
+bench-products: ## matrix products of the towers, beside MKL and OpenBLAS
+bench-tokenizers: ## tokenizers, beside Hugging Face's library
+bench-families bench-losses bench-pictures bench-products bench-tokenizers:
+	@.ci/run $@
 
 conform: ## every case of the reference implementations below GOCLIP_SHARED
 	@.ci/run conform

@@ -76,7 +76,7 @@ func (m *Model) digest(about string) string {
 		if p.Quantized() {
 			fmt.Fprintln(h, "int8")
 		}
-		writeFloats(h, p.Data)
+		writeFloats(h, p.Values())
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

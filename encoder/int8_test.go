@@ -103,9 +103,9 @@ func TestInt8(t *testing.T) {
 func TestInt8Refuses(t *testing.T) {
 	dir := wide(t)
 	for want, o := range map[string]encoder.Options{
-		"weights cannot be trained":     {Precision: encoder.Int8, Trainable: true},
-		"float16, want float32 or int8": {Precision: encoder.Float16},
-		"77 (unknown), want float32":    {Precision: 77},
+		"weights cannot be trained":    {Precision: encoder.Int8, Trainable: true},
+		"bfloat16, whose weights":      {Precision: encoder.BFloat16, Trainable: true},
+		"is 77, want float32, float16": {Precision: 77},
 	} {
 		o.Tokenizer = letters.Tokenizer{}
 		if _, err := encoder.Load(dir, &o); err == nil || !strings.Contains(err.Error(), want) {
@@ -144,5 +144,49 @@ func TestInt8LeavesOutliers(t *testing.T) {
 	a, b := embedded(t, plain, someImages(3), captions(3)), embedded(t, whole, someImages(3), captions(3))
 	if fmt.Sprint(a) != fmt.Sprint(b) {
 		t.Error("the embeddings differ")
+	}
+}
+
+// TestInt8OutliersOfActivations: features that are far larger than others behind a norm, as
+// those of trained models are, and weights that are small for them cost nothing.
+func TestInt8OutliersOfActivations(t *testing.T) {
+	dir := wide(t)
+	m := loaded(t, dir, encoder.Options{Trainable: true})
+	byName := map[string][]float32{}
+	for _, p := range m.Params() {
+		byName[p.Name] = p.Data
+	}
+	planted := 0
+	for _, p := range m.Params() {
+		norm := strings.NewReplacer("attn.in_proj_weight", "ln_1.", "mlp.c_fc.weight", "ln_2.").Replace(p.Name)
+		gamma, ok := byName[norm+"weight"]
+		if norm == p.Name || !ok {
+			continue
+		}
+		beta, in := byName[norm+"bias"], p.Shape[1]
+		for _, i := range []int{3, 77} {
+			gamma[i], beta[i] = 120*gamma[i], 120*beta[i]
+			for j := i; j < p.Size(); j += in {
+				p.Data[j] /= 120
+			}
+			planted++
+		}
+	}
+	if err := m.SaveWith(dir, "", encoder.SaveOptions{Overwrite: true}); err != nil {
+		t.Fatal(err)
+	}
+	plain, whole := loaded(t, dir, encoder.Options{}), loaded(t, dir, encoder.Options{Precision: encoder.Int8})
+	if planted < 8 || whole.Precision() != encoder.Int8 {
+		t.Fatalf("%d outliers, precision %v", planted, whole.Precision())
+	}
+	a, b := embedded(t, plain, someImages(9), captions(9)), embedded(t, whole, someImages(9), captions(9))
+	for i := 0; i < len(a); i += 96 {
+		cosine := 0.0
+		for j := range 96 {
+			cosine += float64(a[i+j]) * float64(b[i+j])
+		}
+		if !(cosine >= 0.995) {
+			t.Errorf("embedding %d has cosine %v with that of float32, want 0.995 or more", i/96, cosine)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goclip/goclip/internal/checkpoint"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/tokenizer"
 )
 
@@ -59,6 +60,15 @@ func loadOnce(path string, o Options) (*Model, error) {
 		ImageSize: o.ImageSize, ContextLength: o.ContextLength, KeptPositions: o.KeptPositions, Own: o.Trainable || o.Copy, Edited: o.Edited,
 		Families: o.Families, Architecture: o.Architecture,
 	}
+	if err := o.Precision.loads(o.Trainable); err != nil {
+		return nil, fmt.Errorf("encoder: %w", err)
+	}
+	switch o.Precision {
+	case Float16:
+		options.Halves = tensorfile.F16
+	case BFloat16:
+		options.Halves = tensorfile.BF16
+	}
 	if o.Preprocess != nil {
 		options.Prepared = o.Preprocess.Size
 	}
@@ -108,8 +118,8 @@ func load(c *checkpoint.Checkpoint, o Options) (*Model, error) {
 	m.spec, m.mapped, m.close = spec, !o.Trainable, c.Close
 	m.own.add(c.File())
 	err = guarded("towers", func() error { return c.Fill(m.Params()) })
-	if err == nil {
-		err = m.quantize(&o)
+	if err == nil && o.Precision == Int8 {
+		m.quantize()
 	}
 	return m, err
 }

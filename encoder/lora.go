@@ -40,8 +40,12 @@ func (m *Model) AddLoRA(cfg LoRA, seed uint64) error {
 
 // adapt adds adapters that have no memory yet.
 func (m *Model) adapt(cfg LoRA) error {
-	if m.Precision() == Int8 {
+	switch p := m.Precision(); p {
+	case Float32:
+	case Int8:
 		return errors.New("LoRA: the model's linear layers are integers: load it without Options.Precision")
+	default:
+		return fmt.Errorf("LoRA: the model's weights are kept as %v: load it without Options.Precision", p)
 	}
 	if m.lora != nil {
 		return errors.New("LoRA: the model already has adapters: call MergeLoRA or RemoveLoRA first")

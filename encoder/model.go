@@ -181,6 +181,10 @@ type Options struct {
 	// number of cores. Weights take a quarter of the memory and products half of the time or less, and
 	// embeddings are other ones, with a [Model.Fingerprint] of their own: see docs/int8.md for how near. Attention,
 	// norms, and layers whose weights do not bear it stay float32; so do all of Float32, the default.
+	//
+	// Float16 and BFloat16 keep the weights of linear layers as halves, rounded to nearest: half
+	// the memory. What is computed is float32, with the bits that a checkpoint of such weights
+	// gives. A model without float32 weights cannot be saved. What cannot be rounded is an error.
 	Precision Precision
 	// Draft sets Preprocess.Draft: JPEG files are decoded at a part of their size, which makes
 	// another index of them. Whoever decodes passes vision.Preprocess.DraftSide on.

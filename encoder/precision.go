@@ -56,26 +56,38 @@ func (p Precision) dtype() (tensorfile.DType, error) {
 	return "", fmt.Errorf("SaveOptions.Precision %w", enum.Valid(p, precisionNames()))
 }
 
-// quantize makes the linear layers integers, where the options ask for it.
-func (m *Model) quantize(o *Options) error {
-	switch {
-	case o.Precision == Float32:
-		return nil
-	case o.Precision != Int8:
-		return fmt.Errorf("Options.Precision is %v, want float32 or int8", o.Precision)
-	case o.Trainable:
-		return errors.New("Options.Precision is int8, whose weights cannot be trained")
+// loads says why a model cannot be loaded with the precision.
+func (p Precision) loads(trainable bool) error {
+	if _, ok := precisionNames()[p]; !ok {
+		return fmt.Errorf("Options.Precision %w", enum.Valid(p, precisionNames()))
 	}
-	for _, p := range m.adaptable() {
-		p.Quantize()
+	if p != Float32 && trainable {
+		return fmt.Errorf("Options.Precision is %v, whose weights cannot be trained", p)
 	}
 	return nil
 }
 
-// Precision is what linear layers are computed with: Int8 where any of them is.
+// quantize makes the linear layers integers.
+func (m *Model) quantize() {
+	for _, p := range m.adaptable() {
+		p.Quantize()
+	}
+}
+
+// Precision is what linear layers are computed with, Int8, or what their weights are kept as,
+// where it is so of any of them.
 func (m *Model) Precision() Precision {
-	if m != nil && slices.ContainsFunc(slices.Concat(m.textParams(), m.imageParams()), (*nn.Param).Quantized) {
+	if m == nil {
+		return Float32
+	}
+	params := slices.Concat(m.textParams(), m.imageParams())
+	switch {
+	case slices.ContainsFunc(params, (*nn.Param).Quantized):
 		return Int8
+	case slices.ContainsFunc(params, (*nn.Param).BFloat16s):
+		return BFloat16
+	case slices.ContainsFunc(params, (*nn.Param).Halves):
+		return Float16
 	}
 	return Float32
 }

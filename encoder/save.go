@@ -60,6 +60,9 @@ func (m *Model) saveWith(dir, layout string, o SaveOptions) error {
 		return err
 	}
 	params := m.Params()
+	if slices.ContainsFunc(params, (*nn.Param).Halves) {
+		return fmt.Errorf("the model's weights are kept as %v: load it without Options.Precision, and set SaveOptions.Precision", m.Precision())
+	}
 	if o.Merged {
 		params = merged(params)
 	} else if len(m.Adapters()) > 0 {

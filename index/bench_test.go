@@ -38,7 +38,7 @@ func BenchmarkIndexSearch(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	rows := index.Rows(x)
+	rows := index.Added(x)
 	query := slices.Clone(rows[dim : 2*dim])
 	var sums [n / part]float32
 	ways := []func(){

@@ -137,6 +137,35 @@ func (x *Index) Combine(terms ...Term) ([]float32, error) {
 	return query, nil
 }
 
+// Compatible is an error that says why the embeddings of two indexes cannot be compared: they
+// are of different models, or of images that were prepared differently.
+func (x *Index) Compatible(other *Index) error {
+	differ := func(what string, a, b any) error { return fmt.Errorf("one index is %s %v, the other %v", what, a, b) }
+	switch {
+	case x == nil || other == nil:
+		return errClosed
+	case x.dim != other.dim:
+		return differ("of embeddings of size", x.dim, other.dim)
+	case x.upright != other.upright:
+		return differ("of images with upright", x.upright, other.upright)
+	case x.draft != other.draft && x.model != other.model: // files of earlier versions do not say it, but the model does
+		return differ("of images with draft", x.draft, other.draft)
+	case x.model != other.model:
+		return differ("of the model", short(x.model), short(other.model))
+	case x.model != "" && (x.version == firstVersion) != (other.version == firstVersion):
+		return errors.New("one index is of the first version, whose models had other fingerprints")
+	}
+	return nil
+}
+
+// short is the beginning of a fingerprint, as errors show it.
+func short(model string) string {
+	if model == "" {
+		return "that it does not name"
+	}
+	return fmt.Sprintf("%.12s…", model)
+}
+
 // Merge adds the entries of another index of the same model, in place of those of the same
 // keys, and returns how many there were.
 func (x *Index) Merge(other *Index) (int, error) {
@@ -145,10 +174,9 @@ func (x *Index) Merge(other *Index) (int, error) {
 		return 0, errClosed
 	case x == other:
 		return 0, errors.New("index: merge: an index with itself")
-	case x.dim != other.dim:
-		return 0, fmt.Errorf("index: merge: embeddings of %d numbers, want %d", other.dim, x.dim)
-	case x.model != other.model || x.upright != other.upright || x.model != "" && (x.version == firstVersion) != (other.version == firstVersion):
-		return 0, errors.New("index: merge: the indexes are of different models, or of images that were prepared differently")
+	}
+	if err := x.Compatible(other); err != nil {
+		return 0, fmt.Errorf("index: merge: %w", err)
 	}
 	n := 0
 	for e := range other.Entries() {

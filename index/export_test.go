@@ -18,8 +18,12 @@ func Parse(data []byte) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	return read(f, nil, true)
+	x, _, err := read(f, nil, true)
+	return x, err
 }
 
-// Rows are the embeddings of an index that was not opened from a file.
-func Rows(x *Index) []float32 { return x.added }
+// Added are the embeddings of an index that was not opened from a file.
+func Added(x *Index) []float32 { return x.added }
+
+// Scored is of how many rows searches have computed the score after looking at their bytes.
+func Scored(x *Index) int64 { return x.scored.Load() }

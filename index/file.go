@@ -12,10 +12,10 @@ import (
 	"unsafe"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/output"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
-	"github.com/goclip/goclip/internal/unitrows"
 )
 
 // An index is a safetensors file, which other programs read too, of three
@@ -25,11 +25,13 @@ import (
 //	ends        I64 (N, 2), where each row's key and meta end in text
 //	text        U8, all keys and metas
 //
-// Its metadata are those below. Every tensor has a checksum.
+// Its metadata are those below. Every tensor has a checksum. Version 5 has what rows.go says
+// besides.
 const (
 	indexVersion   = "2"
 	uprightVersion = "3"     // in which uprightKey is present
 	draftVersion   = "4"     // in which draftKey and uprightKey are
+	rowsVersion    = "5"     // in which these and rowsKey are
 	firstVersion   = "1"     // in which modelKey is the model's FirstFingerprint
 	maxDim         = 1 << 20 // as for the towers' EmbedDim
 
@@ -37,18 +39,22 @@ const (
 	modelKey   = "goclip.index.model"   // fingerprint, or empty
 	headerKey  = "goclip.index.header"  // CRC-32C of the others and the shapes
 	uprightKey = "goclip.index.upright" // "true", or absent; "false" in draftVersion
-	draftKey   = "goclip.index.draft"   // "true", or absent
+	draftKey   = "goclip.index.draft"   // "true", or absent; "false" in rowsVersion
+	rowsKey    = "goclip.index.rows"    // the name of Rows
 )
 
 // head is what the metadata say.
 type head struct {
 	version, model string
 	upright, draft bool
+	rows           Rows // AsBefore in earlier versions
 }
 
 // keys are the metadata of how images were prepared.
 func (h *head) keys() map[string]string {
 	switch {
+	case h.version == rowsVersion:
+		return map[string]string{draftKey: fmt.Sprint(h.draft), uprightKey: fmt.Sprint(h.upright), rowsKey: h.rows.String()}
 	case h.version == draftVersion:
 		return map[string]string{draftKey: "true", uprightKey: fmt.Sprint(h.upright)}
 	case h.version == uprightVersion:
@@ -60,7 +66,9 @@ func (h *head) keys() map[string]string {
 // headerSum is the checksum of what no tensor's own checksum covers.
 func (h *head) headerSum(embeddings []int) string {
 	line := fmt.Sprintf("%s %s %d", h.version, h.model, embeddings)
-	if h.draft {
+	if h.version == rowsVersion {
+		line += fmt.Sprintf(" %t %t %v", h.draft, h.upright, h.rows)
+	} else if h.draft {
 		line += fmt.Sprintf(" %t", h.upright)
 	}
 	return fmt.Sprintf("%08x", crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
@@ -69,6 +77,7 @@ func (h *head) headerSum(embeddings []int) string {
 // SaveOptions say what may be replaced. The zero value is what [Index.Save] does.
 type SaveOptions struct {
 	Overwrite bool // replace another index
+	Rows      Rows // how the file holds embeddings
 }
 
 // Save writes the index to a file: a new one, or the one that it was opened from or saved
@@ -119,42 +128,86 @@ func (x *Index) SaveWith(path string, o SaveOptions) error {
 	if err := Free(path, o.Overwrite || err == nil && x.own != nil && os.SameFile(there, x.own)); err != nil {
 		return err
 	}
-	tensors := x.tensors()
-	sums, err := safetensors.Checksums(tensors)
-	if err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	h := x.head
-	switch {
-	case h.draft:
-		h.version = draftVersion
-	case h.upright:
-		h.version = uprightVersion
-	}
-	meta := map[string]string{versionKey: h.version, modelKey: h.model, headerKey: h.headerSum(tensors[0].Shape), safetensors.ChecksumKey: sums}
-	maps.Copy(meta, h.keys())
-	err = safetensors.WriteFile(path, tensors, meta)
-	if err != nil {
+	if err := x.write(path, o.Rows, nil); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
 	x.own, err = os.Stat(path)
 	return err
 }
 
-func (x *Index) tensors() []safetensors.Tensor {
+// write writes a file, which takes keys out of the files before it where it is one of several.
+func (x *Index) write(path string, r Rows, gone []Entry) error {
+	h := x.head
+	if r != AsBefore {
+		if err := enum.Valid(r, rowsNames()); err != nil {
+			return fmt.Errorf("SaveOptions.Rows %w", err)
+		}
+		h.rows = r
+	}
+	switch {
+	case h.rows > Float32 && x.dim > mostBytes:
+		return fmt.Errorf("rows %v for embeddings of %d numbers, want %d or fewer", h.rows, x.dim, mostBytes)
+	case h.rows > Float32 || gone != nil:
+		h.version, h.rows = rowsVersion, max(h.rows, Float32)
+		if x.version == firstVersion {
+			return errors.New("an index of version 1 cannot have rows of another kind: make it anew")
+		}
+	case h.draft:
+		h.version = draftVersion
+	case h.upright:
+		h.version = uprightVersion
+	case h.version == rowsVersion:
+		h.version = indexVersion
+	}
+	tensors := x.tensors(&h, gone)
+	sums, err := safetensors.Checksums(tensors)
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{versionKey: h.version, modelKey: h.model, headerKey: h.headerSum([]int{x.live, x.dim}), safetensors.ChecksumKey: sums}
+	maps.Copy(meta, h.keys())
+	if err := safetensors.WriteFile(path, tensors, meta); err != nil {
+		return err
+	}
+	x.rows = h.rows
+	return nil
+}
+
+func (x *Index) tensors(h *head, gone []Entry) []safetensors.Tensor {
 	rows := x.sorted()
-	parts, ends, text := make([][]float32, len(rows)), make([]byte, 0, 16*len(rows)), []byte{}
+	parts, entries := make([][]float32, len(rows)), make([]Entry, len(rows))
 	for i, row := range rows {
-		parts[i] = x.row(row)
-		for _, s := range []string{x.entries[row].Key, x.entries[row].Meta} {
+		parts[i], entries[i] = x.row(row), x.entries[row]
+	}
+	embeddings := safetensors.Tensor{Name: "embeddings", Shape: []int{len(rows), x.dim}, Parts: parts}
+	tensors := append(textOf("ends", "text", entries), embeddings)
+	if h.version == rowsVersion {
+		tensors = append(tensors, textOf("gone_ends", "gone", gone)...)
+	}
+	if h.rows == Int8Float16 {
+		tensors[2].DType = tensorfile.F16
+		for i, row := range parts {
+			parts[i] = halved(row)
+		}
+	}
+	if h.rows > Float32 {
+		tensors = append(tensors, bytesOf(len(rows), x.dim, func(i int) []float32 { return parts[i] }).tensors()...)
+	}
+	return tensors
+}
+
+// textOf are keys and metas.
+func textOf(endsName, textName string, entries []Entry) []safetensors.Tensor {
+	ends, text := make([]byte, 0, 16*len(entries)), []byte{}
+	for _, e := range entries {
+		for _, s := range []string{e.Key, e.Meta} {
 			text = append(text, s...)
 			ends = binary.LittleEndian.AppendUint64(ends, uint64(len(text)))
 		}
 	}
 	return []safetensors.Tensor{
-		{Name: "embeddings", Shape: []int{len(rows), x.dim}, Parts: parts},
-		{Name: "ends", DType: tensorfile.I64, Shape: []int{len(rows), 2}, Raw: ends},
-		{Name: "text", DType: tensorfile.U8, Shape: []int{len(text)}, Raw: text},
+		{Name: endsName, DType: tensorfile.I64, Shape: []int{len(entries), 2}, Raw: ends},
+		{Name: textName, DType: tensorfile.U8, Shape: []int{len(text)}, Raw: text},
 	}
 }
 
@@ -193,27 +246,38 @@ func (x *Index) Verify() error {
 	return x.normalised()
 }
 
-// normalised is an error where an embedding of the file is not.
-func (x *Index) normalised() error {
-	if i := unitrows.First(x.mapped, x.dim); i >= 0 {
-		return fmt.Errorf("%q %s", x.entries[i].Key, unitrows.Fault(x.row(i)))
-	}
-	return nil
-}
-
 func open(path string, m *encoder.Model, whole bool) (*Index, error) {
-	f, err := safetensors.Open(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return openFolder(path, m, whole)
+	}
+	x, err := openFile(path, m, whole)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
-	}
-	x, err := read(f, m, whole)
-	if err != nil {
-		return nil, fmt.Errorf("index: %s: %w", path, errors.Join(err, f.Close()))
 	}
 	if own, err := os.Stat(path); err == nil {
 		x.own = own
 	}
 	return x, nil
+}
+
+func openFile(path string, m *encoder.Model, whole bool) (*Index, error) {
+	x, gone, err := openPart(path, m, whole)
+	if err == nil && len(gone) > 0 {
+		err = errors.Join(fmt.Errorf("%s is one of the files of an index: open their folder", path), x.Close())
+	}
+	return x, err
+}
+
+// openPart opens a file, which may be one of several.
+func openPart(path string, m *encoder.Model, whole bool) (x *Index, gone []Entry, err error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if x, gone, err = read(f, m, whole); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, errors.Join(err, f.Close()))
+	}
+	return x, gone, nil
 }
 
 // Read is [Open] with the embeddings copied into memory: the file may be changed,
@@ -223,44 +287,49 @@ func Read(path string, m *encoder.Model) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.mapped, x.verify = slices.Clone(x.mapped), nil
+	for _, p := range x.parts {
+		p.copied()
+	}
+	x.verify = nil
 	err = x.close()
 	x.close = func() error { return nil }
 	return x, err
 }
 
-func read(f *safetensors.File, m *encoder.Model, whole bool) (*Index, error) {
+// read makes an index of one file, and returns the keys that it takes out of others.
+func read(f *safetensors.File, m *encoder.Model, whole bool) (x *Index, gone []Entry, err error) {
 	shape, h, err := readHead(f, m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	x := New(shape[1])
-	x.head, x.close = *h, f.Close
-	if x.entries, err = readEntries(f, shape[0]); err != nil {
-		return nil, err
+	x = New(shape[1])
+	x.head, x.close, x.verify = *h, f.Close, f.Verify
+	if x.entries, err = readEntries(f, "ends", "text", shape[0]); err != nil {
+		return nil, nil, err
+	}
+	if h.version == rowsVersion {
+		info, _ := f.Info("gone_ends")
+		if gone, err = readEntries(f, "gone_ends", "gone", info.Shape[0]); err != nil {
+			return nil, nil, err
+		}
 	}
 	x.first, x.live, x.gone = shape[0], shape[0], make([]bool, shape[0])
-	x.verify = f.Verify
-	mapped := false
-	if !whole {
-		if x.mapped, mapped = f.ViewUnread("embeddings"); mapped {
-			return x, nil
-		}
+	p, err := readPart(f, h.rows, shape, !whole)
+	if err != nil {
+		return nil, nil, err
 	}
-	if x.mapped, mapped = f.View("embeddings"); !mapped {
-		x.mapped = make([]float32, shape[0]*shape[1])
-		if err := f.Float32("embeddings", x.mapped); err != nil {
-			return nil, err
-		}
+	x.parts = []*part{p}
+	if whole {
+		err = x.normalised()
 	}
-	return x, x.normalised()
+	return x, gone, err
 }
 
 // readHead checks all that can be known before the tensors are read.
 func readHead(f *safetensors.File, m *encoder.Model) (shape []int, h *head, err error) {
 	meta := f.Metadata()
 	version, ok := meta[versionKey]
-	versions := []string{firstVersion, indexVersion, uprightVersion, draftVersion}
+	versions := []string{firstVersion, indexVersion, uprightVersion, draftVersion, rowsVersion}
 	switch {
 	case !ok:
 		return nil, nil, fmt.Errorf("not an index: the metadata lack %s", versionKey)
@@ -269,6 +338,12 @@ func readHead(f *safetensors.File, m *encoder.Model) (shape []int, h *head, err 
 	}
 	h = &head{version: version, model: meta[modelKey], draft: version == draftVersion}
 	h.upright = version == uprightVersion || h.draft && meta[uprightKey] == "true"
+	if version == rowsVersion {
+		h.draft, h.upright = meta[draftKey] == "true", meta[uprightKey] == "true"
+		if err := h.rows.UnmarshalText([]byte(meta[rowsKey])); err != nil {
+			return nil, nil, fmt.Errorf("metadata %s %w", rowsKey, err)
+		}
+	}
 	keys, names := slices.Sorted(maps.Keys(meta)), slices.Sorted(slices.Values(f.Names()))
 	want := []string{versionKey, headerKey, modelKey}
 	for key, value := range h.keys() {
@@ -281,21 +356,20 @@ func readHead(f *safetensors.File, m *encoder.Model) (shape []int, h *head, err 
 	if !slices.Equal(keys, want) {
 		return nil, nil, fmt.Errorf("metadata %q, want %q", keys, want)
 	}
-	if want := []string{"embeddings", "ends", "text"}; !slices.Equal(names, want) {
+	if want := h.names(); !slices.Equal(names, want) {
 		return nil, nil, fmt.Errorf("tensors %q, want %q", names, want)
 	}
 	embeddings, _ := f.Info("embeddings")
-	ends, _ := f.Info("ends")
-	text, _ := f.Info("text")
 	shape = embeddings.Shape
-	if len(shape) != 2 || shape[1] < 1 || shape[1] > maxDim || embeddings.DType != tensorfile.F32 {
-		return nil, nil, fmt.Errorf("embeddings are %s%v, want F32 of entries by 1 to %d", embeddings.DType, shape, maxDim)
+	dtype := tensorfile.F32
+	if h.rows == Int8Float16 {
+		dtype = tensorfile.F16
 	}
-	if want := []int{shape[0], 2}; !slices.Equal(ends.Shape, want) || ends.DType != tensorfile.I64 {
-		return nil, nil, fmt.Errorf("ends are %s%v, want I64%v", ends.DType, ends.Shape, want)
+	if len(shape) != 2 || shape[1] < 1 || shape[1] > maxDim || h.rows > Float32 && shape[1] > mostBytes || embeddings.DType != dtype {
+		return nil, nil, fmt.Errorf("embeddings are %s%v, want %s of entries by 1 to %d", embeddings.DType, shape, dtype, maxDim)
 	}
-	if len(text.Shape) != 1 || text.DType != tensorfile.U8 {
-		return nil, nil, fmt.Errorf("text is %s%v, want U8 of one dimension", text.DType, text.Shape)
+	if err := h.fits(f, shape); err != nil {
+		return nil, nil, err
 	}
 	if got, want := meta[headerKey], h.headerSum(shape); got != want {
 		return nil, nil, fmt.Errorf("the header is damaged: its checksum is %q, want %s", got, want)
@@ -317,7 +391,7 @@ func (h *head) belongs(m *encoder.Model, dim int) error {
 	}
 	draft := p != nil && p.Draft
 	drafts := fmt.Errorf("the index is of images with draft %t, but the model is to prepare them with draft %t: load it with Options.Draft %[1]t", h.draft, draft)
-	if h.draft && !draft || draft && h.version == firstVersion {
+	if h.draft && !draft || draft && (h.version == firstVersion || h.version == rowsVersion && !h.draft) {
 		return drafts
 	}
 	if h.model == "" {
@@ -338,12 +412,12 @@ func (h *head) belongs(m *encoder.Model, dim int) error {
 }
 
 // readEntries reads n keys, which rise, with their metas.
-func readEntries(f *safetensors.File, n int) ([]Entry, error) {
-	ends, err := f.Ints("ends")
+func readEntries(f *safetensors.File, endsName, textName string, n int) ([]Entry, error) {
+	ends, err := f.Ints(endsName)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := f.Bytes("text")
+	raw, err := f.Bytes(textName)
 	if err != nil {
 		return nil, err
 	}

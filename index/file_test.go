@@ -129,7 +129,7 @@ func TestIndexOfAnother(t *testing.T) {
 		want   string
 	}{
 		{func(*parts) {}, ""},
-		{func(p *parts) { p.version = "5" }, `an index of version "5", want one of ["1" "2" "3" "4"]`},
+		{func(p *parts) { p.version = "6" }, `an index of version "6", want one of ["1" "2" "3" "4" "5"]`},
 		{func(p *parts) { p.version = "4" }, `is "", want`},
 		{func(p *parts) { delete(p.meta, "goclip.index") }, "not an index"},
 		{func(p *parts) { p.meta["more"] = "" }, `"more"`},

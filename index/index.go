@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
@@ -33,17 +34,19 @@ type Index struct {
 	// whether images were turned as they should be seen, and decoded as drafts.
 	head
 
-	// Rows are numbered through both parts. The first come from a file, in the
-	// order of their keys, and are never written to.
-	mapped, added []float32
-	first         int            // row of added
-	entries       []Entry        // of each row
-	gone          []bool         // rows that were deleted
-	at            map[string]int // rows of added, by key
-	free          []int          // rows of added that were deleted, to be used again
-	live          int            // rows that were not
-	close         func() error   // nil once the index is closed
-	verify        func() error   // compares the file with its checksums; nil where there is none
+	// Rows are numbered through all parts. The first come from files, in each in the
+	// order of their keys, and are never written to; a later file's replace an earlier's.
+	parts   []*part
+	added   []float32
+	first   int            // row of added
+	entries []Entry        // of each row
+	gone    []bool         // rows that were deleted
+	at      map[string]int // rows of added, by key
+	free    []int          // rows of added that were deleted, to be used again
+	live    int            // rows that were not
+	close   func() error   // nil once the index is closed
+	verify  func() error   // compares the files with their checksums; nil where there are none
+	scored  atomic.Int64   // rows of which a search computed the score after it had looked at their bytes
 
 	saving sync.Mutex
 	own    fs.FileInfo // the file that it was opened from or saved to last
@@ -76,6 +79,14 @@ func (x *Index) Upright() bool { return x != nil && x.upright }
 // embedded, see [encoder.Options].Draft; an index that was saved before version 4 of its file
 // does not say so.
 func (x *Index) Draft() bool { return x != nil && x.draft }
+
+// Rows says how the file that the index was opened from or saved to holds embeddings.
+func (x *Index) Rows() Rows {
+	if x == nil {
+		return Float32
+	}
+	return max(x.rows, Float32)
+}
 
 // dimOf is zero for an empty Model.
 func dimOf(m *encoder.Model) int {
@@ -246,7 +257,7 @@ func (x *Index) Close() error {
 		return nil
 	}
 	err := x.close()
-	x.mapped, x.added, x.first, x.entries, x.gone, x.free, x.live = nil, nil, 0, nil, nil, nil, 0
+	x.parts, x.added, x.first, x.entries, x.gone, x.free, x.live = nil, nil, 0, nil, nil, nil, 0
 	x.at, x.close = nil, nil
 	return err
 }
@@ -258,21 +269,31 @@ func (x *Index) find(key string) (int, bool) {
 	if row, ok := x.at[key]; ok {
 		return row, true
 	}
-	row, ok := slices.BinarySearchFunc(x.entries[:x.first], key, func(e Entry, key string) int {
-		return strings.Compare(e.Key, key)
-	})
-	return row, ok && !x.gone[row]
+	for _, p := range slices.Backward(x.parts) {
+		at, ok := slices.BinarySearchFunc(x.entries[p.first:p.first+p.n], key, func(e Entry, key string) int {
+			return strings.Compare(e.Key, key)
+		})
+		if ok && !x.gone[p.first+at] {
+			return p.first + at, true
+		}
+	}
+	return 0, false
 }
 
 // row returns the embedding of a row.
-func (x *Index) row(i int) []float32 { return x.rows(i, i+1) }
+func (x *Index) row(i int) []float32 { return x.rowInto(nil, i) }
 
-// rows returns the embeddings of rows that lie in one part.
-func (x *Index) rows(from, to int) []float32 {
-	if from >= x.first {
-		return x.added[(from-x.first)*x.dim : (to-x.first)*x.dim]
+// rowInto is row, with memory for one that is not there as float32.
+func (x *Index) rowInto(buffer []float32, i int) []float32 {
+	if i >= x.first {
+		return x.added[(i-x.first)*x.dim : (i+1-x.first)*x.dim]
 	}
-	return x.mapped[from*x.dim : to*x.dim]
+	p := x.parts[0]
+	if len(x.parts) > 1 {
+		at, _ := slices.BinarySearchFunc(x.parts, i+1, func(p *part, i int) int { return p.first + p.n - i })
+		p = x.parts[at]
+	}
+	return p.row(buffer, i-p.first)
 }
 
 func (x *Index) put(entry Entry, embedding []float32) {

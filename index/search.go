@@ -67,12 +67,15 @@ func (x *Index) SearchEach(queries []float32, k int, keep func(Entry) bool) ([][
 	if x.close == nil {
 		return nil, errClosed
 	}
-	found, err := x.scanAll(queries, k, keep)
+	hits := make([][]Hit, len(queries)/max(x.dim, 1))
+	if k == 0 || len(hits) == 0 {
+		return hits, nil
+	}
+	found, close, err := x.scanAll(queries, k, keep)
 	if err != nil {
 		return nil, fmt.Errorf("index: search: %w", err)
 	}
-	hits := make([][]Hit, len(queries)/max(x.dim, 1))
-	for q := range hits {
+	parallel.For(len(hits), func(q int) {
 		var best ranking
 		for _, rankings := range found {
 			for _, c := range rankings[q] {
@@ -81,36 +84,60 @@ func (x *Index) SearchEach(queries []float32, k int, keep func(Entry) bool) ([][
 				}
 			}
 		}
+		if close != nil {
+			x.score(&best, queries[q*x.dim:][:x.dim], close[q].rows, k)
+		}
 		hits[q] = x.hits(best)
-	}
+	})
 	return hits, nil
 }
 
-// scanAll returns the best of each query by task.
-func (x *Index) scanAll(queries []float32, k int, keep func(Entry) bool) ([][]ranking, error) {
-	var tasks [][2]int
-	for _, part := range [][2]int{{0, x.first}, {x.first, len(x.entries)}} {
-		for from := part[0]; from < part[1]; from += scanned {
-			tasks = append(tasks, [2]int{from, min(from+scanned, part[1])})
+// scanAll returns the best of each query by task, and what may be among the best of the parts
+// that have bytes; nil where none has.
+func (x *Index) scanAll(queries []float32, k int, keep func(Entry) bool) (found [][]ranking, close []nearest, err error) {
+	type task struct {
+		part     *part
+		against  *against
+		from, to int
+	}
+	var tasks []task
+	var a *asked
+	for _, p := range append(x.parts[:len(x.parts):len(x.parts)], &part{first: x.first, n: len(x.entries) - x.first, exact: x.added}) {
+		t := task{part: p}
+		if p.bytes != nil && (p.exact == nil || kernel.HasIntegers()) {
+			if a == nil {
+				a, close = ask(queries, x.dim), make([]nearest, len(queries)/x.dim)
+			}
+			g := a.against(p.bytes)
+			t.against = &g
+		}
+		for from := 0; from < p.n; from += scanned {
+			t.from, t.to = p.first+from, p.first+min(from+scanned, p.n)
+			tasks = append(tasks, t)
 		}
 	}
-	found := make([][]ranking, len(tasks))
-	err := guard.Call(func() error { // keep may panic
-		parallel.For(len(tasks), func(t int) {
-			found[t] = x.scan(queries, tasks[t][0], tasks[t][1], k, keep)
+	found = make([][]ranking, len(tasks))
+	err = guard.Call(func() error { // keep may panic
+		parallel.For(len(tasks), func(i int) {
+			if t := tasks[i]; t.against != nil {
+				x.scanBytes(close, a, t.part, *t.against, t.from, t.to, k, keep)
+				found[i] = make([]ranking, len(close))
+			} else {
+				found[i] = x.scan(queries, t.part, t.from, t.to, k, keep)
+			}
 		})
 		return nil
 	})
-	return found, err
+	return found, close, err
 }
 
 // scan returns the best of consecutive rows for each query.
-func (x *Index) scan(queries []float32, from, to, k int, keep func(Entry) bool) []ranking {
+func (x *Index) scan(queries []float32, p *part, from, to, k int, keep func(Entry) bool) []ranking {
 	best := make([]ranking, len(queries)/x.dim)
 	scores := make([]float32, len(best)*block)
 	for ; from < to; from += block {
 		n := min(block, to-from)
-		kernel.Dots(scores[:len(best)*n], queries, x.rows(from, from+n), x.dim)
+		kernel.Dots(scores[:len(best)*n], queries, p.exact[(from-p.first)*x.dim:][:n*x.dim], x.dim)
 		for q := range best {
 			best[q].look(x, scores[q*n:][:n], from, k, keep)
 		}

@@ -50,7 +50,10 @@ func (l *Linear) Params() []*Param {
 
 // Forward maps (…, in) to (…, out).
 func (l *Linear) Forward(x *G.Node) *G.Node {
-	if l.Bias == nil {
+	switch {
+	case l.Bias == nil && l.Weight.Halves():
+		return projectHalves(l.Weight, x)
+	case l.Bias == nil:
 		return l.forward(x, l.Weight.Node(x.Graph()))
 	}
 	return l.ForwardWith(x, l.Bias.Node(x.Graph()))
@@ -58,6 +61,9 @@ func (l *Linear) Forward(x *G.Node) *G.Node {
 
 // ForwardWith is [Linear.Forward] with another bias, (out).
 func (l *Linear) ForwardWith(x, bias *G.Node) *G.Node {
+	if l.Weight.Halves() {
+		return projectHalves(l.Weight, x, bias)
+	}
 	return l.forward(x, l.Weight.Node(x.Graph()), bias)
 }
 

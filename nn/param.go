@@ -20,7 +20,7 @@ import (
 type Param struct {
 	Name  string    // open_clip's name, for example visual.transformer.resblocks.0.ln_1.weight
 	Shape []int     // row-major; nil for a scalar
-	Data  []float32 // len is the product of Shape; nil until Init or a checkpoint gives it memory
+	Data  []float32 // len is the product of Shape; nil until Init or a checkpoint gives it memory, and where halves are kept
 
 	Buffer bool // statistics, saved but never trained
 
@@ -37,7 +37,8 @@ type Param struct {
 
 	integers  bool // products of mapped Data are of integers
 	quantized *kernel.Quantized
-	taps      []float32 // of a depthwise convolution
+	halves    *kernel.Packed // in the place of Data
+	taps      []float32      // of a depthwise convolution
 }
 
 // NewParam returns a parameter without memory. [Param.Init] sets it to zeros,
@@ -143,7 +144,7 @@ func (p *Param) integer(l kernel.Layout, n, k int) *kernel.Quantized {
 	if !p.Quantized() {
 		return nil
 	}
-	p.convert(l, n, k, func(ld int) { p.quantized = kernel.Quantize(l, n, k, p.Data, ld) })
+	p.convert(l, n, k, func(ld int) { p.quantized = kernel.QuantizeWeights(l, n, k, p.Data, ld) })
 	return p.quantized
 }
 

@@ -173,14 +173,22 @@ func Folder(index string) (string, error) {
 
 // Open opens the index of a library, as [index.Open] does, with the changes of its journal
 // made in memory: what a process that was killed, or is at work, has done so far. Any other
-// index is opened as it is. Nothing is written.
+// index is opened as it is, and a folder of files by [index.OpenUnread]: it may be larger than
+// what can be read for one search. Nothing is written.
 func Open(path string, m *encoder.Model) (*index.Index, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return index.OpenUnread(path, m)
+	}
+	return open(path, m, index.Open)
+}
+
+func open(path string, m *encoder.Model, read func(string, *encoder.Model) (*index.Index, error)) (*index.Index, error) {
 	for try := 0; ; try++ {
 		before, err := stamp(path)
 		if err != nil {
 			return nil, fmt.Errorf("photos: %w", err)
 		}
-		x, err := index.Open(path, m)
+		x, err := read(path, m)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 // Library is the photographs of a folder, open for writing by this process alone. Its methods
 // are for one goroutine at a time.
 type Library struct {
+	rows   index.Rows // of the next save
 	path   string
 	folder string
 	model  *encoder.Model
@@ -40,7 +41,8 @@ type seen struct {
 
 // LibraryOptions say what may be replaced.
 type LibraryOptions struct {
-	Overwrite bool // begin anew, in place of any other index
+	Overwrite bool       // begin anew, in place of any other index
+	Rows      index.Rows // how the index holds embeddings, from the next save on
 }
 
 // ErrAnother says that an index is no library of the folder: it is replaced only with
@@ -62,7 +64,7 @@ func OpenLibrary(path, folder string, m *encoder.Model, o LibraryOptions) (*Libr
 	if err != nil {
 		return nil, fmt.Errorf("photos: %w", err)
 	}
-	l := &Library{path: path, folder: folder, model: m, unlock: unlock, failed: map[string]seen{}}
+	l := &Library{rows: o.Rows, path: path, folder: folder, model: m, unlock: unlock, failed: map[string]seen{}}
 	if err := l.open(o); err != nil {
 		return nil, errors.Join(err, l.release())
 	}
@@ -71,7 +73,7 @@ func OpenLibrary(path, folder string, m *encoder.Model, o LibraryOptions) (*Libr
 
 func (l *Library) open(o LibraryOptions) (err error) {
 	if _, err = os.Stat(l.path); errors.Is(err, fs.ErrNotExist) || o.Overwrite {
-		err = l.begin(o.Overwrite)
+		err = l.begin(o)
 	} else {
 		err = l.goOn()
 	}
@@ -89,9 +91,9 @@ func (l *Library) open(o LibraryOptions) (err error) {
 var ErrInUse = journal.ErrLocked
 
 // begin writes an empty index.
-func (l *Library) begin(overwrite bool) error {
+func (l *Library) begin(o LibraryOptions) error {
 	l.x, l.made = index.Of(l.model), true
-	if err := l.x.SaveWith(l.path, index.SaveOptions{Overwrite: overwrite}); err != nil {
+	if err := l.x.SaveWith(l.path, index.SaveOptions{Overwrite: o.Overwrite, Rows: o.Rows}); err != nil {
 		return err
 	}
 	return l.newJournal()
@@ -241,7 +243,7 @@ func (l *Library) Save() error {
 
 // rewrite writes the index, and begins a journal of what will come.
 func (l *Library) rewrite() error {
-	if err := l.x.SaveWith(l.path, index.SaveOptions{Overwrite: true}); err != nil {
+	if err := l.x.SaveWith(l.path, index.SaveOptions{Overwrite: true, Rows: l.rows}); err != nil {
 		return err
 	}
 	return l.newJournal()

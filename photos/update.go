@@ -88,7 +88,9 @@ func (l *Library) Update(ctx context.Context, src dataset.Source, o UpdateOption
 			if err := l.take(ctx, chunk, o, &r); err != nil {
 				return r, err
 			}
-			if done += len(chunk); o.Progress != nil {
+			done += len(chunk)
+			clear(chunk) // or all thumbnails would stay in memory
+			if o.Progress != nil {
 				o.Progress(done, total)
 			}
 		}

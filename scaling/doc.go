@@ -17,4 +17,8 @@
 // A law holds where it was fitted. Every [Fit] tells that range, and what it says
 // beyond it is a prediction for a further run to test: [Fit.PredictBeyond] is as wide as
 // laws of the smaller runs were wrong about the larger ones.
+//
+// Beside laws of learning stands the arithmetic of many machines, which docs/scale.md uses: [Bulk] is the
+// embedding of a large set, [Rows] a search through the result, [Step] a training step whose gradients
+// travel.
 package scaling

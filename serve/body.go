@@ -82,7 +82,7 @@ func decodeJSON(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return bad("the request is not UTF-8")
 	}
-	err := json.Unmarshal(body, v)
+	err := unmarshal(body, v)
 	var kind *json.UnmarshalTypeError
 	var f *fault
 	switch {

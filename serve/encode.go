@@ -8,6 +8,7 @@ import (
 	"image"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
@@ -23,6 +24,8 @@ type item struct {
 	image []byte // a file; nil for a text
 	text  string
 	ids   []int32 // in place of text
+
+	language string // of the text, as fr or pt-BR; for models that ask for it
 }
 
 // embedding is what comes of an item.
@@ -175,6 +178,7 @@ func (s *Server) prepareText(l *loaded, it item) (in input, n int, err error) {
 		if _, err := l.model.Tokenize(in.ids, it.text); err != nil {
 			return in, 0, bad("the text cannot be tokenized")
 		}
+		l.speak(in.ids, it.language)
 	} else if err := l.takeIDs(in.ids, it.ids); err != nil {
 		return in, 0, err
 	}
@@ -187,6 +191,7 @@ type loaded struct {
 	name          string
 	images, texts *batcher
 	pad           int32 // what the tokenizer fills with
+	padEnds       bool  // that is also what texts end with
 	classifiers   classifiers
 }
 
@@ -206,6 +211,9 @@ func (s *Server) open(m *encoder.Model, e *entry) *loaded {
 		if _, err := m.Tokenize(ids, ""); err == nil {
 			l.pad = ids[len(ids)-1]
 		}
+		if _, err := m.Tokenize(ids, strings.Repeat("a ", len(ids))); err == nil {
+			l.padEnds = ids[len(ids)-1] == l.pad
+		}
 	}
 	l.images = newBatcher(s.o.Batch, s.o.Wait, l.encodeImages, s.metrics.pass(e.Name, "image"))
 	l.texts = newBatcher(s.o.Batch, s.o.Wait, l.encodeTexts, s.metrics.pass(e.Name, "text"))
@@ -222,11 +230,11 @@ func (l *loaded) close() error {
 // them is the end.
 func (l *loaded) padding(ids []int32) int {
 	n := 0
-	for n < len(ids)-1 && ids[len(ids)-1-n] == l.pad && ids[len(ids)-2-n] == l.pad {
+	for n < len(ids) && ids[len(ids)-1-n] == l.pad {
 		n++
 	}
-	if ids[len(ids)-1-n] == l.pad && l.pad == 0 {
-		n++
+	if l.padEnds && n > 0 {
+		n--
 	}
 	return n
 }

@@ -84,7 +84,7 @@ func (s *Server) immichPredict(w http.ResponseWriter, r *http.Request) (any, err
 		case kind == "visual" && image != nil:
 			it.image = nonNil(image.data)
 		case kind == "textual" && image == nil:
-			it.text = string(text.data)
+			it.text, it.language = string(text.data), e.Options.Language
 		default:
 			return nil, bad("clip's %s was asked for, but the form has the other of image and text", kind)
 		}

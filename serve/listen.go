@@ -30,8 +30,11 @@ func Run(ctx context.Context, s *Server, l net.Listener, o Listening) error {
 	set(&o.Drain, time.Second)
 	set(&o.Finish, time.Minute)
 	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: s.o.Stall, // bodies and answers have deadlines of their own
+		Handler: s,
+		// Counted from when a connection is made, which some clients do ahead of a request;
+		// one that is closed then looks to them like a lost answer. Bodies and answers have
+		// deadlines of their own.
+		ReadHeaderTimeout: 10 * s.o.Stall,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn),

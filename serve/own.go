@@ -22,6 +22,8 @@ func (s *Server) ownRoutes() []route {
 		{"GET /api/thumb", d, false, (*Server).thumb},
 		{"GET /api/photo", d, false, (*Server).photo},
 		{"GET /api/duplicates", d, false, (*Server).duplicates},
+		{"GET /api/explain", d, false, (*Server).explain},
+		{"POST /api/explain", d, false, (*Server).explain},
 		{"GET /api/search", d, false, (*Server).search},
 		{"POST /api/search", d, false, (*Server).search},
 		{"POST /api/classify", d, false, (*Server).classify},

@@ -19,18 +19,19 @@ const kept = "private, max-age=31536000, immutable"
 
 // thumb is a thumbnail, by the key of a photograph or the SHA-256 of its file.
 func (s *Server) thumb(w http.ResponseWriter, r *http.Request) (any, error) {
+	g, err := s.gallery(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer g.release()
 	sha, cache := r.URL.Query().Get("sha256"), kept
 	if sha == "" {
-		g, err := s.gallery(nil)
-		if err != nil {
-			return nil, err
-		}
 		sha, cache = g.shots().of[r.URL.Query().Get("key")].SHA256, "private, no-cache"
 	}
-	if s.o.Thumbs == nil {
+	if g.thumbs == nil {
 		return nil, refused(http.StatusNotFound, "this server has no thumbnails")
 	}
-	jpeg, err := s.o.Thumbs.Get(sha)
+	jpeg, err := g.thumbs.Get(sha)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refused(http.StatusNotFound, "there is no thumbnail of this photograph")
 	} else if err != nil {
@@ -48,13 +49,10 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := r.URL.Query().Get("key")
-	if _, there := g.Get(key); !there || s.o.Folder == "" {
-		return nil, refused(http.StatusNotFound, "the index has no photograph of this key, or is of no folder")
-	}
-	f, err := openBelow(s.o.Folder, key)
+	defer g.release()
+	f, err := s.file(g, r.URL.Query().Get("key"))
 	if err != nil {
-		return nil, refused(http.StatusNotFound, "the photograph's file is not in the folder")
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -70,6 +68,18 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request) (any, error) {
 	w.Header().Set("Cache-Control", "private, no-cache")
 	give(w, r, kind, info.ModTime(), f)
 	return nil, nil
+}
+
+// file opens the file of a photograph.
+func (s *Server) file(g *gallery, key string) (*os.File, error) {
+	if _, there := g.Get(key); !there || s.o.Folder == "" {
+		return nil, refused(http.StatusNotFound, "the index has no photograph of this key, or is of no folder")
+	}
+	f, err := openBelow(s.o.Folder, key)
+	if err != nil {
+		return nil, refused(http.StatusNotFound, "the photograph's file is not in the folder")
+	}
+	return f, nil
 }
 
 // openBelow opens a regular file in a folder, which no link leads out of.
@@ -136,6 +146,7 @@ func (s *Server) duplicates(_ http.ResponseWriter, r *http.Request) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	defer g.release()
 	keep, err := g.keep(filterOf(r.URL.Query()))
 	if err != nil {
 		return nil, err

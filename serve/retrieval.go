@@ -2,11 +2,8 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"net/http"
-	"slices"
-	"sync"
 
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/nn"
@@ -20,58 +17,9 @@ func retrievalRoutes() []route {
 		{"POST /knn-service", d, false, (*Server).knnService},
 		{"POST /metadata", d, false, (*Server).knnMetadata},
 		{"GET /indices-list", d, false, func(s *Server, _ http.ResponseWriter, _ *http.Request) (any, error) {
-			if s.photos == nil {
-				return []string{}, nil
-			}
-			return s.photos.names, nil
+			return s.o.IndexNames, nil
 		}},
 	}
-}
-
-// gallery is an index whose entries have numbers, in the order of their keys.
-type gallery struct {
-	*index.Index
-	names []string // that clients may call it; none where any will do
-	keys  []string
-	ids   map[string]int
-	shots func() shots
-}
-
-func newGallery(x *index.Index, names []string) *gallery {
-	g := &gallery{Index: x, names: slices.Clone(names), ids: map[string]int{}}
-	for e := range x.Entries() {
-		g.ids[e.Key] = len(g.keys)
-		g.keys = append(g.keys, e.Key)
-	}
-	g.shots = sync.OnceValue(g.parse)
-	if g.names == nil {
-		g.names = []string{}
-	}
-	return g
-}
-
-// metadata are the fields of an entry: those of its Meta where that is a JSON object, and
-// otherwise a caption.
-func metadata(e index.Entry) map[string]any {
-	fields := map[string]any{}
-	if json.Unmarshal([]byte(e.Meta), &fields) != nil || fields == nil {
-		fields = map[string]any{"caption": e.Meta}
-	}
-	if fields["image_path"] == nil {
-		fields["image_path"] = e.Key
-	}
-	return fields
-}
-
-// gallery returns the index, by the name that a client has for it.
-func (s *Server) gallery(name *string) (*gallery, error) {
-	switch {
-	case s.photos == nil:
-		return nil, refused(http.StatusNotFound, "this server has no index: goclip serve --index FILE")
-	case name != nil && len(s.photos.names) > 0 && !slices.Contains(s.photos.names, *name):
-		return nil, refused(http.StatusNotFound, "there is no index %.100q here, only %q", *name, s.photos.names)
-	}
-	return s.photos, nil
 }
 
 type knnRequest struct {
@@ -98,6 +46,7 @@ func (s *Server) knnService(w http.ResponseWriter, r *http.Request) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	defer photos.release()
 	shown, found := 100, 100
 	if q.NumImages != nil {
 		shown = *q.NumImages
@@ -113,7 +62,7 @@ func (s *Server) knnService(w http.ResponseWriter, r *http.Request) (any, error)
 	case q.UseMclip:
 		return nil, bad("use_mclip is set, and this server has no such model beside its own")
 	}
-	query, err := s.knnQuery(r, &q)
+	query, err := s.knnQuery(r, photos, &q)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +86,7 @@ func (s *Server) knnService(w http.ResponseWriter, r *http.Request) (any, error)
 }
 
 // knnQuery is the embedding that is searched with: of the first that is there.
-func (s *Server) knnQuery(r *http.Request, q *knnRequest) ([]float32, error) {
+func (s *Server) knnQuery(r *http.Request, g *gallery, q *knnRequest) ([]float32, error) {
 	var it item
 	var err error
 	switch {
@@ -148,7 +97,7 @@ func (s *Server) knnQuery(r *http.Request, q *knnRequest) ([]float32, error) {
 	case q.ImageURL != nil:
 		it.image, err = s.image(r, *q.ImageURL)
 	case q.EmbeddingInput != nil:
-		return unit(q.EmbeddingInput, s.photos.Dim())
+		return unit(q.EmbeddingInput, g.Dim())
 	default:
 		return nil, bad("there is no text, image, image_url or embedding_input")
 	}
@@ -230,6 +179,7 @@ func (s *Server) knnMetadata(w http.ResponseWriter, r *http.Request) (any, error
 	if err != nil {
 		return nil, err
 	}
+	defer photos.release()
 	if len(q.IDs) > s.o.MaxItems {
 		return nil, refused(http.StatusRequestEntityTooLarge, "%d ids in one request, want at most %d", len(q.IDs), s.o.MaxItems)
 	}

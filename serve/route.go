@@ -83,6 +83,9 @@ func (s *Server) answer(at route) http.Handler {
 		switch {
 		case w.status != 0: // answered, or cut off while it was
 		case f != nil && f.status == statusGone:
+			// Who is there after all is not to take an empty answer for one.
+			rw.Header().Set("Connection", "close")
+			rw.WriteHeader(http.StatusServiceUnavailable)
 			w.status = statusGone
 		default:
 			w.send(f, body)

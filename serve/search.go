@@ -69,6 +69,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer g.release()
 	k := 10
 	if q.K != nil {
 		k = *q.K

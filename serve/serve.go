@@ -12,6 +12,7 @@
 //	POST /knn-service, /metadata        clip-retrieval, over an index
 //	POST /api/classify, /api/search     goclip's own; search answers GET, too
 //	GET  /api/thumb, /api/photo, /api/duplicates   of the index's photographs
+//	POST /api/explain                   what in one of them fits; GET, too
 //	GET  /health/live, /health/ready, /metrics, /openapi.json
 //
 // Requests of many clients share passes of the towers. An embedding is the same to the last
@@ -28,6 +29,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +49,8 @@ type Options struct {
 	Idle time.Duration
 
 	// Index, where it is not nil, is what searches look in, with embeddings of the first
-	// model. IndexNames are what clip-retrieval's clients may call it; without, any name is.
+	// model; see [Server.Show]. IndexNames are what clip-retrieval's clients may call it;
+	// without, any name is.
 	Index      *index.Index
 	IndexNames []string
 	// Page, where it is not nil, answers a browser's GET / and GET /page/….
@@ -83,8 +86,9 @@ type Options struct {
 	// BodyBytes is what all requests that are under way may hold in memory, a request
 	// counting three times over, since it is decoded. Default: 1 GiB.
 	BodyBytes int64
-	// Stall is for how long a client may send nothing of its request, or take nothing of
-	// its answer. The whole request may take ten times as long. Default: 20 s.
+	// Stall is for how long a client may send nothing of its request's body, or take nothing
+	// of its answer. The request's head, and the whole of it, may take ten times as long.
+	// Default: 20 s.
 	Stall time.Duration
 	// Decode limits images; its Draft is not read. Default: 64 MiB and 134,217,728 pixels.
 	Decode vision.DecodeOptions
@@ -105,6 +109,9 @@ func (o *Options) defaults() {
 	set(&o.Decode.MaxPixels, 128<<20)
 	set(&o.Decode.MaxBytes, 64<<20)
 	o.Queue = max(o.Queue, 2*o.Batch) // one request at least
+	if o.IndexNames == nil {
+		o.IndexNames = []string{}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -129,9 +136,14 @@ type Server struct {
 	cores   chan struct{} // held while an image is decoded
 	keys    keys
 	fetcher *fetcher
-	photos  *gallery // nil without an index
 	mux     *http.ServeMux
 	ending  atomic.Bool
+
+	showing sync.Mutex
+	photos  *gallery // nil without an index
+
+	maps  budget        // that are made or wait to be
+	drawn chan struct{} // held while one is made
 }
 
 // New returns a server, which loads no model yet.
@@ -145,6 +157,7 @@ func New(o Options) (*Server, error) {
 		o: o, models: models, keys: newKeys(o.Keys),
 		queue: budget{most: int64(o.Queue)}, bodies: budget{most: o.BodyBytes},
 		cores: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		maps:  budget{most: maxMaps}, drawn: make(chan struct{}, 1),
 	}
 	s.metrics = newMetrics(s)
 	s.models.open, s.models.told = s.open, s.loadedOrNot
@@ -152,7 +165,7 @@ func New(o Options) (*Server, error) {
 		s.fetcher = newFetcher(o.Decode.MaxBytes, public)
 	}
 	if o.Index != nil {
-		s.photos = newGallery(o.Index, o.IndexNames)
+		s.photos = newGallery(o.Index, o.Thumbs)
 	}
 	s.mux = http.NewServeMux()
 	routes := s.routes()

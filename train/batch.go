@@ -32,6 +32,10 @@ type Batch struct {
 	Teacher   *Teacher
 	Truncated int // captions cut to the context length
 	Repeated  int // pairs whose image or caption an earlier pair of another group has
+
+	part bool // only the pixels of some pairs are here, those of a rank
+	held span // these pairs
+	seen seen
 }
 
 // Prepare preprocesses images and tokenizes captions on several goroutines. It
@@ -44,11 +48,13 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 		return nil, errors.New("train: the model has no tokenizer")
 	}
 	size, length := sizes(t.model)
-	b := &Batch{
-		N:      len(pairs),
-		Pixels: make([]float32, len(pairs)*size),
-		Groups: t.cfg.Groups.number(pairs),
+	b := &Batch{N: len(pairs), Groups: t.cfg.Groups.number(pairs)}
+	held := span{0, b.N}
+	if t.world.size() > 1 {
+		held = t.world.pairs(b.N, t.cfg.MicroBatch, t.world.rank())
+		b.part, b.held = true, held
 	}
+	b.Pixels = make([]float32, (held.to-held.from)*size)
 	texts, err := b.say(pairs, t.cfg.Texts)
 	if err != nil {
 		return nil, err
@@ -60,16 +66,23 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 	}
 	errs, cut, prints := make([]error, b.N), make([]bool, len(texts)), make([]uint64, b.N)
 	parallel.For(b.N, func(i int) {
-		pixels, pair := b.Pixels[i*size:(i+1)*size], pairs[i]
+		var pixels []float32
+		pair, here := pairs[i], i >= held.from && i < held.to
+		if here {
+			pixels = b.Pixels[(i-held.from)*size:][:size]
+		}
 		err := guard.Call(func() error {
-			if b.Grids == nil {
+			switch {
+			case !here:
+				return nil
+			case b.Grids == nil:
 				return prepare.Image(pixels, pair.Image)
 			}
 			grid, err := prepare.Patches(pixels, pair.Image)
 			b.Grids[2*i], b.Grids[2*i+1] = int32(grid[0]), int32(grid[1])
 			return err
 		})
-		if err == nil {
+		if err == nil && here {
 			prints[i] = fingerprint(pixels)
 		}
 		for k := i * b.texts(); k < (i+1)*b.texts() && err == nil; k++ {
@@ -87,10 +100,14 @@ func (t *Trainer) Prepare(pairs []dataset.Pair) (*Batch, error) {
 			b.Truncated++
 		}
 	}
-	b.Repeated = repeated(pairs, prints, b.Groups)
+	b.seen = seen{prints, make([]string, b.N)}
+	for i, pair := range pairs {
+		b.seen.captions[i] = pair.Caption
+	}
+	b.Repeated = b.seen.repeated(b.Groups)
 	switch {
 	case t.cfg.Teacher != nil:
-		b.Teacher, err = teach(t.cfg.Teacher, pairs, texts)
+		b.Teacher, err = teach(t.cfg.Teacher, pairs, texts, held)
 	case t.cfg.Stored != nil:
 		b.Teacher, err = t.cfg.Stored.of(pairs, texts)
 	}
@@ -105,6 +122,14 @@ func (b *Batch) answers() int {
 	return len(slices.Compact(slices.Sorted(slices.Values(b.Groups))))
 }
 
+// images is the number of those whose pixels are here.
+func (b *Batch) images() int {
+	if b.part {
+		return b.held.to - b.held.from
+	}
+	return b.N
+}
+
 // check reports what of a prepared batch does not fit the model.
 func (b *Batch) check(m *encoder.Model, cfg Config) error {
 	size, length := sizes(m)
@@ -113,8 +138,8 @@ func (b *Batch) check(m *encoder.Model, cfg Config) error {
 		return errors.New("train: the batch is nil")
 	case b.N < 2:
 		return fmt.Errorf("train: a batch of %d pairs, want 2 or more: a contrastive loss needs negatives", b.N)
-	case len(b.Pixels) != b.N*size:
-		return fmt.Errorf("train: %d pixel values for %d images of %d values each", len(b.Pixels), b.N, size)
+	case len(b.Pixels) != b.images()*size:
+		return fmt.Errorf("train: %d pixel values for %d images of %d values each", len(b.Pixels), b.images(), size)
 	case m.Config().Preprocess.MaxPatches > 0 != (b.Grids != nil) || b.Grids != nil && len(b.Grids) != 2*b.N:
 		return fmt.Errorf("train: %d numbers of grids for %d images, of preprocessing with MaxPatches %d", len(b.Grids), b.N, m.Config().Preprocess.MaxPatches)
 	case b.Texts < 0:

@@ -65,6 +65,9 @@ func (f *fit) keepBest(event *Event) error {
 		return nil
 	}
 	f.best.Value, f.best.Step, f.best.Since = value, event.Step, 0
+	if f.t.world.rank() > 0 {
+		return nil
+	}
 	return f.t.Averaged(func() error { return f.t.weights.write(filepath.Join(f.run.Checkpoints.Dir, bestFile)) })
 }
 

@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,7 +53,7 @@ func (c Checkpoints) ready() (Checkpoints, error) {
 
 // Save writes a checkpoint of the trainer's current state; next is the Next of
 // the last batch trained on. It is written completely or not at all, and only
-// then are older ones removed.
+// then are older ones removed. Of several ranks, of which all call it, the first one writes.
 func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) (err error) {
 	c, err = c.ready()
 	if err != nil {
@@ -64,16 +65,20 @@ func (c Checkpoints) Save(t *Trainer, next dataset.Cursor) (err error) {
 	if err := t.weights.finite(); err != nil {
 		return fmt.Errorf("train: checkpoint of step %d: %w", t.step, err)
 	}
-	release, err := c.lock()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
 	id, err := identify(t)
 	if err != nil {
 		return err
 	}
-	return c.save(t, state{Next: next, Identity: id})
+	ctx := context.Background()
+	if t.world.rank() > 0 {
+		return c.save(ctx, t, state{})
+	}
+	release, err := c.lock()
+	if err != nil {
+		return t.agree(ctx, err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return c.save(ctx, t, state{Next: next, Identity: id})
 }
 
 // lock keeps other processes from writing to the folder. One that was killed does not.
@@ -84,11 +89,23 @@ func (c Checkpoints) lock() (release func() error, err error) {
 	return release, nil
 }
 
-func (c Checkpoints) save(t *Trainer, s state) error {
+// save writes what all ranks know.
+func (c Checkpoints) save(ctx context.Context, t *Trainer, s state) error {
+	tensors, owners := tensorsOf(t)
+	if err := t.collect(ctx, tensors, owners); err != nil {
+		return err
+	}
+	if t.world.rank() > 0 {
+		return t.agree(ctx, nil)
+	}
+	return t.agree(ctx, c.write(t, s, tensors))
+}
+
+func (c Checkpoints) write(t *Trainer, s state, tensors []safetensors.Tensor) error {
 	if err := os.MkdirAll(c.Dir, 0o777); err != nil {
 		return fmt.Errorf("train: checkpoints: %w", err)
 	}
-	if err := s.write(c.path(t.step), t); err != nil {
+	if err := s.write(c.path(t.step), t, tensors); err != nil {
 		return fmt.Errorf("train: checkpoint of step %d: %w", t.step, err)
 	}
 	if err := c.rotate(t.step); err != nil {
@@ -106,7 +123,8 @@ type Resumed struct {
 
 // Resume loads the newest undamaged checkpoint of the folder into the trainer.
 // It is an error, which names the cause, if all are damaged, or if the newest is
-// of another model, configuration, tokenizer or seed.
+// of another model, configuration, tokenizer or seed. Of several ranks, of which all call
+// it, the first one reads.
 func (c Checkpoints) Resume(t *Trainer) (Resumed, error) {
 	c, err := c.ready()
 	if err != nil {
@@ -119,7 +137,15 @@ func (c Checkpoints) Resume(t *Trainer) (Resumed, error) {
 	if err != nil {
 		return Resumed{}, err
 	}
-	r, _, err := c.resume(t, id)
+	ctx := context.Background()
+	var r Resumed
+	var s state
+	if t.world.rank() == 0 {
+		r, s, err = c.resume(t, id)
+	}
+	if err = t.agree(ctx, err); err == nil {
+		err = t.resumed(ctx, &r, &s, id)
+	}
 	return r, err
 }
 

@@ -85,6 +85,15 @@ type Config struct {
 	// activations about a sixth in memory. No bit changes, so a run may be resumed without it.
 	GradCheckpointing bool
 
+	// Ranks, where not nil, are the processes that train the model together, each with its own
+	// copy of it and with the same Config, batches and set. A rank takes some of the micro-batches
+	// through the towers, and updates some of the parameters, whose moments it alone keeps. The
+	// micro-batches' gradients are added up along a tree that depends on their number only, so
+	// MicroBatch, which is required then, has to be the same where the bits are to be; the number
+	// of ranks may differ, also of a run that is resumed. There should be at least as many
+	// micro-batches as ranks. What goes wrong on one rank ends the step on all.
+	Ranks Ranks
+
 	// Unsaved allows training a model that cannot be saved, which [New]
 	// otherwise refuses.
 	Unsaved bool
@@ -125,6 +134,8 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case badMoments != nil:
 		return c, fmt.Errorf("train: Moments %w", badMoments)
+	case c.Moments != MomentsFloat32 && c.Ranks != nil:
+		return c, fmt.Errorf("train: Moments are %v, but with Ranks want float32: each rank keeps only its part of them", c.Moments)
 	case c.Moments.check(c.Beta2) != nil:
 		return c, c.Moments.check(c.Beta2)
 	case !(c.Eps > 0):
@@ -147,6 +158,10 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: PatchDropout is not supported by the model's image tower, of family %s", m.Config().Vision.Family())
 	case c.MicroBatch < 0:
 		return c, fmt.Errorf("train: MicroBatch is %d, want 0 or more", c.MicroBatch)
+	case c.Ranks != nil && c.MicroBatch == 0:
+		return c, errors.New("train: MicroBatch is 0 beside Ranks, which share the micro-batches of a batch: want 1 or more")
+	case c.Ranks != nil && (c.Ranks.Size() < 1 || c.Ranks.Rank() < 0 || c.Ranks.Rank() >= c.Ranks.Size()):
+		return c, fmt.Errorf("train: Ranks: this is rank %d of %d", c.Ranks.Rank(), c.Ranks.Size())
 	case !(c.EMA >= 0 && c.EMA < 1):
 		return c, fmt.Errorf("train: EMA %g, want a decay from 0 to below 1", c.EMA)
 	}

@@ -20,22 +20,30 @@ type Teacher struct {
 	Scale         float64   // exp(logit_scale)
 }
 
-// teach embeds the pairs' images and all texts with another model.
-func teach(m *encoder.Model, pairs []dataset.Pair, captions []string) (*Teacher, error) {
-	imgs := make([]goimage.Image, len(pairs))
-	for i, p := range pairs {
-		imgs[i] = p.Image
+// teach embeds the pairs' images and all texts with another model: of the pairs that are held
+// here.
+func teach(m *encoder.Model, pairs []dataset.Pair, captions []string, held span) (*Teacher, error) {
+	dim, each := embedDim(m), len(captions)/len(pairs)
+	e := &Teacher{make([]float32, len(pairs)*dim), make([]float32, len(captions)*dim), math.Exp(float64(m.LogitScale().Data[0]))}
+	if held.from == held.to {
+		return e, nil
+	}
+	var imgs []goimage.Image
+	for _, p := range pairs[held.from:held.to] {
+		imgs = append(imgs, p.Image)
 	}
 	ctx := context.Background() // one batch
 	images, err := m.EncodeImages(ctx, imgs...)
 	if err != nil {
 		return nil, fmt.Errorf("train: teacher: %w", err)
 	}
-	texts, err := m.EncodeTexts(ctx, captions...)
+	texts, err := m.EncodeTexts(ctx, captions[held.from*each:held.to*each]...)
 	if err != nil {
 		return nil, fmt.Errorf("train: teacher: %w", err)
 	}
-	return &Teacher{images.Data, texts.Data, math.Exp(float64(m.LogitScale().Data[0]))}, nil
+	copy(e.Images[held.from*dim:], images.Data)
+	copy(e.Texts[held.from*each*dim:], texts.Data)
+	return e, nil
 }
 
 func (b *Batch) checkTeacher(share float64) error {

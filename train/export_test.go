@@ -26,3 +26,11 @@ func DrawPatches(k, n int, seed uint64, step, pair int) []int32 {
 	drawPatches(kept, n, seed, step, pair)
 	return kept
 }
+
+// OwnMoments is of how many parameters a trainer keeps them.
+func OwnMoments(t *Trainer) (n int) {
+	for _, m := range t.solver.moments {
+		n += len(m.m)
+	}
+	return n
+}

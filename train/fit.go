@@ -49,6 +49,9 @@ type Run struct {
 // When ctx ends, Fit writes a checkpoint after the current step and returns an error that
 // wraps ctx's. After any other error the last checkpoint stands.
 //
+// On several ranks, [Config].Ranks, all call it with the same set and run. The first one
+// alone reads and writes the checkpoints and tells the observers; all measure the model.
+//
 // While it runs, run.Checkpoints.Dir is locked: training there from another process is an
 // error that names the folder and the process. The lock of a killed process ends with it.
 func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err error) {
@@ -70,13 +73,15 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 	run.Batches.Upright = t.model.Config().Preprocess.Upright
 	f := fit{t: t, run: run, warnings: slices.Clone(run.Warnings)}
 	if run.Checkpoints.Dir != "" {
-		var release func() error
-		if release, err = run.Checkpoints.lock(); err != nil {
-			return err
+		if t.world.rank() == 0 {
+			release, err := run.Checkpoints.lock()
+			if err != nil {
+				return t.agree(ctx, err)
+			}
+			defer func() { err = errors.Join(err, release()) }()
 		}
-		defer func() { err = errors.Join(err, release()) }()
 		if err := f.resume(ctx, src); err != nil {
-			return err
+			return t.agree(ctx, err)
 		}
 	}
 	if run.Steps > 0 && t.step >= run.Steps || run.Best.over(f.best) {
@@ -107,7 +112,14 @@ func (f *fit) resume(ctx context.Context, src dataset.Source) (err error) {
 	if err := f.id.addData(ctx, src, f.run.Batches); err != nil {
 		return err
 	}
-	r, s, err := f.run.Checkpoints.resume(f.t, f.id)
+	var r Resumed
+	var s state
+	if f.t.world.rank() == 0 {
+		r, s, err = f.run.Checkpoints.resume(f.t, f.id)
+	}
+	if err = f.t.agree(ctx, err); err == nil {
+		err = f.t.resumed(ctx, &r, &s, f.id)
+	}
 	if err != nil || r.Path == "" {
 		return err
 	}
@@ -133,14 +145,15 @@ func (f *fit) loop(ctx context.Context, src dataset.Source) error {
 		if err == nil {
 			err = f.step(ctx, batch)
 		}
-		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return errors.Join(err, f.save())
+		err = f.t.agree(ctx, err)
+		if stopped(ctx, err) {
+			return errors.Join(err, f.save(ctx))
 		}
 		if err != nil {
 			return err
 		}
 		if f.run.Checkpoints.due(f.t.step) {
-			if err := f.save(); err != nil {
+			if err := f.save(ctx); err != nil {
 				return err
 			}
 		}
@@ -148,7 +161,7 @@ func (f *fit) loop(ctx context.Context, src dataset.Source) error {
 			break
 		}
 	}
-	return f.save()
+	return f.save(ctx)
 }
 
 // step takes a step and tells of it.
@@ -172,12 +185,20 @@ func (f *fit) step(ctx context.Context, batch dataset.Batch) error {
 		}
 		event.Warnings = append(event.Warnings, f.diagnosis.End()...)
 	}
-	for _, o := range f.run.Observers {
+	for _, o := range f.observers() {
 		if err := guard.Call(func() error { return o.Observe(event) }); err != nil {
 			return fmt.Errorf("train: step %d: %w", stats.Step, err)
 		}
 	}
 	return testErr
+}
+
+// observers are told on the first rank alone.
+func (f *fit) observers() []Observer {
+	if f.t.world.rank() > 0 {
+		return nil
+	}
+	return f.run.Observers
 }
 
 // test measures the model when it is time.
@@ -202,7 +223,7 @@ func (f *fit) test(ctx context.Context, event *Event) error {
 }
 
 // save writes a checkpoint unless there is one of this step.
-func (f *fit) save() error {
+func (f *fit) save(ctx context.Context) error {
 	if err := f.t.weights.finite(); err != nil {
 		return fmt.Errorf("train: after step %d, of learning rate %.3g, %w: nothing was saved; a smaller rate or Config.ClipNorm may hold them",
 			f.t.step-1, f.t.solver.LR, err)
@@ -217,7 +238,7 @@ func (f *fit) save() error {
 	if f.run.Batches.Ledger != nil {
 		s.Ledger = f.run.Batches.Ledger.Bad()
 	}
-	if err := f.run.Checkpoints.save(f.t, s); err != nil {
+	if err := f.run.Checkpoints.save(ctx, f.t, s); err != nil {
 		return err
 	}
 	f.saved = f.t.step

@@ -17,23 +17,22 @@ import (
 type cached struct {
 	whole // for batches that are no larger than a micro-batch
 	micro int
+	world world
 }
 
 func (c cached) backpropagate(ctx context.Context, b *Batch, step int) (outcome, error) {
+	if c.world.ranks != nil {
+		return spread{c}.backpropagate(ctx, b, step)
+	}
 	if b.N <= c.micro {
 		return c.whole.backpropagate(ctx, b, step)
 	}
+	every := span{0, b.N}
 	contrast, err := c.contrast(b)
 	if err != nil {
 		return outcome{}, err
 	}
-	dim := embedDim(c.model)
-	err = c.microBatches(ctx, b, step, "embed", c.embed, func(*pass, int) {}, func(p *pass, from int) {
-		for tower, e := range p.embeddings {
-			copy(contrast.given[tower][from*p.rows(part(tower))*dim:], nn.Floats(e))
-		}
-	})
-	if err != nil {
+	if err := c.embeddings(ctx, b, step, every, contrast); err != nil {
 		return outcome{}, err
 	}
 	if err := contrast.run(b, 0, step); err != nil {
@@ -44,26 +43,43 @@ func (c cached) backpropagate(ctx context.Context, b *Batch, step int) (outcome,
 	if len(bodies) == 0 {
 		return contrast.outcome(), nil
 	}
-	return contrast.outcome(), c.microBatches(ctx, b, step, "pull", c.pull, func(p *pass, from int) {
-		for tower, grad := range p.given {
-			copy(grad, nn.Floats(contrast.grads[tower])[from*p.rows(part(tower))*dim:])
-		}
-	}, func(p *pass, from int) {
+	return contrast.outcome(), c.pulls(ctx, b, step, every, contrast, func(p *pass, from int) {
 		for i, w := range bodies {
 			w.accumulate(nn.Floats(p.grads[i]), from == 0)
 		}
 	})
 }
 
-// microBatches runs the passes of a kind over the batch, a micro-batch at a
+// embeddings fills the inputs of the loss with those of some pairs.
+func (c cached) embeddings(ctx context.Context, b *Batch, step int, of span, contrast *pass) error {
+	dim := embedDim(c.model)
+	return c.microBatches(ctx, b, step, of, "embed", c.embed, func(*pass, int) {}, func(p *pass, from int) {
+		for tower, e := range p.embeddings {
+			copy(contrast.given[tower][from*p.rows(part(tower))*dim:], nn.Floats(e))
+		}
+	})
+}
+
+// pulls computes the towers' gradients of some pairs from those of the loss, which collect
+// takes.
+func (c cached) pulls(ctx context.Context, b *Batch, step int, of span, contrast *pass, collect func(p *pass, from int)) error {
+	dim := embedDim(c.model)
+	return c.microBatches(ctx, b, step, of, "pull", c.pull, func(p *pass, from int) {
+		for tower, grad := range p.given {
+			copy(grad, nn.Floats(contrast.grads[tower])[from*p.rows(part(tower))*dim:])
+		}
+	}, collect)
+}
+
+// microBatches runs the passes of a kind over pairs of the batch, a micro-batch at a
 // time: feed before each run, collect after it, with the number of its first
 // pair.
-func (c cached) microBatches(ctx context.Context, b *Batch, step int, kind string, build func(*pass), feed, collect func(p *pass, from int)) error {
+func (c cached) microBatches(ctx context.Context, b *Batch, step int, of span, kind string, build func(*pass), feed, collect func(p *pass, from int)) error {
 	length, err := captionLength(c.model, b)
 	if err != nil {
 		return err
 	}
-	for from := 0; from < b.N; from += c.micro {
+	for from := of.from; from < of.to; from += c.micro {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

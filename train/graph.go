@@ -21,7 +21,7 @@ func (p *pass) imageTower() *G.Node {
 	each := prepare.Len()
 	data, grids := make([]float32, p.batch*each), make([]int32, 2*p.batch)
 	p.feed(func(b *Batch, from, _ int) error {
-		copy(data, b.Pixels[from*each:])
+		copy(data, b.Pixels[(from-b.held.from)*each:])
 		copy(grids, b.Grids[min(2*from, len(b.Grids)):])
 		return nil
 	})

@@ -38,11 +38,14 @@ func identify(t *Trainer) (id identity, err error) {
 func (t *Trainer) identity() (identity, error) {
 	id, cfg := identity{}, t.cfg
 	id.add("model", reflect.ValueOf(t.model.Config()))
-	cfg.Loss, cfg.Stored, cfg.GradCheckpointing = nil, nil, false
+	cfg.Loss, cfg.Stored, cfg.Ranks, cfg.GradCheckpointing = nil, nil, nil, false
 	id.add("train", reflect.ValueOf(cfg))
 	id["train.Loss"] = t.objective.name
 	if s := t.cfg.Stored; s != nil {
 		id["train.Stored"] = fmt.Sprintf("%d images, %d texts, scale %g", len(s.Images), len(s.Texts), s.Scale)
+	}
+	if t.cfg.Ranks != nil { // however many
+		id["train.Ranks"] = isSet(true)
 	}
 	if cfg.Teacher != nil {
 		id["train.Teacher"] = cfg.Teacher.Fingerprint()

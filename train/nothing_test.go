@@ -14,6 +14,7 @@ func TestNothingPanics(t *testing.T) {
 		train.New, train.Constant, train.ConstantCooldown, train.Cosine, train.Linear, train.Groups(77), train.ObserverFunc(nil),
 		(*train.AdamW)(nil), &train.AdamW{}, train.Checkpoints{}, train.Checkpoints{Dir: t.TempDir()}, &train.Diagnosis{},
 		(*train.Trainer)(nil), &train.Trainer{}, (*train.Stored)(nil), &train.Stored{}, train.OpenStored, train.Captions, train.Negatives,
+		train.LocalRanks, (*train.LocalRank)(nil), &train.LocalRank{}, train.Agree,
 	) {
 		t.Error(panicked)
 	}

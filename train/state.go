@@ -24,6 +24,9 @@ type state struct {
 	Ledger   []dataset.Bad  `json:"ledger,omitempty"`
 	Best     *bestSoFar     `json:"best,omitempty"`
 	Past     *past          `json:"past,omitempty"` // of the diagnosis
+
+	tensors []safetensors.Tensor // as they were read, for the other ranks
+	owners  []int
 }
 
 const (
@@ -33,11 +36,12 @@ const (
 )
 
 // tensorsOf are all numbers of a run under their names in a checkpoint. They share
-// the memory that the run uses.
-func tensorsOf(t *Trainer) []safetensors.Tensor {
-	var list []safetensors.Tensor
-	add := func(kind string, p *nn.Param, data []float32) {
+// the memory that the run uses, but for those that another rank owns, which have memory on
+// the first one only; the others' have the owner everyone.
+func tensorsOf(t *Trainer) (list []safetensors.Tensor, owners []int) {
+	add := func(kind string, p *nn.Param, data []float32, owner int) {
 		list = append(list, safetensors.Tensor{Name: kind + "." + p.Name, Shape: p.Shape, Float32: data})
+		owners = append(owners, owner)
 	}
 	var params []*nn.Param
 	if t.model.Trainable() { // else they are those of a file, which adapters leave as they are
@@ -49,26 +53,39 @@ func tensorsOf(t *Trainer) []safetensors.Tensor {
 		}
 	}
 	for _, p := range params {
-		add("model", p, p.Data)
+		add("model", p, p.Data, everyone)
 	}
 	t.solver.reserve(t.params)
+	next := 0 // of the weights that are owned here
 	for i, w := range t.weights {
-		list = append(list, t.solver.moments[i].tensors(w.param)...)
+		var own moment
+		switch {
+		case w.owner == t.world.rank():
+			own = t.solver.moments[next]
+			next++
+		case t.world.rank() == 0:
+			own = MomentsFloat32.of(w.param.Size(), nil)
+		}
+		for _, x := range own.tensors(w.param) {
+			list, owners = append(list, x), append(owners, w.owner)
+		}
 		if t.average.mean != nil {
-			add("ema", w.param, t.average.mean[i])
+			add("ema", w.param, t.average.mean[i], everyone)
 		}
 	}
-	return list
+	return list, owners
 }
 
+const everyone = -1
+
 // write makes the trainer's checkpoint: the old file at path, or the new one, never less.
-func (s state) write(path string, t *Trainer) error {
+func (s state) write(path string, t *Trainer, tensors []safetensors.Tensor) error {
 	s.Version, s.Step = stateVersion, t.step
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	tensors := append(tensorsOf(t), safetensors.Tensor{Name: stateTensor, DType: tensorfile.U8, Shape: []int{len(data)}, Raw: data})
+	tensors = append(tensors, safetensors.Tensor{Name: stateTensor, DType: tensorfile.U8, Shape: []int{len(data)}, Raw: data})
 	sums, err := safetensors.Checksums(tensors)
 	if err != nil {
 		return err
@@ -107,7 +124,7 @@ func (c Checkpoints) restore(path string, t *Trainer, id identity) (state, error
 		}
 		return state{}, err
 	}
-	tensors := tensorsOf(t)
+	tensors, owners := tensorsOf(t)
 	if err := match(f, tensors, 1); err != nil {
 		return state{}, fmt.Errorf("%w: %s: %w", errDamaged, path, err)
 	}
@@ -124,6 +141,7 @@ func (c Checkpoints) restore(path string, t *Trainer, id identity) (state, error
 		}
 	}
 	t.step, t.solver.steps = s.Step, s.Step
+	s.tensors, s.owners = tensors, owners
 	return s, nil
 }
 

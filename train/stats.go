@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/internal/kernel"
 )
 
@@ -33,10 +32,10 @@ type Stats struct {
 }
 
 // measure is what a batch says of itself and what came of its pass.
-func measure(b *Batch, out outcome, grads [][]float32) Stats {
+func measure(b *Batch, out outcome, norm float64) Stats {
 	return Stats{
 		Pairs: b.N, Truncated: b.Truncated, Repeated: b.Repeated, Answers: b.answers(),
-		Loss: out.loss, GradNorm: globalNorm(grads),
+		Loss: out.loss, GradNorm: norm,
 		ImageCosine: meanCosine(out.embeddings[image], b.N), TextCosine: meanCosine(out.embeddings[text], b.N*b.texts()),
 	}
 }
@@ -57,14 +56,22 @@ func (s Stats) finite(b *Batch, ws weights, grads [][]float32) error {
 	if err := ws.finite(); err != nil {
 		where = fmt.Sprintf("the weights, since an earlier step: %v", err)
 	}
-	each := len(b.Pixels) / b.N
-	for i := range b.N {
-		if !kernel.AllFinite(b.Pixels[i*each:][:each]) {
-			where = fmt.Sprintf("the pixels of image %d of the batch", i)
-			break
-		}
+	if i := b.spoilt(); i >= 0 {
+		where = fmt.Sprintf("the pixels of image %d of the batch", i)
 	}
 	return fmt.Errorf("train: step %d: loss %g, gradient norm %g: not finite in %s; the step changed nothing", s.Step, s.Loss, s.GradNorm, where)
+}
+
+// spoilt is the first image here with a pixel that is no number, or -1.
+func (b *Batch) spoilt() int {
+	n := b.images()
+	for i := range n {
+		each := len(b.Pixels) / n
+		if !kernel.AllFinite(b.Pixels[i*each:][:each]) {
+			return b.held.from + i
+		}
+	}
+	return -1
 }
 
 // finite is an error that names the first weight with a NaN or an infinity.
@@ -102,18 +109,24 @@ func fingerprint(pixels []float32) uint64 {
 	return h
 }
 
+// seen is what pairs are known again by.
+type seen struct {
+	prints   []uint64 // of the images
+	captions []string
+}
+
 // repeated counts the pairs with the image, by its fingerprint, or the caption
 // of an earlier pair of another group.
-func repeated(pairs []dataset.Pair, prints []uint64, groups []int32) int {
+func (s seen) repeated(groups []int32) int {
 	images, captions := make(map[uint64]int32), make(map[string]int32)
 	n := 0
-	for i, pair := range pairs {
-		a, seen := images[prints[i]]
-		b, said := captions[pair.Caption]
+	for i, caption := range s.captions {
+		a, seen := images[s.prints[i]]
+		b, said := captions[caption]
 		if seen && a != groups[i] || said && b != groups[i] {
 			n++
 		}
-		images[prints[i]], captions[pair.Caption] = groups[i], groups[i]
+		images[s.prints[i]], captions[caption] = groups[i], groups[i]
 	}
 	return n
 }

@@ -10,14 +10,14 @@ import (
 
 // This file is the plain step, whole; the towers are in graph.go, the loss is in
 // objective.go. What a Config adds stands in a file of its own: gradcache.go,
-// distill.go, patches.go, freeze.go, depth.go, ema.go.
+// distill.go, patches.go, freeze.go, depth.go, ema.go, spread.go.
 
 // Step trains on one batch of two or more pairs: [Trainer.Prepare], then
 // [Trainer.StepBatch].
 func (t *Trainer) Step(ctx context.Context, pairs []dataset.Pair) (Stats, error) {
 	b, err := t.Prepare(pairs) // pixels and token ids
 	if err != nil {
-		return Stats{}, err
+		return Stats{}, t.agree(ctx, err)
 	}
 	return t.StepBatch(ctx, b)
 }
@@ -39,13 +39,20 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	stats := measure(b, out, grads)
+	norm, err := t.norm(ctx, grads)
+	if err != nil {
+		return Stats{}, err
+	}
+	stats := measure(b, out, norm)
 	stats.Step, stats.LR, stats.Chance = t.step, rate, t.objective.chance(b.N)
-	if err := stats.finite(b, t.weights, grads); err != nil {
+	if err := t.finite(ctx, stats, b, grads); err != nil {
 		return Stats{}, err
 	}
 	t.solver.LR = stats.LR
 	if err := t.solver.step(t.params, grads, stats.GradNorm); err != nil { // clips the gradients, then AdamW
+		return Stats{}, err
+	}
+	if err := t.renew(ctx); err != nil { // from the ranks that updated them
 		return Stats{}, err
 	}
 	stats.LogitScale, stats.Clamped = t.temperature.clamp()

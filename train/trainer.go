@@ -26,6 +26,8 @@ type Trainer struct {
 	model       *encoder.Model
 	cfg         Config
 	weights     weights       // with their names; frozen parameters are not among them
+	world       world         // who trains the model together
+	owned       weights       // those that this rank updates: all, where it is alone
 	params      []G.ValueGrad // the same, as a solver takes them
 	objective   objective
 	strategy    strategy
@@ -62,7 +64,10 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	if t.weights, err = cfg.trained(m); err != nil {
 		return nil, err
 	}
-	for _, w := range t.weights {
+	t.world = world{cfg.Ranks}
+	t.world.divide(t.weights)
+	t.owned = t.weights.owned(t.world.rank())
+	for _, w := range t.owned {
 		t.params = append(t.params, w)
 	}
 	t.weights.slowed(m, cfg.LayerDecay)
@@ -73,13 +78,13 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	}
 	t.strategy = whole{graphs}
 	if cfg.MicroBatch > 0 {
-		t.strategy = cached{whole{graphs}, cfg.MicroBatch}
+		t.strategy = cached{whole{graphs}, cfg.MicroBatch, t.world}
 	}
 	t.solver = AdamW{
 		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm, Moments: cfg.Moments,
-		Rate: func(i int) float64 { return t.weights[i].rate },
+		Rate: func(i int) float64 { return t.owned[i].rate },
 		Exempt: func(i int, _ G.Value) bool {
-			p := t.weights[i].param
+			p := t.owned[i].param
 			return !p.Decayed() || matches(cfg.NoDecay, p.Name)
 		},
 	}
@@ -89,7 +94,7 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 }
 
 // Gradient returns the last step's gradient of the parameter of that name, before
-// clipping, valid until the next step; nil if there is none.
+// clipping, valid until the next step; nil if there is none, as of what another rank updates.
 func (t *Trainer) Gradient(name string) []float32 {
 	if t == nil {
 		return nil
@@ -112,7 +117,7 @@ func (t *Trainer) Steps() int {
 // until end is called.
 func (t *Trainer) begin(ctx context.Context, b *Batch) (rate float64, end func(), err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, nil, err
+		return 0, nil, t.world.agree(ctx, err, nil)
 	}
 	if end, err = t.hold(); err != nil {
 		return 0, nil, err
@@ -120,6 +125,7 @@ func (t *Trainer) begin(ctx context.Context, b *Batch) (rate float64, end func()
 	if err = b.check(t.model, t.cfg); err == nil {
 		rate, err = t.cfg.rate(t.step)
 	}
+	err = t.meet(ctx, b, err)
 	if err != nil {
 		end()
 		return 0, nil, err

@@ -29,6 +29,8 @@ type weight struct {
 	value *tensor.Dense
 	grad  G.Value
 	own   *tensor.Dense // memory for a gradient that no pass holds
+	owner int           // the rank that updates it
+	tree  forest        // of its gradient: see ranks.go
 }
 
 func (w *weight) Value() G.Value         { return w.value }
@@ -95,6 +97,11 @@ func (ws weights) leaves(g *G.ExprGraph) []*G.Node {
 // of lists the weights of the given parts, in their order.
 func (ws weights) of(parts ...part) weights {
 	return slices.DeleteFunc(slices.Clone(ws), func(w *weight) bool { return !slices.Contains(parts, w.part) })
+}
+
+// owned are the weights that a rank updates.
+func (ws weights) owned(rank int) weights {
+	return slices.DeleteFunc(slices.Clone(ws), func(w *weight) bool { return w.owner != rank })
 }
 
 // find returns the weight of a parameter's name, or nil.

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/goclip/goclip/train"
 )
 
 // app is the command line.
@@ -25,6 +27,8 @@ type app struct {
 	Index      indexCommand      `cmd:"" help:"Embed a set of images for search."`
 	Embed      embedCommand      `cmd:"" help:"Write the embeddings of sets in files that other programs read."`
 	Search     searchCommand     `cmd:"" help:"Find images by text or by an example image."`
+	Forget     forgetCommand     `cmd:"" help:"Take images out of an index."`
+	Merge      mergeCommand      `cmd:"" help:"Make one index of several."`
 	Duplicates duplicatesCommand `cmd:"" help:"Find photographs that are alike: the same file, re-encoded, or of one burst."`
 	Clusters   clustersCommand   `cmd:"" help:"Group the images of an index, and name the groups."`
 	Info       infoCommand       `cmd:"" help:"Describe a model, an index or a set of images."`
@@ -85,13 +89,22 @@ type session struct {
 	counting bool      // how much is done is told
 	json     bool
 	lost     []error // what was left out
+	options  Options
+	silent   bool // another rank says what there is to say
+}
+
+// Options are what a program that is goclip and more adds to it.
+type Options struct {
+	// Ranks, where not nil, are asked for by goclip train: the processes that train together,
+	// and what to do at the end. Nil ranks are this process alone.
+	Ranks func() (ranks train.Ranks, leave func() error, err error)
 }
 
 // exit ends parsing, after --help.
 type exit int
 
 // run is the whole program.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options) (code int) {
 	defer func() {
 		if v := recover(); v != nil {
 			e, ok := v.(exit)
@@ -109,7 +122,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		panic(err) // a tag of app is wrong
 	}
 	args = asked(args)
-	s := &session{Context: ctx, in: os.Stdin, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr) && !plainTerminal(), counting: isTerminal(stderr)}
+	s := &session{Context: ctx, in: os.Stdin, out: stdout, progress: stderr, errors: stderr, terminal: isTerminal(stderr) && !plainTerminal(), counting: isTerminal(stderr), options: o}
 	command, err := parser.Parse(args)
 	if err != nil {
 		s.json = asksForJSON(args)
@@ -148,6 +161,9 @@ func (s *session) fail(stderr io.Writer, err error) int {
 		return 0
 	}
 	code, err := s.meaning(err)
+	if s.silent {
+		return code
+	}
 	rest := ""
 	if s.terminal {
 		rest = "\x1b[K" // of a line of progress

@@ -34,7 +34,7 @@ type modelInfo struct {
 	Image         *towerInfo            `json:"image_tower,omitempty"`
 	Caption       *towerInfo            `json:"text_tower,omitempty"`
 	Memory        memoryInfo            `json:"memory"`
-	Precision     encoder.Precision     `json:"precision"` // that linear layers are computed with
+	Precision     encoder.Precision     `json:"precision"` // that linear layers are computed with, or kept as
 	Linear        *linearInfo           `json:"linear_layers,omitempty"`
 	Vision        vision.Config         `json:"vision"`
 	Text          text.Config           `json:"text"`
@@ -69,6 +69,7 @@ type memoryInfo struct {
 type linearInfo struct {
 	All      int   `json:"all"`
 	Integers int   `json:"integers"`
+	Halves   int   `json:"halves"`
 	Bytes    int64 `json:"bytes"` // that their weights take
 }
 
@@ -78,10 +79,14 @@ func linearOf(m *encoder.Model) *linearInfo {
 		if !p.Adaptable() {
 			continue
 		}
-		if l.All++; p.Quantized() {
+		switch l.All++; {
+		case p.Quantized():
 			l.Integers++
 			l.Bytes += int64(p.Size() + 12*p.Shape[0])
-		} else {
+		case p.Halves():
+			l.Halves++
+			l.Bytes += 2 * int64(p.Size())
+		default:
 			l.Bytes += 4 * int64(p.Size())
 		}
 	}
@@ -247,7 +252,10 @@ func (i *modelInfo) write(w io.Writer) {
 	line("embeddings", "%d numbers", i.EmbedDim)
 	line("parameters", "%s", count(float64(i.Parameters)))
 	line("weights take", "%s in float32, in memory too; %s in a file of half precision", size(i.Memory.Float32), size(i.Memory.Halves))
-	if i.Precision == encoder.Int8 {
+	switch i.Precision {
+	case encoder.Float16, encoder.BFloat16:
+		line("kept as", "%v in %d of %d linear layers, whose weights take %s, and computed in float32", i.Precision, i.Linear.Halves, i.Linear.All, size(i.Linear.Bytes))
+	case encoder.Int8:
 		line("computed with", "int8 in %d of %d linear layers, whose weights take %s; float32 elsewhere", i.Linear.Integers, i.Linear.All, size(i.Linear.Bytes))
 	}
 	var passes []string

@@ -49,10 +49,11 @@ type shardSaid struct {
 	Skipped  int     `json:"skipped_parts"`
 	Pictures int     `json:"pictures"`
 	Failures int     `json:"failures"`
+	Embedded int     `json:"embedded"` // pictures of parts that were made now
 	Notes    int     `json:"notes,omitempty"`
 	Cut      int     `json:"captions_cut,omitempty"`
 	Seconds  float64 `json:"seconds"`
-	Rate     float64 `json:"pictures_per_second"` // of what was not skipped
+	Rate     float64 `json:"pictures_per_second"` // of those
 	Error    string  `json:"error,omitempty"`
 }
 
@@ -83,7 +84,7 @@ func (c *embedCommand) Run(s *session) (err error) {
 		if s.Err() != nil {
 			return coded{errors.New("interrupted: the same command goes on"), interrupted}
 		}
-		said := shardSaid{shard, report.Parts, report.Skipped, report.Pictures, report.Failures, report.Notes, report.Cut, time.Since(began).Seconds(), 0, ""}
+		said := shardSaid{shard, report.Parts, report.Skipped, report.Pictures, report.Failures, report.Embedded, report.Notes, report.Cut, time.Since(began).Seconds(), 0, ""}
 		said.Rate = float64(report.Embedded) / max(said.Seconds, 1e-9)
 		if err != nil {
 			failures, first, said.Error = append(failures, shard), cmp.Or(first, err), err.Error()

@@ -110,11 +110,11 @@ func TestEmbed(t *testing.T) {
 		t.Errorf("a shard is lost: exit code %d\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}
 	lines := said(t, stdout.String())
-	if len(lines) != 3 || lines[1].Error == "" || lines[1].Shard != lost || lines[2].Shard != shards[1] || lines[2].Pictures != 7 || lines[2].Failures != 1 || lines[2].Parts != 2 || lines[2].Skipped != 0 || lines[2].Seconds <= 0 || lines[2].Rate <= 0 {
+	if len(lines) != 3 || lines[1].Error == "" || lines[1].Shard != lost || lines[2].Shard != shards[1] || lines[2].Pictures != 7 || lines[2].Failures != 1 || lines[2].Embedded != 7 || lines[2].Parts != 2 || lines[2].Skipped != 0 || lines[2].Seconds <= 0 || lines[2].Rate <= 0 {
 		t.Errorf("it said\n%s", &stdout)
 	}
 	again := said(t, works(t, nil, append([]string{"embed", "--model", model, "--out", out, "--texts", "yes", "--part-size", "5"}, shards...)...))
-	if len(again) != 3 || again[0].Skipped != 2 || again[2].Skipped != 0 || again[0].Pictures != 7 {
+	if len(again) != 3 || again[0].Skipped != 2 || again[0].Embedded != 0 || again[2].Embedded != 7 || again[2].Skipped != 0 || again[0].Pictures != 7 {
 		t.Errorf("once more: %+v", again)
 	}
 	names := slices.Sorted(maps.Keys(contents(t, out)))
@@ -182,6 +182,30 @@ func TestEmbeddingsAreIndexed(t *testing.T) {
 			for i, h := range want[q].Hits {
 				if g := got[q].Hits[i]; made.Entries != 24 || g.Key != h.Key || !(g.Score-h.Score <= 2e-7) || !(h.Score-g.Score <= 2e-7) {
 					t.Errorf("%s: %d entries, hit %d is %+v, want %+v", format, made.Entries, i, g, h)
+				}
+			}
+		}
+	}
+	for _, way := range [][]string{{"--rows", "int8"}, {"--rows", "int8", "--append", "--shard", "7"}, {"--rows", "int8+float16", "--append"}} {
+		out, index := filepath.Join(dir, "npy"), filepath.Join(dir, strings.Join(way, ""))
+		for range 2 { // of which the second replaces the first
+			works(t, nil, append([]string{"index", "--model", model, "--data", out, "--out", index, "--overwrite"}, way...)...)
+		}
+		var is struct {
+			Entries int
+			Rows    string
+		}
+		if works(t, &is, "info", index); is.Entries != 24 || is.Rows != way[1] {
+			t.Errorf("%q: info says %+v", way, is)
+		}
+		got, near := search(index), 2e-7
+		if way[1] == "int8+float16" {
+			near = 5e-4
+		}
+		for q := range want {
+			for i, h := range want[q].Hits {
+				if g := got[q].Hits[i]; (g.Key != h.Key && near < 1e-4) || !(max(g.Score-h.Score, h.Score-g.Score) <= near) {
+					t.Errorf("%q: hit %d is %+v, want %+v", way, i, g, h)
 				}
 			}
 		}

@@ -57,23 +57,28 @@ func (f *explainFlags) draw(s *session, m *encoder.Model, c *encoder.Classifier,
 	if err != nil {
 		return "", err
 	}
+	return writeMap(f.Explain, i+1, file, made, img)
+}
+
+// writeMap writes a map over its image to a folder, as number n, and returns the file.
+func writeMap(dir string, n int, file string, made *explain.Map, img image.Image) (string, error) {
 	over, err := made.Overlay(img)
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(f.Explain, 0o777); err != nil {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
-	out := filepath.Join(f.Explain, mapName(i, file))
+	out := filepath.Join(dir, mapName(n, file))
 	return out, journal.WriteFile(out, func(w io.Writer) error { return png.Encode(w, over) })
 }
 
-// mapName is the file of the map of image number i: its number, so that images of one name
+// mapName is the file of the map of image number n: its number, so that images of one name
 // are told apart, and what its own name begins with.
-func mapName(i int, file string) string {
+func mapName(n int, file string) string {
 	stem := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	if file == standardInput {
 		stem = "stdin"
 	}
-	return fmt.Sprintf("%d-%.60s%s", i+1, strings.ToValidUTF8(stem, "_"), mapEnding)
+	return fmt.Sprintf("%d-%.60s%s", n, strings.ToValidUTF8(stem, "_"), mapEnding)
 }

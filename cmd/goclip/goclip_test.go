@@ -19,6 +19,10 @@ import (
 
 // TestMain is the program itself where a test runs it as one.
 func TestMain(m *testing.M) {
+	if how := os.Getenv("GOCLIP_TEST_HELPER"); how != "" && strings.HasPrefix(filepath.Base(os.Args[0]), "goclip-store-") {
+		badHelper(how)
+		return
+	}
 	if os.Getenv("GOCLIP_TEST_PROGRAM") != "" {
 		main()
 		return

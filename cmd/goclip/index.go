@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/goclip/goclip/dataset"
@@ -24,7 +25,10 @@ type indexCommand struct {
 	draftFlag
 	Out        string        `required:"" placeholder:"FILE" help:"Index to write."`
 	Overwrite  bool          `help:"Begin anew, in place of any other index. A file that is no index is never replaced."`
+	Rows       index.Rows    `enum:"float32,int8,int8+float16" default:"float32" help:"How the file holds embeddings. With int8 searches read a quarter, and find the same with the same scores, for a quarter more on disk; with int8+float16 embeddings are rounded besides, to three quarters of the size."`
+	Append     bool          `help:"FILE is a folder, of files that are each written once: this set's images are added in another one, in the place of earlier ones of the same names."`
 	Watch      bool          `help:"Go on: look again and again for what changes in the folder, until Ctrl-C."`
+	Shard      int           `default:"250000" placeholder:"N" help:"Of embeddings with --append: how many are taken into memory and written to one file."`
 	Every      time.Duration `default:"10s" placeholder:"TIME" help:"How long to wait between two looks with --watch."`
 	Thumbnails bool          `default:"true" negatable:"" help:"Keep small JPEGs of a folder's photographs in FILE.thumbs."`
 }
@@ -41,6 +45,11 @@ Of a folder, the same command once more takes in what is new, changed, renamed o
 
 A folder of embeddings, of "goclip embed" or of another program (clip-retrieval's, or .npy, .npz, Parquet or JSON lines with vectors), is indexed as it is. They have to be of the same model.
 
+    goclip index  --model model --data january.tar --out year.index --append --rows int8
+    goclip index  --model model --data february.tar --out year.index --append
+
+With --append the index is a folder, to which each run adds a file; --rows is kept from the first. Embeddings are taken in --shard at a time, so millions need no more memory than that.
+
 The index of a table or a tar is written only when it is complete, and replaced only with --overwrite. Images that cannot be read are reported and left out.`
 }
 
@@ -48,6 +57,8 @@ func (c *indexCommand) Run(s *session) (err error) {
 	switch {
 	case c.Out == "":
 		return wrong("--out is empty, want a file")
+	case c.Shard < 1:
+		return wrong("--shard %d, want 1 or more", c.Shard)
 	case c.Every < time.Second:
 		return wrong("--every %v, want 1s or more", c.Every)
 	}
@@ -57,12 +68,15 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if embeddings.Is(c.Data) {
 		return c.embedded(s)
 	}
-	folder := isFolder(c.Data)
+	folder := isFolder(c.Data) && !c.Append
+	if c.Append && c.Watch {
+		return wrong("--append is of a set as it is now, and --watch of a folder as it changes: want one of them")
+	}
 	if c.Watch && !folder {
 		return wrong("--watch is for folders, and %s is none", c.Data)
 	}
-	if err := index.Free(c.Out, c.Overwrite || folder); err != nil {
-		return occupied(err)
+	if err := c.free(c.Overwrite || folder); err != nil {
+		return err
 	}
 	if err := freeLeftOut(c.LeftOut, c.Out+".left-out.jsonl"); err != nil {
 		return err
@@ -89,7 +103,7 @@ func (c *indexCommand) Run(s *session) (err error) {
 		}
 		set = again
 	}
-	if err := writable(c.Out); err != nil {
+	if err := c.writable(); err != nil {
 		return err
 	}
 	alone, err := photos.Suits(s, set)
@@ -101,8 +115,8 @@ func (c *indexCommand) Run(s *session) (err error) {
 	case c.Watch:
 		return wrong("--watch is for folders in which every image is a file of its own, and those of %s are not", c.Data)
 	}
-	if err := index.Free(c.Out, c.Overwrite); err != nil {
-		return occupied(err)
+	if err := c.free(c.Overwrite); err != nil {
+		return err
 	}
 	built, skipped, err := index.Build(s, m, s.watch("index", set))
 	s.leftOut(skipped)
@@ -110,10 +124,35 @@ func (c *indexCommand) Run(s *session) (err error) {
 		_, unwritten := s.writeLeftOut(set.Notes(), c.LeftOut, c.Out+".left-out.jsonl")
 		return input(errors.Join(err, unwritten))
 	}
-	if err := built.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
+	if err := c.save(built); err != nil {
 		return err
 	}
 	return c.tell(s, built, photos.Report{Added: built.Len(), Skipped: skipped}, set.Notes())
+}
+
+// free is an error where the index may not be written.
+func (c *indexCommand) free(replace bool) error {
+	if c.Append {
+		if info, err := os.Stat(c.Out); err == nil && !info.IsDir() {
+			return occupied(fmt.Errorf("index: %s exists and is no folder, which --append adds to", c.Out))
+		}
+		return nil
+	}
+	if err := index.Free(c.Out, replace); err != nil {
+		return occupied(err)
+	}
+	return nil
+}
+
+func (c *indexCommand) save(x *index.Index) error {
+	o := index.SaveOptions{Overwrite: c.Overwrite, Rows: c.Rows}
+	if !c.Append {
+		return x.SaveWith(c.Out, o)
+	}
+	if _, err := os.Stat(filepath.Join(c.Out, "00000.index")); err == nil && c.Rows == index.Float32 {
+		o.Rows = index.AsBefore
+	}
+	return index.Append(c.Out, x, nil, o)
 }
 
 func isFolder(path string) bool {
@@ -145,17 +184,21 @@ func changes(r photos.Report) string {
 
 // follow brings the index in step with the folder.
 func (c *indexCommand) follow(s *session, m *encoder.Model, set *dataset.Set) (err error) {
-	l, err := photos.OpenLibrary(c.Out, c.Data, m, photos.LibraryOptions{Overwrite: c.Overwrite})
+	o := photos.LibraryOptions{Overwrite: c.Overwrite, Rows: c.Rows}
+	if c.Rows == index.Float32 {
+		o.Rows = index.AsBefore
+	}
+	l, err := photos.OpenLibrary(c.Out, c.Data, m, o)
 	if err != nil {
 		return occupied(err)
 	}
 	defer closing(&err, l.Close)
-	o := photos.UpdateOptions{Decode: *c.decode(s), NoThumbs: !c.Thumbnails, Progress: s.counter("index", "images")}
-	o.Decode.Draft = c.dataFlags.draft
+	u := photos.UpdateOptions{Decode: *c.decode(s), NoThumbs: !c.Thumbnails, Progress: s.counter("index", "images")}
+	u.Decode.Draft = c.dataFlags.draft
 	if c.Watch {
-		return c.watch(s, l, set, o)
+		return c.watch(s, l, set, u)
 	}
-	r, err := l.Update(s, set, o)
+	r, err := l.Update(s, set, u)
 	if err != nil {
 		return err
 	}
@@ -218,4 +261,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
+}
+
+func (c *indexCommand) writable() error {
+	if c.Append {
+		return writable(filepath.Join(c.Out, "00000.index"))
+	}
+	return writable(c.Out)
 }

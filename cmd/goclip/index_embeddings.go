@@ -16,8 +16,8 @@ func (c *indexCommand) embedded(s *session) (err error) {
 	if c.Watch {
 		return wrong("--watch is for folders of images, and %s holds embeddings", c.Data)
 	}
-	if err := index.Free(c.Out, c.Overwrite); err != nil {
-		return occupied(err)
+	if err := c.free(c.Overwrite); err != nil {
+		return err
 	}
 	c.modelFlags.draft, c.modelFlags.upright = c.Draft, &c.Upright
 	m, err := c.load(s, need{images: true})
@@ -25,23 +25,36 @@ func (c *indexCommand) embedded(s *session) (err error) {
 		return err
 	}
 	defer closing(&err, m.Close)
-	if err := writable(c.Out); err != nil {
+	if err := c.writable(); err != nil {
 		return err
 	}
-	x, skipped, err := indexOf(s, c.Data, m)
+	x, skipped, err := c.indexOf(s, m)
 	if err != nil {
 		return input(err)
 	}
 	s.leftOut(skipped)
-	if err := x.SaveWith(c.Out, index.SaveOptions{Overwrite: c.Overwrite}); err != nil {
-		return err
+	if !c.Append {
+		if err := c.save(x); err != nil {
+			return err
+		}
+		return c.tell(s, x, photos.Report{Added: x.Len(), Skipped: skipped}, nil)
 	}
+	if x.Len() > 0 {
+		if err := c.save(x); err != nil {
+			return err
+		}
+	}
+	if x, err = index.OpenUnread(c.Out, nil); err != nil {
+		return input(err)
+	}
+	defer closing(&err, x.Close)
 	return c.tell(s, x, photos.Report{Added: x.Len(), Skipped: skipped}, nil)
 }
 
 // indexOf makes an index of embeddings that were computed before, by goclip or by another
-// program.
-func indexOf(s *session, data string, m *encoder.Model) (x *index.Index, skipped []error, err error) {
+// program; with --append of the last of them, when the others are in files.
+func (c *indexCommand) indexOf(s *session, m *encoder.Model) (x *index.Index, skipped []error, err error) {
+	data := c.Data
 	from, err := embeddings.Open(data)
 	if err != nil {
 		return nil, nil, err
@@ -76,9 +89,15 @@ func indexOf(s *session, data string, m *encoder.Model) (x *index.Index, skipped
 			return nil
 		}
 		of[key] = row.File
+		if c.Append && x.Len() == c.Shard {
+			if err := c.save(x); err != nil {
+				return err
+			}
+			x = index.Of(m)
+		}
 		return x.Add([]index.Entry{{Key: key, Meta: row.Caption}}, &encoder.Embeddings{N: 1, Dim: len(row.Image), Data: row.Image})
 	})
-	if err == nil && x.Len() == 0 {
+	if err == nil && x.Len() == 0 && len(of) == 0 {
 		err = fmt.Errorf("%s: there is no embedding that can be used", data)
 	}
 	return x, skipped, err

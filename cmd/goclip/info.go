@@ -13,6 +13,7 @@ import (
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
+	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/photos"
 )
 
@@ -57,8 +58,11 @@ func (c *infoCommand) Run(s *session) error {
 	x, err2 := photos.Open(c.Path, nil)
 	if err2 == nil {
 		defer x.Close()
-		return s.result(map[string]any{"kind": "index", "entries": x.Len(), "dim": x.Dim(), "upright": x.Upright(), "draft": x.Draft()}, func(w io.Writer) {
+		return s.result(map[string]any{"kind": "index", "entries": x.Len(), "dim": x.Dim(), "upright": x.Upright(), "draft": x.Draft(), "rows": x.Rows()}, func(w io.Writer) {
 			fmt.Fprintf(w, "an index of %d images, %d numbers each\nphotographs: %s\n", x.Len(), x.Dim(), turned(x.Upright()))
+			if x.Rows() != index.Float32 {
+				fmt.Fprintf(w, "rows: %v, searched by bytes first\n", x.Rows())
+			}
 			if x.Draft() {
 				fmt.Fprintln(w, "JPEG files: decoded at a part of their size, see --draft")
 			}

@@ -30,7 +30,7 @@ type modelFlags struct {
 
 // precisionFlag says what a model is computed with.
 type precisionFlag struct {
-	Precision encoder.Precision `enum:"float32,int8" default:"float32" help:"int8 computes linear layers with integers: about twice as fast, weights of a quarter of the memory, embeddings that differ a little and need an index of their own."`
+	Precision encoder.Precision `enum:"float32,float16,bfloat16,int8" default:"float32" help:"int8 computes linear layers with integers: about twice as fast, weights of a quarter of the memory, embeddings that differ a little and need an index of their own. float16 and bfloat16 keep the weights of linear layers so, in half the memory, and compute in float32."`
 }
 
 // uprightFlag is of commands that are for photographs of one's own.

@@ -6,25 +6,32 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"time"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/explain"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/photos"
+	"github.com/goclip/goclip/vision"
 )
 
 type searchCommand struct {
 	modelFlags
 	imageFlags
 	draftFlag
+	uprightFlag
 	filterFlags
-	Index   string   `required:"" placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
-	K       int      `short:"k" default:"10" help:"Results for each query."`
-	Image   []string `placeholder:"FILE" help:"Image to search for; may be given several times; - is standard input."`
-	Min     *float64 `placeholder:"STRENGTH" help:"Only images at least so much above what the index scores on the query anyway, in standard deviations: 3 means the same for every query."`
-	Print0  bool     `name:"print0" help:"Write the keys alone, each with a zero byte behind it, for xargs -0."`
-	Queries []string `arg:"" optional:"" help:"Queries; quote each one. - reads them from standard input, one a line."`
+	Index   string            `placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
+	Store   string            `placeholder:"URL" help:"Database in the place of an index: postgres://…, chroma+http://… or weaviate+http://…, through the program goclip-store-postgres and so on, which is installed apart (contrib/stores). --upright and --draft say how its images were prepared; an index knows."`
+	Label   map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Of a --store: only images with this label; may be given several times."`
+	K       int               `short:"k" default:"10" help:"Results for each query."`
+	Image   []string          `placeholder:"FILE" help:"Image to search for; may be given several times; - is standard input."`
+	Min     *float64          `placeholder:"STRENGTH" help:"Only images at least so much above what the index scores on the query anyway, in standard deviations: 3 means the same for every query."`
+	Explain string            `placeholder:"DIR" help:"Write a PNG for each photograph found: a heat map over it of what fits the query. The index has to be of a folder."`
+	Print0  bool              `name:"print0" help:"Write the keys alone, each with a zero byte behind it, for xargs -0."`
+	Queries []string          `arg:"" optional:"" help:"Queries; quote each one. - reads them from standard input, one a line."`
 }
 
 func (searchCommand) Help() string {
@@ -39,7 +46,10 @@ func (searchCommand) Help() string {
 A sign or a weight stands before one word, or before several in quotes; like: is for an image of the index, image: for a file. A query in quotes from end to end, as '"t-shirt -50%"', is only words.
 
     goclip search --model model --index photos.index --image like-this.jpg -k 5 --json
+    goclip search --model model --index photos.index -k 3 --explain why "a dog on a beach"
     goclip search --model model --index photos.index --path "2024/**" --after 2024-06 --min 3 "a dog" --print0 | xargs -0 cp -t dogs
+
+    goclip search --model model --store postgres://me@localhost/images "a dog on a beach" --label album=2024
 
 The score is the cosine of the query and the image: scores of one query can be compared with each other, those of different queries hardly. The strength beside it can: it is by how many standard deviations an image is above the middle of the index on that query; of images that have nothing to do with it one in 740 is above 3.`
 }
@@ -117,6 +127,7 @@ type hit struct {
 	Strength *float64    `json:"strength,omitempty"` // above the background, where there is one
 	Taken    string      `json:"taken,omitempty"`
 	Place    *[2]float64 `json:"place,omitempty"`
+	Explain  string      `json:"explain,omitempty"` // the file of its map
 }
 
 type found struct {
@@ -127,6 +138,14 @@ type found struct {
 func (c *searchCommand) Run(s *session) (err error) {
 	if len(c.Queries)+len(c.Image) == 0 {
 		return wrong("nothing to look for: give a query in words or --image")
+	}
+	switch {
+	case (c.Index == "") == (c.Store == ""):
+		return wrong("want one of --index and --store")
+	case c.Store == "" && len(c.Label) > 0:
+		return wrong("--label is for a --store")
+	case c.Store != "" && c.Explain != "":
+		return wrong("--explain needs an --index of a folder of photographs, not a --store")
 	}
 	if c.K < 1 {
 		return wrong("-k %d, want 1 or more", c.K)
@@ -141,10 +160,14 @@ func (c *searchCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	maps := explainFlags{Explain: c.Explain}
+	if err := maps.free(); err != nil {
+		return err
+	}
 	if c.Queries, err = s.fromStandardInput(c.Queries); err != nil {
 		return err
 	}
-	asked, words, images := make([][]index.Part, len(c.Queries)), false, len(c.Image) > 0
+	asked, words, images := make([][]index.Part, len(c.Queries)), false, len(c.Image) > 0 || c.Explain != ""
 	for i, q := range c.Queries {
 		if asked[i], err = index.ParseQuery(q); err != nil {
 			return coded{err, misuse}
@@ -153,6 +176,9 @@ func (c *searchCommand) Run(s *session) (err error) {
 			words, images = words || p.Kind == index.Words, images || p.Kind == index.File
 		}
 	}
+	if c.Store != "" {
+		return c.inStore(s, asked, need{images: images, words: words})
+	}
 	m, x, err := c.withIndex(s, c.Index, c.Draft, need{images: images, words: words})
 	if err != nil {
 		return err
@@ -160,20 +186,41 @@ func (c *searchCommand) Run(s *session) (err error) {
 	defer closing(&err, m.Close)
 	defer closing(&err, x.Close)
 	l := looking{searchCommand: c, session: s, model: m, index: x, keep: keep}
-	for i, q := range c.Queries {
-		if err := l.look(q, asked[i]); err != nil {
+	if c.Explain != "" {
+		if l.folder, err = photos.Folder(c.Index); err == nil && l.folder == "" {
+			err = fmt.Errorf("--explain needs the photographs, and %s is of no folder", c.Index)
+		}
+		if err != nil {
+			return input(err)
+		}
+	}
+	if err := l.each(asked, l.look); err != nil {
+		return err
+	}
+	return l.tell()
+}
+
+// each looks for all queries.
+func (l *looking) each(asked [][]index.Part, look func(query string, parts []index.Part) error) error {
+	for i, q := range l.Queries {
+		if err := look(q, asked[i]); err != nil {
 			return err
 		}
 	}
-	for _, file := range c.Image {
-		if err := l.look(file, []index.Part{{Weight: 1, Kind: index.File, Text: file}}); err != nil {
+	for _, file := range l.Image {
+		if err := look(file, []index.Part{{Weight: 1, Kind: index.File, Text: file}}); err != nil {
 			return err
 		}
 	}
-	if c.Print0 {
-		return printKeys(s.out, l.all)
+	return nil
+}
+
+// tell is the result.
+func (l *looking) tell() error {
+	if l.Print0 {
+		return printKeys(l.session.out, l.all)
 	}
-	return s.result(l.all, func(w io.Writer) {
+	return l.session.result(l.all, func(w io.Writer) {
 		for _, f := range l.all {
 			fmt.Fprintln(w, f.Query)
 			for _, h := range f.Hits {
@@ -194,6 +241,8 @@ type looking struct {
 	model   *encoder.Model
 	index   *index.Index
 	keep    func(index.Entry) bool
+	folder  string // of the photographs, for maps
+	drawn   int
 	all     []found
 }
 
@@ -219,6 +268,9 @@ func (l *looking) look(query string, parts []index.Part) error {
 		return input(fmt.Errorf("--min needs an index of %d images or more that are not all alike, and %s has %d", 16, l.Index, l.index.Len()))
 	}
 	hits, err := l.index.Search(q, l.K, l.keep)
+	if err != nil {
+		return err
+	}
 	f := found{Query: query, Hits: []hit{}}
 	for _, h := range hits {
 		strength := background.Above(h.Score)
@@ -232,10 +284,33 @@ func (l *looking) look(query string, parts []index.Part) error {
 		if p, ok := photos.Parse(h.Meta); ok {
 			one.Caption, one.Taken, one.Place = p.Caption, p.Taken, p.Place
 		}
+		if one.Explain, err = l.draw(h.Key, q); err != nil {
+			return err
+		}
 		f.Hits = append(f.Hits, one)
 	}
 	l.all = append(l.all, f)
-	return err
+	return nil
+}
+
+// draw writes the map of a hit; one whose file is gone or cannot be read is told of.
+func (l *looking) draw(key string, query []float32) (string, error) {
+	if l.folder == "" {
+		return "", nil
+	}
+	reading := l.decode(l.session)
+	reading.Draft = l.model.Config().Preprocess.DraftSide()
+	img, err := vision.DecodeFile(filepath.Join(l.folder, filepath.FromSlash(key)), reading)
+	if err != nil {
+		l.session.warn("%s has no map: %v", dataset.Printable(key), hinted(err))
+		return "", nil
+	}
+	made, err := explain.Vector(l.session, l.model, img, query, explain.Gradients)
+	if err != nil {
+		return "", err
+	}
+	l.drawn++
+	return writeMap(l.Explain, l.drawn, key, made, img)
 }
 
 // embed returns the embedding of a part.

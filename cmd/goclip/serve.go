@@ -16,7 +16,6 @@ import (
 	"github.com/goclip/goclip/convert"
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/hub"
-	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/photos"
 	"github.com/goclip/goclip/serve"
 	"github.com/goclip/goclip/serve/page"
@@ -64,25 +63,27 @@ Models are loaded when they are first used. An interrupt stops it after what is 
 }
 
 func (c *serveCommand) Run(s *session) (err error) {
+	var shown library
 	o, err := c.options(s)
 	if err != nil {
 		return err
 	}
 	if c.Index != "" {
 		name, path := named(c.Index)
-		shown, err := c.openIndex(s, o, path)
+		m, err := c.searched(s, o, path)
 		if err != nil {
 			return err
 		}
-		defer closing(&err, shown.Close)
-		if o.Thumbs, err = photos.OpenThumbs(path); err != nil {
-			return input(err)
+		shown.path = path
+		err = shown.open(m)
+		if err = errors.Join(err, m.Close()); err != nil {
+			return input(errors.Join(err, shown.Close()))
 		}
-		defer closing(&err, o.Thumbs.Close)
+		defer closing(&err, shown.Close)
 		if o.Folder, err = photos.Folder(path); err != nil {
 			return input(err)
 		}
-		o.Index, o.Page = shown, page.Handler()
+		o.Index, o.Thumbs, o.Page = shown.index, shown.thumbs, page.Handler()
 		if name != "" {
 			o.IndexNames = []string{name}
 		}
@@ -110,6 +111,12 @@ func (c *serveCommand) Run(s *session) (err error) {
 		scheme = "https"
 	}
 	o.Log.Info("listening", "address", scheme+"://"+l.Addr().String())
+	if c.Index != "" {
+		followed := make(chan struct{})
+		ctx, stop := context.WithCancel(s)
+		go func() { defer close(followed); shown.follow(ctx, server, o.Log) }()
+		defer func() { stop(); <-followed }()
+	}
 	return serve.Run(s, server, l, listening)
 }
 
@@ -201,19 +208,15 @@ func (c *serveCommand) how() *encoder.Options {
 	return &encoder.Options{BatchSize: c.Batch, Upright: &c.Upright, Draft: c.draft, Precision: c.Precision}
 }
 
-// openIndex opens an index, which is compared with the first model.
-func (c *serveCommand) openIndex(s *session, o serve.Options, path string) (*index.Index, error) {
+// searched is the first model, as it prepares the images of an index.
+func (c *serveCommand) searched(s *session, o serve.Options, path string) (*encoder.Model, error) {
 	var as modelFlags
 	if err := as.as(path); err != nil {
 		return nil, err
 	}
 	c.Upright, c.draft = *as.upright, as.draft
 	m, err := o.Models[0].Load(s)
-	if err != nil {
-		return nil, input(err)
-	}
-	x, err := photos.Open(path, m)
-	return x, input(errors.Join(err, m.Close()))
+	return m, input(err)
 }
 
 func (c *serveCommand) certificate() (l serve.Listening, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -105,8 +106,8 @@ train.yaml of the last example may set any of the flags:
 Afterwards: goclip eval --model model --data test.csv --log model/events.jsonl --report report`
 }
 
-// Run trains, or resumes.
-func (c *trainCommand) Run(s *session) (err error) {
+// run trains, or resumes.
+func (c *trainCommand) run(s *session, ranks train.Ranks) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -169,6 +170,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 		LoRA: encoder.LoRA{Rank: c.LoRARank, Alpha: c.LoRAAlpha, Targets: c.LoRATargets},
 		LR:   c.LR, Warmup: c.Warmup, Schedule: schedule, Augment: c.Augment, CropScale: c.CropScale,
 	}
+	plan.Config.Ranks = ranks
 	negatives, err := c.texts(&plan.Config)
 	if err != nil {
 		return err
@@ -192,7 +194,7 @@ func (c *trainCommand) Run(s *session) (err error) {
 		return coded{fmt.Errorf("%w\n--longer goes on from it with the rates of this run", err), misuse}
 	case errors.Is(err, job.ErrOccupied):
 		return wrong("--out %s holds a model but no checkpoints to resume from: --overwrite replaces it", c.Out)
-	case err != nil && s.Err() != nil && besides(err, s.Err()) == nil:
+	case err != nil && (s.Err() != nil && besides(err, s.Err()) == nil || ranks != nil && besides(err, context.Canceled) == nil):
 		return coded{fmt.Errorf("interrupted after step %d; the same command resumes from there", training.Steps()), interrupted}
 	case err != nil:
 		return err

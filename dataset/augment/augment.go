@@ -34,6 +34,9 @@ func toNRGBA(img image.Image) *image.NRGBA {
 	if keyed, ok := img.(*pillow.Keyed); ok {
 		img = keyed.Opaque
 	}
+	if planes, ok := img.(interface{ RGBA() *image.RGBA }); ok {
+		img = planes.RGBA()
+	}
 	b := img.Bounds()
 	if src, ok := img.(*image.NRGBA); ok && b.Min == (image.Point{}) {
 		return src

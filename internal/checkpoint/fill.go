@@ -57,6 +57,10 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 		go func() {
 			defer wg.Done()
 			for i := range next {
+				if c.opts.Halves != "" && params[i].Halvable() {
+					errs[i] = c.keepHalves(&plans[i], params[i])
+					continue
+				}
 				data[i], errs[i] = c.read(&plans[i])
 			}
 		}()
@@ -68,6 +72,9 @@ func (c *Checkpoint) Fill(params []*nn.Param) error {
 		}
 	}
 	for i, p := range params {
+		if p.Halves() {
+			continue
+		}
 		p.Data = data[i]
 		if !c.opts.Own && c.float32s(&plans[i]) {
 			p.Map(data[i], func() { c.release(&plans[i]) })
@@ -268,6 +275,26 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 		data = p.resample(data)
 	}
 	return data, nil
+}
+
+// keepHalves has the parameter keep its values rounded to Options.Halves.
+func (c *Checkpoint) keepHalves(plan *plan, p *nn.Param) error {
+	data, err := c.read(plan)
+	if err != nil {
+		return err
+	}
+	bits, to, keep := make([]uint16, len(data)), tensorfile.ToFloat16, p.KeepFloat16
+	if c.opts.Halves == tensorfile.BF16 {
+		to, keep = tensorfile.ToBFloat16, p.KeepBFloat16
+	}
+	for i, v := range data {
+		if bits[i] = to(v); c.opts.Halves == tensorfile.F16 && bits[i]&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
+			return fmt.Errorf("%s has the number %g, of which float16 has none: take bfloat16", p.Name, v)
+		}
+	}
+	keep(bits)
+	c.release(plan)
+	return nil
 }
 
 func (c *Checkpoint) readPiece(p piece, dst []float32) error {

@@ -37,6 +37,10 @@ type Options struct {
 	// views of the mapped file, which must not be written to and end at Close.
 	Own bool
 
+	// Halves, F16 or BF16 where it is not empty, has the weights of linear layers kept so,
+	// rounded to nearest where the file has more.
+	Halves tensorfile.DType
+
 	// Edited reads files beside the weights that are not those they were saved with.
 	Edited bool
 

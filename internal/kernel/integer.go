@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/goclip/goclip/internal/parallel"
@@ -17,6 +18,11 @@ type Quantized struct {
 	scale []float32 // of each column
 	none  []float32 // the bias of a layer without one
 	shift []int32   // 128 times the sum of each column, since rows of A are stored as 128 more
+
+	// shrink, where not nil, is a power of two for each row of op(B), by which it is divided and
+	// a column of A multiplied: what a model multiplies with small numbers is often large
+	// (Xiao et al., 2023, SmoothQuant).
+	shrink []float32
 }
 
 const (
@@ -30,6 +36,16 @@ const (
 // from an n×k one. The largest magnitude of a column becomes 63. A column with a number that
 // is not finite gives NaN in every product.
 func Quantize(l Layout, n, k int, b []float32, ldb int) *Quantized {
+	return quantize(l, n, k, b, ldb, false)
+}
+
+// QuantizeWeights is [Quantize] for [GemmQuantized] alone, where rows of op(B) that are far
+// smaller than others keep their steps, and columns of A are divided by as much.
+func QuantizeWeights(l Layout, n, k int, b []float32, ldb int) *Quantized {
+	return quantize(l, n, k, b, ldb, true)
+}
+
+func quantize(l Layout, n, k int, b []float32, ldb int, weights bool) *Quantized {
 	switch {
 	case l == NN:
 		checkMatrix("b", b, k, n, ldb)
@@ -43,14 +59,46 @@ func Quantize(l Layout, n, k int, b []float32, ldb int) *Quantized {
 	}
 	cols := roundUp(n, panelCols)
 	q := &Quantized{n: n, k: k, data: make([]int8, cols*roundUp(k, 4)), scale: make([]float32, cols), none: make([]float32, cols), shift: make([]int32, cols)}
-	parallel.For(n, func(j int) {
-		at, step := j, ldb
-		if l == NT {
-			at, step = j*ldb, 1
-		}
-		q.column(j, b[at:], step)
-	})
+	row, column := ldb, 1
+	if l == NT {
+		row, column = 1, ldb
+	}
+	if weights {
+		q.shrink = shrinking(n, k, b, row, column)
+	}
+	parallel.For(n, func(j int) { q.column(j, b[j*column:], row) })
 	return q
+}
+
+// shrinking finds rows of op(B) whose largest number is less than an eighth of that of the
+// median row, and brings them near it; nil where there are none.
+func shrinking(n, k int, b []float32, row, column int) []float32 {
+	if n == 0 || k == 0 {
+		return nil
+	}
+	largest := make([]float32, k)
+	parallel.For(blocks(k, 64), func(t int) {
+		for j := range n {
+			for i := t * 64; i < min(k, t*64+64); i++ {
+				v := b[i*row+j*column]
+				largest[i] = max(largest[i], v, -v)
+			}
+		}
+	})
+	sorted := slices.Sorted(slices.Values(largest))
+	median := sorted[k/2]
+	var shrink []float32
+	for i, v := range largest {
+		if !(v < median/8 && v >= 1e-30 && median < 1e30) {
+			continue
+		}
+		if shrink == nil {
+			shrink = slices.Repeat([]float32{1}, k)
+		}
+		_, e := math.Frexp(float64(v / median)) // v is 2^e of the median, or half of it
+		shrink[i] = float32(math.Ldexp(1, e))
+	}
+	return shrink
 }
 
 // maxQuantized rows are multiplied without an int32 overflowing.
@@ -58,9 +106,15 @@ const maxQuantized = math.MaxInt32 / (2 * 255 * mostWeight)
 
 // column rounds the column whose elements lie step apart.
 func (q *Quantized) column(j int, b []float32, step int) {
+	at := func(i int) float32 {
+		if q.shrink == nil {
+			return b[i*step]
+		}
+		return b[i*step] / q.shrink[i]
+	}
 	var largest float32
 	for i := range q.k {
-		v := float32(math.Abs(float64(b[i*step])))
+		v := float32(math.Abs(float64(at(i))))
 		if largest = max(largest, v); v != v || math.IsInf(float64(v), 0) {
 			q.scale[j] = float32(math.NaN())
 			return
@@ -70,7 +124,7 @@ func (q *Quantized) column(j int, b []float32, step int) {
 	q.scale[j] = largest / mostWeight
 	inverse := inverseOf(largest, mostWeight)
 	for i := range q.k {
-		w := int8(rounded(b[i*step], inverse))
+		w := int8(rounded(at(i), inverse))
 		panel[i/4*4*panelCols+j%panelCols*4+i%4] = w
 		q.shift[j] += inputZero * int32(w)
 	}
@@ -123,8 +177,15 @@ func QuantizationError(n, k int, b []float32) float64 {
 // quantizedRows are rows of A as bytes, 128 more than the integer that an element is of the
 // row's scale.
 type quantizedRows struct {
-	data  []uint8
-	scale []float32
+	data     []uint8
+	scale    []float32
+	outliers [][]outlier // of each row
+}
+
+// outlier is a number of a row that is not rounded.
+type outlier struct {
+	at int
+	x  float32
 }
 
 var quantizedPool = sync.Pool{New: func() any { return new(quantizedRows) }}
@@ -134,13 +195,15 @@ func (r *quantizedRows) reserve(rows, width int) {
 		r.data = make([]uint8, rows*width)
 	}
 	if len(r.scale) < rows {
-		r.scale = make([]float32, rows)
+		r.scale, r.outliers = make([]float32, rows), make([][]outlier, rows)
 	}
 }
 
 // GemmQuantized computes C = A·op(B) + bias with integers: each row of A, m×k, is rounded to
 // integers from -127 to 127 times a scale, products are summed exactly, and the sum is
-// multiplied by both scales. So an element depends on its row and its column alone, and is
+// multiplied by both scales. Numbers that stand far out of a row, which would leave few steps
+// for the others, are multiplied as they are and added one after another (Dettmers et al.,
+// 2022, LLM.int8()). So an element depends on its row and its column alone, and is
 // the same bits on every instruction set. A row with a number that is not finite gives NaN.
 // The bias has n elements; nil is none.
 func GemmQuantized(m int, a []float32, lda int, b *Quantized, bias []float32, c []float32, ldc int) {
@@ -163,7 +226,7 @@ func GemmQuantizedThen(m int, a []float32, lda int, b *Quantized, bias []float32
 	rows.reserve(m, width)
 	parallel.For(blocks(m, 16), func(t int) {
 		for i := t * 16; i < min(m, t*16+16); i++ {
-			rows.scale[i] = isa.quantizeRow(rows.data[i*width:][:width], a[i*lda:][:b.k])
+			rows.row(i, width, a[i*lda:][:b.k], b.shrink)
 		}
 	})
 	p := integerProduct{rows: rows, width: width, b: b, bias: bias, c: c, ldc: ldc, m: m, then: then}
@@ -194,9 +257,10 @@ type integerProduct struct {
 type integerSet struct {
 	panels int
 	tile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
+	fast   bool // faster than floats
 }
 
-var integersGo = integerSet{1, integerTileGo}
+var integersGo = integerSet{1, integerTileGo, false}
 
 // integerTiles is the largest tile of any set.
 type integerTiles struct{ acc [8 * 2 * panelCols]int32 }
@@ -213,7 +277,11 @@ func (p *integerProduct) block(i0, j0 int) {
 			rows := isa.integers.tile(s.acc[:], p.rows.data[i*p.width:], p.b.data[j*p.width:], p.width, min(i1-i, 8), panels)
 			for r := range rows {
 				cols := min(panels*panelCols, j1-j)
-				isa.dequantize(p.c[(i+r)*p.ldc+j:][:cols], s.acc[r*panels*panelCols:], p.b.shift[j:], p.b.scale[j:], p.bias[j:], p.rows.scale[i+r])
+				row := p.c[(i+r)*p.ldc+j:][:cols]
+				isa.dequantize(row, s.acc[r*panels*panelCols:], p.b.shift[j:], p.b.scale[j:], p.bias[j:], p.rows.scale[i+r])
+				for _, o := range p.rows.outliers[i+r] {
+					p.b.add(row, j, o)
+				}
 			}
 			i += rows
 		}
@@ -241,6 +309,66 @@ func integerTileGo(acc []int32, a []uint8, b []int8, width, rows, panels int) in
 		}
 	}
 	return rows
+}
+
+// farOut is how many times the mean magnitude of a row a number may be and be rounded: a
+// step is then a fifth of that mean. Normal random numbers come to 6 times, what GELU leaves of
+// them to 20.
+const farOut = 24
+
+// mostOutliers of a row are taken out, the first ones.
+const mostOutliers = 32
+
+// row rounds row i. Sums of integers tell what stands out, so that it is the same on every
+// instruction set.
+func (r *quantizedRows) row(i, width int, x, shrink []float32) {
+	dst := r.data[i*width:][:width]
+	if shrink != nil {
+		less := make([]float32, len(x))
+		isa.mul(less, x, shrink)
+		x = less
+	}
+	r.outliers[i] = r.outliers[i][:0]
+	r.scale[i] = isa.quantizeRow(dst, x)
+	var rest []float32
+	for {
+		sum := isa.deviation(dst)
+		if !(r.scale[i] > 0) || mostInput*len(x) <= farOut*sum || len(r.outliers[i]) == mostOutliers {
+			return
+		}
+		if rest == nil {
+			rest = slices.Clone(x)
+		}
+		limit, before := farOut*r.scale[i]*float32(sum)/float32(len(x)), len(r.outliers[i])
+		for j, v := range rest {
+			if (v > limit || v < -limit) && len(r.outliers[i]) < mostOutliers {
+				r.outliers[i] = append(r.outliers[i], outlier{j, v})
+				rest[j] = 0
+			}
+		}
+		if len(r.outliers[i]) == before { // the largest is at the limit
+			return
+		}
+		r.scale[i] = isa.quantizeRow(dst, rest)
+	}
+}
+
+// add adds an outlier's products with columns of B from j to c.
+func (q *Quantized) add(c []float32, j int, o outlier) {
+	panel := q.data[j*roundUp(q.k, 4)+o.at/4*4*panelCols+o.at%4:]
+	for i := range c {
+		w := panel[i/panelCols*panelCols*roundUp(q.k, 4)+i%panelCols*4]
+		c[i] += float32(o.x * float32(q.scale[j+i]*float32(w)))
+	}
+}
+
+// deviationGo sums how far bytes are from what counts for nothing.
+func deviationGo(x []uint8) int {
+	sum := 0
+	for _, v := range x {
+		sum += max(int(v)-inputZero, inputZero-int(v))
+	}
+	return sum
 }
 
 // quantizeRowGo rounds a row, and fills it up with what counts for nothing; it returns the

@@ -10,12 +10,12 @@ import (
 	"github.com/goclip/goclip/internal/kernel/asm"
 )
 
-var integersAVX2 = integerSet{1, integerTileAVX2}
+var integersAVX2 = integerSet{1, integerTileAVX2, true}
 
 // integersAVX512 are those of VNNI, where this machine multiplies bytes.
 func integersAVX512() integerSet {
 	if cpu.X86.HasAVX512VNNI {
-		return integerSet{2, integerTileVNNI}
+		return integerSet{2, integerTileVNNI, true}
 	}
 	return integersAVX2
 }
@@ -69,4 +69,12 @@ func dequantizeBy8(c []float32, acc, shift []int32, scale, bias []float32, s flo
 		asm.Dequantize(&c[0], &scale[0], &bias[0], &acc[0], &shift[0], whole, s)
 	}
 	dequantizeGo(c[whole:], acc[whole:], shift[whole:], scale[whole:], bias[whole:], s)
+}
+
+func deviationBy32(x []uint8) int {
+	whole, sum := len(x)&^31, 0
+	if whole > 0 {
+		sum = asm.Deviation(&x[0], whole)
+	}
+	return sum + deviationGo(x[whole:])
 }

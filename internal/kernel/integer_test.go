@@ -141,3 +141,67 @@ func BenchmarkGemmQuantized(b *testing.B) {
 		}
 	}
 }
+
+// TestQuantizedOutliers: numbers that stand far out of a row, or that are met by small
+// weights, leave the others their steps, with the same bits on every instruction set, alone and
+// beside other rows.
+func TestQuantizedOutliers(t *testing.T) {
+	const m, n, k = 9, 40, 384
+	r := rand.New(rand.NewPCG(5, 5))
+	gauss := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		return x
+	}
+	for name, small := range map[string]float32{"weights like the others'": 1, "small weights": 1. / 128} {
+		a, b := gauss(m*k), gauss(n*k)
+		for _, column := range []int{7, 200, 383} {
+			for i := range m {
+				a[i*k+column] *= 150
+			}
+			for j := range n {
+				b[j*k+column] *= small
+			}
+		}
+		var first []float32
+		eachISA(t, func(t *testing.T) {
+			q, c := QuantizeWeights(NT, n, k, b, k), make([]float32, m*n)
+			GemmQuantized(m, a, k, q, nil, c, n)
+			if first == nil {
+				first = c
+			}
+			sameBits(t, name, c, first)
+			for i := range m {
+				alone := make([]float32, n)
+				GemmQuantized(1, a[i*k:], k, q, nil, alone, n)
+				sameBits(t, name+", alone", alone, c[i*n:][:n])
+			}
+			var wrong, naive, whole float64
+			for i := range m {
+				for j := range n {
+					exact, usual := 0.0, 0.0
+					for p := range k {
+						exact += float64(a[i*k+p]) * float64(b[j*k+p])
+						if p != 7 && p != 200 && p != 383 { // what a step of the outliers' size leaves of the others
+							const step = 450. / 127
+							usual += step * math.Round(float64(a[i*k+p])/step) * float64(b[j*k+p])
+						} else {
+							usual += float64(a[i*k+p]) * float64(b[j*k+p])
+						}
+					}
+					wrong += math.Pow(float64(c[i*n+j])-exact, 2)
+					naive += math.Pow(usual-exact, 2)
+					whole += exact * exact
+				}
+			}
+			if got := math.Sqrt(wrong / whole); !(got <= 0.03) {
+				t.Errorf("%s: differs by %g of its size, want 0.03 or less", name, got)
+			}
+			if small < 1 && !(math.Sqrt(naive/whole) >= 0.3) {
+				t.Errorf("the outliers are none: %g", math.Sqrt(naive/whole))
+			}
+		})
+	}
+}

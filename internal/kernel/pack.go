@@ -15,6 +15,9 @@ type Packed struct {
 	n, k  int
 	table *table // whose tiles it is packed for
 	data  []float32
+
+	half   Half // zero where data is in use
+	halves []uint16
 }
 
 // Pack packs op(B), k×n: for NN from a k×n matrix, for NT from an n×k one.
@@ -41,8 +44,12 @@ func aligned(n int) []float32 {
 
 // panel returns the packed panel of columns from j and rows from k0.
 func (p *Packed) panel(k0, j int) []float32 {
-	at := k0*roundUp(p.n, p.table.tiles.Lanes) + j*min(kBlock, p.k-k0)
-	return p.data[at:]
+	return p.data[p.at(k0, j):]
+}
+
+// at is where the panel of columns from j and rows from k0 begins.
+func (p *Packed) at(k0, j int) int {
+	return k0*roundUp(p.n, p.table.tiles.Lanes) + j*min(kBlock, p.k-k0)
 }
 
 func (p *Packed) tasks() int { return blocks(p.n, p.table.tiles.Cols) * blocks(p.k, kBlock) }
@@ -57,7 +64,12 @@ func (p *Packed) fill(i int, bT bool, b []float32, ldb int) {
 // packB packs k rows from k0 and n columns from j of op(B) into panels, whose
 // surplus columns it zeroes.
 func (t *table) packB(dst []float32, bT bool, b []float32, ldb, k0, k, j, n int) {
-	for q := 0; q < n; q += t.tiles.Cols {
+	q := 0
+	if whole := n / t.tiles.Cols * t.tiles.Cols; whole > 0 && !bT {
+		t.packColumns(dst, t.tiles.Cols, t.tiles.Cols*k, b[k0*ldb+j:], ldb, whole, k)
+		q = whole
+	}
+	for ; q < n; q += t.tiles.Cols {
 		cols := min(t.tiles.Cols, n-q)
 		width := roundUp(cols, t.tiles.Lanes)
 		if bT {
@@ -90,14 +102,15 @@ func transposeGo(dst []float32, width int, src []float32, ld, rows, cols int) {
 	}
 }
 
-// packColumnsGo packs a k×m block of a transposed A, rows ld apart: panels of so
-// many of its columns, which are rows of A, the last of as many as are left; in a
-// panel row by row of the block.
-func packColumnsGo(dst []float32, rows int, src []float32, ld, m, k int) {
-	for r := 0; r < m; r += rows {
-		n := min(rows, m-r)
+// packColumnsGo packs a k×m block of B or of a transposed A, rows ld apart: panels of
+// so many of its columns, pitch apart, the last of as many as are left; in a panel row by
+// row of the block.
+func packColumnsGo(dst []float32, cols, pitch int, src []float32, ld, m, k int) {
+	for r := 0; r < m; r += cols {
+		n := min(cols, m-r)
+		panel := dst[r/cols*pitch:]
 		for p := range k {
-			copy(dst[r*k+p*n:r*k+p*n+n], src[p*ld+r:])
+			copy(panel[p*n:p*n+n], src[p*ld+r:])
 		}
 	}
 }

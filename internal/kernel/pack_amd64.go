@@ -16,25 +16,30 @@ func copyRowsBy8(dst []float32, width int, src []float32, ld, rows, cols int) {
 	}
 }
 
-// packColumnsBy8 is packColumnsGo for panels of 8.
-func packColumnsBy8(dst []float32, rows int, src []float32, ld, m, k int) {
-	whole := m &^ 7
-	if whole > 0 {
-		asm.Copy8(dst, 8, 8*k, src, ld, k, whole/8)
-	}
-	if whole < m {
-		packColumnsGo(dst[whole*k:], rows, src[whole:], ld, m-whole, k)
-	}
+// packColumnsBy6 is packColumnsGo for the panels of AVX2's tiles, 6 rows of A or 16
+// columns of B.
+func packColumnsBy6(dst []float32, cols, pitch int, src []float32, ld, m, k int) {
+	packColumnsBy(dst, cols, pitch, src, ld, m, k, asm.Copy6, asm.Copy16)
 }
 
-// packColumnsBy6 is packColumnsGo for panels of 6.
-func packColumnsBy6(dst []float32, rows int, src []float32, ld, m, k int) {
-	whole := m / 6 * 6
-	if whole > 0 {
-		asm.Copy6(dst, 6, 6*k, src, ld, k, whole/6)
+// packColumnsBy8 is packColumnsGo for the panels of AVX-512's tiles, 8 rows of A or 48
+// columns of B.
+func packColumnsBy8(dst []float32, cols, pitch int, src []float32, ld, m, k int) {
+	packColumnsBy(dst, cols, pitch, src, ld, m, k, asm.Copy8, asm.Copy48)
+}
+
+type copyVectors func(dst []float32, down, across int, src []float32, ld, rows, n int)
+
+func packColumnsBy(dst []float32, cols, pitch int, src []float32, ld, m, k int, a, b copyVectors) {
+	panels := m / cols
+	if panels > 0 {
+		if cols > 8 {
+			a = b
+		}
+		a(dst, cols, pitch, src, ld, k, panels)
 	}
-	if whole < m {
-		packColumnsGo(dst[whole*k:], rows, src[whole:], ld, m-whole, k)
+	if whole := panels * cols; whole < m {
+		packColumnsGo(dst[panels*pitch:], cols, pitch, src[whole:], ld, m-whole, k)
 	}
 }
 

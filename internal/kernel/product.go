@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"runtime"
 
 	"github.com/goclip/goclip/internal/kernel/asm"
@@ -23,6 +24,7 @@ type product struct {
 	ldc           int
 	then          Then
 	strip, stripM int       // the rows of C at hand
+	from, to      int       // the k at hand
 	stripA        []float32 // their A, packed; nil where it is read in place
 }
 
@@ -30,8 +32,12 @@ const (
 	serialWork = 1 << 20 // multiplications up to which one goroutine is as fast as many
 	blockRows  = 192     // rows of A and columns of B, kBlock deep, that stay
 	blockCols  = 192     // in a core's second-level cache
-	stripLen   = 2 << 20 // elements of A that are packed at a time
-	packRows   = 48      // rows of A that one task packs
+	leastRows  = 32      // rows of a task, where there are as many
+	nearRows   = 256     // elements from one row of a transposed A to the next, up to which it is
+	fewCols    = 512     // read in place; beside so few columns of B, 4 times as many
+	stripRows  = 1152    // rows of A that are packed at a time,
+	stripLen   = 1 << 20 // and elements
+	packRows   = 96      // rows of A that are packed at a time
 )
 
 // run computes the product on all cores. B is packed block by block, by the core
@@ -45,30 +51,28 @@ func (p *product) run() {
 		p.runSerial()
 		return
 	}
-	if !p.aT {
-		p.stripM = p.m
+	if !p.aT || p.lda <= nearRows || p.n <= fewCols && p.lda <= 4*nearRows {
+		p.stripM, p.to = p.m, p.k
 		p.multiply()
 		return
 	}
 	p.runPacked()
 }
 
-// runPacked packs A first, which lies transposed, in strips of rows.
+// runPacked packs A first, which lies transposed, in strips of rows and of k. A strip is short
+// enough to stay in a cache that the cores share, where the next one takes its place.
 func (p *product) runPacked() {
-	rows := min(p.m, max(blockRows, stripLen/p.k/blockRows*blockRows))
-	lent := scratch.get(rows * p.k)
+	rows := min(p.m, stripRows)
+	deep := max(kBlock, stripLen/rows/kBlock*kBlock)
+	lent := scratch.get(p.stripSize(rows, min(p.k, deep)))
 	p.stripA = lent.data
 	for p.strip = 0; p.strip < p.m; p.strip += rows {
 		p.stripM = min(rows, p.m-p.strip)
-		tasks := blocks(p.stripM, packRows) * blocks(p.k, kBlock)
-		if tasks <= 4 {
-			for i := range tasks {
-				p.packA(i)
-			}
-		} else {
-			parallel.For(tasks, p.packA)
+		for p.from = 0; p.from < p.k; p.from += deep {
+			p.to = min(p.k, p.from+deep)
+			parallel.For(blocks(p.stripM, packRows)*blocks(p.to-p.from, kBlock), p.packA)
+			p.multiply()
 		}
-		p.multiply()
 	}
 	scratch.put(lent)
 }
@@ -79,6 +83,7 @@ func (p *product) runSerial() {
 		p.empty()
 		return
 	}
+	p.to = p.k
 	for j := 0; j < p.n; j += blockCols {
 		p.block(0, p.m, j, min(blockCols, p.n-j))
 	}
@@ -108,20 +113,33 @@ func (p *product) addBias(i, m, j, n int) {
 
 // packA packs some rows and columns of the strip's A.
 func (p *product) packA(task int) {
-	nk := blocks(p.k, kBlock)
-	r, k0 := task/nk*packRows, task%nk*kBlock
-	k := min(kBlock, p.k-k0)
+	nk := blocks(p.to-p.from, kBlock)
+	r, k0 := task/nk*packRows, p.from+task%nk*kBlock
+	k := min(kBlock, p.to-k0)
 	t := p.table()
-	t.packColumns(p.stripA[k0*p.stripM+r*k:], t.tiles.Rows, p.a[k0*p.lda+p.strip+r:], p.lda, min(packRows, p.stripM-r), k)
+	t.packColumns(p.stripA[p.inStrip(r, k0, k):], t.tiles.Rows, pitch(t.tiles.Rows, k), p.a[k0*p.lda+p.strip+r:], p.lda, min(packRows, p.stripM-r), k)
+}
+
+// pitch is the distance between panels of A. They lie a cache line further apart than they
+// need to: those of one row are written together, and the first lines of all would go to
+// one set of the cache.
+func pitch(rows, k int) int { return rows*k + 16 }
+
+func (p *product) stripSize(rows, k int) int {
+	t := p.table().tiles
+	return blocks(rows, t.Rows) * blocks(k, kBlock) * pitch(t.Rows, kBlock)
+}
+
+// inStrip is where a panel from row r of the strip and column k0 of A begins.
+func (p *product) inStrip(r, k0, k int) int {
+	return p.stripSize(p.stripM, k0-p.from) + r/p.table().tiles.Rows*pitch(p.table().tiles.Rows, k)
 }
 
 // multiply spreads the strip's blocks of C over the cores: columns first, since
 // blocks beside each other share nothing, and rows only where columns are few, or
 // where rows are short and many and nothing is packed for them again.
 func (p *product) multiply() {
-	t := p.table().tiles
-	want := 4 * runtime.GOMAXPROCS(0)
-	if down := blocks(p.stripM, blockRows); p.packed != nil && p.k <= 2*kBlock && down >= want {
+	if down := blocks(p.stripM, blockRows); p.packed != nil && p.k <= 2*kBlock && down >= 4*runtime.GOMAXPROCS(0) {
 		parallel.For(down, func(i int) {
 			r := i * blockRows
 			for j := 0; j < p.n; j += blockCols {
@@ -130,16 +148,37 @@ func (p *product) multiply() {
 		})
 		return
 	}
-	panels := blocks(p.n, t.Cols)
-	cols := max(1, min(blockCols/t.Cols, blocks(panels, want))) * t.Cols
-	across := blocks(p.n, cols)
-	down := min(blocks(want, across), blocks(p.stripM, blockRows))
-	rows := roundUp(blocks(p.stripM, down), t.Rows)
-	down = blocks(p.stripM, rows)
+	rows, cols := p.cut()
+	down, across := blocks(p.stripM, rows), blocks(p.n, cols)
 	parallel.For(down*across, func(i int) {
 		r, j := i%down*rows, i/down*cols
 		p.block(p.strip+r, min(rows, p.stripM-r), j, min(cols, p.n-j))
 	})
+}
+
+// cut chooses the rows and columns of a task: those that take the least time by a rough
+// count, in multiplications for each k.
+func (p *product) cut() (rows, cols int) {
+	const packing, reading = 16, 4 // an element of B, and one of A
+	t, procs := p.table().tiles, runtime.GOMAXPROCS(0)
+	best, most, wide := int64(math.MaxInt64), 8*procs, blocks(p.n, blockCols)
+	for across := wide; across <= max(wide, min(most, blocks(p.n, t.Cols))); across++ {
+		c := roundUp(blocks(p.n, across), t.Cols)
+		used, n := min(c, roundUp(p.n, t.Lanes)), blocks(p.n, c)
+		row, start := used+reading, packing*used
+		if p.packed != nil {
+			start = 0
+		}
+		for down := 1; down == 1 || across*down <= most && down <= blocks(p.stripM, leastRows); down++ {
+			r := roundUp(blocks(p.stripM, down), t.Rows)
+			rounds := blocks(blocks(p.stripM, r)*n, procs)
+			// The last tasks seldom end together.
+			if time := int64(4*rounds+1) * int64(r*row+start); time < best {
+				best, rows, cols = time, r, c
+			}
+		}
+	}
+	return rows, cols
 }
 
 // table is the instruction set in use, or that which B was packed for.
@@ -155,18 +194,22 @@ func (p *product) block(i, m, j, n int) {
 	t := p.table()
 	w := workers.Get().(*worker)
 	x := &w.args
-	if p.beta == 1 && p.bias != nil {
+	if p.beta == 1 && p.bias != nil && p.from == 0 {
 		p.addBias(i, m, j, n) // where the tiles add it otherwise: before the sums over k
 	}
-	for k0 := 0; k0 < p.k; k0 += kBlock {
-		k := min(kBlock, p.k-k0)
-		if p.packed == nil {
+	for k0 := p.from; k0 < p.to; k0 += kBlock {
+		k := min(kBlock, p.to-k0)
+		floats := p.packed != nil && p.packed.halves == nil
+		switch {
+		case p.packed == nil:
 			t.packB(w.b, p.bT, p.b, p.ldb, k0, k, j, n)
+		case !floats:
+			p.packed.widen(w.b, k0, k, j, n)
 		}
 		for r := 0; r < m; r += blockRows {
 			for q := 0; q < n; q += t.tiles.Cols {
 				p.tile(x, i+r, j+q, k0, k)
-				if p.packed != nil {
+				if floats {
 					x.B = &p.packed.panel(k0, j+q)[0]
 				} else {
 					x.B = &w.b[q*k]
@@ -188,7 +231,7 @@ func (p *product) tile(x *asm.Tile, i, j, k0, k int) {
 	*x = asm.Tile{K: k, C: &p.c[i*p.ldc+j], Ldc: 4 * p.ldc, Alpha: p.alpha}
 	switch {
 	case p.stripA != nil:
-		x.A = &p.stripA[k0*p.stripM+(i-p.strip)*k]
+		x.A = &p.stripA[p.inStrip(i-p.strip, k0, k)]
 	case p.aT:
 		x.A, x.Row, x.Col = &p.a[k0*p.lda+i], 4, 4*p.lda
 	default:

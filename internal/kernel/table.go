@@ -56,13 +56,17 @@ type table struct {
 	// Products of integers.
 	integers    integerSet
 	quantizeRow func(dst []uint8, x []float32) float32
+	deviation   func(x []uint8) int
 	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
 
 	// Matrix products.
 	tiles       *asm.TileSet
 	transpose   func(dst []float32, width int, src []float32, ld, rows, cols int)
 	copyRows    func(dst []float32, width int, src []float32, ld, rows, cols int)
-	packColumns func(dst []float32, rows int, src []float32, ld, m, k int)
+	packColumns func(dst []float32, cols, pitch int, src []float32, ld, m, k int)
+
+	// Halves to floats.
+	widenFloat16, widenBFloat16 func(dst []float32, src []uint16)
 }
 
 type (
@@ -107,12 +111,16 @@ var portable = table{
 
 	integers:    integersGo,
 	quantizeRow: quantizeRowGo,
+	deviation:   deviationGo,
 	dequantize:  dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,
 	copyRows:    copyRowsGo,
 	packColumns: packColumnsGo,
+
+	widenFloat16:  widenFloat16Go,
+	widenBFloat16: widenBFloat16Go,
 }
 
 func (t *table) String() string { return t.name }

@@ -56,12 +56,16 @@ var avx2 = table{
 
 	integers:    integersAVX2,
 	quantizeRow: quantizeRowBy32,
+	deviation:   deviationBy32,
 	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeBy8,
 	copyRows:    copyRowsBy8,
 	packColumns: packColumnsBy6,
+
+	widenFloat16:  widenFloat16By8(),
+	widenBFloat16: widenBFloat16By8,
 }
 
 // avx512 has functions of its own where arithmetic is the limit. The others are
@@ -102,10 +106,14 @@ var avx512 = table{
 
 	integers:    integersAVX512(), // with VNNI or without
 	quantizeRow: quantizeRowBy32,  // AVX2
+	deviation:   deviationBy32,    // AVX2
 	dequantize:  dequantizeBy8,    // AVX2
 
 	tiles:       &asm.TilesAVX512,
 	transpose:   transposeBy8,   // AVX2
 	copyRows:    copyRowsBy8,    // AVX2
 	packColumns: packColumnsBy8, // AVX2
+
+	widenFloat16:  widenFloat16By8(), // AVX2, which comes with F16C
+	widenBFloat16: widenBFloat16By8,  // AVX2
 }

@@ -41,12 +41,16 @@ var neon = table{
 	taps:  asm.Taps1,
 	taps4: asm.Taps4,
 
-	integers:    integersGo,    // no NEON yet
-	quantizeRow: quantizeRowGo, // no NEON yet
-	dequantize:  dequantizeGo,  // no NEON yet
+	integers:    integersNEON(), // where bytes are multiplied four at a time
+	quantizeRow: quantizeRowGo,  // no NEON yet
+	deviation:   deviationGo,    // no NEON yet
+	dequantize:  dequantizeGo,   // no NEON yet
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing
 	copyRows:    copyRowsGo,    // no NEON: the runtime's copy
 	packColumns: packColumnsGo, // no NEON: the runtime's copy
+
+	widenFloat16:  widenFloat16By8,
+	widenBFloat16: widenBFloat16By8,
 }

@@ -20,7 +20,7 @@ func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
 		rows := min(s.Rows, m)
 		x.Panels = m / rows
 		if packed {
-			x.Row, x.Col, x.Panel = 4, 4*rows, 4*rows*x.K
+			x.Row, x.Col, x.Panel = 4, 4*rows, 4*pitch(rows, x.K)
 		} else {
 			x.Panel = rows * x.Row
 		}

@@ -150,7 +150,10 @@ func (f *bmpFile) read(src *file) (image.Image, error) {
 	}
 	pixels := f.data[min(f.pixels, int64(len(f.data))):]
 	stride, row := (rowBytes(f.width, f.bits)+3)/4*4, rowBytes(f.width, l.bits)
-	if row > stride {
+	if row > stride { // grey, of which Pillow wants a byte a pixel
+		if src.truncated {
+			return newCanvas(l.mode, f.width, f.height, l.palette).img, nil
+		}
 		return nil, fmt.Errorf("%d bits a pixel with %d colours", f.bits, f.colours)
 	}
 	if have := (len(pixels) + stride - row) / stride; have < f.height && !src.truncated {

@@ -6,6 +6,8 @@ import (
 	"image"
 	"image/color"
 	"sync"
+
+	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
 // Resize is how an image of another shape is fitted to a size.
@@ -78,6 +80,9 @@ func (f Fit) Render(dst []uint8, img image.Image) error {
 	}
 	if len(dst) != 4*rows.size*cols.size {
 		return fmt.Errorf("pillow: dst has %d bytes, want 4·%d·%d", len(dst), rows.size, cols.size)
+	}
+	if planes, ok := Stored(img).(*jpeg.Planes); ok && f.Filter == Nearest {
+		img = planes.RGBA()
 	}
 	pic, err := newRaster(img, f.Ground)
 	if err != nil {

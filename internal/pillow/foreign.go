@@ -3,6 +3,7 @@ package pillow
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -70,6 +71,7 @@ var foreigners = []struct {
 	{"MMOR", foreignRaw},
 	{"FOVb", foreignRaw},
 	{"\x00MRM", foreignRaw},
+	{"II\x1a\x00\x00\x00HEAPCCDR", foreignRaw},
 	{"\x30\x26\xb2\x75\x8e\x66\xcf\x11", foreignVideo},
 	{"ID3", foreignSound},
 	{"fLaC", foreignSound},
@@ -86,6 +88,11 @@ var foreigners = []struct {
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ForeignError{Kind: "a document of Microsoft's, such as Word's or Thumbs.db"}},
 	{"\x00\x05\x16\x07", ForeignError{Kind: "an AppleDouble file", Advice: "macOS keeps notes there; the image is the one without ._ before its name"}},
 	{"bplist00", ForeignError{Kind: "a property list of Apple's", Advice: "perhaps the image has not been fetched from iCloud"}},
+	{"L\x00\x00\x00\x01\x14\x02\x00", ForeignError{Kind: "a shortcut of Windows", Advice: "the image is elsewhere"}},
+	{"icns", ForeignError{Kind: "icons of Apple's", Program: "icns2png", Package: "icnsutils"}},
+	{"\xd7\xcd\xc6\x9a", ForeignError{Kind: "a metafile of Windows", Program: "wmf2svg", Package: "libwmf-bin"}},
+	{"SIMPLE  =", ForeignError{Kind: "a FITS image", Program: "fitstopnm", Package: "netpbm"}},
+	{"SQLite format 3\x00", ForeignError{Kind: "a database of SQLite"}},
 	{"\x7fELF", ForeignError{Kind: "a program"}},
 	{"MZ", ForeignError{Kind: "a program"}},
 	{"version https://git-lfs", ForeignError{Kind: "a pointer of Git LFS", Advice: "the file itself is still to be fetched (git lfs pull)"}},
@@ -100,6 +107,15 @@ func foreign(data []byte) (ForeignError, bool) {
 	}
 	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
 		return foreignBrand(data), true
+	}
+	if len(data) >= 8 && slices.Contains([]string{"moov", "mdat", "wide", "skip", "free", "pnot"}, string(data[4:8])) {
+		return foreignVideo, true // QuickTime's older files
+	}
+	if len(data) > 2*188 && data[0] == 'G' && data[188] == 'G' && data[2*188] == 'G' {
+		return foreignVideo, true // an MPEG transport stream
+	}
+	if len(data) >= 132 && string(data[128:132]) == "DICM" {
+		return ForeignError{Kind: "a DICOM image", Program: "dcmj2pnm", Package: "dcmtk"}, true
 	}
 	text := bytes.TrimLeft(data[:min(len(data), 512)], "\ufeff \t\r\n")
 	lower := strings.ToLower(string(text))
@@ -116,7 +132,7 @@ func foreign(data []byte) (ForeignError, bool) {
 		return ForeignError{Kind: "zero bytes", Advice: "the file was never written, or the disk has lost it"}, true
 	case len(data) > 262 && string(data[257:262]) == "ustar":
 		return ForeignError{Kind: "a tar archive"}, true
-	case len(data) >= 16 && readable(text):
+	case len(text) >= 4 && readable(text):
 		return ForeignError{Kind: fmt.Sprintf("text, which begins with %.40q", text)}, true
 	}
 	return ForeignError{}, false
@@ -148,6 +164,8 @@ func foreignBrand(data []byte) ForeignError {
 			return foreignJXL
 		case b == "crx ":
 			return foreignRaw
+		case strings.HasPrefix(b, "M4A") || strings.HasPrefix(b, "M4B"):
+			return foreignSound
 		}
 	}
 	if b := string(brands[:4]); b == "mif1" || b == "msf1" {

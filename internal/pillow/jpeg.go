@@ -10,7 +10,7 @@ import (
 )
 
 func readJPEG(f *file) (image.Image, error) {
-	img, err := jpeg.Decode(f.data, jpeg.Options{Check: f.check, Truncated: f.truncated, Row: f.live, Draft: [2]int{f.draft, f.draft}})
+	img, err := jpeg.Decode(f.data, jpeg.Options{Check: f.check, Truncated: f.truncated, Row: f.live, Planes: true, Draft: [2]int{f.draft, f.draft}})
 	return img, cutJPEG(err)
 }
 

@@ -5,6 +5,8 @@ import (
 	"image"
 	"image/color"
 	"math"
+
+	"github.com/goclip/goclip/internal/pillow/jpeg"
 )
 
 // metadata is where a file may say how it was turned.
@@ -121,6 +123,8 @@ func Orient(img image.Image, orientation int) image.Image {
 		return &image.Paletted{Pix: o.pixels(img.Pix, img.Stride, 1), Stride: o.width, Rect: turned, Palette: img.Palette}
 	case *image.Gray16:
 		return &image.Gray16{Pix: o.pixels(img.Pix, img.Stride, 2), Stride: 2 * o.width, Rect: turned}
+	case *jpeg.Planes:
+		return Orient(img.RGBA(), orientation)
 	case *image.RGBA:
 		return &image.RGBA{Pix: o.pixels(img.Pix, img.Stride, 4), Stride: 4 * o.width, Rect: turned}
 	case *image.NRGBA:

@@ -12,6 +12,7 @@
 //	*image.Gray16    16-bit grey, Pillow's mode I
 //	*Deep            grey of larger values, Pillow's modes I and F
 //	*image.RGBA      opaque colour (every alpha is 255)
+//	*jpeg.Planes     the same, of which rows are converted when they are wanted
 //	*Spaced          colour of a TIFF that stores CIELab or YCbCr
 //	*image.NRGBA     colour or grey with alpha
 //	*image.CMYK      four inks, 255 is full ink

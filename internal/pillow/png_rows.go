@@ -27,7 +27,7 @@ func (p pngPass) columns(width int) int { return (width - p.x + p.dx - 1) / p.dx
 
 // rows fills the image with pixels of so many bits. Of a stream that ends early,
 // but in order and with its sum, the missing rows stay empty, as in Pillow. A sum
-// that is wrong loses the row before it, too.
+// that is wrong loses the row that ends with the stream, or else what there is of one.
 func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 	z, err := newPNGStream(&pngData{file: h.pixels})
 	if err != nil {
@@ -52,8 +52,10 @@ func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 			case errors.Is(err, io.ErrUnexpectedEOF):
 				return cutOff(filled, width*height)
 			case errors.Is(err, errPNGSum):
-				clear(row)
-				put(row[1:])
+				if z.fresh {
+					clear(row)
+					put(row[1:])
+				}
 				return damaged(filled, width*height, err)
 			case err != nil:
 				return damaged(filled, width*height, err)
@@ -80,7 +82,8 @@ func (h *pngHeader) rows(f *file, c *canvas, unpack unpacker, bits int) error {
 // pngStream is the zlib stream of the pixels.
 type pngStream struct {
 	*inflate.Reader
-	sum hash.Hash32
+	sum   hash.Hash32
+	fresh bool // no byte of the row has come yet, so zlib looked at the sum with the row before
 }
 
 func newPNGStream(data *pngData) (*pngStream, error) {
@@ -95,7 +98,7 @@ func newPNGStream(data *pngData) (*pngStream, error) {
 	if binary.BigEndian.Uint16(head[:])%31 != 0 || head[0]&15 != 8 || head[0]>>4 > 7 || head[1]&0x20 != 0 {
 		return nil, damaged(0, 1, fmt.Errorf("pixels that begin with %#02x, want a zlib stream", head))
 	}
-	return &pngStream{inflate.New(data.piece), adler32.New()}, nil
+	return &pngStream{Reader: inflate.New(data.piece), sum: adler32.New()}, nil
 }
 
 var errPNGSum = errors.New("the sum of the pixels is another than the file's")
@@ -104,6 +107,7 @@ var errPNGSum = errors.New("the sum of the pixels is another than the file's")
 // io.ErrUnexpectedEOF where data are missing, or what is wrong with them.
 func (s *pngStream) row(p []byte) error {
 	n, err := s.Read(p)
+	s.fresh = n == 0
 	s.sum.Write(p[:n])
 	if errors.Is(err, io.EOF) {
 		return s.check()

@@ -37,6 +37,8 @@ type raster struct {
 
 	toRGB func(px [4]uint8) [4]uint8 // of modeLAB and modeYCC
 
+	line func(dst []uint8, y, from, to int) // converts a part of a row, of modeRGB without pix
+
 	// Of modeWide and modeDeep: what reads a row, and what a value is rounded to.
 	values func(dst []float64, y int)
 	round  func(float64) float64
@@ -82,6 +84,8 @@ func (r *raster) take(img image.Image, smooth bool) error {
 		} else {
 			r.convert(img)
 		}
+	case *jpeg.Planes:
+		r.mode, r.line = modeRGB, img.Lines()
 	case *image.NRGBA:
 		return r.share(modeRGBA, img.Pix, img.Stride)
 	case *image.CMYK:

@@ -80,6 +80,11 @@ func (r *raster) resampleColumns(s *scratch, out window, rows, cols axis, f Filt
 // bytes returns columns from to to of row y, 4 bytes a pixel, premultiplied
 // where there is alpha, and followed by a pixel more where spans want it.
 func (r *raster) bytes(s *scratch, y, from, to int) []uint8 {
+	if r.line != nil {
+		s.row = resized(s.row, 4*(to-from+1))
+		r.line(s.row, y, from, to)
+		return s.row
+	}
 	size := bytesPerPixel[r.mode]
 	src := r.pix[y*r.stride:][size*from : size*to]
 	if size == 4 && r.mode != modeRGBA && !s.spans.beyond {

@@ -54,6 +54,9 @@ type tiffFile struct {
 // does so for TIFF alone.
 func readTIFF(src *file) (image.Image, error) {
 	t, err := parseTIFF(src.data)
+	if (err != nil || t.compression == tiffOldJPEG) && isRaw(src.data) {
+		return nil, &foreignRaw
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +96,18 @@ func readTIFF(src *file) (image.Image, error) {
 		o = 1
 	}
 	return Orient(target.finish(), int(min(max(o, 0), 9))), nil
+}
+
+// isRaw tells the raw files of cameras that are TIFFs apart from others: Canon's, Adobe's and
+// those that name the camera and have their images in directories of their own. Where the first
+// directory has an image that can be read, small mostly, it is, as Pillow does.
+func isRaw(data []byte) bool {
+	const subDirectories, maker, dngVersion = 330, 271, 50706
+	d := readDirectory(data, 0)
+	if d == nil {
+		return false
+	}
+	return len(data) > 10 && string(data[8:10]) == "CR" || d.tags[dngVersion].count > 0 || d.tags[maker].count > 0 && d.tags[subDirectories].count > 0
 }
 
 func parseTIFF(data []byte) (*tiffFile, error) {

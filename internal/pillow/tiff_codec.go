@@ -22,6 +22,7 @@ const (
 	tiffFax3       tiffCompression = 3
 	tiffFax4       tiffCompression = 4
 	tiffLZW        tiffCompression = 5
+	tiffOldJPEG    tiffCompression = 6
 	tiffJPEG       tiffCompression = 7
 	tiffDeflate    tiffCompression = 8
 	tiffFaxWords   tiffCompression = 32771
@@ -129,6 +130,14 @@ func (s *streamChunk) row(dst []byte) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// sum looks at the sum behind zlib's data, where they end with the rows.
+func (s *streamChunk) sum() error {
+	if _, err := s.r.Read(make([]byte, 1)); errors.Is(err, zlib.ErrChecksum) {
+		return err
+	}
+	return nil
 }
 
 // zlibReader takes its memory once.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 )
 
@@ -45,7 +46,7 @@ func (t *tiffFile) readRaw(l *tiffLayout, target *tiffTarget) error {
 				break
 			}
 			line := data[:row]
-			if t.reversed {
+			if t.reversed && !t.planar {
 				line = reverseBits(line)
 			}
 			target.put(plane, y+v, x, line, width)
@@ -104,6 +105,9 @@ func (t *tiffFile) readPacked(l *tiffLayout, target *tiffTarget) error {
 		return t.readYCbCr(d, target)
 	}
 	row := make([]byte, rowBytes(t.across, l.bits))
+	if l.convert != nil {
+		return t.readYCbCrPlanes(d, l, row, target)
+	}
 	return t.eachChunk(l.planes, func(plane, index, x, y, width, height int) error {
 		data, err := t.chunk(index)
 		if err != nil {
@@ -212,20 +216,22 @@ func (t *tiffFile) readYCbCr(d chunkDecoder, target *tiffTarget) error {
 	row := make([]byte, (t.across+h-1)/h*unit)
 	rgb := make([]byte, 3*t.across)
 	return t.eachChunk(1, func(_, index, x, y, width, height int) error {
+		// Of a strip libtiff reads as many times the bytes of a row as it has rows, and rounds those down.
+		left := (height + v - 1) / v * v * (len(row) / v)
+		if t.tiled {
+			left = math.MaxInt
+		}
 		data, err := t.chunk(index)
 		if err != nil {
 			return err
 		}
-		lost := d.open(data) != nil
+		next := t.forgiven(d, index, data, row, t.chunkRows(height)/v)
 		for j := 0; j < height; j += v {
-			clear(row)
-			// Of damaged strips libtiff takes what it gets here.
-			lost = lost || d.row(row) != nil
-			if unit == 3 && !lost {
-				if err := t.unpredict(row, nil); err != nil {
-					return damaged(y+j, t.height, err)
-				}
+			if err := next(unit == 3); err != nil {
+				return damaged(y+j, t.height, err)
 			}
+			clear(row[min(left, len(row)):])
+			left -= min(left, len(row))
 			for k := range min(v, height-j) {
 				for i := range width {
 					u := row[i/h*unit:][:unit]
@@ -236,6 +242,60 @@ func (t *tiffFile) readYCbCr(d chunkDecoder, target *tiffTarget) error {
 		}
 		return nil
 	})
+}
+
+// readYCbCrPlanes reads planes of YCbCr, which the target converts.
+func (t *tiffFile) readYCbCrPlanes(d chunkDecoder, l *tiffLayout, row []byte, target *tiffTarget) error {
+	return t.eachChunk(l.planes, func(plane, index, x, y, width, height int) error {
+		data, err := t.chunk(index)
+		if err != nil {
+			return err
+		}
+		next := t.forgiven(d, index, data, row, t.chunkRows(height))
+		for v := range height {
+			if err := next(true); err != nil {
+				return damaged(y+v, t.height, err)
+			}
+			target.put(plane, y+v, x, row, width)
+		}
+		return nil
+	})
+}
+
+// chunkRows returns how many rows a strip or tile stores, height of which are the image's.
+func (t *tiffFile) chunkRows(height int) int {
+	if t.tiled {
+		return t.down
+	}
+	return height
+}
+
+// forgiven returns what fills row with the next one of a strip or tile. Where it converts
+// colours, libtiff takes what it gets of a damaged one, zeros for the rest, and undoes no
+// predictor then. So the strip is decoded once to see. One that the file cuts off is all zeros.
+func (t *tiffFile) forgiven(d chunkDecoder, index int, data, row []byte, rows int) (next func(predicted bool) error) {
+	try := func() error {
+		err := d.open(data)
+		for range rows {
+			if err == nil {
+				err = d.row(row)
+			}
+		}
+		if s, ok := d.(*streamChunk); ok && err == nil {
+			err = s.sum()
+		}
+		return err
+	}
+	whole := try() == nil
+	lost := d.open(data) != nil || index < t.size.count && t.size.at(index) > float64(len(data))
+	return func(predicted bool) error {
+		clear(row)
+		lost = lost || d.row(row) != nil
+		if !whole || !predicted {
+			return nil
+		}
+		return t.unpredict(row, nil)
+	}
 }
 
 // subsampling returns for how many luma samples, across and down, there is one of chroma.

@@ -43,9 +43,13 @@ func (l *tiffLayout) target(t *tiffFile) *tiffTarget {
 		if t.bits == 16 && t.order == binary.LittleEndian {
 			high = 1
 		}
+		step := l.bits / 8
+		if step == 1 {
+			high = 0
+		}
 		put = func(plane, y, x int, src []byte, n int) {
 			for i := range n {
-				c.row(y)[(x+i)*c.size+plane] = src[i*t.bits/8+high]
+				c.row(y)[(x+i)*c.size+plane] = src[i*step+high]
 			}
 		}
 	}
@@ -81,10 +85,25 @@ func (t *tiffFile) layout() (*tiffLayout, error) {
 		return nil, fmt.Errorf("%w: photometric %d, %d samples of %d bits, format %d, extra %d",
 			err, t.photometric, t.samples, t.bits, t.format, t.extra)
 	}
-	if t.planar && t.samples > 1 {
+	switch {
+	case err != nil:
+	case t.planar && t.samples > 1:
 		err = t.separate(l)
+	case t.planar && t.compression == tiffRaw:
+		l.single()
 	}
 	return l, err
+}
+
+// single changes the layout to that of a single plane. Where that is raw, Pillow forgets all of a
+// kind but its first letter: that samples have less than 8 bits, that black is 1.
+func (l *tiffLayout) single() {
+	switch {
+	case l.mode == modeIndexed && l.bits == 1:
+		l.unpack = unpackBits(1, 1)
+	case l.deep == nil && (l.mode == modeIndexed || l.mode == modeGray):
+		l.bits, l.unpack = 8, unpackBytes
+	}
 }
 
 func (t *tiffFile) contiguous() (*tiffLayout, error) {
@@ -242,6 +261,9 @@ func (t *tiffFile) separate(l *tiffLayout) error {
 		}
 	}
 	l.bits = t.bits
+	if raw {
+		l.bits = 8 // Pillow reads bytes, whatever they are of
+	}
 	if l.mode == modeGray {
 		return nil // of the first plane
 	}
@@ -257,8 +279,8 @@ func (t *tiffFile) separate(l *tiffLayout) error {
 	if l.mode == modeRGB {
 		l.planes = 3
 	}
-	if l.mode == modeRGBA && l.planes == 4 && len(t.extra) > 0 && t.extra[0] == extraNone {
-		l.divide = true
+	if l.mode == modeRGBA && l.planes == 4 && !raw && (len(t.extra) == 0 || t.extra[0] == extraNone) {
+		l.divide = true // what nothing is said of is taken for premultiplied
 	}
 	return nil
 }

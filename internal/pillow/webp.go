@@ -28,6 +28,9 @@ func readWebP(src *file) (image.Image, error) {
 	var f webpFrame
 	f.parse(riffChunks(src.data))
 	if f.vp8 == nil && f.vp8l == nil {
+		if want := 8 + int64(binary.LittleEndian.Uint32(src.data[4:])); want > int64(len(src.data)) {
+			return nil, fmt.Errorf("cut off: %d bytes of %d", len(src.data), want)
+		}
 		return nil, errors.New("no VP8 or VP8L chunk")
 	}
 	if f.canvas != (image.Point{}) {

@@ -228,6 +228,16 @@ func (f *File) ViewUnread(name string) (v []float32, ok bool) {
 	return unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4), true
 }
 
+// ViewBytes is [File.View] of the data as stored, whatever its type; with unread set it is not
+// compared with its checksum.
+func (f *File) ViewBytes(name string, unread bool) (b []byte, ok bool) {
+	t, ok := f.tensors[name]
+	if b = t.mapping(); !ok || b == nil || !unread && t.verify() != nil {
+		return nil, false
+	}
+	return b, true
+}
+
 // Release tells the system that the named tensor will not be read again soon,
 // so that its pages need not stay in memory. Views of it stay valid. Where the
 // file is not mapped it does nothing.

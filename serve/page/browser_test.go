@@ -74,6 +74,7 @@ func TestBrowser(t *testing.T) {
 	b.scheme("light")
 	b.key("ArrowRight")
 	b.until(active + ".ariaPosInSet == 9 && " + photo + " == 320")
+	explained(b)
 	b.key("Escape")
 	b.until("!" + panel + " && document.activeElement.id == 'grid'")
 	b.key("End")
@@ -115,6 +116,9 @@ func TestBrowser(t *testing.T) {
 		for (const kind of ['dragenter', 'dragover', 'drop']) document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }))
 	})()`, nil)
 	b.until("document.getElementById('likeness').textContent == 'mine.jpg' && document.querySelector('#tile0')?.ariaLabel == '2021/landscape 05.jpg'")
+	b.run("document.querySelector('#tile0').click(); document.getElementById('why').click()", nil)
+	b.until("document.getElementById('reason').textContent.includes('brightest')")
+	b.run("document.getElementById('why').click(); document.getElementById('close').click()", nil)
 
 	b.size(390, 800)
 	b.until("document.querySelector('.tile').offsetWidth > 150")
@@ -144,6 +148,42 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("the console does not tell of %s: %s", want, said)
 		}
 	}
+}
+
+// explained asks by the keyboard why a photograph was found, and why its neighbour was.
+func explained(b *browser) {
+	b.t.Helper()
+	const reason, pressed = "document.getElementById('reason').textContent", "document.getElementById('why').ariaPressed"
+	const address = "document.getElementById('photo').src"
+	b.run("document.getElementById('why').focus()", nil)
+	b.key("Enter")
+	b.until(pressed + " == 'true' && " + reason + ".includes('brightest') && " + photo + " == 320 && " + address + ".startsWith('blob:')")
+	var same bool // the map is not the photograph
+	b.run(`(async () => {
+		const pixels = async source => {
+			const c = new OffscreenCanvas(320, 240).getContext('2d')
+			c.drawImage(source, 0, 0)
+			return c.getImageData(0, 0, 320, 240).data
+		}
+		const key = document.getElementById('name').textContent
+		const plain = await createImageBitmap(await (await fetch('/api/photo?key=' + encodeURIComponent(key))).blob())
+		const [a, b] = [await pixels(document.getElementById('photo')), await pixels(plain)]
+		return a.every((v, i) => Math.abs(v - b[i]) < 40)
+	})()`, &same)
+	if same {
+		b.t.Error("the photograph is shown without a map")
+	}
+	b.until("document.getElementById('photo').alt.endsWith('with a heat map of what matches')")
+	b.shot("why-light")
+	audit(b, "why")
+	b.scheme("dark")
+	b.shot("why-dark")
+	audit(b, "why, dark")
+	b.scheme("light")
+	b.key("ArrowRight") // it stays so from photograph to photograph
+	b.until(active + ".ariaPosInSet == 10 && " + reason + ".includes('brightest') && " + photo + " == 320")
+	b.key("Enter")
+	b.until(pressed + " == 'false' && " + address + ".includes('/api/photo') && " + reason + " == ''")
 }
 
 // TestBrowserMany: of 100,000 photographs only those in sight are there.

@@ -4,7 +4,7 @@ const pageSize = 120, mostLike = 1000 // hits of a request; of a picture that wa
 
 // What is shown: hits by their number, some of which have not come yet, and where they are.
 // Of duplicates each group begins a row, so that cells[c] is a number, or -1 for none.
-let show = { hits: [], total: 0, groups: null, cells: null, cellOf: null, ask: null, pages: new Map() }
+let show = { hits: [], total: 0, groups: null, cells: null, cellOf: null, ask: null, why: null, pages: new Map() }
 let here = 0 // the number of the hit that the keyboard is at
 let like = '' // the key of a photograph that others are to be like
 let picture = null // base64 of a file that was dropped in
@@ -27,6 +27,9 @@ async function ask(address, options = {}) {
   return answer
 }
 
+const post = (address, body, signal) =>
+  ask(address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal })
+
 // place shows an address in an image, with the key where there is one: the address alone
 // cannot carry it.
 async function place(img, address, signal) {
@@ -35,12 +38,16 @@ async function place(img, address, signal) {
     return
   }
   try {
-    const blob = URL.createObjectURL(await (await ask(address, { signal })).blob())
-    img.onload = () => URL.revokeObjectURL(blob)
-    img.src = blob
+    reveal(img, await (await ask(address, { signal })).blob())
   } catch (e) {
     if (e.name !== 'AbortError') img.dispatchEvent(new Event('error'))
   }
+}
+
+function reveal(img, picture) {
+  const blob = URL.createObjectURL(picture)
+  img.onload = () => URL.revokeObjectURL(blob)
+  img.src = blob
 }
 
 const thumb = h => '/api/thumb?' + new URLSearchParams(h.sha256 ? { sha256: h.sha256 } : { key: h.key })
@@ -68,22 +75,26 @@ async function search() {
       say('Looking for duplicates…')
       const { groups } = await (await ask('/api/duplicates?' + q, { signal: mine.signal })).json()
       const hits = groups.flatMap((g, n) => g.map((h, i) => ({ ...h, badge: i ? h.likeness : 'keep', group: n })))
-      fill({ hits, total: hits.length, groups: groups.length, ask: null, pages: new Map() })
+      fill({ hits, total: hits.length, groups: groups.length, ask: null, why: null, pages: new Map() })
       say(groups.length ? `${count(groups.length, 'group')} of duplicates, ${count(hits.length - groups.length, 'photograph')} besides those to keep` : 'No duplicates')
     } else {
       const from = offset => {
         const k = picture ? mostLike : pageSize
         if (!picture) return ask('/api/search?' + new URLSearchParams([...state, ['k', k], ['offset', offset]]), { signal: mine.signal })
-        const body = { image: picture.data, k, path: q.getAll('path'), after: q.get('after') || '', before: q.get('before') || '' }
-        if (words) body.text = words
+        const body = { ...shown, k, path: q.getAll('path'), after: q.get('after') || '', before: q.get('before') || '' }
         if (state.has('min')) body.min = Number(state.get('min'))
-        return ask('/api/search', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal: mine.signal })
+        return post('/api/search', body, mine.signal)
       }
+      // With a picture what is looked for goes in the body.
+      const shown = picture && { image: picture.data, ...(words && { text: words }) }
+      const wanted = new URLSearchParams({ ...(words && { q: words }), ...(like && { like }) })
+      const why = !(words || like || picture) ? null : (key, signal) => shown ? post('/api/explain', { ...shown, key }, signal)
+        : ask('/api/explain?' + new URLSearchParams([...wanted, ['key', key]]), { signal })
       const got = await (await from(0)).json()
       const total = picture ? got.hits.length : got.total
       const hits = new Array(total)
       got.hits.forEach((h, i) => { hits[i] = h })
-      fill({ hits, total, groups: null, ask: from, pages: new Map([[0, true]]) })
+      fill({ hits, total, groups: null, ask: from, why, pages: new Map([[0, true]]) })
       say(total ? count(total, 'photograph') + (words || like || picture ? ', the nearest first' : ', the newest first') : 'No photographs')
     }
   } catch (e) {
@@ -267,11 +278,8 @@ function open() {
   if (!h) return
   looking?.abort()
   looking = new AbortController()
-  const img = $('photo')
-  img.onerror = () => { img.onerror = null; place(img, thumb(h), looking.signal) } // of a format that browsers cannot show
-  img.alt = name(h)
-  img.removeAttribute('src')
-  place(img, '/api/photo?' + new URLSearchParams({ key: h.key }), looking.signal)
+  $('why').hidden = !show.why
+  explain(h)
   $('name').textContent = h.key
   $('caption').textContent = h.caption || ''
   const facts = [
@@ -289,6 +297,47 @@ function open() {
   $('back').disabled = here === 0
   $('forth').disabled = here === show.total - 1
   if (!$('panel').open) $('panel').showModal()
+}
+
+// explain shows the photograph, or where that is asked for what of it fits.
+async function explain(h) {
+  const img = $('photo'), now = looking, asked = show.why && $('why').getAttribute('aria-pressed') === 'true'
+  img.alt = name(h)
+  img.removeAttribute('src')
+  img.onerror = () => { img.onerror = null; place(img, thumb(h), now.signal) } // of a format that browsers cannot show
+  $('scale').hidden = true
+  reason(asked ? 'Looking for what matches…' : '')
+  if (asked) {
+    try {
+      const answer = await show.why(h.key, now.signal)
+      const [x, y] = (answer.headers.get('Goclip-Peak') || '0.5 0.5').split(' ').map(Number)
+      const picture = await answer.blob()
+      if (now.signal.aborted) return
+      img.alt = name(h) + ', with a heat map of what matches'
+      $('scale').hidden = false
+      reason(`What matches is brightest ${spot(x, y)}.`)
+      return reveal(img, picture)
+    } catch (e) {
+      if (now.signal.aborted) return
+      reason(e.message)
+    }
+  }
+  place(img, '/api/photo?' + new URLSearchParams({ key: h.key }), now.signal)
+}
+
+const reason = words => { $('reason').textContent = words }
+
+// spot says where in a picture a place is.
+function spot(x, y) {
+  const across = x < 1 / 3 ? 'left' : x > 2 / 3 ? 'right' : '', down = y < 1 / 3 ? 'top' : y > 2 / 3 ? 'bottom' : ''
+  return across || down ? `at the ${down}${across && down ? ' ' : ''}${across}` : 'in the middle'
+}
+
+$('why').onclick = () => {
+  $('why').setAttribute('aria-pressed', $('why').getAttribute('aria-pressed') !== 'true')
+  looking?.abort()
+  looking = new AbortController()
+  explain(show.hits[here])
 }
 
 const degrees = (v, sides) => `${Math.abs(v).toFixed(4)}° ${sides[v < 0 ? 1 : 0]}`

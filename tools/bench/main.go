@@ -1,128 +1,158 @@
-// Bench times goclip beside PyTorch, ONNX Runtime and others: each work is done by one
-// and then by the other, in processes of their own, several times over, and the
-// best of each counts. It prints a table and exits with 1 where a ratio is under
-// its bar.
+// Bench times goclip beside PyTorch, ONNX Runtime, OpenVINO and others. All processes of a
+// section are alive and one at a time runs, in turns, so that they see the same minutes
+// of the same machine; what they compute is compared first. It prints tables in Markdown.
 //
-//	go run ./tools/bench -peers DIR -checkpoint DIR -data DIR -vocab DIR
-//	go run ./tools/bench -tokenizers DIR -vocabularies DIR -python FILE
-//	go run ./tools/bench -pictures DIR -opencv DIR -python FILE
-//	go run ./tools/bench -losses -python FILE
-//	go run ./tools/bench -int8 DIR
+//	go run ./tools/bench -folder DIR -python FILE -peers DIR -worker FILE -goclip FILE [-only REGEX] [-isa avx2]
+//	go run ./tools/bench -quality DIR
 //	go run ./tools/bench -models [-names A,B]
-//	go run ./tools/bench -families DIR -engines DIR -python FILE [-names A,B] [-isa avx2]
 //
-// The peers' folder holds torch_clip.py, and ort_bench.mjs with its modules; the
-// checkpoint's a random ViT-B/32 and its ONNX towers, written by torch_clip.py. The
-// second form times tokenizers beside Hugging Face's library, on one core each; the third
-// image files to pixels beside Pillow, OpenCV and torchvision; the fourth losses with their
-// gradients beside PyTorch; the fifth ours alone, for tools/models/speeds.csv; the sixth image
-// towers beside PyTorch, ONNX Runtime and OpenVINO, all with two threads.
+// The first form is what "make bench-peers" calls, which installs what it needs: rows such as
+// ViT-B-32/image/8, chosen by -only. The others are of goclip alone: how near a trained model
+// stays with other weights, for docs/int8.md, and the speeds of configurations, for tools/models.
 package main
 
 import (
 	"cmp"
 	"context"
+	"embed"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"log"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
 )
+
+//go:embed peers/*.py
+var scripts embed.FS
 
 // options are where things are and how often they are done.
 type options struct {
-	peers, checkpoint, data, vocab string
-	tokenizers, vocabularies       string
-	python                         string // with the peers' libraries
-	pictureDir                     string // where image files are, or are written
-	opencv, simd                   string // folders with OpenCV and with Pillow-SIMD for Python
-	scripts                        string // folder of our own scripts for the peers
-	familyDir, engines             string // folders of models, and of Python's packages of what runs them
-	isa                            string // an instruction set that both sides are held to; "" is the best
-	seconds                        float64
-	rounds                         int
-	only                           *regexp.Regexp
+	folder         string // of models and inputs, which are written where there are none
+	python         string // with PyTorch and open_clip
+	peers, simd    string // folders of the other peers' packages, and of Pillow-SIMD's
+	worker, goclip string // our side, and the command
+	captions       string // folder of captions and vocabularies
+	isa            string // an instruction set that all are held to; "" is the best
+	seconds        float64
+	rounds         int
+	only           *regexp.Regexp
+	scripts        string // folder of our scripts for the peers, while this runs
 }
 
 func main() {
 	log.SetFlags(0)
+	log.SetPrefix("bench: ")
 	var o options
-	flag.StringVar(&o.peers, "peers", "", "folder of the peers' programs")
-	flag.StringVar(&o.checkpoint, "checkpoint", "", "folder of a ViT-B/32 in Hugging Face's layout with image.onnx and text.onnx")
-	flag.StringVar(&o.data, "data", "", "folder with photos/*.jpg and captions/test.csv")
-	flag.StringVar(&o.vocab, "vocab", "", "folder of CLIP's vocabulary")
-	flag.StringVar(&o.tokenizers, "tokenizers", "", "folder with captions-10k.txt and NAME/tokenizer.json: only tokenizers are timed")
-	flag.StringVar(&o.vocabularies, "vocabularies", "", "folder with NAME/tokenizer.json of those that are not there")
-	flag.StringVar(&o.python, "python", python, "Python with the peers' libraries")
-	flag.StringVar(&o.pictureDir, "pictures", "", "folder of image files, which are written where there are none: only reading them is timed")
-	flag.StringVar(&o.opencv, "opencv", "", "folder with OpenCV's package for Python")
-	flag.StringVar(&o.simd, "simd", "", "folder with Pillow-SIMD's")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each side does each work")
-	losses := flag.Bool("losses", false, "time losses with their gradients, on all cores")
-	only := flag.String("only", "", "regular expression of the works to do; all where empty")
-	trained := flag.String("int8", "", "folder of a model of examples/train: integers beside float32, how near and how fast")
+	flag.StringVar(&o.folder, "folder", "", "folder of models and inputs, which are written where there are none: 10 GB")
+	flag.StringVar(&o.python, "python", "", "Python with PyTorch and open_clip")
+	flag.StringVar(&o.peers, "peers", "", "folder with the packages of peers.txt")
+	flag.StringVar(&o.simd, "simd", "", "folder with Pillow-SIMD's; empty leaves it out")
+	flag.StringVar(&o.worker, "worker", "", "tools/bench/worker, compiled")
+	flag.StringVar(&o.goclip, "goclip", "", "the command, compiled")
+	flag.StringVar(&o.captions, "captions", "", "folder with captions-10k.txt and NAME/tokenizer.json, for tokenizers")
+	flag.StringVar(&o.isa, "isa", "", "avx2: hold all to it that can be held")
+	flag.IntVar(&o.rounds, "rounds", 4, "how often each process has its turn")
+	flag.Float64Var(&o.seconds, "seconds", 0.3, "how long a turn is, at least one run")
+	only := flag.String("only", "", "regular expression of rows, SECTION/CASE; the usual ones where empty")
+	list := flag.Bool("list", false, "print the names of all rows")
+	trained := flag.String("quality", "", "folder of a model of examples/train: how near it stays with other weights")
 	models := flag.Bool("models", false, "time published configurations with random weights, ours alone, on one core")
-	names := flag.String("names", "", "configurations for -models and -families; empty for a list of its own")
-	flag.StringVar(&o.familyDir, "families", "", "folder of models, which are written where there are none: only image towers are timed")
-	flag.StringVar(&o.engines, "engines", "", "folder with Python's packages of ONNX Runtime and OpenVINO")
-	flag.StringVar(&o.isa, "isa", "", "avx2: hold both sides of -losses and -families to it")
-	flag.Float64Var(&o.seconds, "seconds", 0.3, "how long each side of -families runs in a round, at least one pass")
-	ours := flag.String("ours", "", "do our side of one work and print what it took; the program calls itself so")
+	names := flag.String("names", "", "configurations for -models; empty for a list of its own")
 	flag.Parse()
-	var err error
-	if o.only, err = regexp.Compile(*only); err != nil {
-		log.Fatalf("bench: -only: %v", err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *ours != "" {
-		if err := o.measure(ctx, *ours, *names); err != nil {
-			log.Fatalf("bench: %s: %v", *ours, err)
+	var err error
+	switch o.only, err = regexp.Compile(*only); {
+	case err != nil:
+		log.Fatalf("-only: %v", err)
+	case *models:
+		err = o.models(ctx, os.Stdout, cmp.Or(*names, popular))
+	case *trained != "":
+		err = quality(ctx, os.Stdout, *trained)
+	case *list:
+		for _, s := range sections() {
+			for _, r := range s.rows {
+				fmt.Println(s.name + "/" + r.name)
+			}
 		}
-		return
-	}
-	if *models {
-		if err := o.models(ctx, os.Stdout, cmp.Or(*names, popular)); err != nil {
-			log.Fatalf("bench: %v", err)
-		}
-		return
-	}
-	if o.familyDir != "" && o.engines != "" && flag.NArg() == 0 {
-		if err := o.families(ctx, os.Stdout, cmp.Or(*names, newer)); err != nil {
-			log.Fatalf("bench: %v", err)
-		}
-		return
-	}
-	if *trained != "" {
-		if err := o.int8(ctx, *trained); err != nil {
-			log.Fatalf("bench: %v", err)
-		}
-		return
-	}
-	if *losses {
-		if err := o.losses(ctx); err != nil {
-			log.Fatalf("bench: %v", err)
-		}
-		return
-	}
-	if o.pictureDir != "" && flag.NArg() == 0 {
-		if err := o.pictures(ctx); err != nil {
-			log.Fatalf("bench: %v", err)
-		}
-		return
-	}
-	beside := o.peers != "" && o.checkpoint != "" && o.data != "" && o.vocab != ""
-	if flag.NArg() > 0 || beside == (o.tokenizers != "") || o.rounds < 1 {
+		fmt.Println("once/cold\nonce/folder")
+	case o.folder == "" || o.python == "" || o.peers == "" || o.worker == "" || o.goclip == "" || flag.NArg() > 0 || o.rounds < 1 || o.isa != "" && o.isa != "avx2":
 		flag.Usage()
 		os.Exit(2)
+	default:
+		err = o.beside(ctx, os.Stdout)
 	}
-	results, err := o.run(ctx)
 	if err != nil {
-		log.Fatalf("bench: %v", err)
+		log.Fatal(err)
 	}
-	if !report(os.Stdout, results) {
-		fmt.Println("a ratio is under its bar")
-		os.Exit(1)
+}
+
+// beside runs the rows. A section that fails is told of at the end, and the others go on.
+func (o *options) beside(ctx context.Context, w io.Writer) (err error) {
+	for _, p := range []*string{&o.folder, &o.worker, &o.goclip} {
+		if *p, err = filepath.Abs(*p); err != nil {
+			return err
+		}
 	}
+	if o.scripts, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(o.scripts)
+	inside, err := fs.Sub(scripts, "peers")
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(o.scripts, inside); err != nil {
+		return err
+	}
+	set := cmp.Or(o.isa, "the best set of each")
+	fmt.Fprintf(w, "%s/%s, %s, %s, %d threads each, %d rounds, %s\n", runtime.GOOS, runtime.GOARCH, set, runtime.Version(), runtime.GOMAXPROCS(0), o.rounds, time.Now().Format(time.DateOnly))
+	began := time.Now()
+	for _, s := range sections() {
+		if s.name == "tokenizers" && o.captions == "" {
+			continue
+		}
+		if failed := o.section(ctx, w, s); failed != nil {
+			fmt.Fprintf(w, "\n%s failed: %v\n", s.name, failed)
+			err = errors.Join(err, failed)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	err = errors.Join(err, o.once(ctx, w))
+	fmt.Fprintf(w, "\n%.0f s in all\n", time.Since(began).Seconds())
+	return err
+}
+
+// prepare has the things made that are not there.
+func (o *options) prepare(ctx context.Context, what []string) error {
+	if len(what) > 0 {
+		cmd := exec.CommandContext(ctx, o.python, slices.Concat([]string{filepath.Join(o.scripts, "prepare.py"), o.folder}, what)...)
+		cmd.Env = o.environment()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("preparing %v: %w: %s", what, err, lastLines(string(out)))
+		}
+	}
+	// faster-clip looks for a published model's weights under this name, in transformers' layout.
+	there := filepath.Join(o.folder, "faster-clip", "sentence-transformers__clip-ViT-B-32", "0_CLIPModel")
+	if _, err := os.Stat(there); err == nil || !slices.Contains(what, "folder") {
+		return nil
+	}
+	out, err := exec.CommandContext(ctx, o.goclip, "convert", filepath.Join(o.folder, b32), "--layout", "huggingface", "--out", there).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("converting a model for faster-clip: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }

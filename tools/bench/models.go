@@ -12,6 +12,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/text"
 )
 
 // popular are the configurations that -models times when it is given none.
@@ -91,4 +92,26 @@ func rate(runs, n int, work func() error) (float64, error) {
 		}
 	}
 	return best, nil
+}
+
+// ramp is n numbers between -1 and 1.
+func ramp(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i%251)/125 - 1
+	}
+	return x
+}
+
+// tokens are n captions that fill the context.
+func tokens(n int, tower text.Config) []int32 {
+	cfg := tower.Dims()
+	ids := make([]int32, n*cfg.ContextLength)
+	for i := range ids {
+		ids[i] = int32(1 + i*7919%(cfg.VocabSize-3))
+		if i%cfg.ContextLength == cfg.ContextLength-1 {
+			ids[i] = int32(cfg.VocabSize - 1)
+		}
+	}
+	return ids
 }

@@ -9,3 +9,5 @@ import (
 
 func pause(*os.Process) error  { return errors.New("processes cannot be stopped for a while here") }
 func resume(*os.Process) error { return nil }
+
+func peakOf(*os.ProcessState) float64 { return 0 }

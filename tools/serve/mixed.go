@@ -28,6 +28,7 @@ func mixed(ctx context.Context, args []string) error {
 	model := flags.String("model", "", "folder of the model")
 	pattern := flags.String("images", "", "pattern of image files")
 	length := flags.Duration("for", 10*time.Minute, "how long")
+	stall := flags.String("stall", "10s", "the server's --stall")
 	_ = flags.Parse(args)
 	data, err := files(*pattern)
 	if err != nil {
@@ -42,9 +43,17 @@ func mixed(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := start(ctx, *goclip, "--model", "m="+*model, "--preload", "--stall", "10s", "--max-body", "8MB", "--queue", "512")
+	s, err := start(ctx, *goclip, "--model", "m="+*model, "--preload", "--stall", *stall, "--max-body", "8MB", "--queue", "512")
 	if err != nil {
 		return err
+	}
+	var spoken []spoken
+	for _, name := range []string{"immich", "weaviate", "openai", "photofield"} {
+		d, err := dialectOf(name, data)
+		if err != nil {
+			return errors.Join(err, s.stop())
+		}
+		spoken = append(spoken, d)
 	}
 	over, cancel := context.WithTimeout(ctx, *length)
 	defer cancel()
@@ -59,9 +68,8 @@ func mixed(ctx context.Context, args []string) error {
 			defer wg.Done()
 			for i := c; over.Err() == nil; i++ {
 				k := i % len(data)
-				body := []byte(`{"images":["` + base64.StdEncoding.EncodeToString(data[k]) + `"]}`)
 				honest.Add(1)
-				if err := vectorize(ctx, client, s.base, body, want[k]); err != nil {
+				if err := spoken[i%len(spoken)].ask(ctx, client, s.base, k, want[k]); err != nil {
 					bad.Add(1)
 					first.Do(func() { wrong = err })
 				}

@@ -114,6 +114,9 @@ func New(j Job) (*Training, error) {
 	case j.Patience < 0:
 		return nil, fmt.Errorf("job: Patience is %d, want 0 or more", j.Patience)
 	}
+	if err := j.ranks(); err != nil {
+		return nil, err
+	}
 	if err := j.WiseFT.check(j.Exam); err != nil {
 		return nil, err
 	}
@@ -142,10 +145,24 @@ func (t *Training) Steps() int {
 //
 // Out is locked meanwhile: a second run there is an error. If Out holds a model but no
 // checkpoints of its run, Run returns [ErrOccupied] unless Overwrite is set.
+//
+// Where Config.Ranks are set, all of them call it. The first one writes, and the others'
+// results are empty but for Steps; what goes wrong on one is the error of all, see [train.Agree].
 func (t *Training) Run(ctx context.Context) (r Result, err error) {
 	if t == nil || t.trainer == nil {
 		return r, errors.New("job: the Training is empty, want one of New")
 	}
+	ranks := t.job.Config.Ranks
+	if ranks != nil && ranks.Rank() > 0 {
+		r, err = t.follow(ctx)
+	} else {
+		r, err = t.lead(ctx)
+	}
+	return r, train.Agree(ctx, ranks, err)
+}
+
+// lead is Run on the first rank, or on the only one.
+func (t *Training) lead(ctx context.Context) (r Result, err error) {
 	if err := t.apart(); err != nil {
 		return r, fmt.Errorf("job: %w", err)
 	}
@@ -171,6 +188,9 @@ func (t *Training) Run(ctx context.Context) (r Result, err error) {
 		return r, err
 	}
 	run := t.run(observers)
+	if err := train.Agree(ctx, j.Config.Ranks, nil); err != nil {
+		return r, err
+	}
 	fitErr := t.trainer.Fit(ctx, j.Set, run)
 	r.Steps, r.LeftOut = t.trainer.Steps(), j.Batches.Ledger.Len()
 	if err := journal.WriteFile(filepath.Join(j.Out, "left-out.jsonl"), j.Batches.Ledger.WriteJSONLines); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // sizes of the types that functions and structs have, on the machines that have
 // assembly.
-var sizes = map[string]int{"int": 8, "float64": 8, "float32": 4, "*float32": 8, "*int8": 8, "*uint8": 8, "*int32": 8, "uint32": 4, "[]float32": 24, "*Tile": 8}
+var sizes = map[string]int{"int": 8, "float64": 8, "float32": 4, "*float32": 8, "*int8": 8, "*uint8": 8, "*uint16": 8, "*int32": 8, "uint32": 4, "[]float32": 24, "*Tile": 8}
 
 func sizeOf(typ string) (size, align int) {
 	for _, s := range structures {

@@ -18,6 +18,7 @@ func integerFile() file {
 	f.quantize()
 	f.dequantize()
 	f.largest()
+	f.deviation()
 	return f
 }
 
@@ -212,5 +213,30 @@ func (f *file) largest() {
 	f.i("VPMAXUD X1, X0, X0")
 	f.i("VMOVD X0, AX")
 	f.i("MOVL AX, %s", v.ref("bits"))
+	f.ret()
+}
+
+func (f *file) deviation() {
+	s := sign("x *uint8, n int", "sum int")
+	f.declare("Deviation", "sum = Σ |x-128|, of n bytes, n a multiple of 32 and not 0", s)
+	v := vec{file: f, signature: s}
+	v.arg("x", "SI")
+	v.arg("n", "CX")
+	f.i("VPCMPEQB Y15, Y15, Y15")
+	f.i("VPSLLW $7, Y15, Y15")
+	f.i("VPACKSSWB Y15, Y15, Y15") // bytes of 128
+	f.i("VPXOR Y0, Y0, Y0")
+	f.p("loop:")
+	f.i("VPSADBW (SI), Y15, Y1")
+	f.i("VPADDQ Y1, Y0, Y0")
+	f.i("ADDQ $32, SI")
+	f.i("SUBQ $32, CX")
+	f.i("JNZ loop")
+	f.i("VEXTRACTI128 $1, Y0, X1")
+	f.i("VPADDQ X1, X0, X0")
+	f.i("VPSRLDQ $8, X0, X1")
+	f.i("VPADDQ X1, X0, X0")
+	f.i("VMOVQ X0, AX")
+	f.i("MOVQ AX, %s", v.ref("sum"))
 	f.ret()
 }

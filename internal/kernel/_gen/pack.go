@@ -2,13 +2,14 @@ package main
 
 import "fmt"
 
-// packFile has what packing needs: a transpose for a transposed B, copies for
-// the other operands, in vectors of 8 and, for AVX2's tiles, of 6.
+// packFile has what packing needs: a transpose for a transposed B, and copies for
+// the other operands, in vectors as long as the tiles are high or wide.
 func packFile() file {
 	f := file{name: "pack", arch: "amd64"}
 	transpose(&f)
-	copyVectors(&f, 8)
-	copyVectors(&f, 6)
+	for _, lanes := range []int{6, 8, 16, 48} {
+		copyVectors(&f, lanes)
+	}
 	return f
 }
 
@@ -88,11 +89,16 @@ func copyVectors(f *file, lanes int) {
 	f.i("MOVQ DI, BX")
 	f.i("MOVQ R11, DX")
 	f.p("vector:")
-	f.i("PREFETCHT0 (AX)(R10*8)")
-	if lanes == 8 {
-		f.i("VMOVUPS (AX), Y0")
-		f.i("VMOVUPS Y0, (BX)")
-	} else {
+	for at := 0; at < 4*lanes; at += 64 {
+		f.i("PREFETCHT0 %d(AX)(R10*8)", at)
+	}
+	for c := 0; c+8 <= lanes; c += 8 {
+		f.i("VMOVUPS %d(AX), Y%d", 4*c, c/8)
+	}
+	for c := 0; c+8 <= lanes; c += 8 {
+		f.i("VMOVUPS Y%d, %d(BX)", c/8, 4*c)
+	}
+	if lanes == 6 {
 		f.i("VMOVUPS (AX), X0")
 		f.i("VMOVSD 16(AX), X1")
 		f.i("VMOVUPS X0, (BX)")

@@ -78,3 +78,8 @@ func Dequantize(c, scale, bias *float32, acc, shift *int32, n int, s float32)
 //
 //go:noescape
 func LargestBits(x *float32, n int) (bits uint32)
+
+// Deviation: sum = Σ |x-128|, of n bytes, n a multiple of 32 and not 0.
+//
+//go:noescape
+func Deviation(x *uint8, n int) (sum int)

@@ -634,3 +634,26 @@ loop:
 	VZEROUPPER
 	RET
 
+// func Deviation(x *uint8, n int) (sum int)
+TEXT ·Deviation(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VPCMPEQB Y15, Y15, Y15
+	VPSLLW $7, Y15, Y15
+	VPACKSSWB Y15, Y15, Y15
+	VPXOR Y0, Y0, Y0
+loop:
+	VPSADBW (SI), Y15, Y1
+	VPADDQ Y1, Y0, Y0
+	ADDQ $32, SI
+	SUBQ $32, CX
+	JNZ loop
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ X1, X0, X0
+	VPSRLDQ $8, X0, X1
+	VPADDQ X1, X0, X0
+	VMOVQ X0, AX
+	MOVQ AX, sum+16(FP)
+	VZEROUPPER
+	RET
+

@@ -9,12 +9,22 @@ package asm
 //go:noescape
 func Transpose8(dst []float32, width int, src []float32, ld, n8 int)
 
+// Copy6: dst[r·down+i·across+c] = src[r·ld+6·i+c] for 6 columns c of n vectors i.
+//
+//go:noescape
+func Copy6(dst []float32, down, across int, src []float32, ld, rows, n int)
+
 // Copy8: dst[r·down+i·across+c] = src[r·ld+8·i+c] for 8 columns c of n vectors i.
 //
 //go:noescape
 func Copy8(dst []float32, down, across int, src []float32, ld, rows, n int)
 
-// Copy6: dst[r·down+i·across+c] = src[r·ld+6·i+c] for 6 columns c of n vectors i.
+// Copy16: dst[r·down+i·across+c] = src[r·ld+16·i+c] for 16 columns c of n vectors i.
 //
 //go:noescape
-func Copy6(dst []float32, down, across int, src []float32, ld, rows, n int)
+func Copy16(dst []float32, down, across int, src []float32, ld, rows, n int)
+
+// Copy48: dst[r·down+i·across+c] = src[r·ld+48·i+c] for 48 columns c of n vectors i.
+//
+//go:noescape
+func Copy48(dst []float32, down, across int, src []float32, ld, rows, n int)

@@ -74,37 +74,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func Copy8(dst []float32, down, across int, src []float32, ld, rows, n int)
-TEXT ·Copy8(SB), NOSPLIT, $0-88
-	MOVQ dst_base+0(FP), DI
-	MOVQ down+24(FP), R8
-	MOVQ across+32(FP), R9
-	MOVQ src_base+40(FP), SI
-	MOVQ ld+64(FP), R10
-	MOVQ rows+72(FP), CX
-	MOVQ n+80(FP), R11
-	SHLQ $2, R8
-	SHLQ $2, R9
-	SHLQ $2, R10
-row:
-	MOVQ SI, AX
-	MOVQ DI, BX
-	MOVQ R11, DX
-vector:
-	PREFETCHT0 (AX)(R10*8)
-	VMOVUPS (AX), Y0
-	VMOVUPS Y0, (BX)
-	ADDQ $32, AX
-	ADDQ R9, BX
-	DECQ DX
-	JNZ vector
-	ADDQ R10, SI
-	ADDQ R8, DI
-	DECQ CX
-	JNZ row
-	VZEROUPPER
-	RET
-
 // func Copy6(dst []float32, down, across int, src []float32, ld, rows, n int)
 TEXT ·Copy6(SB), NOSPLIT, $0-88
 	MOVQ dst_base+0(FP), DI
@@ -122,12 +91,119 @@ row:
 	MOVQ DI, BX
 	MOVQ R11, DX
 vector:
-	PREFETCHT0 (AX)(R10*8)
+	PREFETCHT0 0(AX)(R10*8)
 	VMOVUPS (AX), X0
 	VMOVSD 16(AX), X1
 	VMOVUPS X0, (BX)
 	VMOVSD X1, 16(BX)
 	ADDQ $24, AX
+	ADDQ R9, BX
+	DECQ DX
+	JNZ vector
+	ADDQ R10, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func Copy8(dst []float32, down, across int, src []float32, ld, rows, n int)
+TEXT ·Copy8(SB), NOSPLIT, $0-88
+	MOVQ dst_base+0(FP), DI
+	MOVQ down+24(FP), R8
+	MOVQ across+32(FP), R9
+	MOVQ src_base+40(FP), SI
+	MOVQ ld+64(FP), R10
+	MOVQ rows+72(FP), CX
+	MOVQ n+80(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R11, DX
+vector:
+	PREFETCHT0 0(AX)(R10*8)
+	VMOVUPS 0(AX), Y0
+	VMOVUPS Y0, 0(BX)
+	ADDQ $32, AX
+	ADDQ R9, BX
+	DECQ DX
+	JNZ vector
+	ADDQ R10, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func Copy16(dst []float32, down, across int, src []float32, ld, rows, n int)
+TEXT ·Copy16(SB), NOSPLIT, $0-88
+	MOVQ dst_base+0(FP), DI
+	MOVQ down+24(FP), R8
+	MOVQ across+32(FP), R9
+	MOVQ src_base+40(FP), SI
+	MOVQ ld+64(FP), R10
+	MOVQ rows+72(FP), CX
+	MOVQ n+80(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R11, DX
+vector:
+	PREFETCHT0 0(AX)(R10*8)
+	VMOVUPS 0(AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS Y0, 0(BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ $64, AX
+	ADDQ R9, BX
+	DECQ DX
+	JNZ vector
+	ADDQ R10, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func Copy48(dst []float32, down, across int, src []float32, ld, rows, n int)
+TEXT ·Copy48(SB), NOSPLIT, $0-88
+	MOVQ dst_base+0(FP), DI
+	MOVQ down+24(FP), R8
+	MOVQ across+32(FP), R9
+	MOVQ src_base+40(FP), SI
+	MOVQ ld+64(FP), R10
+	MOVQ rows+72(FP), CX
+	MOVQ n+80(FP), R11
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R11, DX
+vector:
+	PREFETCHT0 0(AX)(R10*8)
+	PREFETCHT0 64(AX)(R10*8)
+	PREFETCHT0 128(AX)(R10*8)
+	VMOVUPS 0(AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS Y0, 0(BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	VMOVUPS Y4, 128(BX)
+	VMOVUPS Y5, 160(BX)
+	ADDQ $192, AX
 	ADDQ R9, BX
 	DECQ DX
 	JNZ vector

@@ -11,30 +11,29 @@ func (d *decoder) image(rows int) image.Image {
 		clear(c.plane[rows*c.stride:])
 		return &image.Gray{Pix: c.plane, Stride: c.stride, Rect: rect}
 	}
-	pix := make([]byte, 4*d.width*d.height)
-	ups := make([]*upsampler, len(d.comps))
-	for i, c := range d.comps {
-		ups[i] = newUpsampler(c.plane, c.stride, c.width, c.height, d.hMax*d.whole/(c.h*c.side), d.vMax*d.whole/(c.v*c.side))
-		ups[i].repeats = d.whole == 1 // lossless, or a draft
+	p := &Planes{rect: rect, convert: d.conversion(), rows: rows}
+	for _, c := range d.comps {
+		p.ups = append(p.ups, upsampler{
+			plane: c.plane, stride: c.stride, width: c.width, height: c.height,
+			hScale: d.hMax * d.whole / (c.h * c.side), vScale: d.vMax * d.whole / (c.v * c.side),
+			repeats: d.whole == 1, // lossless, or a draft
+		})
 	}
-	convert := d.conversion()
-	lines := new([4][]byte)
+	switch {
+	case len(d.comps) == 3 && d.Planes:
+		return p
+	case len(d.comps) == 3:
+		return p.RGBA()
+	}
+	pix := make([]byte, 4*d.width*d.height)
+	line := p.Lines()
 	for y := range rows {
-		for i, u := range ups {
-			lines[i] = u.row(y)[:d.width]
-		}
-		convert(pix[4*y*d.width:][:4*d.width], lines)
+		line(pix[4*y*d.width:], y, 0, d.width)
 	}
 	if len(d.comps) == 4 {
 		return &image.CMYK{Pix: pix, Stride: 4 * d.width, Rect: rect}
 	}
-	if len(d.comps) == 2 {
-		return &image.NRGBA{Pix: pix, Stride: 4 * d.width, Rect: rect}
-	}
-	for i := 4*rows*d.width + 3; i < len(pix); i += 4 {
-		pix[i] = 255
-	}
-	return &image.RGBA{Pix: pix, Stride: 4 * d.width, Rect: rect}
+	return &image.NRGBA{Pix: pix, Stride: 4 * d.width, Rect: rect}
 }
 
 // conversion returns what makes a row of pixels from rows of samples, guessing

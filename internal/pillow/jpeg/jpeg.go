@@ -130,6 +130,9 @@ type Options struct {
 	// is the caller's.
 	Row func()
 
+	// Planes leaves images of three components in planes, as *Planes.
+	Planes bool
+
 	// Colour is what components mean, where something else than the file says
 	// it. Then four components are inks as they are, not inverted.
 	Colour Colour
@@ -159,8 +162,8 @@ func (e *CutOffError) Error() string {
 }
 
 // Decode reads a JPEG file. The memory that it takes is at most about 16 bytes
-// a pixel. The result is an *image.Gray, an *image.RGBA whose alpha is 255, or
-// an *image.CMYK in which 255 is full ink.
+// a pixel. The result is an *image.Gray, an *image.RGBA whose alpha is 255 (or
+// *Planes), or an *image.CMYK in which 255 is full ink.
 func Decode(data []byte, o Options) (image.Image, error) {
 	d := &decoder{Options: o, condition: newConditioning()}
 	err := errors.New("no SOI marker")
@@ -218,10 +221,12 @@ func (d *decoder) segments() error {
 		case mark == markTEM || mark >= markRST0 && mark <= markRST7:
 			continue
 		case mark < markSOF0 || mark == markSOI || mark > markDRI && mark < markAPP0 || mark > markAPPF && mark != markCOM:
+			d.seekFrame(nil, mark)
 			return fmt.Errorf("marker %#x between segments", mark)
 		}
 		body, err := d.segment(mark)
 		if err != nil {
+			d.seekFrame(nil, mark)
 			return fmt.Errorf("segment %#x: %w", mark, err)
 		}
 		if err := d.read(mark, body); err != nil {
@@ -241,7 +246,7 @@ func (d *decoder) seekFrame(body []byte, mark byte) {
 		if mark >= markSOF0 && mark <= markSOF3 || mark == markSOF9 || mark == markSOFA {
 			_, err = d.size(body)
 		} else if mark, err = d.marker(); err == nil {
-			body, err = d.segment(mark)
+			body, _ = d.segment(mark) // what has no length is passed over
 		}
 	}
 }

@@ -172,6 +172,50 @@ strips = files["strips.tif"]
 first = strips.index(rgb8.tobytes())
 offsets = struct.pack("<2I", first, first + 4 * 3 * W)
 files["lost.tif"] = strips.replace(offsets, offsets[:4] + struct.pack("<I", 1 << 20))
+tiff("planes16.tif", np.moveaxis(rgb8.astype(np.uint16) * 251, 2, 0), photometric="rgb", planarconfig="separate")
+tiff("planestiles16.tif", np.moveaxis(rgb8.astype(np.uint16) * 251, 2, 0), photometric="rgb", planarconfig="separate", tile=(16, 16))
+tiff("planesdamaged.tif", np.moveaxis(np.asarray(rgb.convert("YCbCr")), 2, 0), photometric="ycbcr", planarconfig="separate", compression="zlib", predictor=True)
+b = bytearray(files["planesdamaged.tif"])
+b[-3] ^= 1
+files["planesdamaged.tif"] = bytes(b)
+b = files["yccplanes.tif"]
+files["planescut.tif"] = b[:-30]
+
+
+def entries(*tags):
+    """A TIFF of one strip of bytes that count up, with the tags, which are shorts."""
+    pixels = bytes((37 * i + i // 7) % 256 for i in range(4000))
+    said = [tag[0] for tag in tags]
+    tags = sorted(tags + tuple(t for t in ((256, W), (257, H), (273, 8), (279, len(pixels))) if t[0] not in said))
+    extra, ifd, after = b"", b"", 8 + len(pixels) + 2 + 12 * len(tags) + 4
+    for tag, *v in tags:
+        body = struct.pack("<%dH" % len(v), *v)
+        if len(body) > 4:
+            body, extra = struct.pack("<I", after + len(extra)), extra + body
+        ifd += struct.pack("<HHI4s", tag, 3, len(v), body)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + ifd + b"\0\0\0\0" + extra
+
+
+planes4 = [zlib.compress(bytes((i % W * step) % 256 for i in range(W * H))) for step in (5, 7, 3, 12)]
+at = [8 + sum(map(len, planes4[:i])) for i in range(4)]
+head = entries((258, 8, 8, 8, 8), (259, 8), (262, 2), (277, 4), (278, H), (284, 2), (273, *at), (279, *map(len, planes4)))
+files["planes4.tif"] = head[:8] + b"".join(planes4) + head[8 + sum(map(len, planes4)) :]
+# What is raw and in planes has bytes, whatever the tags say.
+files["plane4.tif"] = entries((258, 4), (259, 1), (262, 1), (277, 1), (278, H), (284, 2))
+files["plane1.tif"] = entries((258, 1), (259, 1), (262, 0), (277, 1), (278, H), (284, 2), (266, 2))
+files["planesfill.tif"] = entries((258, 8, 8, 8), (259, 1), (262, 2), (277, 3), (278, H), (284, 2), (266, 2))
+units = bytes((41 * i) % 256 for i in range(((W + 3) // 4) * ((H + 3) // 4) * 18))
+z = zlib.compress(units)
+head = entries((258, 8, 8, 8), (259, 8), (262, 6), (277, 3), (278, H), (284, 1), (530, 4, 4))
+files["ycc44.tif"] = head[:8] + z + head[8 + len(z):]
+stream = zlib.compress(raw[: 4 * (3 * W + 1) + 20], 9)
+files["sumwithin.png"] = png(8, 2, raw, stream=stream[:-1] + bytes([stream[-1] ^ 1]))
+i = base.index(b"\xff\xdb")
+files["marker.jpg"] = base[:i] + b"\xff\xf3" + base[i:]
+files["nolength.jpg"] = base[: i + 2] + b"\0\0" + base[i + 4 :]
+ramp = bytes(v for i in range(16) for v in (i, i, i, 0))
+head = struct.pack("<IiiHHIIiiII", 40, W, H, 1, 4, 0, 0, 0, 0, 16, 0)
+files["ramp4.bmp"] = b"BM" + struct.pack("<IHHI", 0, 0, 0, 118) + head + ramp + bytes(12 * H)
 
 
 def read(data, left):

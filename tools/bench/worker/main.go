@@ -2,24 +2,26 @@
 // case when it is told to, so that a runner can let peers take turns on one machine in
 // the same minutes.
 //
-//	worker FOLDER towers MODEL|losses|products|training|pixels DIR|search
-//	worker embed MODEL PHOTO        loads, embeds, prints the first number
+//	worker FOLDER towers MODEL [PRECISION] | training MODEL | losses | products | images [draft] | search | tokenizers "" FOLDER
+//	worker FOLDER embed MODEL PHOTO        loads, embeds, prints the first number
 //
-// It answers each line of standard input, a command with its arguments, with a line of
-// JSON: cases; prepare CASE; time CASE SECONDS LEAST, the times of runs for so many
-// seconds, at least so many; features CASE FILE; drop CASE; reset and rss, for the
-// memory; quit.
+// The folder is that of tools/bench/peers/prepare.py. The first line that it prints says
+// what it is; then it answers each line of standard input, a command with its arguments, with a
+// line of JSON: prepare CASE; time CASE SECONDS, the times of runs for so long, one at
+// least; features CASE FILE; drop CASE. PROFILE names a file for a CPU profile of what is timed.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log"
-	"math"
 	"os"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
@@ -27,62 +29,43 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/encoder"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/vision"
 )
 
-// work is a case that is set up: a run of it, and what it computes.
-type work struct {
-	run      func() error
-	features func() ([]float32, error)
-}
+// work is a case that is set up: a run of it, which gives what it computes.
+type work func() ([]float32, error)
 
-type cases struct {
-	names []string
-	make  map[string]func() (work, error)
-}
-
-func (c *cases) add(name string, f func() (work, error)) {
-	if c.make == nil {
-		c.make = map[string]func() (work, error){}
-	}
-	c.names, c.make[name] = append(c.names, name), f
-}
+// maker sets a case up.
+type maker func(name string) (work, error)
 
 func main() {
 	log.SetFlags(0)
-	args := os.Args[1:]
-	if len(args) > 0 && args[0] == "worker" { // as runners of an earlier edition call it
-		args = args[1:]
-	}
-	if len(args) == 3 && args[0] == "embed" {
-		check(embed(args[1], args[2]))
+	args := append(os.Args[1:], "", "", "", "")
+	root, what, model, arg := args[0], args[1], args[2], args[3]
+	if what == "embed" {
+		check(embed(filepath.Join(root, model), arg))
 		return
 	}
-	if len(args) < 2 {
-		log.Fatal("usage: worker FOLDER WHAT [ARG] | worker embed MODEL PHOTO")
+	kinds := map[string]func() (maker, error){
+		"towers":     func() (maker, error) { return towers(root, model, arg) },
+		"training":   func() (maker, error) { return training(root, model), nil },
+		"losses":     func() (maker, error) { return losses(root), nil },
+		"products":   func() (maker, error) { return product, nil },
+		"images":     func() (maker, error) { return images(root, model == "draft"), nil },
+		"search":     func() (maker, error) { return search(root) },
+		"tokenizers": func() (maker, error) { return tokenizers(root, arg) },
 	}
-	root, arg := args[0], ""
-	if len(args) > 2 {
-		arg = args[2]
+	if kinds[what] == nil {
+		log.Fatalf("no work %q; the documentation is at the top of tools/bench/worker", what)
 	}
-	var c cases
-	switch what := args[1]; what {
-	case "towers":
-		towers(&c, root, arg)
-	case "losses":
-		losses(&c, root)
-	case "products":
-		products(&c)
-	case "training":
-		training(&c, root)
-	case "pixels":
-		pixels(&c, arg)
-	case "search":
-		search(&c, root)
-	default:
-		log.Fatalf("no work %q", what)
+	set := "goclip, " + kernel.ISA()
+	if what == "towers" {
+		set += ", " + cmp.Or(arg, "float32")
 	}
-	serve(&c)
+	make, err := kinds[what]()
+	check(err)
+	check(serve(make, set))
 }
 
 func check(err error) {
@@ -91,95 +74,115 @@ func check(err error) {
 	}
 }
 
-func serve(c *cases) {
-	out := json.NewEncoder(os.Stdout)
-	check(out.Encode(map[string]any{"ready": c.names}))
-	live := map[string]work{}
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		w := strings.Fields(in.Text())
-		answer, err := command(c, live, w)
-		if err != nil {
-			answer = map[string]any{"error": err.Error()}
-		}
-		check(out.Encode(answer))
-		if w[0] == "quit" {
-			return
-		}
-	}
+type answer struct {
+	What  string    `json:"what,omitempty"`
+	Error string    `json:"error,omitempty"`
+	Times []float64 `json:"times,omitempty"`
+	CPU   float64   `json:"cpu,omitempty"`
+	Wall  float64   `json:"wall,omitempty"`
 }
 
-func command(c *cases, live map[string]work, w []string) (map[string]any, error) {
-	switch w[0] {
-	case "cases":
-		return map[string]any{"cases": c.names}, nil
+func serve(make maker, what string) error {
+	out := json.NewEncoder(os.Stdout)
+	if err := out.Encode(answer{What: what}); err != nil {
+		return err
+	}
+	live := map[string]work{}
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		words := append(strings.Fields(in.Text()), "", "", "")
+		a, err := command(make, live, words[0], words[1], words[2])
+		if err != nil {
+			a.Error = err.Error()
+		}
+		if err := out.Encode(a); err != nil {
+			return err
+		}
+	}
+	return in.Err()
+}
+
+func command(make maker, live map[string]work, command, name, arg string) (a answer, err error) {
+	run := live[name]
+	if run == nil && command != "prepare" {
+		return a, fmt.Errorf("the case %q is not prepared", name)
+	}
+	switch command {
 	case "prepare":
-		start := time.Now()
-		x, err := c.make[w[1]]()
-		if err != nil {
-			return nil, err
+		if live[name], err = make(name); err != nil {
+			return a, err
 		}
-		live[w[1]] = x
-		if err := x.run(); err != nil {
-			return nil, err
-		}
-		first := time.Since(start).Seconds()
-		return map[string]any{"prepared_s": first}, x.run()
-	case "time":
-		seconds, err := strconv.ParseFloat(w[2], 64)
-		if err != nil {
-			return nil, err
-		}
-		least, err := strconv.Atoi(w[3])
-		if err != nil {
-			return nil, err
-		}
-		if path := os.Getenv("PEER_PROFILE"); path != "" {
-			f, err := os.Create(path)
-			check(err)
-			check(pprof.StartCPUProfile(f))
-			defer pprof.StopCPUProfile()
-		}
-		var times []float64
-		begin, cpu := time.Now(), cpuSeconds()
-		for len(times) < least || time.Since(begin).Seconds() < seconds {
-			start := time.Now()
-			if err := live[w[1]].run(); err != nil {
-				return nil, err
+		for range 2 {
+			if _, err := live[name](); err != nil {
+				return a, err
 			}
-			times = append(times, time.Since(start).Seconds())
 		}
-		return map[string]any{"times": times, "cpu": cpuSeconds() - cpu, "wall": time.Since(begin).Seconds()}, nil
+		return a, nil
+	case "time":
+		return timed(run, arg)
 	case "features":
-		x, err := live[w[1]].features()
+		x, err := run()
 		if err != nil {
-			return nil, err
+			return a, err
 		}
-		f, err := os.Create(w[2])
+		data, err := binary.Append(nil, binary.LittleEndian, x)
 		if err != nil {
-			return nil, err
+			return a, err
+		}
+		return a, os.WriteFile(arg, data, 0o666)
+	case "drop":
+		delete(live, name)
+		debug.FreeOSMemory()
+		return a, nil
+	}
+	return a, fmt.Errorf("no command %q", command)
+}
+
+func timed(run work, seconds string) (a answer, err error) {
+	least, err := strconv.ParseFloat(seconds, 64)
+	if err != nil {
+		return a, err
+	}
+	if path := os.Getenv("PROFILE"); path != "" && least > 0 {
+		f, err := os.Create(path)
+		if err != nil {
+			return a, err
 		}
 		defer f.Close()
-		return map[string]any{"shape": []int{len(x)}}, binary.Write(f, binary.LittleEndian, x)
-	case "drop":
-		delete(live, w[1])
-		debug.FreeOSMemory()
-		return map[string]any{}, nil
-	case "reset":
-		debug.FreeOSMemory()
-		return map[string]any{"rss_mib": status("VmRSS:")}, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
-	case "rss":
-		return map[string]any{"rss_mib": status("VmHWM:")}, nil
-	case "quit":
-		return map[string]any{}, nil
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return a, err
+		}
+		defer pprof.StopCPUProfile()
 	}
-	return nil, fmt.Errorf("no command %q", w[0])
+	runtime.GC()
+	began, cpu := time.Now(), cpuSeconds()
+	for len(a.Times) == 0 || time.Since(began).Seconds() < least {
+		start := time.Now()
+		if _, err := run(); err != nil {
+			return a, err
+		}
+		a.Times = append(a.Times, time.Since(start).Seconds())
+	}
+	a.CPU, a.Wall = cpuSeconds()-cpu, time.Since(began).Seconds()
+	return a, nil
 }
 
-func status(field string) float64 {
-	data, _ := os.ReadFile("/proc/self/status")
-	_, rest, _ := strings.Cut(string(data), field)
-	kb, _ := strconv.ParseFloat(strings.Fields(rest + " 0")[0], 64)
-	return kb / 1024
+// caseOf takes a case such as image/8 apart.
+func caseOf(name string) (what string, n int, err error) {
+	what, count, _ := strings.Cut(name, "/")
+	n, err = strconv.Atoi(count)
+	return what, n, err
+}
+
+// numbers reads the first n numbers of a file of 4-byte ones.
+func numbers[T float32 | int32](path string, n int) ([]T, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	x := make([]T, n)
+	return x, binary.Read(bufio.NewReaderSize(f, 1<<20), binary.LittleEndian, x)
 }
 
 func embed(dir, photo string) error {
@@ -195,9 +198,6 @@ func embed(dir, photo string) error {
 	if err != nil {
 		return err
 	}
-	if math.IsNaN(float64(e.Data[0])) {
-		return fmt.Errorf("not a number")
-	}
-	fmt.Println(e.Data[0])
-	return nil
+	_, err = fmt.Println(e.Data[0])
+	return err
 }

@@ -2,47 +2,36 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/goclip/goclip/internal/kernel"
 )
 
-// products are matrix products: forward with packed weights ("packed"), as a
-// linear layer of a loaded model computes, and the three layouts of training.
-func products(c *cases) {
-	add := func(layout string, m, n, k int) {
-		c.add(fmt.Sprintf("%s/%dx%dx%d", layout, m, n, k), func() (work, error) {
-			a, b, out := ramp(m*k), ramp(k*n), make([]float32, m*n)
-			run := func() { kernel.Gemm(kernel.NN, m, n, k, 1, a, k, b, n, 0, out, n) }
-			switch layout {
-			case "NT":
-				run = func() { kernel.Gemm(kernel.NT, m, n, k, 1, a, k, b, k, 0, out, n) }
-			case "TN":
-				run = func() { kernel.Gemm(kernel.TN, m, n, k, 1, a, m, b, n, 0, out, n) }
-			case "packed":
-				p := kernel.Pack(kernel.NT, n, k, b, k)
-				run = func() { kernel.GemmPacked(m, 1, a, k, p, nil, 0, out, n) }
-			}
-			return work{func() error { run(); return nil }, nil}, nil
-		})
-	}
-	for _, s := range shapes {
-		for _, layout := range strings.Fields(s.layouts) {
-			add(layout, s.m, s.n, s.k)
+// product is a matrix product such as NT/1600x768x768, C (m×n) of k terms: forward with
+// weights that were packed before, as a linear layer of a loaded model has them, or one of the
+// three layouts of training.
+func product(name string) (work, error) {
+	var layout string
+	var m, n, k int
+	if _, err := fmt.Sscanf(name, "%2s/%dx%dx%d", &layout, &m, &n, &k); err != nil {
+		if _, err := fmt.Sscanf(name, "packed/%dx%dx%d", &m, &n, &k); err != nil {
+			return nil, fmt.Errorf("no product %q: %w", name, err)
 		}
+		layout = "packed"
 	}
-}
-
-// shapes are those of the towers and of the toy model.
-var shapes = []struct {
-	layouts string
-	m, n, k int
-}{
-	{"packed NT NN", 1600, 2304, 768}, {"packed NT NN", 1600, 768, 768}, {"packed NT NN", 1600, 3072, 768}, {"packed NT NN", 1600, 768, 3072},
-	{"packed", 50, 2304, 768}, {"packed", 50, 768, 768}, {"packed", 50, 3072, 768}, {"packed", 50, 768, 3072},
-	{"packed", 2464, 1536, 512}, {"packed", 2464, 2048, 512}, {"packed", 2464, 512, 2048},
-	{"TN", 768, 3072, 1600}, {"TN", 768, 768, 1600}, {"TN", 3072, 768, 1600},
-	{"packed NT NN", 8320, 768, 192}, {"packed NT NN", 8320, 192, 768}, {"packed NT NN", 8320, 576, 192}, {"TN", 192, 768, 8320}, {"TN", 768, 192, 8320},
+	a, b, out := ramp(m*k), ramp(k*n), make([]float32, m*n)
+	run := map[string]func(){
+		"NN": func() { kernel.Gemm(kernel.NN, m, n, k, 1, a, k, b, n, 0, out, n) },
+		"NT": func() { kernel.Gemm(kernel.NT, m, n, k, 1, a, k, b, k, 0, out, n) },
+		"TN": func() { kernel.Gemm(kernel.TN, m, n, k, 1, a, m, b, n, 0, out, n) },
+	}[layout]
+	if layout == "packed" {
+		p := kernel.Pack(kernel.NT, n, k, b, k)
+		run = func() { kernel.GemmPacked(m, 1, a, k, p, nil, 0, out, n) }
+	}
+	if run == nil {
+		return nil, fmt.Errorf("no layout %q", layout)
+	}
+	return func() ([]float32, error) { run(); return out, nil }, nil
 }
 
 // ramp is n numbers between -1 and 1.

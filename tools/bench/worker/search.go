@@ -3,86 +3,71 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
-	"sync"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 )
 
-// search looks for the ten nearest of the vectors in the folder, one query after
-// another, and 32 queries, two at a time, since a search has one query.
-func search(c *cases, root string) {
-	const dim = 512
-	load := sync.OnceValues(func() (*index.Index, error) {
-		f, err := os.Open(filepath.Join(root, "vectors.f32"))
+const dim = 512
+
+// search looks for the ten nearest of the vectors, of as many queries as the case says.
+func search(root string) (maker, error) {
+	f, err := os.Open(filepath.Join(root, "vectors", "rows"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	x, err := indexOf(bufio.NewReaderSize(f, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	debug.FreeOSMemory()
+	return func(name string) (work, error) {
+		_, n, err := caseOf(name)
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		x, r := index.New(dim), bufio.NewReaderSize(f, 1<<20)
-		const part = 50_000
-		for from := 0; ; from += part {
-			e := &encoder.Embeddings{N: part, Dim: dim, Data: make([]float32, part*dim)}
-			if err := binary.Read(r, binary.LittleEndian, e.Data); err != nil {
-				break
-			}
-			entries := make([]index.Entry, part)
-			for i := range entries {
-				entries[i].Key = fmt.Sprintf("%08d", from+i)
-			}
-			if err := x.Add(entries, e); err != nil {
-				return nil, err
-			}
-		}
-		debug.FreeOSMemory()
-		return x, nil
-	})
-	query := func(n, cores int) (work, error) {
-		x, err := load()
-		if err != nil {
-			return work{}, err
-		}
-		q, err := numbers[float32](filepath.Join(root, "queries.f32"), 64*dim)
-		if err != nil {
-			return work{}, err
-		}
-		next := 0
-		f := func() ([]float32, error) {
-			ids := make([]float32, n*10)
-			errs := make([]error, n)
-			limit := make(chan bool, cores)
-			var wait sync.WaitGroup
-			for i := range n {
-				limit <- true
-				wait.Add(1)
-				at := (next + i) % 64
-				go func() {
-					defer wait.Done()
-					defer func() { <-limit }()
-					hits, err := x.Search(q[at*dim:][:dim], 10, nil)
-					errs[i] = err
-					for j, h := range hits {
-						id, _ := strconv.Atoi(h.Key)
-						ids[i*10+j] = float32(id)
-					}
-				}()
-			}
-			wait.Wait()
-			for _, err := range errs {
-				if err != nil {
-					return nil, err
+		queries, err := numbers[float32](filepath.Join(root, "vectors", "queries"), n*dim)
+		return func() ([]float32, error) {
+			each, err := x.SearchEach(queries, 10, nil)
+			var ids []float32
+			for _, hits := range each {
+				for _, h := range hits {
+					id, _ := strconv.Atoi(h.Key)
+					ids = append(ids, float32(id))
 				}
 			}
-			return ids, nil
+			return ids, err
+		}, err
+	}, nil
+}
+
+// indexOf reads an index of rows of dim numbers, of which there are a multiple of some
+// thousands.
+func indexOf(r io.Reader) (*index.Index, error) {
+	const part = 10_000
+	x := index.New(dim)
+	for from := 0; ; from += part {
+		e := &encoder.Embeddings{N: part, Dim: dim, Data: make([]float32, part*dim)}
+		switch err := binary.Read(r, binary.LittleEndian, e.Data); {
+		case errors.Is(err, io.EOF):
+			return x, nil
+		case err != nil:
+			return nil, err
 		}
-		return work{func() error { _, err := f(); next += n; return err }, func() ([]float32, error) { next = 0; return f() }}, nil
+		entries := make([]index.Entry, part)
+		for i := range entries {
+			entries[i].Key = fmt.Sprintf("%08d", from+i)
+		}
+		if err := x.Add(entries, e); err != nil {
+			return nil, err
+		}
 	}
-	c.add("exact-f32/1", func() (work, error) { return query(1, 1) })
-	c.add("exact-f32/32", func() (work, error) { return query(32, 1) })
-	c.add("exact-f32-pairs/32", func() (work, error) { return query(32, 2) })
 }

@@ -3,39 +3,41 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"strings"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/train"
 )
 
-// training is a step as training.py's. Both begin with the checkpoints' weights, so
-// that after as many steps they have the same loss.
-func training(c *cases, root string) {
-	add := func(name, key, px, ids string, n, side, length int) {
-		c.add(name, func() (work, error) {
-			pixels, err := numbers[float32](filepath.Join(root, px), n*3*side*side)
-			if err != nil {
-				return work{}, err
-			}
-			tokens, err := numbers[int32](filepath.Join(root, ids), n*length)
-			if err != nil {
-				return work{}, err
-			}
-			m, err := encoder.Load(filepath.Join(root, key), &encoder.Options{Trainable: true})
-			if err != nil {
-				return work{}, err
-			}
-			t, err := train.New(m, train.Config{LR: train.Constant(1e-4, 1), WeightDecay: 0.2})
-			if err != nil {
-				return work{}, err
-			}
-			step := func() ([]float32, error) {
-				s, err := t.StepBatch(context.Background(), &train.Batch{N: n, Pixels: pixels, Tokens: tokens})
-				return []float32{float32(s.Loss)}, err
-			}
-			return work{func() error { _, err := step(); return err }, step}, nil
-		})
+// training is a step of a model or of the toy. Both sides begin with the checkpoints'
+// weights, so that after as many steps they have the same loss.
+func training(root, model string) maker {
+	return func(name string) (work, error) {
+		_, n, err := caseOf(name)
+		if err != nil {
+			return nil, err
+		}
+		ids := "ids-full"
+		if strings.HasPrefix(name, "toy") {
+			model, ids = "toy", "ids-toy"
+		}
+		m, err := encoder.Load(filepath.Join(root, model), &encoder.Options{Trainable: true})
+		if err != nil {
+			return nil, err
+		}
+		t, err := train.New(m, train.Config{LR: train.Constant(1e-4, 1), WeightDecay: 0.2})
+		if err != nil {
+			return nil, err
+		}
+		size := m.Config().Vision.Dims().ImageSize
+		pixels, err := numbers[float32](filepath.Join(root, "pixels"), n*3*size[0]*size[1])
+		if err != nil {
+			return nil, err
+		}
+		tokens, err := numbers[int32](filepath.Join(root, ids), n*m.Config().Text.Dims().ContextLength)
+		return func() ([]float32, error) {
+			s, err := t.StepBatch(context.Background(), &train.Batch{N: n, Pixels: pixels, Tokens: tokens})
+			return []float32{float32(s.Loss)}, err
+		}, err
 	}
-	add("train/8", "vitb32", "pixels224.f32", "ids_full.i32", 8, 224, 77)
-	add("toy/128", "toy1000", "toy_pixels.f32", "toy_ids.i32", 128, 32, 32)
 }
