@@ -216,6 +216,11 @@ func outlast(g *G.ExprGraph, order G.Nodes) {
 			}
 		}
 	}
+	for _, n := range order { // a follower's output lies where that of what it follows does
+		if o, ok := n.Op().(*opNode); ok {
+			o.loan.long = o.loan.long || slices.ContainsFunc(o.followers, func(f follower) bool { return f.op.loan.long })
+		}
+	}
 }
 
 // running lists the nodes of a graph in the order in which it runs.

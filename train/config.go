@@ -82,7 +82,7 @@ type Config struct {
 
 	// GradCheckpointing computes what lies between the blocks of the towers once more for the
 	// gradients, instead of keeping it ([nn.Recompute]): a third more time, and of a transformer's
-	// activations about a sixth in memory. No bit changes, so a run may be resumed without it.
+	// activations a fifth in memory or less. No bit changes, so a run may be resumed without it.
 	GradCheckpointing bool
 
 	// Ranks, where not nil, are the processes that train the model together, each with its own
