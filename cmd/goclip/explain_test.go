@@ -44,7 +44,7 @@ func explains(t *testing.T, model, picture string) {
 
 func TestMapNames(t *testing.T) {
 	for file, want := range map[string]string{
-		"-": "3-stdin.explain.png", "a/b.c.jpg": "3-b.c.explain.png", "x\xff.png": "3-x_.explain.png",
+		"-": "2-stdin.explain.png", "a/b.c.jpg": "2-b.c.explain.png", "x\xff.png": "2-x_.explain.png",
 	} {
 		if got := mapName(2, file); got != want {
 			t.Errorf("map of %q: %q, want %q", file, got, want)
