@@ -66,6 +66,9 @@ func (c *evalCommand) Run(s *session) (err error) {
 			return occupied(err)
 		}
 	}
+	if err := apart([]string{c.Report, c.LeftOut}, c.Data, c.Train); err != nil {
+		return err
+	}
 	beside := filepath.Join(os.TempDir(), fmt.Sprintf("goclip-left-out-%d.jsonl", os.Getpid()))
 	if c.Report != "" {
 		beside = filepath.Join(c.Report, "left-out.jsonl")
@@ -135,11 +138,20 @@ func (c *evalCommand) Run(s *session) (err error) {
 	if err := s.result(e.measured, e.words); err != nil {
 		return err
 	}
-	return e.matched()
+	return e.complete()
 }
 
-// matched is an error where labels and classes do not go together, which the result tells,
-// too.
+// complete is an error where a task had no result, or where labels and classes do not go
+// together, which the result tells, too.
+func (e *evaluation) complete() error {
+	if len(e.failed) == 0 {
+		return e.matched()
+	}
+	err := errors.Join(append(e.failed, e.matched())...)
+	e.json = false // a second document would spoil the first
+	return input(err)
+}
+
 func (e *evaluation) matched() error {
 	var all []error
 	for _, r := range e.Results {

@@ -62,6 +62,9 @@ func (c *indexCommand) Run(s *session) (err error) {
 	case c.Every < time.Second:
 		return wrong("--every %v, want 1s or more", c.Every)
 	}
+	if err := apart([]string{c.Out, c.LeftOut}, c.Data); err != nil {
+		return err
+	}
 	if embeddings.Is(c.Data) {
 		return c.embedded(s)
 	}
@@ -201,7 +204,8 @@ func (c *indexCommand) follow(s *session, m *encoder.Model, set *dataset.Set) (e
 	}
 	s.leftOut(r.Skipped)
 	if l.Index().Len() == 0 {
-		return errors.Join(input(fmt.Errorf("index: %w", sweep.Nothing(r.Skipped))), l.Discard())
+		_, unwritten := s.writeLeftOut(set.Notes(), c.LeftOut, c.Out+".left-out.jsonl")
+		return errors.Join(input(fmt.Errorf("index: %w", sweep.Nothing(r.Skipped))), l.Discard(), unwritten)
 	}
 	if err := l.Save(); err != nil {
 		return err

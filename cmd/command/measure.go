@@ -24,6 +24,7 @@ type evaluation struct {
 	labels    []string
 	templates []string
 	page      report.Report
+	failed    []error // of tasks that have no result; the others stand
 }
 
 func (e *evaluation) asked(task string) bool { return slices.Contains(e.Tasks, task) }
@@ -59,15 +60,25 @@ func (e *evaluation) measure(set *dataset.Set) error {
 		e.Results = append(e.Results, report.Result{Name: "zero-shot", Classification: z})
 	}
 	if err := e.trained(f); err != nil {
-		return err
+		e.failed = append(e.failed, err)
 	}
 	if e.asked("retrieval") {
-		if e.Retrieval, err = f.RetrieveWith(e, e.model, &eval.RetrievalOptions{Convention: e.Convention, At: e.At}); err != nil {
-			return input(err)
+		r, err := f.RetrieveWith(e, e.model, &eval.RetrievalOptions{Convention: e.Convention, At: e.At})
+		switch {
+		case err != nil:
+			e.failed = append(e.failed, err)
+		case r.Truncated > 0:
+			e.warn("%d of %d captions are longer than the model's context and were cut, so their ends count for nothing", r.Truncated, r.Captions)
 		}
-		if n := e.Retrieval.Truncated; n > 0 {
-			e.warn("%d of %d captions are longer than the model's context and were cut, so their ends count for nothing", n, e.Retrieval.Captions)
+		if err == nil {
+			e.Retrieval = r
 		}
+	}
+	if e.Err() != nil {
+		return e.Err()
+	}
+	if len(e.Results) == 0 && e.Retrieval == nil {
+		return input(errors.Join(e.failed...))
 	}
 	e.page.Mistakes = hardest.Mistakes()
 	if e.Report != "" && f.Images.N >= 3 {
@@ -92,27 +103,25 @@ func (e *evaluation) trained(f *eval.Features) (err error) {
 	}
 	known.Verbatim = e.VerbatimLabels
 	e.leftOut(known.Skipped)
-	add := func(name string, c *eval.Classification, err error) error {
+	add := func(name string, c *eval.Classification, err error) {
 		if err != nil {
-			return input(err)
+			e.failed = append(e.failed, err)
+			return
 		}
 		e.leftOut(c.Skipped[len(f.Skipped):])
 		e.Results = append(e.Results, report.Result{Name: name, Classification: c})
-		return nil
 	}
 	if e.asked("knn") {
 		c, err := f.KNN(e, known, nil)
-		if err := add("nearest neighbours", c, err); err != nil {
-			return err
-		}
+		add("nearest neighbours", c, err)
 	}
 	if e.asked("probe") {
+		var c *eval.Classification
 		probe, err := eval.FitProbe(e, known, nil, &eval.ProbeOptions{Progress: e.counter("probe", "fits")})
-		if err != nil {
-			return input(err)
+		if err == nil {
+			c, err = probe.Classify(f)
 		}
-		c, err := probe.Classify(f)
-		return add("linear probe", c, err)
+		add("linear probe", c, err)
 	}
 	return nil
 }

@@ -177,6 +177,20 @@ func freeLeftOut(asked, otherwise string) error {
 	return nil
 }
 
+// apart is an error where something that is written would lie in a folder that is read, and
+// be taken for data the next time. Empty names are passed over.
+func apart(written []string, read ...string) error {
+	for _, w := range written {
+		if w == "" {
+			continue
+		}
+		if err := output.Outside(w, read...); err != nil {
+			return occupied(err)
+		}
+	}
+	return nil
+}
+
 // writeLeftOut writes all that was left out, and the notes on the set, as JSON lines:
 // to the file that was asked for, or to another one where there is more than was
 // shown. It returns the file's name.

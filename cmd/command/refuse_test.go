@@ -425,3 +425,47 @@ func TestModelsOfParts(t *testing.T) {
 		}
 	}
 }
+
+// TestOneTaskCostsNoOther: where the probe has too few images, nearest neighbours still have
+// their result, and the exit code says that something is missing.
+func TestOneTaskCostsNoOther(t *testing.T) {
+	data := tree(t, 8)
+	few := write(t, filepath.Join(data, "few.csv"), "image,label\nred/0.png,red\nblue/0.png,blue\n")
+	said, errs, code := goclip(t, "eval", "--model", tiny(t, data), "--data", few, "--train", few, "--tasks", "knn,probe", "--json")
+	var got struct{ Results []struct{ Name string } }
+	check(t, json.Unmarshal([]byte(said), &got))
+	if len(got.Results) != 1 || got.Results[0].Name != "nearest neighbours" || code != badInput || !strings.Contains(errs, "no image to choose L2 by") {
+		t.Errorf("exit code %d, results %v and %q", code, got.Results, errs)
+	}
+}
+
+// TestOutputsAreNoData: what is written does not lie among what is read.
+func TestOutputsAreNoData(t *testing.T) {
+	data := tree(t, 4)
+	model := tiny(t, data)
+	for _, args := range [][]string{
+		{"index", "--out", filepath.Join(data, "x.index")},
+		{"index", "--out", filepath.Join(t.TempDir(), "x.index"), "--left-out", filepath.Join(data, "left.jsonl")},
+		{"eval", "--report", filepath.Join(data, "report")},
+		{"eval", "--left-out", filepath.Join(data, "red", "left.jsonl")},
+	} {
+		_, errs, code := goclip(t, append(args, "--model", model, "--data", data)...)
+		if code != misuse || !strings.Contains(errs, "would be taken for data") {
+			t.Errorf("%v: exit code %d and %q", args, code, errs)
+		}
+	}
+}
+
+// TestNothingReadableIsListed: an index of a folder in which no image can be read says so, and
+// lists all of them with the reasons.
+func TestNothingReadableIsListed(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "x.index")
+	for i := range 9 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%d.png", i)), "no image")
+	}
+	_, errs, code := goclip(t, "index", "--model", tiny(t, tree(t, 4)), "--data", dir, "--out", out)
+	list, err := os.ReadFile(out + ".left-out.jsonl")
+	if n := strings.Count(string(list), "\n"); code != badInput || err != nil || n != 9 {
+		t.Errorf("exit code %d, %v, %d lines of 9, %q", code, err, n, errs)
+	}
+}

@@ -1,10 +1,15 @@
 package command
 
 import (
+	"bytes"
+	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/train"
 )
 
@@ -27,11 +32,48 @@ func TestTrainTexts(t *testing.T) {
 		{"Stored: 0 numbers for image", []string{"--teacher-file", out("stored.safetensors")}},
 		{"no such file", []string{"--teacher-file", out("nowhere")}},
 		{"--captions -1, want 1 or more", []string{"--captions=-1"}},
-		{"--teacher and --teacher-file, want one of them", []string{"--teacher", "a", "--teacher-file", "b"}},
+		{"holds the embeddings of another model", []string{"--teacher", tiny(t, data), "--teacher-file", out("stored.safetensors")}},
 	} {
 		_, said, code := goclip(t, append([]string{"train", "--data", data, "--out", out("x"), "--overwrite", "--steps", "2", "--batch-size", "4"}, c.flags...)...)
 		if code == 0 || !strings.Contains(said, c.want) {
 			t.Errorf("%v: exit code %d and %q, want %s", c.flags, code, said, c.want)
+		}
+	}
+}
+
+// TestTeacherFile: with both flags the teacher's embeddings are stored once, of all that the
+// steps ask for; a run that reads them ends with the weights of the one that wrote them, and
+// nearly with those of one that asks the teacher.
+func TestTeacherFile(t *testing.T) {
+	data, dir := tree(t, 8), t.TempDir()
+	teacher, file := tiny(t, data), filepath.Join(dir, "teacher.safetensors")
+	weights := func(name string, flags ...string) []float32 {
+		t.Helper()
+		out := filepath.Join(dir, name)
+		works(t, nil, append([]string{"train", "--data", data, "--out", out, "--steps", "4", "--batch-size", "4", "--distill", "0.5", "--seed", "2"}, flags...)...)
+		m, err := encoder.Load(out, nil)
+		check(t, err)
+		defer m.Close()
+		var all []float32
+		for _, p := range m.Params() {
+			all = append(all, p.Data...)
+		}
+		return all
+	}
+	wrote := weights("wrote", "--teacher", teacher, "--teacher-file", file)
+	before, err := os.ReadFile(file)
+	check(t, err)
+	read, again := weights("read", "--teacher-file", file), weights("again", "--teacher", teacher, "--teacher-file", file)
+	if !slices.Equal(wrote, read) || !slices.Equal(wrote, again) {
+		t.Error("the weights depend on who stored the embeddings")
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file was written again, or is gone: %v", err)
+	}
+	asked := weights("asked", "--teacher", teacher)
+	for i := range asked {
+		if diff := math.Abs(float64(asked[i]) - float64(wrote[i])); !(diff <= 1e-4) {
+			t.Fatalf("weight %d is %g with stored embeddings, %g with the teacher", i, wrote[i], asked[i])
 		}
 	}
 }
