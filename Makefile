@@ -1,6 +1,6 @@
 # Each target is a step of .ci/run, or a few of them.
 
-.PHONY: help check ci test test-noasm race fuzz bench bench-families bench-losses bench-peers bench-pictures bench-products bench-tokenizers generate cross pgvector conform arm64 386 slow
+.PHONY: help check ci test test-noasm race fuzz bench bench-families bench-losses bench-peers bench-pictures bench-products bench-search bench-tokenizers generate cross stores conform arm64 386 slow
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -35,8 +35,8 @@ fuzz: ## each fuzz test for FUZZTIME, 10s unless told
 bench: ## the benchmarks whose names match BENCH, all unless told
 	@.ci/run bench
 
-pgvector: ## contrib/pgvector, a module of its own, with a real PostgreSQL where there is one
-	@.ci/run pgvector
+stores: ## contrib/stores, a module of its own, with real databases, installed once from their packages
+	@.ci/run stores
 
 bench-peers: ## ours beside PyTorch, ONNX Runtime, OpenVINO and others, in turns; BENCH, ROUNDS, ISA=avx2, GOMAXPROCS
 	@.ci/run bench-peers
@@ -45,8 +45,9 @@ bench-families: ## image towers of newer families, beside them
 bench-losses: ## losses with their gradients, beside PyTorch
 bench-pictures: ## image files to pixels, beside Pillow, OpenCV and torchvision
 bench-products: ## matrix products of the towers, beside MKL and OpenBLAS
+bench-search: ## the index, beside numpy and faiss
 bench-tokenizers: ## tokenizers, beside Hugging Face's library
-bench-families bench-losses bench-pictures bench-products bench-tokenizers:
+bench-families bench-losses bench-pictures bench-products bench-search bench-tokenizers:
 	@.ci/run $@
 
 conform: ## every case of the reference implementations below GOCLIP_SHARED

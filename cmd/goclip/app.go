@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -116,6 +117,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options
 	}()
 	var cli app
 	parser, err := kong.New(&cli, kong.Name("goclip"), kong.Description(about), kong.Writers(stdout, stderr), kong.Vars{"version": version()},
+		kong.KindMapper(reflect.String, kong.MapperFunc(asGiven)),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}))
 	if err != nil {
@@ -133,6 +135,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options
 		s.progress, s.terminal, s.counting = io.Discard, false, false
 	}
 	return s.fail(stderr, command.Run(s, command.Model))
+}
+
+// asGiven takes a string as it is. The parser's own way is by JSON, which has no room for
+// names of files in other encodings than UTF-8.
+func asGiven(ctx *kong.DecodeContext, target reflect.Value) error {
+	t, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	text, ok := t.Value.(string)
+	if !ok { // of a configuration file
+		return fmt.Errorf("expected string but got %v (%T)", t.Value, t.Value)
+	}
+	target.SetString(text)
+	return nil
 }
 
 // asked makes of "help COMMAND" what the parser knows.

@@ -251,7 +251,11 @@ func (i *modelInfo) write(w io.Writer) {
 	}
 	line("embeddings", "%d numbers", i.EmbedDim)
 	line("parameters", "%s", count(float64(i.Parameters)))
-	line("weights take", "%s in float32, in memory too; %s in a file of half precision", size(i.Memory.Float32), size(i.Memory.Halves))
+	kept := ""
+	if i.Precision == encoder.Float32 {
+		kept = ", in memory too"
+	}
+	line("weights take", "%s in float32%s; %s in a file of half precision", size(i.Memory.Float32), kept, size(i.Memory.Halves))
 	switch i.Precision {
 	case encoder.Float16, encoder.BFloat16:
 		line("kept as", "%v in %d of %d linear layers, whose weights take %s, and computed in float32", i.Precision, i.Linear.Halves, i.Linear.All, size(i.Linear.Bytes))

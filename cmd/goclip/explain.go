@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/explain"
@@ -73,6 +75,14 @@ func writeMap(dir string, n int, file string, made *explain.Map, img image.Image
 	return out, journal.WriteFile(out, func(w io.Writer) error { return png.Encode(w, over) })
 }
 
+// legible leaves nothing in a name that a terminal takes for more than a letter.
+func legible(r rune) rune {
+	if r == utf8.RuneError || !unicode.IsPrint(r) {
+		return '_'
+	}
+	return r
+}
+
 // mapName is the file of the map of image number n: its number, so that images of one name
 // are told apart, and what its own name begins with.
 func mapName(n int, file string) string {
@@ -80,5 +90,5 @@ func mapName(n int, file string) string {
 	if file == standardInput {
 		stem = "stdin"
 	}
-	return fmt.Sprintf("%d-%.60s%s", n, strings.ToValidUTF8(stem, "_"), mapEnding)
+	return fmt.Sprintf("%d-%.60s%s", n, strings.Map(legible, stem), mapEnding)
 }

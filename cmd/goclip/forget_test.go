@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,13 @@ func TestForgetAndMerge(t *testing.T) {
 	}
 	if _, errs, code := goclip(t, "forget", "--index", out, "none\x1b[31m.png"); code != 0 || strings.Contains(errs, "\x1b") || !strings.Contains(errs, `\x1b[31m`) {
 		t.Errorf("a name that is none: %d %q", code, errs)
+	}
+	if runtime.GOOS == "linux" { // names of other encodings than UTF-8 are taken as they are
+		name := "latin\xe9\x9b1m.png"
+		_, errs, code := goclip(t, "forget", "--index", out, name)
+		if code != 0 || strings.Contains(errs, "\x9b") || !strings.Contains(errs, `"latin\xe9\x9b1m.png"`) {
+			t.Errorf("a name that is no UTF-8: %d %q", code, errs)
+		}
 	}
 	works(t, &gone, "forget", "--index", out, "--path", "blue/**")
 	if gone.Forgotten != 3 {

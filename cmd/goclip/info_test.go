@@ -21,8 +21,13 @@ func TestInfoOfOneTower(t *testing.T) {
 	check(t, err)
 	dir := filepath.Join(t.TempDir(), "model")
 	check(t, m.Save(dir))
-	if out := works(t, nil, "info", dir); !strings.Contains(out, "a model of") || strings.Contains(out, "preprocessing") {
+	if out := works(t, nil, "info", dir); !strings.Contains(out, "a model of") || strings.Contains(out, "preprocessing") || !strings.Contains(out, "in memory too") {
 		t.Errorf("got\n%s", out)
+	}
+	for precision, want := range map[string]string{"float16": "float16 in 4 of 4 linear layers", "bfloat16": "bfloat16 in 4 of 4 linear layers", "int8": "int8 in 4 of 4 linear layers"} {
+		if out := works(t, nil, "info", dir, "--precision", precision); !strings.Contains(out, want) || strings.Contains(out, "in memory too") {
+			t.Errorf("%s: got\n%s", precision, out)
+		}
 	}
 }
 

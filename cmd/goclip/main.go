@@ -7,6 +7,8 @@
 //	goclip index    --model model --data photos --out photos.index
 //	goclip embed    --model model --out emb photos            embeddings for other programs
 //	goclip search   --model model --index photos.index "a dog on a beach"
+//	goclip forget   --index photos.index --path "old/**"      take images out of an index
+//	goclip merge    --out all.index a.index b.index           make one index of several
 //	goclip info     model                                     describe a model, an index or a set
 //	goclip convert  model --layout huggingface --out other    write it for another program
 //	goclip pull     openai/clip-vit-base-patch32              download a model by its name

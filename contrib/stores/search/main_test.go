@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"image/png"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -136,4 +138,63 @@ func TestRefuses(t *testing.T) {
 	fails(t, gone, run(ctx, options{model: path, db: "postgres:///x?host=" + gone}))
 	fails(t, "cannot parse", run(ctx, options{model: path, db: "postgres://%"}))
 	fails(t, "want an address", run(ctx, options{model: path, db: "host=" + gone}))
+}
+
+// TestGoclipSearch: "goclip search --store" finds what the store does, through the program for
+// the database beside it or on the path; without it, the error says what is missing.
+func TestGoclipSearch(t *testing.T) {
+	db, path, bin := server(t), randomModel(t, 5), t.TempDir()
+	model := load(t, path)
+	s := fresh(t, model)
+	drawn, err := openSet("")
+	check(t, err)
+	check(t, fill(t.Context(), s, model, drawn))
+	build := func(what string) {
+		t.Helper()
+		cmd := exec.Command("go", "build", "-o", bin, what)
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+	}
+	build("github.com/goclip/goclip/cmd/goclip")
+	goclip := func(args ...string) (string, error) {
+		args = append([]string{"search", "--model", path, "--no-upright", "--store", db, "--json", "-k", "3"}, args...)
+		said, err := exec.CommandContext(t.Context(), filepath.Join(bin, "goclip"), args...).CombinedOutput()
+		return string(said), err
+	}
+	said, err := goclip("a star")
+	if err == nil || !strings.Contains(said, "goclip-store-postgres is not installed") {
+		t.Errorf("without the program: %v, %s", err, said)
+	}
+	build("github.com/goclip/goclip/contrib/stores/cmd/goclip-store-postgres")
+	said, err = goclip("a star", "2*star -circle")
+	if err != nil {
+		t.Fatal(said)
+	}
+	var found []struct {
+		Query string
+		Hits  []struct {
+			Key   string
+			Score float64
+		}
+	}
+	check(t, json.Unmarshal([]byte(said), &found))
+	words, err := model.EncodeTexts(t.Context(), "a star")
+	check(t, err)
+	want, err := s.Query(t.Context(), words.Row(0), 3, stores.Filter{})
+	check(t, err)
+	if len(found) != 2 || len(found[1].Hits) != 3 {
+		t.Fatalf("got %s", said)
+	}
+	for i, h := range found[0].Hits {
+		// A query that may have several parts is normalised once more.
+		if diff := h.Score - want[i].Score; h.Key != want[i].Key || !(max(diff, -diff) <= 1e-6) {
+			t.Errorf("hit %d is %v, want %v", i, h, want[i])
+		}
+	}
+	said, err = goclip("a star", "--upright")
+	if err == nil || !strings.Contains(said, "there are no embeddings of this model") {
+		t.Errorf("of photographs that were turned: %v, %s", err, said)
+	}
 }
