@@ -24,13 +24,12 @@ import (
 
 type serveCommand struct {
 	precisionFlag
-	draft bool // as the index is
+	Upright bool `default:"true" negatable:"" help:"Turn photographs as their files say that they should be seen. The programs whose places this takes do not, and are sent images that are upright already; with --index, as the index says."`
+	draft   bool // as the index is
 
 	Model  []string `required:"" sep:"none" placeholder:"[NAME=]MODEL" help:"Model: a folder, a file of weights, or a name (goclip pull --help). May be given several times; the first one answers where a client names none. NAME is what clients call it; without, it is MODEL's own name or that of its folder."`
 	Index  string   `placeholder:"[NAME=]FILE" help:"Index that goclip index wrote with the first model: for searches, and for a page in the browser, at /, to look at its photographs."`
 	Listen string   `default:"127.0.0.1:3003" placeholder:"ADDR" help:"Address to listen on. :3003 is that of all networks."`
-
-	Upright bool `help:"Turn photographs as their files say that they should be seen. Otherwise they are taken as they are stored, as the programs do whose places this takes; with --index, as the index says."`
 
 	Key      []string `sep:"none" placeholder:"KEY" help:"API key that clients have to send, as in Authorization: Bearer KEY. May be given several times."`
 	KeyFile  string   `placeholder:"FILE" help:"File of API keys, one a line, which no list of processes shows."`
