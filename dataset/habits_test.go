@@ -1,7 +1,10 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,5 +73,34 @@ func TestTableHabits(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 		})
+	}
+}
+
+// TestOneSplitCostsNoOther: where the metadata.csv of one of several splits says nothing of
+// its images, those of the others count, and it is told. Alone it is an error.
+func TestOneSplitCostsNoOther(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, data string) {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(data), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		write(fmt.Sprintf("train/%d.png", i), pngOf(i))
+		write(fmt.Sprintf("test/%d.png", i), pngOf(i+3))
+	}
+	write("test/metadata.csv", "file_name,width\n0.png,4\n1.png,4\n2.png,4\n")
+	if _, err := Open(dir, nil); err == nil || !strings.Contains(err.Error(), "metadata.csv") {
+		t.Errorf("alone: got error %v, want one of metadata.csv", err)
+	}
+	write("train/metadata.csv", "file_name,text\n0.png,a red one\n1.png,a blue one\n2.png,a green one\n")
+	set, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	if seen := set.Seen(); seen.Captioned != 3 || !strings.Contains(fmt.Sprint(seen), "test/metadata.csv") {
+		t.Errorf("%v: %d captions, want 3, and a word of test/metadata.csv", seen, seen.Captioned)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Seen is what [Open] made of the files it found.
@@ -97,8 +98,8 @@ func thousands(n int) string {
 // Printable returns a name as it can be shown on a terminal: one with control
 // characters, or such as change the direction of writing, in quotes and escaped.
 func Printable(name string) string {
-	for _, r := range name {
-		if !unicode.IsPrint(r) {
+	for i, r := range name {
+		if _, n := utf8.DecodeRuneInString(name[i:]); !unicode.IsPrint(r) || r == utf8.RuneError && n == 1 {
 			return strconv.Quote(name)
 		}
 	}

@@ -16,13 +16,15 @@ import (
 func tableClaims(e *evidence) ([]claim, error) {
 	var found []*table
 	var notes []string
-	var wrong error
+	var wrong, refused error
 	for _, f := range e.tableFiles() {
 		t, err := e.byTable(f, e.o, false)
 		conventional := isTable(f.path) && strings.HasPrefix(path.Base(f.path), "metadata.")
 		switch {
 		case errors.Is(err, errNoTable):
-		case err != nil && (conventional || len(e.images) == 0 && isTable(f.path)):
+		case err != nil && conventional && refused == nil:
+			refused = e.in(f, err)
+		case err != nil && len(e.images) == 0 && isTable(f.path):
 			return nil, e.in(f, err)
 		case err != nil && e.o.Shape == Tables:
 			wrong = errors.Join(wrong, e.in(f, err))
@@ -34,6 +36,13 @@ func tableClaims(e *evidence) ([]claim, error) {
 		case isTable(f.path):
 			notes = append(notes, fmt.Sprintf("%s says nothing of the images%s", Printable(f.path), t.firstFault()))
 		}
+	}
+	switch {
+	case refused == nil:
+	case !slices.ContainsFunc(found, func(t *table) bool { return strings.HasPrefix(path.Base(t.file.path), "metadata.") }):
+		return nil, refused
+	default: // those of the other splits count
+		notes = append(notes, fmt.Sprintf("one of several tables was not read: %v", refused))
 	}
 	if len(found) == 0 {
 		if wrong != nil {

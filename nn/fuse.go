@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"slices"
-
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/internal/kernel"
@@ -53,12 +51,7 @@ func (o *opNode) forward(y []float32, x Inputs) {
 // fuse finds the ops that can follow others: each is the only reader of what it follows,
 // both outputs are lent, and its other inputs are there by then. The order is that in which the
 // graph runs.
-func fuse(g *G.ExprGraph) error {
-	order, err := G.Sort(g)
-	if err != nil {
-		return err
-	}
-	slices.Reverse(order)
+func fuse(g *G.ExprGraph, order G.Nodes) {
 	place := make(map[*G.Node]int, len(order))
 	for i, n := range order {
 		place[n] = i
@@ -72,7 +65,6 @@ func fuse(g *G.ExprGraph) error {
 			last = o.follow(g, last, func(other *G.Node) bool { return place[other] < place[n] })
 		}
 	}
-	return nil
 }
 
 // follow makes the only reader of the last op's output a follower of o, and returns it; nil

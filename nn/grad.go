@@ -22,6 +22,11 @@ import (
 //
 // Stock nodes are differentiated by their own SymDiff.
 func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
+	return Recompute(nil).Grad(cost, wrt...)
+}
+
+// Grad is the function of that name in less memory.
+func (r Recompute) Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
 	if cost == nil {
 		return nil, errors.New("nn: gradient: cost is nil")
 	}
@@ -29,13 +34,18 @@ func Grad(cost *G.Node, wrt ...*G.Node) (grads []*G.Node, err error) {
 		return nil, fmt.Errorf("nn: gradient: cost has shape %v, want a scalar", cost.Shape())
 	}
 	one := cost.Graph().AddNode(G.NewConstant(float32(1)))
-	return VJP(G.Nodes{cost}, G.Nodes{one}, wrt...)
+	return r.VJP(G.Nodes{cost}, G.Nodes{one}, wrt...)
 }
 
 // VJP adds vector–Jacobian products: given dy, the gradients of some cost with
 // respect to the nodes y, it returns the gradients of that cost with respect to
 // the nodes of wrt. [Grad] is the special case y = cost, dy = 1.
 func VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
+	return Recompute(nil).VJP(y, dy, wrt...)
+}
+
+// VJP is the function of that name in less memory.
+func (r Recompute) VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
 	defer Catch(&err, "nn: gradient")
 	if len(y) == 0 || len(y) != len(dy) {
 		Fail("output", "%d nodes with %d gradients, want one each", len(y), len(dy))
@@ -53,13 +63,14 @@ func VJP(y, dy G.Nodes, wrt ...*G.Node) (grads []*G.Node, err error) {
 		return nil, fmt.Errorf("nn: gradient: %w", err)
 	}
 	needed := influenced(g, order, wrt)
+	again := r.again(g, order, needed)
 	for _, n := range order {
 		grad := sums[n]
 		if grad == nil || n.Op() == nil {
 			continue
 		}
 		in := children(g, n)
-		parts, err := pullbacks(n, in, grad, needed)
+		parts, err := pullbacks(n, in, grad, needed, again.value)
 		if err != nil {
 			return nil, fmt.Errorf("nn: gradient of %v: %w", n, err)
 		}
@@ -95,7 +106,7 @@ func influenced(g *G.ExprGraph, order, wrt G.Nodes) map[*G.Node]bool {
 	return set
 }
 
-func pullbacks(n *G.Node, in G.Nodes, grad *G.Node, needed map[*G.Node]bool) (G.Nodes, error) {
+func pullbacks(n *G.Node, in G.Nodes, grad *G.Node, needed map[*G.Node]bool, value func(*G.Node) *G.Node) (G.Nodes, error) {
 	o, ours := n.Op().(*opNode)
 	if !ours {
 		op, ok := n.Op().(G.SDOp)
@@ -110,7 +121,7 @@ func pullbacks(n *G.Node, in G.Nodes, grad *G.Node, needed map[*G.Node]bool) (G.
 	parts := make(G.Nodes, len(in))
 	for i, ok := range o.DiffWRT(len(in)) {
 		if ok && needed[in[i]] {
-			parts[i] = o.pullback(i, in, n, grad)
+			parts[i] = o.pullback(i, in, n, grad, value)
 		}
 	}
 	return parts, nil

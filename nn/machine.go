@@ -50,9 +50,12 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	if err := guardForeign(g); err != nil {
 		return nil, err
 	}
-	if err := fuse(g); err != nil {
+	order, err := running(g)
+	if err != nil {
 		return nil, err
 	}
+	fuse(g, order)
+	outlast(g, order)
 	return &Machine{G.NewTapeMachine(g), a, g}, nil
 }
 
@@ -154,6 +157,7 @@ type loan struct {
 	readers int  // ops that read the output
 	left    int  // readers still to run
 	reads   []*loan
+	long    bool  // it is read much later
 	from    *loan // whose buffer it takes over, where the output lies there already
 	buf     []float32
 }
@@ -185,13 +189,45 @@ func (l *loan) take(n int) []float32 {
 			best = i
 		}
 	}
-	if best < 0 {
+	if best < 0 || !l.fits(cap(l.arena.free[best]), n) {
 		l.buf = make([]float32, n)
 	} else {
 		l.buf = l.arena.free[best][:n]
 		l.arena.free = slices.Delete(l.arena.free, best, best+1)
 	}
 	return l.buf
+}
+
+// fits tells whether a buffer of that many floats may be lent for n. What is read much later would keep from
+// others what it does not need, such as the output of a block, in the backward pass, that
+// of its MLP, which is four times as wide.
+func (l *loan) fits(size, n int) bool { return !l.long || size <= n+n/4 }
+
+// outlast finds the outputs that are read so many ops later that others of any size are made
+// in between.
+func outlast(g *G.ExprGraph, order G.Nodes) {
+	const much = 40
+	made := make(map[*G.Node]int, len(order))
+	for i, n := range order {
+		made[n] = i
+		for _, c := range children(g, n) {
+			if o, ok := c.Op().(*opNode); ok && i-made[c] > much {
+				o.loan.long = true
+			}
+		}
+	}
+	for _, n := range order { // a follower's output lies where that of what it follows does
+		if o, ok := n.Op().(*opNode); ok {
+			o.loan.long = o.loan.long || slices.ContainsFunc(o.followers, func(f follower) bool { return f.op.loan.long })
+		}
+	}
+}
+
+// running lists the nodes of a graph in the order in which it runs.
+func running(g *G.ExprGraph) (G.Nodes, error) {
+	order, err := G.Sort(g) // as the tape machine's compiler does
+	slices.Reverse(order)
+	return order, err
 }
 
 // settle is called when the op has run: what it read last is free again.

@@ -5,6 +5,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"runtime/debug"
+	"slices"
 
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
@@ -185,27 +186,31 @@ func (o *opNode) SymDiff(inputs G.Nodes, output, grad *G.Node) (grads G.Nodes, e
 	grads = make(G.Nodes, len(inputs))
 	for i, ok := range o.DiffWRT(len(inputs)) {
 		if ok {
-			grads[i] = o.pullback(i, inputs, output, grad)
+			grads[i] = o.pullback(i, inputs, output, grad, func(n *G.Node) *G.Node { return n })
 		}
 	}
 	return grads, nil
 }
 
 // pullback adds the gradient of input i to the graph. What it reads of the op's
-// inputs and output become its children, so their values outlive the forward pass.
-func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node) *G.Node {
+// inputs and output become its children, so their values outlive the forward pass, unless
+// value names other nodes that have them.
+func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node, value func(*G.Node) *G.Node) *G.Node {
 	p, n := o.Backward[i], len(inputs)
 	if p.through {
 		return grad
 	}
 	op := Op{Name: fmt.Sprintf("%s.grad%d", o.Name, i), Shape: inputs[i].Shape()}
-	if p.reads == nil {
-		op.Forward = func(dx []float32, v Inputs) { p.fn(dx, v[:n], v.F32(n), v.F32(n+1)) }
-		return Apply(op, append(append(G.Nodes{}, inputs...), output, grad)...)
-	}
 	var read G.Nodes
+	if p.reads == nil {
+		for _, x := range append(slices.Clone(inputs), output) {
+			read = append(read, value(x))
+		}
+		op.Forward = func(dx []float32, v Inputs) { p.fn(dx, v[:n], v.F32(n), v.F32(n+1)) }
+		return Apply(op, append(read, grad)...)
+	}
 	for _, j := range p.reads {
-		read = append(read, inputs[j])
+		read = append(read, value(inputs[j]))
 	}
 	op.Forward = func(dx []float32, v Inputs) {
 		x := make(Inputs, n)

@@ -3,8 +3,6 @@ package nn
 import (
 	"errors"
 	"slices"
-
-	G "gorgonia.org/gorgonia"
 )
 
 // Workspace is how many bytes the outputs of our ops take when the graph runs: what the
@@ -15,12 +13,12 @@ func (m *Machine) Workspace() (int64, error) {
 	if m.graph == nil {
 		return 0, errors.New("nn: machine: it is empty, want one of NewMachine")
 	}
-	nodes, err := G.Sort(m.graph) // as the tape machine's compiler does
+	nodes, err := running(m.graph)
 	if err != nil {
 		return 0, err
 	}
 	plan := plan{left: map[*loan]int{}, held: map[*loan]int{}}
-	for _, n := range slices.Backward(nodes) {
+	for _, n := range nodes {
 		o, ok := n.Op().(*opNode)
 		if !ok {
 			continue
@@ -60,7 +58,7 @@ func (p *plan) take(l *loan, n int) {
 			best = i
 		}
 	}
-	if best < 0 {
+	if best < 0 || !l.fits(p.free[best], n) {
 		p.held[l] = n
 		p.bytes += 4 * int64(n)
 		return

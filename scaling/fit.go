@@ -51,6 +51,7 @@ type Fit[L any] struct {
 	R2        float64    // coefficient of determination of ln y
 	Residuals []float64  // ln y − ln law, by point
 	Resamples []L        // the same law fitted to each bootstrap sample
+	Backtests []Backtest // the larger points, as laws of the smaller ones predict them; see PredictBeyond
 
 	unknowns int
 }

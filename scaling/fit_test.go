@@ -53,7 +53,7 @@ func jointRuns(law Joint, sigma float64, seed uint64) []Sample {
 	var out []Sample
 	for _, n := range geometric(6, 5e3, 2e5) {
 		for _, d := range geometric(6, 8e3, 3e5) {
-			out = append(out, Sample{n, d, noisy(dice, law.At(n, d), sigma)})
+			out = append(out, Sample{N: n, D: d, Y: noisy(dice, law.At(n, d), sigma)})
 		}
 	}
 	return out

@@ -27,6 +27,10 @@ func FitFrontier(points []Point, bins int, o *Options) (*Fit[Power], error) {
 	}
 	f := &Fit[Power]{Law: line(x, y), Ranges: []Interval{span(x)}, unknowns: 2}
 	f.judge(y, func(i int) float64 { return f.Law.At(x[i]) })
+	f.backtest(x, y, func(pick []int) (Power, error) {
+		x, y := take(x, pick), take(y, pick)
+		return line(x, y), check(2, column{"x", x, 2})
+	}, func(l Power, i int) float64 { return l.At(x[i]) })
 	return f, f.resample(len(points), opts, func(pick []int) (Power, error) {
 		drawn := make([]Point, len(pick))
 		for i, p := range pick {

@@ -8,8 +8,10 @@ type Power struct{ E, A, Alpha float64 }
 // At returns y at x.
 func (p Power) At(x float64) float64 { return p.E + p.A*math.Pow(x, -p.Alpha) }
 
-// Joint is y = E + A/n^Alpha + B/d^Beta over n parameters and d samples.
-type Joint struct{ E, A, Alpha, B, Beta float64 }
+// Joint is y = E + A/n^Alpha + B/d^Beta over n parameters and d samples. Repeats is how many
+// further times all samples can be seen until another look is worth 1/e of a new sample: see
+// [Effective]. It is 0 where no run saw one again, and infinite where those showed no loss of worth.
+type Joint struct{ E, A, Alpha, B, Beta, Repeats float64 }
 
 // At returns y for n parameters trained on d samples.
 func (j Joint) At(n, d float64) float64 { return j.E + j.Params(n) + j.Samples(d) }

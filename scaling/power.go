@@ -30,10 +30,12 @@ func FitLine(points []Point, o *Options) (*Fit[Power], error) {
 	}
 	f := &Fit[Power]{Law: line(x, y), Ranges: []Interval{span(x)}, unknowns: 2}
 	f.judge(y, func(i int) float64 { return f.Law.At(x[i]) })
-	return f, f.resample(len(x), opts, func(pick []int) (Power, error) {
+	refit := func(pick []int) (Power, error) {
 		x, y := take(x, pick), take(y, pick)
 		return line(x, y), check(2, column{"x", x, 2})
-	})
+	}
+	f.backtest(x, y, refit, func(l Power, i int) float64 { return l.At(x[i]) })
+	return f, f.resample(len(x), opts, refit)
 }
 
 // line is the least-squares line through the logarithms.
@@ -64,13 +66,15 @@ func FitPower(points []Point, o *Options) (*Fit[Power], error) {
 		return nil, err
 	}
 	f.judge(y, func(i int) float64 { return law.At(x[i]) })
-	return f, f.resample(len(x), opts, func(pick []int) (Power, error) {
+	refit := func(pick []int, near *Power) (Power, error) {
 		x, y := take(x, pick), take(y, pick)
 		if err := check(3, column{"x", x, 3}, column{"y", y, 2}); err != nil {
 			return Power{}, err
 		}
-		return power(opts.Huber, x, y, &law)
-	})
+		return power(opts.Huber, x, y, near)
+	}
+	f.backtest(x, y, func(pick []int) (Power, error) { return refit(pick, &law) }, func(l Power, i int) float64 { return l.At(x[i]) })
+	return f, f.resample(len(x), opts, func(pick []int) (Power, error) { return refit(pick, &law) })
 }
 
 // power fits the law; near, where not nil, is that of nearly the same points.

@@ -7,6 +7,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/kernel"
 )
 
@@ -27,12 +28,12 @@ type AdamW struct {
 	// Rate, where not nil, gives the factor of LR for a tensor, by its index in
 	// the model.
 	Rate func(i int) float64
+	// Moments is how the moments are kept; zero means float32.
+	Moments Moments
 
 	steps   int
 	moments []moment
 }
-
-type moment struct{ m, v []float32 }
 
 var _ G.Solver = (*AdamW)(nil)
 
@@ -75,6 +76,12 @@ func globalNorm(grads [][]float32) float64 {
 }
 
 func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error {
+	if err := enum.Valid(a.Moments, momentsNames()); err != nil {
+		return fmt.Errorf("train: AdamW: Moments %w", err)
+	}
+	if err := a.Moments.check(a.Beta2); err != nil {
+		return err
+	}
 	a.reserve(model)
 	if len(a.moments) != len(model) {
 		return fmt.Errorf("train: AdamW has seen %d tensors before, now %d", len(a.moments), len(model))
@@ -86,14 +93,14 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error
 	a.steps++
 	for i, p := range model {
 		w, ok := p.Value().Data().([]float32)
-		if !ok || len(w) != len(grads[i]) || len(w) != len(a.moments[i].m) {
+		if !ok || len(w) != len(grads[i]) || len(w) != a.moments[i].len() {
 			return fmt.Errorf("train: tensor %d holds %T of shape %v, its gradient %d numbers", i, p.Value().Data(), p.Value().Shape(), len(grads[i]))
 		}
 		decay := a.WeightDecay
 		if a.exempt(i, p.Value()) {
 			decay = 0
 		}
-		kernel.AdamW(w, grads[i], a.moments[i].m, a.moments[i].v, kernel.AdamWStep{
+		a.moments[i].update(w, grads[i], kernel.AdamWStep{
 			Beta1: float32(a.Beta1), Beta2: float32(a.Beta2), Eps: float32(a.Eps),
 			LR: float32(a.LR * a.rate(i)), WeightDecay: float32(decay), GradScale: float32(scale),
 			Correction1: float32(1 - math.Pow(a.Beta1, float64(a.steps))),
@@ -109,9 +116,9 @@ func (a *AdamW) reserve(model []G.ValueGrad) {
 		return
 	}
 	a.moments = make([]moment, len(model))
+	table := &[2]codes8Bit{newCodes8Bit(true), newCodes8Bit(false)}
 	for i, p := range model {
-		n := p.Value().Shape().TotalSize()
-		a.moments[i] = moment{make([]float32, n), make([]float32, n)}
+		a.moments[i] = a.Moments.of(p.Value().Shape().TotalSize(), table)
 	}
 }
 

@@ -23,6 +23,9 @@ type Config struct {
 	NoDecay     []string // further tensors without weight decay, as path.Match patterns of their names
 	ClipNorm    float64  // of the global gradient norm; zero means no clipping
 
+	// Moments is how AdamW keeps its moments: in less memory than float32, if not zero.
+	Moments Moments
+
 	// LayerDecay is the layer-wise learning rate decay: the rate is multiplied by
 	// this factor per block, from the features (1) down to the embeddings before
 	// the first block, such as 0.75 (Clark et al., 2020, ELECTRA; Bao et al., 2022,
@@ -77,6 +80,11 @@ type Config struct {
 	// whole batch at once.
 	MicroBatch int
 
+	// GradCheckpointing computes what lies between the blocks of the towers once more for the
+	// gradients, instead of keeping it ([nn.Recompute]): a third more time, and of a transformer's
+	// activations a fifth in memory or less. No bit changes, so a run may be resumed without it.
+	GradCheckpointing bool
+
 	// Ranks, where not nil, are the processes that train the model together, each with its own
 	// copy of it and with the same Config, batches and set. A rank takes some of the micro-batches
 	// through the towers, and updates some of the parameters, whose moments it alone keeps. The
@@ -110,7 +118,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	}
 	_, dropsPatches := m.Vision().(vision.PatchDropper)
 	_, needsBias := c.Loss.(loss.Sigmoid)
-	badGroups := enum.Valid(c.Groups, groupNames())
+	badGroups, badMoments := enum.Valid(c.Groups, groupNames()), enum.Valid(c.Moments, momentsNames())
 	switch {
 	case c.Teacher != nil && c.Stored != nil:
 		return c, errors.New("train: both Teacher and Stored, want one of them")
@@ -124,6 +132,12 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Groups %w", badGroups)
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
+	case badMoments != nil:
+		return c, fmt.Errorf("train: Moments %w", badMoments)
+	case c.Moments != MomentsFloat32 && c.Ranks != nil:
+		return c, fmt.Errorf("train: Moments are %v, but with Ranks want float32: each rank keeps only its part of them", c.Moments)
+	case c.Moments.check(c.Beta2) != nil:
+		return c, c.Moments.check(c.Beta2)
 	case !(c.Eps > 0):
 		return c, fmt.Errorf("train: Eps is %g, want more than 0", c.Eps)
 	case !(c.WeightDecay >= 0):

@@ -81,12 +81,12 @@ func (d *Diagnosis) End() []string {
 // ended is what the last tenth of the run shows and no window was long enough for.
 func (d *Diagnosis) ended() []string {
 	n := min(len(d.Recent), max(10, d.Course.Steps/tenths))
-	end := Diagnosis{Window: n, past: past{Recent: d.Recent[len(d.Recent)-n:], Warm: n}}
+	end := Diagnosis{Window: n, past: past{Recent: d.Recent[len(d.Recent)-n:], Warm: n, Peak: d.Peak}}
 	last := d.Course.Last
 	all := []string{
-		end.chance(last), end.limit(last), "", "", "",
-		end.collapse(last, "image", "image", func(s Stats) float64 { return s.ImageCosine }),
-		end.collapse(last, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
+		end.chance(), end.limit(last), "", "", "",
+		end.collapse("image", "image", func(s Stats) float64 { return s.ImageCosine }),
+		end.collapse("text", "caption", func(s Stats) float64 { return s.TextCosine }),
 	}
 	for i := range all {
 		if d.Told[i] {

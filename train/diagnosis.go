@@ -17,11 +17,12 @@ type Diagnosis struct {
 // past is what a diagnosis remembers of a run, and part of a checkpoint, so that a resumed
 // run says what one says that was not interrupted.
 type past struct {
-	Recent []Stats `json:"recent"` // of the last steps, at most Window
-	Warm   int     `json:"warm"`   // steps since the learning rate has stopped rising
-	Alike  int     `json:"alike"`  // steps in a row whose pairs all had one right answer
-	Told   [7]bool `json:"told"`   // what is wrong and was said
-	Course course  `json:"course"` // the whole run, for its end
+	Recent []Stats `json:"recent"`         // of the last steps, at most Window
+	Warm   int     `json:"warm"`           // steps since the learning rate has stopped rising
+	Alike  int     `json:"alike"`          // steps in a row whose pairs all had one right answer
+	Peak   float64 `json:"peak,omitempty"` // the highest learning rate
+	Told   [7]bool `json:"told"`           // what is wrong and was said
+	Course course  `json:"course"`         // the whole run, for its end
 }
 
 // Look takes the stats of a step and returns warnings, each once until its
@@ -44,6 +45,7 @@ func (d *Diagnosis) Look(s Stats) []string {
 	if n := len(d.Recent); d.Warm > 0 || n > 0 && s.LR <= d.Recent[n-1].LR {
 		d.Warm++
 	}
+	d.Peak = max(d.Peak, s.LR)
 	explosion := d.explosion(s) // compares with the steps before
 	if d.Alike++; s.Answers != 1 {
 		d.Alike = 0
@@ -55,9 +57,9 @@ func (d *Diagnosis) Look(s Stats) []string {
 	}
 	var said []string
 	for i, wrong := range []string{
-		d.chance(s), d.limit(s), explosion, d.repeats(), d.oneAnswer(s),
-		d.collapse(s, "image", "image", func(s Stats) float64 { return s.ImageCosine }),
-		d.collapse(s, "text", "caption", func(s Stats) float64 { return s.TextCosine }),
+		d.chance(), d.limit(s), explosion, d.repeats(), d.oneAnswer(s),
+		d.collapse("image", "image", func(s Stats) float64 { return s.ImageCosine }),
+		d.collapse("text", "caption", func(s Stats) float64 { return s.TextCosine }),
 	} {
 		if wrong != "" && !d.Told[i] {
 			said = append(said, wrong)
@@ -67,13 +69,13 @@ func (d *Diagnosis) Look(s Stats) []string {
 	return said
 }
 
-func (d *Diagnosis) chance(s Stats) string {
+func (d *Diagnosis) chance() string {
 	loss, chance := d.mean(func(s Stats) float64 { return s.Loss }), d.mean(func(s Stats) float64 { return s.Chance })
 	if d.Warm < d.Window || !(loss > 0.98*chance) || chance == 0 { // nobody knows it
 		return ""
 	}
 	return fmt.Sprintf("the loss is at chance: %.3f over the last %d steps, chance level is %.3f; "+
-		"is the learning rate of %.2g too small or too large, or do the captions not belong to their images?", loss, d.Window, chance, s.LR)
+		"is the learning rate of %.2g too small or too large, or do the captions not belong to their images?", loss, d.Window, chance, d.Peak)
 }
 
 func (d *Diagnosis) limit(s Stats) string {
@@ -81,16 +83,16 @@ func (d *Diagnosis) limit(s Stats) string {
 		return ""
 	}
 	return fmt.Sprintf("exp(logit_scale) has been at its limit, %.4g, for %d steps; "+
-		"is the learning rate of %.2g too large, or the set too small or mislabelled?", s.LogitScale, d.Window, s.LR)
+		"is the learning rate of %.2g too large, or the set too small or mislabelled?", s.LogitScale, d.Window, d.Peak)
 }
 
-func (d *Diagnosis) collapse(s Stats, tower, input string, of func(Stats) float64) string {
+func (d *Diagnosis) collapse(tower, input string, of func(Stats) float64) string {
 	cosine := d.mean(of)
 	if d.Warm < d.Window || !(cosine > 0.95) {
 		return ""
 	}
 	return fmt.Sprintf("the %s embeddings have collapsed: two embeddings of a batch have a mean cosine of %.3f over the last %d steps; "+
-		"is the learning rate of %.2g too large, or is it always the same %s?", tower, cosine, d.Window, s.LR, input)
+		"is the learning rate of %.2g too large, or is it always the same %s?", tower, cosine, d.Window, d.Peak, input)
 }
 
 func (d *Diagnosis) explosion(s Stats) string {

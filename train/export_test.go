@@ -27,8 +27,8 @@ func DrawPatches(k, n int, seed uint64, step, pair int) []int32 {
 	return kept
 }
 
-// Moments is of how many parameters a trainer keeps them.
-func Moments(t *Trainer) (n int) {
+// OwnMoments is of how many parameters a trainer keeps them.
+func OwnMoments(t *Trainer) (n int) {
 	for _, m := range t.solver.moments {
 		n += len(m.m)
 	}

@@ -120,7 +120,7 @@ func (c cached) pull(p *pass) {
 			y, dy = append(y, p.embeddings[tower]), append(dy, p.placeholder(part(tower)))
 		}
 	}
-	p.grads = must(nn.VJP(y, dy, c.weights.of(image, text).leaves(p.graph)...))
+	p.grads = must(p.recompute().VJP(y, dy, c.weights.of(image, text).leaves(p.graph)...))
 }
 
 // placeholder adds an input of the shape of a tower's embeddings, (B, D), which

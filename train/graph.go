@@ -31,7 +31,11 @@ func (p *pass) imageTower() *G.Node {
 	} else {
 		in.Pixels = nn.Leaf(p.graph, "pixels", data, p.batch, 3, prepare.Size[0], prepare.Size[1])
 	}
-	return p.embedding("image tower", p.batch, func() (*G.Node, error) { return p.model.Vision().Forward(in) })
+	e := p.embedding("image tower", p.batch, func() (*G.Node, error) { return p.model.Vision().Forward(in) })
+	for _, from := range []*G.Node{in.Pixels, in.Patches} {
+		p.towers = append(p.towers, nn.Stretch{From: from, To: e})
+	}
+	return e
 }
 
 // textTower adds the text tower to the graph, from token ids to embeddings, (N, D).
@@ -53,7 +57,9 @@ func (p *pass) textTower() *G.Node {
 		return nil
 	})
 	in := captions.Input{Tokens: nn.Leaf(p.graph, "tokens", tokens, n, p.length), Pooled: nn.Leaf(p.graph, "pooled", pooled, n)}
-	return p.embedding("text tower", n, func() (*G.Node, error) { return p.model.Text().Forward(in) })
+	e := p.embedding("text tower", n, func() (*G.Node, error) { return p.model.Text().Forward(in) })
+	p.towers = append(p.towers, nn.Stretch{From: in.Tokens, To: e})
+	return e
 }
 
 // embedding normalises the features of a tower, which may be the caller's own.
@@ -92,10 +98,18 @@ func (p *pass) gradients(by weights, before ...*G.Node) []*G.Node {
 			wrt, at = append(wrt, n), append(at, i)
 		}
 	}
-	for i, grad := range must(nn.Grad(p.cost, wrt...)) {
+	for i, grad := range must(p.recompute().Grad(p.cost, wrt...)) {
 		grads[at[i]] = grad
 	}
 	return grads
+}
+
+// recompute is what the gradients compute once more: nothing, unless that is asked for.
+func (p *pass) recompute() nn.Recompute {
+	if !p.again {
+		return nil
+	}
+	return p.towers
 }
 
 // reaches tells whether a node is computed from another.

@@ -38,7 +38,7 @@ func identify(t *Trainer) (id identity, err error) {
 func (t *Trainer) identity() (identity, error) {
 	id, cfg := identity{}, t.cfg
 	id.add("model", reflect.ValueOf(t.model.Config()))
-	cfg.Loss, cfg.Stored, cfg.Ranks = nil, nil, nil
+	cfg.Loss, cfg.Stored, cfg.Ranks, cfg.GradCheckpointing = nil, nil, nil, false
 	id.add("train", reflect.ValueOf(cfg))
 	id["train.Loss"] = t.objective.name
 	if s := t.cfg.Stored; s != nil {

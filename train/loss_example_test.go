@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -58,6 +59,47 @@ func Example_ownLoss() {
 		log.Fatal(err)
 	}
 	trainer, err := train.New(model, train.Config{LR: train.Linear(1e-3, 5, 40), Loss: hinge{0.2}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	images := someShapes()
+	var first, last train.Stats
+	for step := range 40 {
+		if last, err = trainer.Step(context.Background(), images); err != nil {
+			log.Fatal(err)
+		}
+		if step == 0 {
+			first = last
+		}
+	}
+	fmt.Println("learnt something:", last.Loss < 0.9*first.Loss)
+	// Output: learnt something: true
+}
+
+// Training with a custom loss in bounded memory: [loss.ByRows] shows it the similarities of one
+// image with all texts, and takes what it changes with each of them.
+func Example_ownLossInBlocks() {
+	const margin = 0.2
+	hinge := loss.ByRows(fmt.Sprintf("hinge of margin %g, by rows", margin), func(r *loss.Row) (missing float64) {
+		each := 1 / float64(len(r.Similarities)*len(r.Similarities)) // the mean of all combinations
+		own := r.Right[0]
+		for j, s := range r.Similarities {
+			if m := margin + s - r.Similarities[own]; m > 0 && !slices.Contains(r.Right, int32(j)) {
+				missing += each * float64(m)
+				r.Gradient[j] += float32(each)
+				r.Gradient[own] -= float32(each)
+			}
+		}
+		return missing
+	})
+
+	dir := pretrained()
+	defer os.RemoveAll(dir)
+	model, err := encoder.Load(dir, &encoder.Options{Trainable: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	trainer, err := train.New(model, train.Config{LR: train.Linear(1e-3, 5, 40), Loss: hinge})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -38,6 +38,7 @@ type graphs struct {
 	weights   weights
 	objective objective
 	dropout   patchDropout
+	again     bool // see Config.GradCheckpointing
 	passes    map[shape]*pass
 }
 
@@ -51,7 +52,8 @@ type pass struct {
 	feeds []func(b *Batch, from, step int) error // fill the inputs with the pairs of b from one on
 	given [2][]float32                           // inputs in place of the towers: see gradcache.go
 
-	embeddings [2]*G.Node // (B, D)
+	embeddings [2]*G.Node   // (B, D)
+	towers     nn.Recompute // from their inputs to the embeddings
 	cost       *G.Node
 	grads      []*G.Node // nil where the cost does not depend on a weight
 }

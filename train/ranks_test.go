@@ -337,7 +337,7 @@ func TestRanksShareTheMoments(t *testing.T) {
 		if _, err := tr.StepBatch(context.Background(), noise(m, 12)); err != nil {
 			return err
 		}
-		kept[r.Rank()] = train.Moments(tr)
+		kept[r.Rank()] = train.OwnMoments(tr)
 		return nil
 	})...))
 	all := 0

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,10 +64,11 @@ func tensorsOf(t *Trainer) (list []safetensors.Tensor, owners []int) {
 			own = t.solver.moments[next]
 			next++
 		case t.world.rank() == 0:
-			own = moment{make([]float32, w.param.Size()), make([]float32, w.param.Size())}
+			own = MomentsFloat32.of(w.param.Size(), nil)
 		}
-		add("exp_avg", w.param, own.m, w.owner) // torch.optim's names
-		add("exp_avg_sq", w.param, own.v, w.owner)
+		for _, x := range own.tensors(w.param) {
+			list, owners = append(list, x), append(owners, w.owner)
+		}
 		if t.average.mean != nil {
 			add("ema", w.param, t.average.mean[i], everyone)
 		}
@@ -127,7 +129,14 @@ func (c Checkpoints) restore(path string, t *Trainer, id identity) (state, error
 		return state{}, fmt.Errorf("%w: %s: %w", errDamaged, path, err)
 	}
 	for _, x := range tensors {
-		if err := f.Float32(x.Name, x.Float32); err != nil {
+		if x.Raw != nil {
+			var raw []byte
+			raw, err = f.Bytes(x.Name)
+			copy(x.Raw, raw)
+		} else {
+			err = f.Float32(x.Name, x.Float32)
+		}
+		if err != nil {
 			return state{}, fmt.Errorf("train: the weights are partly restored: %w", err)
 		}
 	}
@@ -165,8 +174,9 @@ func match(f *safetensors.File, want []safetensors.Tensor, besides int) error {
 	var wrong []string
 	for _, x := range want {
 		info, ok := f.Info(x.Name)
-		if !ok || info.DType != tensorfile.F32 || !slices.Equal(info.Shape, x.Shape) {
-			wrong = append(wrong, fmt.Sprintf("%s: has %s%v, want F32%v", x.Name, info.DType, info.Shape, x.Shape))
+		dtype := cmp.Or(x.DType, tensorfile.F32)
+		if !ok || info.DType != dtype || !slices.Equal(info.Shape, x.Shape) {
+			wrong = append(wrong, fmt.Sprintf("%s: has %s%v, want %s%v", x.Name, info.DType, info.Shape, dtype, x.Shape))
 		}
 	}
 	if n := len(f.Names()); n != len(want)+besides {

@@ -20,6 +20,7 @@ import (
 type Stored struct {
 	Images, Texts map[string][]float32
 	Scale         float64 // exp(logit_scale)
+	Teacher       string  // fingerprint of the model, empty where it is unknown
 }
 
 // What a file of stored embeddings holds: image and text, (N, E), of the names in the lists of
@@ -27,7 +28,8 @@ type Stored struct {
 // checkpoints.
 const (
 	storedScale = "logit_scale"
-	mostStored  = 1 << 24 // rows
+	storedBy    = "goclip.teacher" // of the metadata
+	mostStored  = 1 << 24          // rows
 )
 
 var storedTensors = [2][2]string{image: {"image", "image_keys"}, text: {"text", "text_captions"}}
@@ -52,7 +54,7 @@ func readStored(f *safetensors.File) (*Stored, error) {
 	if err := f.Float32(storedScale, scale[:]); err != nil {
 		return nil, err
 	}
-	s := &Stored{Scale: math.Exp(float64(scale[0]))}
+	s := &Stored{Scale: math.Exp(float64(scale[0])), Teacher: f.Metadata()[storedBy]}
 	size := 0
 	for tower, to := range []*map[string][]float32{image: &s.Images, text: &s.Texts} {
 		name := storedTensors[tower]
@@ -137,7 +139,7 @@ func (s *Stored) Save(path string) error {
 	}
 	tensors, err := s.tensors()
 	if err == nil {
-		err = safetensors.WriteFile(path, tensors, nil)
+		err = safetensors.WriteFile(path, tensors, map[string]string{storedBy: s.Teacher})
 	}
 	if err != nil {
 		return fmt.Errorf("train: stored embeddings: %w", err)

@@ -74,13 +74,14 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	graphs := &graphs{
 		model: m, weights: t.weights, objective: t.objective, passes: make(map[shape]*pass),
 		dropout: newPatchDropout(m, cfg.PatchDropout, cfg.Seed),
+		again:   cfg.GradCheckpointing,
 	}
 	t.strategy = whole{graphs}
 	if cfg.MicroBatch > 0 {
 		t.strategy = cached{whole{graphs}, cfg.MicroBatch, t.world}
 	}
 	t.solver = AdamW{
-		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm,
+		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm, Moments: cfg.Moments,
 		Rate: func(i int) float64 { return t.owned[i].rate },
 		Exempt: func(i int, _ G.Value) bool {
 			p := t.owned[i].param

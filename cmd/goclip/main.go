@@ -7,6 +7,8 @@
 //	goclip index    --model model --data photos --out photos.index
 //	goclip embed    --model model --out emb photos            embeddings for other programs
 //	goclip search   --model model --index photos.index "a dog on a beach"
+//	goclip forget   --index photos.index --path "old/**"      take images out of an index
+//	goclip merge    --out all.index a.index b.index           make one index of several
 //	goclip info     model                                     describe a model, an index or a set
 //	goclip convert  model --layout huggingface --out other    write it for another program
 //	goclip pull     openai/clip-vit-base-patch32              download a model by its name
@@ -16,21 +18,6 @@
 // See goclip --help, and goclip train --help for each command.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"runtime/debug"
-	"syscall"
-)
+import "github.com/goclip/goclip/cmd/command"
 
-func main() {
-	if os.Getenv("GOGC") == "" {
-		// Most of a training's heap is a few large buffers without pointers, which are
-		// no work for the collector; as much garbage again would be gigabytes.
-		debug.SetGCPercent(20)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, Options{}))
-}
+func main() { command.Main(command.Options{}) }

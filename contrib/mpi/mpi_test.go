@@ -25,7 +25,7 @@ import (
 const roleVariable, folderVariable = "GOCLIP_MPI_ROLE", "GOCLIP_MPI_FOLDER"
 
 var roles = map[string]func(ctx context.Context, w *World, folder string) error{
-	"exchange": exchangeRole, "train": trainRole, "fail": failRole, "allreduce": allReduceRole,
+	"exchange": exchangeRole, "train": trainRole, "fail": failRole, "step": stepRole, "allreduce": allReduceRole,
 }
 
 func TestMain(m *testing.M) {

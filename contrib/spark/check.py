@@ -24,6 +24,7 @@ GOCLIP, SCRATCH = (os.path.abspath(a) for a in sys.argv[2:4])
 
 
 SHARDS, PICTURES = 4, 120   # of "kills", one of each shard is bad
+EXECUTOR = "CoarseGrainedExecutorBackend"
 GOOD, PARTS = SHARDS * (PICTURES - 1), SHARDS * PICTURES // 10
 
 
@@ -128,13 +129,14 @@ def parts(out):
 
 
 def disturb(root, out, killed):
-    """Kills two workers and an executor, each after another part has become whole."""
-    for what in (f"{GOCLIP} embed", f"{GOCLIP} embed", "CoarseGrainedExecutorBackend"):
-        seen, deadline = len(parts(out)), time.time() + 1200
-        while len(parts(out)) <= seen and time.time() < deadline:
+    """Kills two workers and an executor, when a quarter, half and three quarters of the parts are whole."""
+    for quarter, what in enumerate((f"{GOCLIP} embed", f"{GOCLIP} embed", EXECUTOR), 1):
+        deadline = time.time() + 1800
+        while len(parts(out)) < PARTS * quarter // 4 and time.time() < deadline:
             time.sleep(0.002)
+        executors = sum(EXECUTOR in command for _, command in below(root))
         if kill(root, what, deadline):
-            killed.append((what.split("/")[-1], len(parts(out))))
+            killed.append((what.split("/")[-1], len(parts(out)), executors))
 
 
 def digests(folder):
@@ -165,26 +167,44 @@ def want(what, got, wanted):
         sys.exit(f"{what}: {got}, want {wanted}")
 
 
+def refusals():
+    """Lists and flags that are refused before Spark is asked for anything."""
+    for text, flags, reason in (("", ("--texts", "no"), "names no shard"), ("a/1.tar\nb/1.Parquet\n", ("--texts", "no"), "would both give part 1: a/1.tar, b/1.Parquet"),
+                                ("a/1.tar", ("--part-size", "3"), "say --texts yes or --texts no")):
+        with open(path("bad.txt"), "w") as f:
+            f.write(text)
+        done = subprocess.run((sys.executable, os.path.join(HERE, "embed.py"), "--shards", path("bad.txt"), "--out", path("none"), "--", *flags), capture_output=True, text=True)
+        if done.returncode == 0 or reason not in done.stderr:
+            sys.exit(f"{text!r} with {flags}: exit code {done.returncode}, want an error with {reason!r}\n{done.stderr}")
+
+
 def kills():
+    refusals()
     names, flags = shards(SHARDS, PICTURES, 64), ("--texts", "yes", "--part-size", "10")
     model({"embed_dim": 64, "vision_cfg": {"image_size": 64, "layers": 3, "width": 192, "head_width": 64, "patch_size": 8},
            "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}})
-    alone, out = path("alone"), path("out")
-    run(GOCLIP, "embed", "-q", "--out", alone, "--model", path("model"), *flags, *names)
+    run(GOCLIP, "embed", "-q", "--out", path("alone"), "--model", path("model"), *flags, *names)
+    disturbed(names, flags)
+    again(names, flags)
 
-    process, killed = spark(names, out, 2, flags), []
-    threading.Thread(target=disturb, args=(process.pid, out, killed), daemon=True).start()
+
+def disturbed(names, flags):
+    """Workers are killed, and all is done in the end."""
+    process, killed = spark(names, path("out"), 2, flags), []
+    threading.Thread(target=disturb, args=(process.pid, path("out"), killed), daemon=True).start()
     result, log = ended(process, 0)
-    print(f"killed, at how many parts: {killed}; tried again: {result['retries']}")
-    want("kills", [what for what, _ in killed], ["goclip embed", "goclip embed", "CoarseGrainedExecutorBackend"])
-    if not all(at < PARTS for _, at in killed) or result["retries"] < 2 or "exit code -9" not in log:
+    print(f"killed, at how many of {PARTS} parts, of how many executors: {killed}; tried again: {result['retries']}")
+    want("kills", [what for what, _, _ in killed], ["goclip embed", "goclip embed", EXECUTOR])
+    want("executors at the first", killed[0][2], 2)
+    if not all(at < PARTS for _, at, _ in killed) or result["retries"] < 2 or "exit code -9" not in log:
         sys.exit(f"nothing was killed in the middle of its work: {result}")
     want("shards, pictures and failures", [result[k] for k in ("shards", "pictures", "failures", "failed")], [SHARDS, GOOD, SHARDS, {}])
-    if len(result["workers"]) < 2:
-        sys.exit(f"one worker did it all: {result}")
 
-    # Again: what is whole is skipped, and a shard that always fails is named and costs no other.
-    before = {name: os.stat(os.path.join(out, name)).st_mtime_ns for name in digests(alone)}
+
+def again(names, flags):
+    """What is whole is skipped, and a shard that always fails is named and costs no other."""
+    out, alone = path("out"), digests(path("alone"))
+    before = {name: os.stat(os.path.join(out, name)).st_mtime_ns for name in alone}
     lost = path("shards", "lost.tar")
     result, log = ended(spark([lost, *names], out, 2, flags), 1)
     want("second run", [result[k] for k in ("shards", "skipped_parts", "pictures", "embedded")], [SHARDS + 1, PARTS, GOOD, 0])
@@ -192,10 +212,10 @@ def kills():
     if f"1 of {SHARDS + 1} shards failed: {lost}" not in log:
         sys.exit(f"the error does not name the shard:\n{log[-5000:]}")
     want("files written again", [name for name, at in before.items() if os.stat(os.path.join(out, name)).st_mtime_ns != at], [])
-    want("files that differ from those of one machine", sorted(set(digests(out).items()) ^ set(digests(alone).items())), [])
+    want("files that differ from those of one machine", sorted(set(digests(out).items()) ^ set(alone.items())), [])
     found = json.loads(run(GOCLIP, "index", "--json", "--model", path("model"), "--data", out, "--out", path("index")))
     want("entries of the index", found["entries"], GOOD)
-    print(f"{len(before)} files are those of one machine, byte for byte; {len(result['workers'])} workers skipped them; lost.tar was named")
+    print(f"{len(before)} files are those of one machine, byte for byte, and were left as they are; lost.tar was named")
 
 
 def scaling():

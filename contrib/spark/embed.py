@@ -44,7 +44,7 @@ def task(command, attempts, shards_done, pictures_done):
 
 
 def read_shards(name):
-    """The names, one a line. Parts are called after them, so no two may give the same."""
+    """The names, one a line, as full paths. Parts are called after them, so no two may give the same."""
     with sys.stdin if name == "-" else open(name, encoding="utf-8") as f:
         shards = [line.strip() for line in f if line.strip()]
     stems = collections.defaultdict(list)
@@ -55,7 +55,7 @@ def read_shards(name):
             sys.exit(f"shards that would both give part {stem}: {', '.join(same)}")
     if not shards:
         sys.exit(f"{name} names no shard")
-    return shards
+    return [os.path.abspath(shard) for shard in shards]
 
 
 def tell(every, total, shards_done, pictures_done, stop):

@@ -30,7 +30,8 @@ type findings struct {
 // bins of compute, from each of which the best run is taken.
 const bins = 6
 
-func analyse(grid []scaling.Record, p plan, images int, seed uint64) (*findings, error) {
+// analyse fits the laws to a grid, the joint one to runs on repeated images, too.
+func analyse(grid, repeated []scaling.Record, p plan, images int, seed uint64) (*findings, error) {
 	f := &findings{grid: grid}
 	o := &scaling.Options{Seed: seed}
 	var runs []scaling.Sample
@@ -38,7 +39,7 @@ func analyse(grid []scaling.Record, p plan, images int, seed uint64) (*findings,
 	f.atSamples, f.atSize = p.shared()
 	for _, r := range grid {
 		n, d := float64(r.Params), float64(r.Samples())
-		runs = append(runs, scaling.Sample{N: n, D: d, Y: r.Loss})
+		runs = append(runs, sample(r))
 		costs = append(costs, scaling.Point{X: n, Y: r.FLOPs / d})
 		losses = append(losses, scaling.Point{X: r.FLOPs, Y: r.Loss})
 		// No mistake in so many images is counted as half a one: laws have no zero.
@@ -48,6 +49,13 @@ func analyse(grid []scaling.Record, p plan, images int, seed uint64) (*findings,
 		}
 		if (size{r.Width, r.Layers}) == f.atSize {
 			bySamples = append(bySamples, scaling.Point{X: d, Y: r.Loss})
+		}
+	}
+	// What repeats are worth is asked only where the grid has them, and of no more than it has.
+	for _, r := range repeated {
+		known := slices.ContainsFunc(grid, func(g scaling.Record) bool { return g.Run == r.Run })
+		if !known && slices.ContainsFunc(grid, func(g scaling.Record) bool { return again(g) > 1 && again(g) >= again(r) }) {
+			runs = append(runs, sample(r))
 		}
 	}
 	var err error
@@ -73,6 +81,13 @@ func analyse(grid []scaling.Record, p plan, images int, seed uint64) (*findings,
 	f.wrong = try("error over compute", func() (*scaling.Fit[scaling.Power], error) { return scaling.FitFrontier(errors, bins, o) })
 	return f, nil
 }
+
+func sample(r scaling.Record) scaling.Sample {
+	return scaling.Sample{N: float64(r.Params), D: float64(r.Samples()), Unique: float64(r.Unique), Y: r.Loss}
+}
+
+// again is how often a run saw each of its images.
+func again(r scaling.Record) float64 { return float64(r.Samples()) / float64(r.Unique) }
 
 // most returns the FLOPs of the most expensive run.
 func (f *findings) most() float64 {
@@ -137,17 +152,17 @@ func (f *findings) propose(s *study, p plan) (*trial, error) {
 			continue
 		}
 		d := float64(r.Samples())
-		loss := func(j scaling.Joint) float64 { return j.At(float64(n), d) }
+		loss := func(j scaling.Joint) float64 { return j.AtRepeated(float64(n), d, float64(r.Unique)) }
 		if best == nil || loss(f.joint.Law) < best.Loss {
 			best = &trial{
 				Run: r, Params: n, FLOPs: cost * d,
-				Loss: loss(f.joint.Law), LossRange: f.joint.Predict(level, loss),
+				Loss: loss(f.joint.Law), LossRange: f.joint.PredictBeyond(level, loss),
 			}
 		}
 	}
 	if f.wrong != nil {
 		wrong := func(l scaling.Power) float64 { return l.At(best.FLOPs) }
-		best.Error, best.ErrorRange = wrong(f.wrong.Law), f.wrong.Predict(level, wrong)
+		best.Error, best.ErrorRange = wrong(f.wrong.Law), f.wrong.PredictBeyond(level, wrong)
 	}
 	return best, nil
 }

@@ -84,7 +84,7 @@ func (s *study) all(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	f, err := analyse(grid, p, s.sets.test.Len(), s.seed)
+	f, err := analyse(grid, repeated, p, s.sets.test.Len(), s.seed)
 	if err != nil {
 		return err
 	}

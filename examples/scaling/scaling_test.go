@@ -119,7 +119,7 @@ func TestFindsTheLaw(t *testing.T) {
 		}
 		return out
 	}
-	f, err := analyse(fill(full.runs(s)), full, 1120, 1)
+	f, err := analyse(fill(full.runs(s)), nil, full, 1120, 1)
 	exampletest.Check(t, err)
 	if d := math.Abs(f.joint.Law.Beta - law.Beta); !(d < 0.05) {
 		t.Errorf("β is %g, want %g ± 0.05", f.joint.Law.Beta, law.Beta)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -322,11 +323,28 @@ func TestGemmStrips(t *testing.T) {
 			t.Skip("slow without assembly")
 		}
 		r := rand.New(rand.NewPCG(11, 12))
-		x := randomMatrices(r, NN, 2*blockRows+9, 5, stripLen/blockRows-1, 1)
-		x.beta = 1
-		want := x.want(nil)
-		Gemm(x.l, x.m, x.n, x.k, 1, x.a, x.lda, x.b, x.ldb, 1, x.c, x.ldc)
-		sameBits(t, "strips", x.c, want)
+		for _, rows := range []int{stripRows + 9, 4*nearRows + 1} { // two strips of rows; one
+			deep := stripLen / min(rows, stripRows) / kBlock * kBlock
+			x := randomMatrices(r, TN, rows, 5, deep+kBlock+9, 1)
+			biased := x.want(x.bias)
+			told := make([]atomic.Int32, x.m)
+			c := append([]float32(nil), x.c...)
+			GemmBiasThen(TN, x.m, x.n, x.k, x.a, x.lda, x.b, x.ldb, x.bias, c, x.ldc, func(row, rows, _, cols int) {
+				for i := row; i < row+rows; i++ {
+					told[i].Add(int32(cols))
+				}
+			})
+			sameBits(t, "strips, bias", c, biased)
+			for i := range told {
+				if got := told[i].Load(); got != int32(x.n) {
+					t.Fatalf("of row %d %d elements were told of, want %d", i, got, x.n)
+				}
+			}
+			x.beta = 1
+			want := x.want(nil)
+			Gemm(x.l, x.m, x.n, x.k, 1, x.a, x.lda, x.b, x.ldb, 1, x.c, x.ldc)
+			sameBits(t, "strips", x.c, want)
+		}
 	})
 }
 

@@ -4,27 +4,11 @@ package kernel
 
 import "github.com/goclip/goclip/internal/kernel/asm"
 
-// widenFloat16By8 is that of F16C, which all processors with AVX2 have, but not all
+// widenFloat16F16C is that of F16C, which all processors with AVX2 have, but not all
 // machines that are made of them.
-func widenFloat16By8() func(dst []float32, src []uint16) {
+func widenFloat16F16C() func(dst []float32, src []uint16) {
 	if asm.CPUID(1)&(1<<29) == 0 {
 		return widenFloat16Go
 	}
-	return func(dst []float32, src []uint16) {
-		whole := len(src) &^ 7
-		if whole > 0 {
-			_ = dst[whole-1]
-			asm.WidenFloat16(&dst[0], &src[0], whole)
-		}
-		widenFloat16Go(dst[whole:], src[whole:])
-	}
-}
-
-func widenBFloat16By8(dst []float32, src []uint16) {
-	whole := len(src) &^ 7
-	if whole > 0 {
-		_ = dst[whole-1]
-		asm.WidenBFloat16(&dst[0], &src[0], whole)
-	}
-	widenBFloat16Go(dst[whole:], src[whole:])
+	return widenFloat16By8
 }

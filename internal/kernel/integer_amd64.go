@@ -3,8 +3,6 @@
 package kernel
 
 import (
-	"math"
-
 	"golang.org/x/sys/cpu"
 
 	"github.com/goclip/goclip/internal/kernel/asm"
@@ -40,41 +38,4 @@ func integerTileVNNI(acc []int32, a []uint8, b []int8, width, rows, panels int) 
 	_ = acc[(panels*panelCols)<<size-1]
 	do(&acc[0], &a[0], &b[0], width, width/4)
 	return 1 << size
-}
-
-func quantizeRowBy32(dst []uint8, x []float32) float32 {
-	whole := len(x) &^ 31
-	var bits uint32
-	if whole > 0 {
-		bits = asm.LargestBits(&x[0], whole)
-	}
-	for _, v := range x[whole:] {
-		bits = max(bits, math.Float32bits(v)&^(1<<31))
-	}
-	largest, inverse := rowScale(bits)
-	if whole > 0 {
-		asm.Quantize(&dst[0], &x[0], whole, inverse)
-	}
-	for i, v := range x[whole:] {
-		dst[whole+i] = quantizedByte(v, inverse)
-	}
-	fillUp(dst, len(x))
-	return largest / mostInput
-}
-
-func dequantizeBy8(c []float32, acc, shift []int32, scale, bias []float32, s float32) {
-	whole := len(c) &^ 7
-	if whole > 0 {
-		_, _, _, _ = acc[whole-1], shift[whole-1], scale[whole-1], bias[whole-1]
-		asm.Dequantize(&c[0], &scale[0], &bias[0], &acc[0], &shift[0], whole, s)
-	}
-	dequantizeGo(c[whole:], acc[whole:], shift[whole:], scale[whole:], bias[whole:], s)
-}
-
-func deviationBy32(x []uint8) int {
-	whole, sum := len(x)&^31, 0
-	if whole > 0 {
-		sum = asm.Deviation(&x[0], whole)
-	}
-	return sum + deviationGo(x[whole:])
 }

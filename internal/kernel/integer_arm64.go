@@ -11,7 +11,7 @@ import (
 // integersNEON are those of SDOT, where this machine has it.
 func integersNEON() integerSet {
 	if cpu.ARM64.HasASIMDDP {
-		return integerSet{1, integerTileNEON}
+		return integerSet{1, integerTileNEON, true}
 	}
 	return integersGo
 }

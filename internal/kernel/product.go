@@ -32,9 +32,10 @@ const (
 	serialWork = 1 << 20 // multiplications up to which one goroutine is as fast as many
 	blockRows  = 192     // rows of A and columns of B, kBlock deep, that stay
 	blockCols  = 192     // in a core's second-level cache
+	nearA      = 1 << 19 // elements of A that are near the cores, however often they are read
 	leastRows  = 32      // rows of a task, where there are as many
 	nearRows   = 256     // elements from one row of a transposed A to the next, up to which it is
-	fewCols    = 512     // read in place; beside so few columns of B, 4 times as many
+	fewCols    = 384     // read in place; beside so few columns of B, 4 times as many
 	stripRows  = 1152    // rows of A that are packed at a time,
 	stripLen   = 1 << 20 // and elements
 	packRows   = 96      // rows of A that are packed at a time
@@ -135,15 +136,16 @@ func (p *product) inStrip(r, k0, k int) int {
 	return p.stripSize(p.stripM, k0-p.from) + r/p.table().tiles.Rows*pitch(p.table().tiles.Rows, k)
 }
 
-// multiply spreads the strip's blocks of C over the cores: columns first, since
-// blocks beside each other share nothing, and rows only where columns are few, or
-// where rows are short and many and nothing is packed for them again.
+// multiply spreads the strip's blocks of C over the cores: whole rows of blocks, as many for
+// each core, where B is packed and k short, so that A is read once; otherwise as cut says.
 func (p *product) multiply() {
-	if down := blocks(p.stripM, blockRows); p.packed != nil && p.k <= 2*kBlock && down >= 4*runtime.GOMAXPROCS(0) {
-		parallel.For(down, func(i int) {
-			r := i * blockRows
+	procs := runtime.GOMAXPROCS(0)
+	if down := roundUp(blocks(p.stripM, blockRows), procs); p.packed != nil && p.k <= 2*kBlock && down >= 4*procs {
+		rows := roundUp(blocks(p.stripM, down), p.table().tiles.Rows)
+		parallel.For(blocks(p.stripM, rows), func(i int) {
+			r := i * rows
 			for j := 0; j < p.n; j += blockCols {
-				p.block(p.strip+r, min(blockRows, p.stripM-r), j, min(blockCols, p.n-j))
+				p.block(p.strip+r, min(rows, p.stripM-r), j, min(blockCols, p.n-j))
 			}
 		})
 		return
@@ -159,7 +161,10 @@ func (p *product) multiply() {
 // cut chooses the rows and columns of a task: those that take the least time by a rough
 // count, in multiplications for each k.
 func (p *product) cut() (rows, cols int) {
-	const packing, reading = 16, 4 // an element of B, and one of A
+	packing, reading := 16, 4 // an element of B, and one of A
+	if p.stripM*(p.to-p.from) <= nearA {
+		reading = 1
+	}
 	t, procs := p.table().tiles, runtime.GOMAXPROCS(0)
 	best, most, wide := int64(math.MaxInt64), 8*procs, blocks(p.n, blockCols)
 	for across := wide; across <= max(wide, min(most, blocks(p.n, t.Cols))); across++ {
@@ -169,11 +174,15 @@ func (p *product) cut() (rows, cols int) {
 		if p.packed != nil {
 			start = 0
 		}
-		for down := 1; down == 1 || across*down <= most && down <= blocks(p.stripM, leastRows); down++ {
+		limit := max(1, min(most/across, blocks(p.stripM, leastRows)))
+		for down := 1; down <= limit; down++ {
+			if down > 1 && down < limit && across*down%procs != 0 {
+				continue // the cores would not have as many tasks each
+			}
 			r := roundUp(blocks(p.stripM, down), t.Rows)
 			rounds := blocks(blocks(p.stripM, r)*n, procs)
 			// The last tasks seldom end together.
-			if time := int64(4*rounds+1) * int64(r*row+start); time < best {
+			if time := int64(8*rounds+1) * int64(r*row+start); time < best {
 				best, rows, cols = time, r, c
 			}
 		}

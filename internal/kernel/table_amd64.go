@@ -64,7 +64,7 @@ var avx2 = table{
 	copyRows:    copyRowsBy8,
 	packColumns: packColumnsBy6,
 
-	widenFloat16:  widenFloat16By8(),
+	widenFloat16:  widenFloat16F16C(),
 	widenBFloat16: widenBFloat16By8,
 }
 
@@ -114,6 +114,6 @@ var avx512 = table{
 	copyRows:    copyRowsBy8,    // AVX2
 	packColumns: packColumnsBy8, // AVX2
 
-	widenFloat16:  widenFloat16By8(), // AVX2, which comes with F16C
-	widenBFloat16: widenBFloat16By8,  // AVX2
+	widenFloat16:  widenFloat16F16C(), // AVX2, which comes with F16C
+	widenBFloat16: widenBFloat16By8,   // AVX2
 }

@@ -42,9 +42,9 @@ var neon = table{
 	taps4: asm.Taps4,
 
 	integers:    integersNEON(), // where bytes are multiplied four at a time
-	quantizeRow: quantizeRowGo,  // no NEON yet
-	deviation:   deviationGo,    // no NEON yet
-	dequantize:  dequantizeGo,   // no NEON yet
+	quantizeRow: quantizeRowBy32,
+	deviation:   deviationBy32,
+	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing

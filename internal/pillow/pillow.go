@@ -24,7 +24,6 @@
 package pillow
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -257,15 +256,6 @@ func hasMagic(data []byte, magic string) bool {
 		}
 	}
 	return true
-}
-
-// reader reads a part of the file, until the context ends.
-func (f *file) reader(data []byte) io.Reader {
-	r := bytes.NewReader(data)
-	if f.ctx == nil {
-		return r
-	}
-	return contextReader{r, f.ctx}
 }
 
 // contextReader reads until its context ends.

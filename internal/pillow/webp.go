@@ -1,16 +1,15 @@
 package pillow
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
 	"iter"
-
-	"golang.org/x/image/vp8l"
+	"math/bits"
 
 	"github.com/goclip/goclip/internal/pillow/vp8"
+	"github.com/goclip/goclip/internal/pillow/vp8l"
 )
 
 // webpFrame is the image of a WebP file, or the first of its animation.
@@ -106,7 +105,7 @@ func (f *webpFrame) part(name string, body []byte) bool {
 		f.vp8 = body
 		return false
 	case "VP8L":
-		f.vp8l = body
+		f.vp8l = body[:min(len(body)+len(body)&1, cap(body))] // libwebp reads what pads it, too
 		return false
 	}
 	return true
@@ -156,15 +155,12 @@ func webpAlpha(src *file, data []byte, width, height int) ([]byte, error) {
 		}
 		copy(alpha, data)
 	case 1:
-		size := uint32(width-1) | uint32(height-1)<<14
-		whole := append(binary.LittleEndian.AppendUint32([]byte{0x2f}, size), data...)
-		img, err := vp8l.Decode(src.reader(append(whole, 0)))
+		pix, err := vp8l.DecodeAlpha(data, width, height, src.live)
 		if err != nil {
 			return nil, err
 		}
-		pix := img.(*image.NRGBA).Pix
-		for i := range alpha {
-			alpha[i] = pix[4*i+1]
+		for i, v := range pix {
+			alpha[i] = byte(v >> 8)
 		}
 	default:
 		return nil, fmt.Errorf("ALPH chunk of method %d", head&3)
@@ -197,29 +193,26 @@ func unfilterAlpha(row, above []byte, filter byte, first bool) {
 }
 
 func (f *webpFrame) lossless(src *file) (image.Image, error) {
-	config, err := vp8l.DecodeConfig(bytes.NewReader(f.vp8l))
+	h, err := vp8l.Config(f.vp8l)
 	if err != nil {
 		return nil, err
 	}
-	if err := src.check(config.Width, config.Height); err != nil {
+	if err := src.check(h.Width, h.Height); err != nil {
 		return nil, err
 	}
-	// libwebp takes bits that the last pixel lacks for zeroes.
-	img, err := vp8l.Decode(src.reader(append(f.vp8l[:len(f.vp8l):len(f.vp8l)], 0)))
+	pix, err := vp8l.Decode(f.vp8l, src.live)
 	if err != nil {
 		return nil, err
 	}
-	out, ok := img.(*image.NRGBA)
-	if !ok {
-		return nil, fmt.Errorf("decoder returned %T", img)
+	kind, opaque := modeRGBA, uint32(0)
+	if !h.Alpha {
+		kind, opaque = modeRGB, 0xff
 	}
-	if hasAlpha := f.vp8l[4]&0x10 != 0; hasAlpha {
-		return out, nil
+	c := newCanvas(kind, h.Width, h.Height, nil)
+	for i, v := range pix {
+		binary.LittleEndian.PutUint32(c.pix[4*i:], bits.ReverseBytes32(v<<8|v>>24|opaque))
 	}
-	for i := 3; i < len(out.Pix); i += 4 {
-		out.Pix[i] = 255
-	}
-	return &image.RGBA{Pix: out.Pix, Stride: out.Stride, Rect: out.Rect}, nil
+	return c.img, nil
 }
 
 // place lays the frame on the canvas.

@@ -130,7 +130,10 @@ func imageRows() (rows []row) {
 			rows = append(rows, r)
 		}
 	}
-	return append(rows, row{name: "0.5-PNG.png", more: true}, row{name: "0.5-WebP.webp", more: true})
+	for _, file := range []string{"PNG.png", "WebP.webp", "WebP-lossless.webp", "BMP.bmp", "TIFF.tif", "TIFF-LZW.tif"} {
+		rows = append(rows, row{name: "0.5-" + file, more: true})
+	}
+	return rows
 }
 
 func hidden(rows []row) []row {

@@ -298,8 +298,9 @@ func print(w io.Writer, r row, all []*timed, others float64) {
 		strings.Join(ratios, "; "), verdict(least, r.wanted, false), others, strings.Join(agrees, "; "))
 }
 
-// verdict is a ratio beside the least, or the most, that is wanted: two cells.
+// verdict is a ratio, to two digits, beside the least, or the most, that is wanted: two cells.
 func verdict(ratio, wanted float64, most bool) string {
+	ratio = math.Round(100*ratio) / 100
 	sign, missed := "≥", ratio < wanted
 	if most {
 		sign, missed = "≤", ratio > wanted

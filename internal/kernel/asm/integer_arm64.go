@@ -23,3 +23,23 @@ func IntegerTile3(acc *int32, a *uint8, b *int8, lda, groups int)
 //
 //go:noescape
 func IntegerTile4(acc *int32, a *uint8, b *int8, lda, groups int)
+
+// Quantize: dst = 128 + the integer next to x·inv, between -128 and 127, of n numbers, n a multiple of 32 and not 0.
+//
+//go:noescape
+func Quantize(dst *uint8, x *float32, n int, inv float32)
+
+// Dequantize: c = (acc-shift)·(s·scale) + bias, of n numbers, n a multiple of 8 and not 0.
+//
+//go:noescape
+func Dequantize(c, scale, bias *float32, acc, shift *int32, n int, s float32)
+
+// LargestBits: bits = the largest of x without their signs, as bits, of n numbers, n a multiple of 32 and not 0.
+//
+//go:noescape
+func LargestBits(x *float32, n int) (bits uint32)
+
+// Deviation: sum = Σ |x-128|, of n bytes, n a multiple of 32 and not 0.
+//
+//go:noescape
+func Deviation(x *uint8, n int) (sum int)

@@ -248,3 +248,101 @@ loop:
 	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], 64(R0)
 	RET
 
+// func Quantize(dst *uint8, x *float32, n int, inv float32)
+TEXT ·Quantize(SB), NOSPLIT, $0-28
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R2
+	FMOVS inv+24(FP), F31
+	VDUP V31.S[0], V31.S4
+	VMOVI $128, V30.B16
+loop:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x6e3fdc00
+	WORD $0x4e21a800
+	WORD $0x6e3fdc21
+	WORD $0x4e21a821
+	WORD $0x6e3fdc42
+	WORD $0x4e21a842
+	WORD $0x6e3fdc63
+	WORD $0x4e21a863
+	WORD $0xe614804
+	WORD $0x4e614824
+	WORD $0xe614845
+	WORD $0x4e614865
+	WORD $0xe214886
+	WORD $0x4e2148a6
+	VEOR V30.B16, V6.B16, V6.B16
+	VST1.P [V6.B16], 16(R0)
+	SUBS $16, R2, R2
+	BNE loop
+	RET
+
+// func Dequantize(c, scale, bias *float32, acc, shift *int32, n int, s float32)
+TEXT ·Dequantize(SB), NOSPLIT, $0-52
+	MOVD c+0(FP), R0
+	MOVD scale+8(FP), R1
+	MOVD bias+16(FP), R2
+	MOVD acc+24(FP), R3
+	MOVD shift+32(FP), R4
+	MOVD n+40(FP), R5
+	FMOVS s+48(FP), F31
+	VDUP V31.S[0], V31.S4
+loop:
+	VLD1.P 16(R1), [V0.S4]
+	VLD1.P 16(R2), [V1.S4]
+	VLD1.P 16(R3), [V2.S4]
+	VLD1.P 16(R4), [V3.S4]
+	WORD $0x6ea38442
+	WORD $0x4e21d842
+	WORD $0x6e3fdc00
+	WORD $0x6e20dc42
+	WORD $0x4e21d442
+	VST1.P [V2.S4], 16(R0)
+	SUBS $4, R5, R5
+	BNE loop
+	RET
+
+// func LargestBits(x *float32, n int) (bits uint32)
+TEXT ·LargestBits(SB), NOSPLIT, $0-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R1
+	VEOR V4.B16, V4.B16, V4.B16
+loop:
+	VLD1.P 64(R0), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x4ea0f800
+	WORD $0x6ea06484
+	WORD $0x4ea0f821
+	WORD $0x6ea16484
+	WORD $0x4ea0f842
+	WORD $0x6ea26484
+	WORD $0x4ea0f863
+	WORD $0x6ea36484
+	SUBS $16, R1, R1
+	BNE loop
+	WORD $0x6eb0a884
+	FMOVS F4, bits+16(FP)
+	RET
+
+// func Deviation(x *uint8, n int) (sum int)
+TEXT ·Deviation(SB), NOSPLIT, $0-24
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R1
+	VMOVI $128, V3.B16
+	VEOR V2.B16, V2.B16, V2.B16
+loop:
+	VLD1.P 32(R0), [V0.B16, V1.B16]
+	WORD $0x6e237400
+	WORD $0x6e202800
+	WORD $0x6e606802
+	WORD $0x6e237421
+	WORD $0x6e202821
+	WORD $0x6e606822
+	SUBS $32, R1, R1
+	BNE loop
+	WORD $0x4eb1b842
+	VMOV V2.S[0], R2
+	MOVWU R2, R2
+	MOVD R2, sum+16(FP)
+	RET
+

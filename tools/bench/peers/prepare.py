@@ -192,6 +192,10 @@ def images(folder):
     small = rgb.resize((816, 612))
     small.save(f"{folder}/0.5-PNG.png")
     small.save(f"{folder}/0.5-WebP.webp", quality=90)
+    small.save(f"{folder}/0.5-WebP-lossless.webp", lossless=True)
+    small.save(f"{folder}/0.5-BMP.bmp")
+    small.save(f"{folder}/0.5-TIFF.tif")
+    small.save(f"{folder}/0.5-TIFF-LZW.tif", compression="tiff_lzw")
 
 
 def photographs(folder):
@@ -225,7 +229,7 @@ def vectors(folder):
 
 def make(folder, what):
     inside = {"images": images, "folder": photographs, "vectors": vectors}
-    name = f"vectors-{VECTORS}" if what == "vectors" else what
+    name = {"vectors": f"vectors-{VECTORS}", "images": "images-2"}.get(what, what)  # counted up where it writes more
     done = os.path.join(folder, "done", name)
     if os.path.exists(done):
         return
