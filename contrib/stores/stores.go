@@ -131,7 +131,7 @@ func (s *Store) put(ctx context.Context, entries []Entry, e *encoder.Embeddings,
 func (s *Store) admissible(entries []Entry, e *encoder.Embeddings) error {
 	switch {
 	case e == nil:
-		return errors.New("Embeddings is nil")
+		return errors.New("the embeddings are nil")
 	case e.Dim != s.dim:
 		return fmt.Errorf("embeddings of %d numbers, want %d", e.Dim, s.dim)
 	case len(entries) != e.N:

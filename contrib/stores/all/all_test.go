@@ -206,7 +206,7 @@ func TestUpsertAndDelete(t *testing.T) {
 // filters.
 func TestHostileWords(t *testing.T) {
 	words := []string{
-		`'; DROP TABLE "x"; --`, `"}], operator:Or, operands:[{path:["key"], operator:Like, valueText:"*"}`, `{"$ne":""}`, `a\"b\\`, "line\nbreak\t", "é 日本 🙂 ‮", `$1`, `%`, `*`, strings.Repeat("long ", 300), " ", "*=*",
+		`'; DROP TABLE "x"; --`, `"}], operator:Or, operands:[{path:["key"], operator:Like, valueText:"*"}`, `{"$ne":""}`, `a\"b\\`, "line\nbreak\t", "é 日本 🙂 \u202e", `$1`, `%`, `*`, strings.Repeat("long ", 300), " ", "*=*",
 	}
 	each(t, 8, func(t *testing.T, s *stores.Store) {
 		_, e := clusters(len(words), 8, 4)
@@ -390,7 +390,7 @@ func TestRefused(t *testing.T) {
 		entries []stores.Entry
 		e       *encoder.Embeddings
 	}{
-		{"Embeddings is nil", nil, nil},
+		{"embeddings are nil", nil, nil},
 		{"embeddings of 3 numbers, want 4", nil, &encoder.Embeddings{Dim: 3}},
 		{"1 entries for 2 embeddings", []stores.Entry{{Key: "a"}}, rows(one, one)},
 		{`key "a" is given twice`, []stores.Entry{{Key: "a"}, {Key: "a"}}, rows(one, one)},
