@@ -70,7 +70,7 @@ func TestImportersBuildStaysSmall(t *testing.T) {
 	}{
 		{"packages of other modules", foreign, 114, 50},
 		{"other modules", slices.Sorted(maps.Keys(modules)), 24, 10},
-		{"packages of ours", ours, 30, 10},
+		{"packages of ours", ours, 31, 10},
 		{"public packages of the standard library", standard, 82, 50},
 	} {
 		if len(c.names) > c.most || len(c.names) < c.fair {
