@@ -75,7 +75,7 @@ func (t *tiffFile) decoder(l *tiffLayout) (chunkDecoder, error) {
 		}
 		return &faxChunk{fax.NewDecoder(t.faxCoding(), t.across)}, nil
 	case tiffLZW:
-		return &streamChunk{begin: func(data []byte) (io.Reader, error) { return newLZWReader(data), nil }}, nil
+		return &streamChunk{begin: new(lzwReader).begin}, nil
 	case tiffPackBits:
 		return &streamChunk{begin: func(data []byte) (io.Reader, error) { return &packBits{data: data}, nil }}, nil
 	case tiffDeflate, tiffOldDeflate:

@@ -1,6 +1,7 @@
 package pillow
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 )
@@ -11,6 +12,7 @@ const (
 	lzwFirst = 258
 	lzwMost  = 1 << 12
 	lzwSlack = 1 << 10 // codes that libtiff lets an encoder forget to clear
+	lzwWord  = 8
 )
 
 // lzwReader undoes TIFF's LZW. Codes have their first bit in the highest bit of a
@@ -19,42 +21,37 @@ const (
 type lzwReader struct {
 	data    []byte
 	old     bool
-	acc     uint32
+	acc     uint64
 	have    int // bits
 	width   int // of a code
 	free    int // first code of no string, or -1 before the first clear
 	last    int
-	ended   bool
-	pending []byte // of the last code's string
+	err     error  // behind what is pending
+	pending []byte // of text
 	before  [lzwMost]uint16
 	suffix  [lzwMost]byte
-	first   [lzwMost]byte
+	begins  [lzwMost]uint64 // the first bytes of a string: most are no longer
 	length  [lzwMost]uint16
-	text    [lzwMost + lzwSlack]byte
+	text    [4*lzwMost + lzwSlack]byte
 }
 
-func newLZWReader(data []byte) *lzwReader {
-	z := &lzwReader{data: data, width: 9, free: -1}
+// begin starts with other data.
+func (z *lzwReader) begin(data []byte) (io.Reader, error) {
+	z.data, z.width, z.free, z.acc, z.have, z.err, z.pending = data, 9, -1, 0, 0, nil, nil
 	z.old = len(data) >= 2 && data[0] == 0 && data[1]&1 != 0
 	for i := range 256 {
-		z.suffix[i], z.first[i], z.length[i] = byte(i), byte(i), 1
+		z.suffix[i], z.begins[i], z.length[i] = byte(i), uint64(i), 1
 	}
-	return z
+	return z, nil
 }
 
 // code returns the next code, which is lzwEnd where the data end.
 func (z *lzwReader) code() int {
-	for z.have < z.width {
-		if len(z.data) == 0 {
+	if z.have < z.width {
+		z.refill()
+		if z.have < z.width {
 			return lzwEnd
 		}
-		if z.old {
-			z.acc |= uint32(z.data[0]) << z.have
-		} else {
-			z.acc |= uint32(z.data[0]) << (24 - z.have)
-		}
-		z.data = z.data[1:]
-		z.have += 8
 	}
 	z.have -= z.width
 	if z.old {
@@ -62,9 +59,32 @@ func (z *lzwReader) code() int {
 		z.acc >>= z.width
 		return int(c)
 	}
-	c := z.acc >> (32 - z.width)
+	c := z.acc >> (64 - z.width)
 	z.acc <<= z.width
 	return int(c)
+}
+
+// refill takes as many bytes as fit. Of eight at once some bits are taken again the next time,
+// as the same ones.
+func (z *lzwReader) refill() {
+	if len(z.data) >= lzwWord {
+		if z.old {
+			z.acc |= binary.LittleEndian.Uint64(z.data) << z.have
+		} else {
+			z.acc |= binary.BigEndian.Uint64(z.data) >> z.have
+		}
+		n := (63 - z.have) / 8
+		z.data, z.have = z.data[n:], z.have+8*n
+		return
+	}
+	for z.have <= 56 && len(z.data) > 0 {
+		if z.old {
+			z.acc |= uint64(z.data[0]) << z.have
+		} else {
+			z.acc |= uint64(z.data[0]) << (56 - z.have)
+		}
+		z.data, z.have = z.data[1:], z.have+8
+	}
 }
 
 var errLZW = errors.New("LZW data have a code of no string")
@@ -72,9 +92,10 @@ var errLZW = errors.New("LZW data have a code of no string")
 func (z *lzwReader) Read(dst []byte) (n int, err error) {
 	for n < len(dst) {
 		if len(z.pending) == 0 {
-			if err := z.next(); err != nil {
-				return n, err
+			if z.err != nil {
+				return n, z.err
 			}
+			z.fill()
 		}
 		k := copy(dst[n:], z.pending)
 		z.pending = z.pending[k:]
@@ -83,11 +104,20 @@ func (z *lzwReader) Read(dst []byte) (n int, err error) {
 	return n, nil
 }
 
-// next expands a code.
-func (z *lzwReader) next() error {
-	if z.ended {
-		return io.ErrUnexpectedEOF
+// fill expands codes while there is room for the longest string, and for what a short one
+// is written with.
+func (z *lzwReader) fill() {
+	n := 0
+	for n <= len(z.text)-lzwMost-lzwWord && z.err == nil {
+		if z.err = z.next(); z.err == nil {
+			n += z.expand(z.text[n:], z.last)
+		}
 	}
+	z.pending = z.text[:n]
+}
+
+// next reads a code.
+func (z *lzwReader) next() error {
 	c := z.code()
 	begins := c == lzwClear
 	for c == lzwClear {
@@ -96,23 +126,17 @@ func (z *lzwReader) next() error {
 	}
 	switch {
 	case c == lzwEnd:
-		z.ended = true
 		return io.ErrUnexpectedEOF
 	case z.free < 0, begins && c > lzwEnd:
 		return errLZW
 	case begins:
 		z.last = c
-		z.text[0] = byte(c)
-		z.pending = z.text[:1]
 		return nil
 	case c > z.free || z.free >= lzwMost+lzwSlack:
 		return errLZW
 	}
 	if z.free < lzwMost {
-		z.before[z.free] = uint16(z.last)
-		z.first[z.free] = z.first[z.last]
-		z.length[z.free] = z.length[z.last] + 1
-		z.suffix[z.free] = z.first[c] // of itself, where c is new
+		z.add(c)
 	}
 	z.free++
 	limit := 1<<z.width - 1
@@ -123,15 +147,28 @@ func (z *lzwReader) next() error {
 		z.width++
 	}
 	z.last = c
-	z.expand(c)
 	return nil
 }
 
-func (z *lzwReader) expand(c int) {
+// add makes the next string: the last one and the first byte of c's, which may be itself.
+func (z *lzwReader) add(c int) {
+	n := z.length[z.last]
+	z.begins[z.free] = z.begins[z.last]
+	z.suffix[z.free] = byte(z.begins[c])
+	if n < lzwWord {
+		z.begins[z.free] |= uint64(z.suffix[z.free]) << (8 * n)
+	}
+	z.before[z.free], z.length[z.free] = uint16(z.last), n+1
+}
+
+// expand writes a string and returns its length; behind a short one it writes what the
+// next one covers.
+func (z *lzwReader) expand(dst []byte, c int) int {
 	n := int(z.length[c])
-	for i := n - 1; i >= 0; i-- {
-		z.text[i] = z.suffix[c]
+	binary.LittleEndian.PutUint64(dst, z.begins[c])
+	for i := n - 1; i >= lzwWord; i-- {
+		dst[i] = z.suffix[c]
 		c = int(z.before[c])
 	}
-	z.pending = z.text[:n]
+	return n
 }
