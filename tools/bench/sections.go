@@ -28,7 +28,8 @@ type peer struct {
 type row struct {
 	name, title string
 	wanted      float64
-	more        bool // done only when it is asked for by name
+	more        bool     // done only when it is asked for by name
+	lacks       []string // peers that cannot do it
 }
 
 const (
@@ -130,10 +131,11 @@ func imageRows() (rows []row) {
 			rows = append(rows, r)
 		}
 	}
-	for _, file := range []string{"PNG.png", "WebP.webp", "WebP-lossless.webp", "BMP.bmp", "TIFF.tif", "TIFF-LZW.tif"} {
-		rows = append(rows, row{name: "0.5-" + file, more: true})
-	}
-	return rows
+	simd, vision := "Pillow-SIMD", "torchvision" // as it is built, and what it reads
+	return append(rows, row{name: "0.5-PNG.png", more: true},
+		row{name: "0.5-WebP.webp", more: true, lacks: []string{simd}}, row{name: "0.5-WebP-lossless.webp", more: true, lacks: []string{simd}},
+		row{name: "0.5-BMP.bmp", more: true, lacks: []string{vision}}, row{name: "0.5-TIFF.tif", more: true, lacks: []string{vision}},
+		row{name: "0.5-TIFF-LZW.tif", more: true, lacks: []string{simd, vision}})
 }
 
 func hidden(rows []row) []row {

@@ -167,6 +167,9 @@ func (o *options) row(w io.Writer, s section, r row, all []*timed, reference int
 	fmt.Fprintf(os.Stderr, "%s/%s\n", s.name, r.name)
 	var able []*timed
 	for i, t := range all {
+		if slices.Contains(r.lacks, t.p.name) {
+			continue
+		}
 		if _, err := t.p.ask("prepare %s", r.name); err != nil {
 			if i == 0 {
 				return err
