@@ -190,6 +190,16 @@ type outlier struct {
 
 var quantizedPool = sync.Pool{New: func() any { return new(quantizedRows) }}
 
+// spareRow is memory for a row that is not rounded as it is.
+type spareRow struct{ x []float32 }
+
+var sparePool = sync.Pool{New: func() any { return new(spareRow) }}
+
+func (s *spareRow) of(n int) []float32 {
+	s.x = slices.Grow(s.x[:0], n)[:n]
+	return s.x
+}
+
 func (r *quantizedRows) reserve(rows, width int) {
 	if len(r.data) < rows*width {
 		r.data = make([]uint8, rows*width)
@@ -225,9 +235,11 @@ func GemmQuantizedThen(m int, a []float32, lda int, b *Quantized, bias []float32
 	rows := quantizedPool.Get().(*quantizedRows)
 	rows.reserve(m, width)
 	parallel.For(blocks(m, 16), func(t int) {
+		spare := sparePool.Get().(*spareRow)
 		for i := t * 16; i < min(m, t*16+16); i++ {
-			rows.row(i, width, a[i*lda:][:b.k], b.shrink)
+			rows.row(i, width, a[i*lda:][:b.k], b.shrink, spare)
 		}
+		sparePool.Put(spare)
 	})
 	p := integerProduct{rows: rows, width: width, b: b, bias: bias, c: c, ldc: ldc, m: m, then: then}
 	down, across := blocks(m, integerRows), blocks(b.n, integerCols)
@@ -321,23 +333,24 @@ const mostOutliers = 32
 
 // row rounds row i. Sums of integers tell what stands out, so that it is the same on every
 // instruction set.
-func (r *quantizedRows) row(i, width int, x, shrink []float32) {
+func (r *quantizedRows) row(i, width int, x, shrink []float32, spare *spareRow) {
 	dst := r.data[i*width:][:width]
+	var rest []float32 // a copy of ours
 	if shrink != nil {
-		less := make([]float32, len(x))
-		isa.mul(less, x, shrink)
-		x = less
+		rest = spare.of(len(x))
+		isa.mul(rest, x, shrink)
+		x = rest
 	}
 	r.outliers[i] = r.outliers[i][:0]
 	r.scale[i] = isa.quantizeRow(dst, x)
-	var rest []float32
 	for {
 		sum := isa.deviation(dst)
 		if !(r.scale[i] > 0) || mostInput*len(x) <= farOut*sum || len(r.outliers[i]) == mostOutliers {
 			return
 		}
 		if rest == nil {
-			rest = slices.Clone(x)
+			rest = spare.of(len(x))
+			copy(rest, x)
 		}
 		limit, before := farOut*r.scale[i]*float32(sum)/float32(len(x)), len(r.outliers[i])
 		for j, v := range rest {
