@@ -48,7 +48,7 @@ A folder of embeddings, of "goclip embed" or of another program (clip-retrieval'
     goclip index  --model model --data january.tar --out year.index --append --rows int8
     goclip index  --model model --data february.tar --out year.index --append
 
-With --append the index is a folder, to which each run adds a file; --rows is kept from the first. Embeddings are taken in --shard at a time, so millions need no more memory than that.
+With --append the index is a folder, to which each run adds a file; its files are as those before, unless --rows int8 or int8+float16 is given. Embeddings are taken in --shard at a time, so millions need no more memory than that.
 
 The index of a table or a tar is written only when it is complete, and replaced only with --overwrite. Images that cannot be read are reported and left out.`
 }
