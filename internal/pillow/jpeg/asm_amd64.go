@@ -16,6 +16,12 @@ func blockBMI2(b *bitReader, c *component, out *[64]int16, k int) int
 func inverseDCTAVX2(out *byte, stride int, block *[64]int16)
 
 //go:noescape
+func inverseDCT4AVX2(out *byte, stride int, block *[64]int16)
+
+//go:noescape
+func inverseDCT2AVX2(out *byte, stride int, block *[64]int16)
+
+//go:noescape
 func multiplyAVX2(out, in *[64]int16, q *[64]uint16)
 
 //go:noescape

@@ -8,6 +8,10 @@ func blockBMI2(b *bitReader, c *component, out *[64]int16, k int) int { panic("u
 
 func inverseDCTAVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
 
+func inverseDCT4AVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
+
+func inverseDCT2AVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
+
 func multiplyAVX2(out, in *[64]int16, q *[64]uint16) { panic("unreachable") }
 
 func convertRowAVX2(dst, luma, cb, cr *byte, n16 int) { panic("unreachable") }
