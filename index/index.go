@@ -194,6 +194,7 @@ func (x *Index) Add(entries []Entry, e *encoder.Embeddings) error {
 	if x.close == nil {
 		return errClosed
 	}
+	x.added = slices.Grow(x.added, max(0, len(entries)-len(x.free))*x.dim)
 	for i, entry := range entries {
 		if row, ok := x.find(entry.Key); ok {
 			x.remove(row)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,16 +94,21 @@ func TestManyRows(t *testing.T) {
 	s := newSurface(dim)
 	queries := s.draw(32, 1<<40).Data
 	best := make([][]index.Hit, 32)
-	began := time.Now()
+	began, told := time.Now(), time.Now()
 	for from := 0; from < n; from += part {
+		if passed := time.Since(began); time.Since(told) > time.Minute {
+			told = time.Now()
+			t.Logf("%d × %d of %d written in %v, %v left", from, dim, n, passed.Round(time.Second), (passed * time.Duration(n-from) / time.Duration(from)).Round(time.Second))
+		}
 		e := s.draw(min(part, n-from), uint64(from))
 		entries := make([]index.Entry, e.N)
 		for i := range entries {
 			entries[i].Key = fmt.Sprintf("%08d", from+i)
 		}
-		x, plain := index.New(dim), index.New(dim)
+		x := index.New(dim)
 		check(t, x.Add(entries, e))
 		check(t, index.Append(dir, x, nil, index.SaveOptions{Rows: index.Int8Float16}))
+		plain := index.New(dim)
 		check(t, plain.Add(entries, halves16(e)))
 		found, err := plain.SearchEach(queries, k, nil)
 		check(t, err)
@@ -117,7 +123,7 @@ func TestManyRows(t *testing.T) {
 	x, err := index.OpenUnread(dir, nil)
 	check(t, err)
 	defer x.Close()
-	t.Logf("opened in %v", time.Since(began).Round(time.Millisecond))
+	t.Logf("opened in %v, %s", time.Since(began).Round(time.Millisecond), resident())
 	for _, many := range []int{32, 1, 32, 1, 1, 1} {
 		before := index.Scored(x)
 		began = time.Now()
@@ -130,6 +136,18 @@ func TestManyRows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// resident says how much memory the process has and has had, where the system tells.
+func resident() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	var said []string
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "RssAnon") {
+			said = append(said, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 // BenchmarkRows looks for the ten nearest of GOCLIP_INDEX_ROWS (200,000) vectors of 512 numbers,

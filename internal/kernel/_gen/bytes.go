@@ -39,6 +39,8 @@ func (f *file) byteDots(name string, step int, begin func(), row func(at string,
 		v.arg(arg, []string{"DI", "R8", "SI", "DX", "R9", "R10", "CX"}[i])
 	}
 	f.i("LEAQ (SI)(R9*2), R11")
+	f.i("LEAQ (SI)(R9*1), R12")
+	f.i("LEAQ (R11)(R9*1), R13")
 	for i := range 8 {
 		f.i("VPXOR Y%d, Y%[1]d, Y%[1]d", i)
 	}
@@ -51,10 +53,13 @@ func (f *file) byteDots(name string, step int, begin func(), row func(at string,
 	}
 	f.i("%s (DX), %s13", move, reg)
 	f.i("%s (DX)(R10*1), %s14", move, reg)
-	for r, at := range []string{"(SI)", "(SI)(R9*1)", "(R11)", "(R11)(R9*1)"} {
+	for r, at := range []string{"(SI)", "(R12)", "(R11)", "(R13)"} {
 		row(at, r)
 	}
-	for _, pointer := range []string{"SI", "R11", "DX"} {
+	for _, ahead := range []string{"(SI)(R9*8)", "(R12)(R9*8)", "(R11)(R9*8)", "(R13)(R9*8)"} {
+		f.i("PREFETCHT0 %s", ahead)
+	}
+	for _, pointer := range []string{"SI", "R11", "R12", "R13", "DX"} {
 		f.i("ADDQ $%d, %s", step, pointer)
 	}
 	f.i("SUBQ $%d, CX", step)
