@@ -15,6 +15,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/parallel"
 )
 
@@ -40,9 +41,7 @@ func newSurface(dim int) *surface {
 }
 
 func (s *surface) add(row []float32, by float32, b int) {
-	for j, v := range s.basis[b*s.dim:][:s.dim] {
-		row[j] += by * v
-	}
+	kernel.Axpy(row, by, s.basis[b*s.dim:][:s.dim])
 }
 
 // draw gives n vectors, the same for each seed.
@@ -52,17 +51,22 @@ func (s *surface) draw(n int, seed uint64) *encoder.Embeddings {
 	parallel.For((n+part-1)/part, func(p int) {
 		r := rand.New(rand.NewPCG(seed, uint64(p)))
 		for i := p * part; i < min(n, (p+1)*part); i++ {
-			row, sum := e.Row(i), 0.0
+			row, sum, bits := e.Row(i), 0.0, uint64(0)
 			copy(row, s.centres[r.IntN(4000)*s.dim:][:s.dim])
 			for range 6 {
 				s.add(row, 0.7*float32(r.NormFloat64()), r.IntN(48))
 			}
 			for j := range row {
-				row[j] += r.Float32() - 0.5
+				if j%4 == 0 {
+					bits = r.Uint64()
+				}
+				row[j] += float32(bits&0xffff)/0x1p16 - 0.5
+				bits >>= 16
 				sum += float64(row[j]) * float64(row[j])
 			}
+			length := float32(1 / math.Sqrt(sum))
 			for j := range row {
-				row[j] = float32(float64(row[j]) / math.Sqrt(sum))
+				row[j] *= length
 			}
 		}
 	})
