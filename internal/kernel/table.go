@@ -57,7 +57,6 @@ type table struct {
 	integers    integerSet
 	quantizeRow func(dst []uint8, x []float32) float32
 	deviation   func(x []uint8) int
-	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
 
 	// Matrix products.
 	tiles       *asm.TileSet
@@ -112,7 +111,6 @@ var portable = table{
 	integers:    integersGo,
 	quantizeRow: quantizeRowGo,
 	deviation:   deviationGo,
-	dequantize:  dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

@@ -57,7 +57,6 @@ var avx2 = table{
 	integers:    integersAVX2,
 	quantizeRow: quantizeRowBy32,
 	deviation:   deviationBy32,
-	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeBy8,
@@ -107,7 +106,6 @@ var avx512 = table{
 	integers:    integersAVX512(), // with VNNI or without
 	quantizeRow: quantizeRowBy32,  // AVX2
 	deviation:   deviationBy32,    // AVX2
-	dequantize:  dequantizeBy8,    // AVX2
 
 	tiles:       &asm.TilesAVX512,
 	transpose:   transposeBy8,   // AVX2

@@ -44,7 +44,6 @@ var neon = table{
 	integers:    integersNEON(), // where bytes are multiplied four at a time
 	quantizeRow: quantizeRowBy32,
 	deviation:   deviationBy32,
-	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing
