@@ -42,7 +42,7 @@ var integerBases = []string{"SI", "R9", "R10", "R11"}
 func (f *file) integerHead(name string, rows int) {
 	f.declare(name, "", sign("t *IntegerTile", ""))
 	f.i("MOVQ t+0(FP), AX")
-	for _, a := range [][2]string{{"A", "R14"}, {"Lda", "R8"}, {"C", "R13"}, {"Ldc", "BX"}, {"Rows", "R12"}, {"Tiles", "DI"}} {
+	for _, a := range [][2]string{{"A", "R14"}, {"Lda", "R8"}, {"C", "R13"}, {"Rows", "R12"}, {"Tiles", "DI"}} {
 		f.i("MOVQ %s, %s", integerArgument(a[0]), a[1])
 	}
 	f.p("tile:")
@@ -75,6 +75,7 @@ func (f *file) integerNext(rows int) {
 func (f *file) integerOut(rows, vectors, bytes int, reg string, scratch []int) {
 	f.i("MOVQ %s, SI", integerArgument("Scale"))
 	f.i("MOVQ %s, DX", integerArgument("Bias"))
+	f.i("MOVQ %s, BX", integerArgument("Ldc"))
 	for r := range rows {
 		row := fmt.Sprintf("%s%d", reg, scratch[r%2])
 		f.i("VBROADCASTSS %d(R12), %s", 4*r, row)
@@ -145,12 +146,15 @@ func (f *file) integerTileVNNI(name string, rows, panels int) {
 	if panels == 2 {
 		f.i("MOVQ CX, R15")
 		f.i("SHLQ $6, R15") // to the second panel
+		f.i("LEAQ (R15)(R15*2), BX")
 	}
 	f.i("PCALIGN $32")
 	f.p("loop:")
 	f.i("VMOVDQU32 (DX), Z24")
 	if panels == 2 {
 		f.i("VMOVDQU32 (DX)(R15*1), Z25")
+		f.i("PREFETCHT1 (DX)(R15*2)") // of the strip to the right
+		f.i("PREFETCHT1 (DX)(BX*1)")
 	}
 	for i := range rows {
 		f.i("VPBROADCASTD %s, Z%d", rowAt(i), 26+i%6)
