@@ -236,9 +236,10 @@ func GemmQuantizedThen(m int, a []float32, lda int, b *Quantized, bias []float32
 	width := roundUp(b.k, 4)
 	rows := quantizedPool.Get().(*quantizedRows)
 	rows.reserve(m, width)
-	parallel.For(blocks(m, 16), func(t int) {
+	each := evenly(m, 16)
+	parallel.For(blocks(m, each), func(t int) {
 		spare := sparePool.Get().(*spareRow)
-		for i := t * 16; i < min(m, t*16+16); i++ {
+		for i := t * each; i < min(m, t*each+each); i++ {
 			rows.row(i, width, a[i*lda:][:b.k], b.shrink, spare)
 		}
 		sparePool.Put(spare)

@@ -113,12 +113,15 @@ func (f *file) integerTile(name string, rows, _ int) {
 	for i := 2; i < 2*rows; i++ {
 		f.i("VMOVDQA Y%d, Y%d", i%2, i)
 	}
+	f.i("MOVQ CX, R15")
+	f.i("SHLQ $6, R15") // to the next panel
 	f.i("VPCMPEQW Y12, Y12, Y12")
 	f.i("VPSRLW $15, Y12, Y12") // ones
 	f.i("PCALIGN $32")
 	f.p("loop:")
 	f.i("VMOVDQU (DX), Y13")
 	f.i("VMOVDQU 32(DX), Y14")
+	f.i("PREFETCHT1 (DX)(R15*1)")
 	for i := range rows {
 		f.i("VPBROADCASTD %s, Y15", rowAt(i))
 		f.i("VPMADDUBSW Y13, Y15, Y11")
