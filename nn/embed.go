@@ -111,6 +111,13 @@ func Insert(rows, x *G.Node, at int) *G.Node {
 	}, rows, x)
 }
 
+// NewPatchWeight is the weight of [PatchEmbed], (width, channels, size, size).
+func NewPatchWeight(name string, width, channels, size int) *Param {
+	p := NewParam(name, width, channels, size, size)
+	p.patches = true
+	return p
+}
+
 // PatchEmbed cuts images into square patches and projects each, a convolution
 // whose stride is its kernel's size: pixels (B, 3, H, W), weight
 // (width, 3, patch, patch), bias (width) or nil → (B, P, width), patches in row-major
@@ -148,6 +155,10 @@ func patchEmbed(param *Param, in ...*G.Node) *G.Node {
 			var bias []float32
 			if len(x) == 3 {
 				bias = x.F32(2)
+			}
+			if w := param.integer(kernel.NT, width, k); w != nil {
+				kernel.GemmQuantized(p.b*n, cols, k, w, bias, y, width)
+				return
 			}
 			if w := param.pack(kernel.NT, width, k); w != nil {
 				kernel.GemmPacked(p.b*n, 1, cols, k, w, bias, 0, y, width)
@@ -192,13 +203,12 @@ func (p patches) paste(pixels, rows []float32) {
 // image, with the offset of each in the two.
 func (p patches) each(f func(row, image int)) {
 	s, gw := p.size, p.w/p.size
-	parallel.For(p.b, func(b int) {
-		for i := range p.count() {
-			top, left := i/gw*s, i%gw*s
-			for c := range p.c {
-				for y := range s {
-					f((((b*p.count()+i)*p.c+c)*s+y)*s, ((b*p.c+c)*p.h+top+y)*p.w+left)
-				}
+	parallel.For(p.b*p.count(), func(at int) {
+		b, i := at/p.count(), at%p.count()
+		top, left := i/gw*s, i%gw*s
+		for c := range p.c {
+			for y := range s {
+				f(((at*p.c+c)*s+y)*s, ((b*p.c+c)*p.h+top+y)*p.w+left)
 			}
 		}
 	})

@@ -27,6 +27,7 @@ type Param struct {
 	init func(data []float32, rng *rand.Rand)
 
 	matrix  bool  // of a linear layer, which takes an adapter
+	patches bool  // of patches
 	cut     bool  // read in parts
 	adapter *LoRA // nil without
 
@@ -120,10 +121,10 @@ func (p *Param) convert(l kernel.Layout, n, k int, make func(ld int)) {
 // row's, and sums are exact (dynamic quantization; Dettmers et al., 2022, LLM.int8()). The
 // integers are made on first use and take a quarter of the memory. A weight whose rounding
 // would change it by more than [QuantizationLimit], as where one number of an output stands far out, stays
-// as it is, and so does a parameter that is no linear layer's weight; the result
-// says whether p will be integers.
+// as it is, and so does a parameter that is neither a linear layer's weight nor one of
+// [NewPatchWeight]; the result says whether p will be integers.
 func (p *Param) Quantize() bool {
-	if p == nil || !p.matrix || p.cut || !p.mapped {
+	if p == nil || !p.matrix && !p.patches || p.cut || !p.mapped {
 		return false
 	}
 	out := p.Shape[0]

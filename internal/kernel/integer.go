@@ -3,9 +3,11 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 
+	"github.com/goclip/goclip/internal/kernel/asm"
 	"github.com/goclip/goclip/internal/parallel"
 )
 
@@ -234,24 +236,43 @@ func GemmQuantizedThen(m int, a []float32, lda int, b *Quantized, bias []float32
 	width := roundUp(b.k, 4)
 	rows := quantizedPool.Get().(*quantizedRows)
 	rows.reserve(m, width)
-	parallel.For(blocks(m, 16), func(t int) {
+	each := evenly(m, 16)
+	parallel.For(blocks(m, each), func(t int) {
 		spare := sparePool.Get().(*spareRow)
-		for i := t * 16; i < min(m, t*16+16); i++ {
+		for i := t * each; i < min(m, t*each+each); i++ {
 			rows.row(i, width, a[i*lda:][:b.k], b.shrink, spare)
 		}
 		sparePool.Put(spare)
 	})
 	p := integerProduct{rows: rows, width: width, b: b, bias: bias, c: c, ldc: ldc, m: m, then: then}
-	down, across := blocks(m, integerRows), blocks(b.n, integerCols)
-	parallel.For(down*across, func(t int) { p.block(t%down*integerRows, t/down*integerCols) })
+	down, across := integerCut(m, b.n)
+	parallel.For(blocks(m, down)*blocks(b.n, across), func(t int) {
+		i, j := t%blocks(m, down)*down, t/blocks(m, down)*across
+		p.block(i, min(m, i+down), j, min(b.n, j+across))
+	})
 	quantizedPool.Put(rows)
 }
 
-// A task's part of C: its columns of B stay in a core's cache.
+// A task's part of C at most: its columns of B stay in a core's cache.
 const (
 	integerRows = 64
 	integerCols = 256
 )
+
+// integerCut chooses the rows and columns of a task: those with which the cores are busy
+// for the least time, and of these the most columns.
+func integerCut(m, n int) (rows, cols int) {
+	procs := runtime.GOMAXPROCS(0)
+	down := blocks(m, integerRows)
+	rows = blocks(m, down)
+	best := math.MaxInt
+	for c := integerCols; c >= integerStrip; c -= integerStrip {
+		if time := blocks(down*blocks(n, c), procs) * c; time < best {
+			best, cols = time, c
+		}
+	}
+	return rows, cols
+}
 
 type integerProduct struct {
 	rows  *quantizedRows
@@ -264,63 +285,93 @@ type integerProduct struct {
 	then  Then
 }
 
-// integerSet is what computes tiles of so many panels at most: the sums of up to rows rows
-// of a, width bytes apart, with each column of the panels. It returns how many rows it did.
-type integerSet struct {
-	panels int
-	tile   func(acc []int32, a []uint8, b []int8, width, rows, panels int) int
-	fast   bool // faster than floats
+// integerStrip is how many columns are computed at once.
+const integerStrip = 2 * panelCols
+
+// integerStripOf is a strip of C: the sums of the rows of a, width bytes apart and one for each of rows,
+// with each column of some panels of b, less that column's shift, times both scales, and the bias.
+type integerStripOf struct {
+	panels            int
+	a                 []uint8
+	width             int
+	b                 []int8
+	shift             []int32
+	scale, bias, rows []float32
+	c                 []float32
+	ldc               int
 }
 
-var integersGo = integerSet{1, integerTileGo, false}
+// integerSet is what multiplies integers.
+type integerSet struct {
+	strip func(w *integerWorker)
+	fast  bool // faster than floats
+}
 
-// integerTiles is the largest tile of any set.
-type integerTiles struct{ acc [8 * 2 * panelCols]int32 }
+var integersGo = integerSet{integerStripGo, false}
 
-var integerScratch = sync.Pool{New: func() any { return new(integerTiles) }}
+// integerWorker is what a goroutine needs for a block of C.
+type integerWorker struct {
+	integerStripOf
+	args asm.IntegerTile
+	edge [integerRows * integerStrip]float32 // of a C whose last panel is not full
+	over [integerStrip]float32               // of its bias
+}
 
-func (p *integerProduct) block(i0, j0 int) {
-	s := integerScratch.Get().(*integerTiles)
-	defer integerScratch.Put(s)
-	i1, j1 := min(p.m, i0+integerRows), min(p.b.n, j0+integerCols)
-	for j := j0; j < j1; {
-		panels := min(isa.integers.panels, blocks(j1-j, panelCols))
-		for i := i0; i < i1; {
-			rows := isa.integers.tile(s.acc[:], p.rows.data[i*p.width:], p.b.data[j*p.width:], p.width, min(i1-i, 8), panels)
-			for r := range rows {
-				cols := min(panels*panelCols, j1-j)
-				row := p.c[(i+r)*p.ldc+j:][:cols]
-				isa.dequantize(row, s.acc[r*panels*panelCols:], p.b.shift[j:], p.b.scale[j:], p.bias[j:], p.rows.scale[i+r])
-				for _, o := range p.rows.outliers[i+r] {
-					p.b.add(row, j, o)
-				}
-			}
-			i += rows
+var integerWorkers = sync.Pool{New: func() any { return new(integerWorker) }}
+
+// block computes rows i0 to i1 and columns j0 to j1 of C.
+func (p *integerProduct) block(i0, i1, j0, j1 int) {
+	w := integerWorkers.Get().(*integerWorker)
+	for j := j0; j < j1; j += integerStrip {
+		cols := min(integerStrip, j1-j)
+		w.integerStripOf = integerStripOf{
+			panels: blocks(cols, panelCols), a: p.rows.data[i0*p.width:], width: p.width, b: p.b.data[j*p.width:],
+			shift: p.b.shift[j:], scale: p.b.scale[j:], bias: p.bias[j:], rows: p.rows.scale[i0:i1], c: p.c[i0*p.ldc+j:], ldc: p.ldc,
 		}
-		j += panels * panelCols
+		whole := cols%panelCols == 0
+		if !whole {
+			copy(w.over[:], p.bias[j:j+cols])
+			w.bias, w.c, w.ldc = w.over[:], w.edge[:], integerStrip
+		}
+		isa.integers.strip(w)
+		for i := i0; i < i1; i++ {
+			row := p.c[i*p.ldc+j:][:cols]
+			if !whole {
+				copy(row, w.edge[(i-i0)*integerStrip:])
+			}
+			for _, o := range p.rows.outliers[i] {
+				p.b.add(row, j, o)
+			}
+		}
 	}
+	w.integerStripOf = integerStripOf{}
+	integerWorkers.Put(w)
 	if p.then != nil {
 		p.then(i0, i1-i0, j0, j1-j0)
 	}
 }
 
-func integerTileGo(acc []int32, a []uint8, b []int8, width, rows, panels int) int {
-	cols := panels * panelCols
-	clear(acc[:rows*cols])
-	for r := range rows {
-		for q := range panels {
-			panel, sums := b[q*panelCols*width:], acc[r*cols+q*panelCols:][:panelCols]
-			for g := 0; g < width; g += 4 {
-				x := a[r*width+g:][:4]
+// integerStripGo rounds three times behind the exact sum.
+func integerStripGo(w *integerWorker) {
+	var sums [panelCols]int32
+	for r, s := range w.rows {
+		for q := range w.panels {
+			clear(sums[:])
+			panel := w.b[q*panelCols*w.width:]
+			for g := 0; g < w.width; g += 4 {
+				x := w.a[r*w.width+g:][:4]
 				x0, x1, x2, x3 := int32(x[0]), int32(x[1]), int32(x[2]), int32(x[3])
 				w := panel[g*panelCols:][:4*panelCols]
 				for j := range sums {
 					sums[j] += x0*int32(w[4*j]) + x1*int32(w[4*j+1]) + x2*int32(w[4*j+2]) + x3*int32(w[4*j+3])
 				}
 			}
+			c, at := w.c[r*w.ldc+q*panelCols:][:panelCols], q*panelCols
+			for j, sum := range sums {
+				c[j] = float32(float32(sum-w.shift[at+j])*float32(s*w.scale[at+j])) + w.bias[at+j]
+			}
 		}
 	}
-	return rows
 }
 
 // farOut is how many times the mean magnitude of a row a number may be and be rounded: a
@@ -416,11 +467,4 @@ func rowScale(bits uint32) (largest, inverse float32) {
 
 func quantizedByte(x, inverse float32) uint8 {
 	return uint8(inputZero + rounded(x, inverse))
-}
-
-// dequantizeGo is c = (acc-shift)·(s·scale) + bias, in three roundings.
-func dequantizeGo(c []float32, acc, shift []int32, scale, bias []float32, s float32) {
-	for j := range c {
-		c[j] = float32(float32(acc[j]-shift[j])*float32(s*scale[j])) + bias[j]
-	}
 }
