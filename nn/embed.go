@@ -28,10 +28,16 @@ func Embedding(ids, table *G.Node) *G.Node {
 			}
 		},
 		Backward: []Pullback{{}, Back(func(dt []float32, x Inputs, _, dy []float32) {
-			clear(dt)
-			for i, id := range x.I32(0) {
-				kernel.Axpy(dt[int(id)*w:][:w], 1, dy[i*w:][:w])
-			}
+			const strip = 128
+			parallel.For((w+strip-1)/strip, func(s int) {
+				from, n := s*strip, min(strip, w-s*strip)
+				for id := range v {
+					clear(dt[id*w+from:][:n])
+				}
+				for i, id := range x.I32(0) {
+					kernel.Axpy(dt[int(id)*w+from:][:n], 1, dy[i*w+from:][:n])
+				}
+			})
 		})},
 	}, ids, table)
 }
@@ -178,6 +184,9 @@ func patchEmbed(param *Param, in ...*G.Node) *G.Node {
 		},
 	}
 	if len(in) == 3 {
+		op.joint = &joint{inputs: []int{1, 2}, reads: []int{}, fn: func(d [][]float32, _ Inputs, dy []float32, _ step) {
+			kernel.GemmTNSum(width, k, p.b*n, dy, width, cols, k, d[0], k, d[1])
+		}}
 		op.Backward = append(op.Backward, Back(func(db []float32, _ Inputs, _, dy []float32) {
 			kernel.ColSum(db, dy, p.b*n, width)
 		}).Reads())

@@ -37,7 +37,7 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	}
 	for _, n := range g.AllNodes() {
 		o, ok := n.Op().(*opNode)
-		if !ok {
+		if !ok || o.after {
 			continue
 		}
 		for _, c := range unique(children(g, n)) {
