@@ -118,7 +118,7 @@ func (a *AdamW) reserve(model []G.ValueGrad) {
 		return
 	}
 	a.moments = make([]moment, len(model))
-	table := &[2]codes8Bit{newCodes8Bit(true), newCodes8Bit(false)}
+	table := newTables()
 	for i, p := range model {
 		a.moments[i] = a.Moments.of(p.Value().Shape().TotalSize(), table)
 	}

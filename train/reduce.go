@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+
+	"github.com/goclip/goclip/nn"
 )
 
 // What ranks exchange of weights goes in parcels: while one travels the numbers of the one before
@@ -22,18 +24,20 @@ type parcel []piece
 // few enough to be in the cache still when they are added.
 const together = 1 << 20
 
-// parcels of the weights, in their order.
-func (ws weights) parcels() (list []parcel) {
-	size := together
+// parcels of the weights, in their order, each with about as much for every owner: so that all
+// ranks send and receive at once.
+func (w world) parcels(ws weights) (list []parcel) {
+	each, used := max(1, together/w.size()), make([]int, w.size()) // numbers of each owner so far
 	for _, x := range ws {
 		for from := 0; from < x.param.Size(); {
-			if size >= together {
-				list, size = append(list, nil), 0
+			number, at := used[x.owner]/each, used[x.owner]%each
+			to := min(x.param.Size(), from+each-at)
+			for len(list) <= number {
+				list = append(list, nil)
 			}
-			to := min(x.param.Size(), from+together-size)
-			last := len(list) - 1
-			list[last] = append(list[last], piece{x, span{from, to}})
-			size, from = size+to-from, to
+			list[number] = append(list[number], piece{x, span{from, to}})
+			used[x.owner] += to - from
+			from = to
 		}
 	}
 	return list
@@ -58,9 +62,9 @@ type traffic struct {
 // begin starts sending parcels of the weights: each when its weights are ready here, where they
 // are awaited, or at the end. It calls exchange for one after the other, and what that returns
 // while the next one travels.
-func (ws weights) begin(awaited func(*weight) bool, exchange func(i int, list parcel) (after func(), err error)) *traffic {
+func (w world) begin(ws weights, awaited func(*weight) bool, exchange func(i int, list parcel) (after func(), err error)) *traffic {
 	t := &traffic{make(chan *weight, len(ws)), make(chan error, 1)} // nobody who has made a gradient waits
-	go func() { t.over <- t.run(ws.parcels(), awaited, exchange) }()
+	go func() { t.over <- t.run(w.parcels(ws), awaited, exchange) }()
 	return t
 }
 
@@ -102,7 +106,7 @@ func (w world) reduce(ctx context.Context, ws weights) *traffic {
 		x.sum, x.grad = nil, nil
 	}
 	var arenas [2][]float32 // what other ranks send: of the parcel that comes, and of the one before
-	return ws.begin(func(*weight) bool { return true }, func(i int, list parcel) (func(), error) {
+	return w.begin(ws, func(*weight) bool { return true }, func(i int, list parcel) (func(), error) {
 		in := w.incoming(list, &arenas[i%2])
 		var send, receive []Message
 		for k, p := range list {
@@ -124,6 +128,49 @@ func (w world) reduce(ctx context.Context, ws weights) *traffic {
 		}
 		return add, w.exchange(ctx, send, receive)
 	})
+}
+
+// renew gives all ranks the weights, each from its owner, as they are told to be ready there.
+func (w world) renew(ctx context.Context, ws weights) *traffic {
+	return w.begin(ws, func(x *weight) bool { return x.owner == w.rank() }, func(_ int, list parcel) (func(), error) {
+		var send, receive []Message
+		for _, p := range list {
+			data := p.param.Data[p.from:p.to]
+			for r := range w.size() {
+				switch {
+				case r == p.owner:
+				case p.owner == w.rank():
+					send = append(send, Message{r, data})
+				case r == w.rank():
+					receive = append(receive, Message{p.owner, data})
+				}
+			}
+		}
+		return func() {}, w.exchange(ctx, send, receive)
+	})
+}
+
+// Sum adds up numbers of all ranks, as many on each, which then have the sums: in place, and in
+// the order in which gradients of that many micro-batches are added up (see [Config].Ranks), so
+// that they have the same bits everywhere and each time. With nil Ranks it changes nothing.
+func Sum(ctx context.Context, r Ranks, data []float32) error {
+	w := world{r}
+	if w.size() == 1 {
+		return nil
+	}
+	var ws weights
+	for rank := range w.size() {
+		run := w.run(len(data), rank)
+		part := data[run.from:run.to]
+		ws = append(ws, &weight{param: &nn.Param{Data: part, Shape: []int{len(part)}}, owner: rank,
+			tree: forest{leaves: w.size(), nodes: []node{{span{w.rank(), w.rank() + 1}, part, true}}}})
+	}
+	for _, phase := range []func(context.Context, weights) *traffic{w.reduce, w.renew} {
+		if err := phase(ctx, ws).end(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foreign is another rank's node.

@@ -127,22 +127,7 @@ func (w world) divide(ws weights) {
 
 // update is the solver's step. All ranks get the weights, while others are still being updated.
 func (t *Trainer) update(ctx context.Context, grads [][]float32, norm float64) error {
-	renewal := t.weights.begin(func(x *weight) bool { return x.owner == t.world.rank() }, func(_ int, list parcel) (func(), error) {
-		var send, receive []Message
-		for _, p := range list {
-			data := p.param.Data[p.from:p.to]
-			for r := range t.world.size() {
-				switch {
-				case r == p.owner:
-				case p.owner == t.world.rank():
-					send = append(send, Message{r, data})
-				case r == t.world.rank():
-					receive = append(receive, Message{p.owner, data})
-				}
-			}
-		}
-		return func() {}, t.world.exchange(ctx, send, receive)
-	})
+	renewal := t.world.renew(ctx, t.weights)
 	err := t.solver.step(t.params, grads, norm, func(i int) { renewal.ready <- t.owned[i] })
 	return errors.Join(err, renewal.end())
 }
