@@ -181,7 +181,7 @@ func failed(name string, code int32) error {
 
 // most is how many numbers go in one message of MPI: few, so that one after the other arrives,
 // by which it is seen that the other rank is at work.
-const most = 256 << 10
+const most = 64 << 10
 
 // Exchange implements [train.Ranks]. Where ctx ends first, the messages that are on their way
 // are left there: the processes can then do no more than end.
@@ -245,12 +245,12 @@ func parts(list []train.Message) (n int) {
 	return n
 }
 
-// wait asks until all requests are done: at once, while some are, and what is small takes
-// microseconds; then less and less often.
+// wait asks until all requests are done: at once, as long as some are from time to time; then less
+// and less often.
 func (w *World) wait(ctx context.Context, n int32, requests unsafe.Pointer) error {
-	const shortest, longest = 20 * time.Microsecond, time.Millisecond
+	const patience, shortest, longest = time.Millisecond, 20 * time.Microsecond, time.Millisecond
 	which := make([]int32, n)
-	pause, tries := shortest, 0
+	pause, last := shortest, time.Now()
 	for left := n; left > 0; {
 		var done int32
 		if code := w.lib.testSome(n, requests, &done, unsafe.Pointer(&which[0]), w.lib.noStatuses); code != 0 {
@@ -260,13 +260,13 @@ func (w *World) wait(ctx context.Context, n int32, requests unsafe.Pointer) erro
 			if left -= done; done < 0 { // MPI_UNDEFINED: it has no more
 				return nil
 			}
-			pause, tries = shortest, 0
+			pause, last = shortest, time.Now()
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if tries++; tries < 50 {
+		if time.Since(last) < patience {
 			runtime.Gosched()
 			continue
 		}
