@@ -99,6 +99,7 @@ type opNode struct {
 
 	followers []follower // what is done with this op
 	followed  bool       // this is one of them
+	told      []func(value []float32)
 }
 
 var (
@@ -152,6 +153,9 @@ func (o *opNode) Do(in ...G.Value) (out G.Value, err error) {
 		o.forward(y, in)
 	}
 	o.loan.settle()
+	for _, f := range o.told {
+		f(y)
+	}
 	if len(o.Shape) == 0 {
 		return G.NewF32(y[0]), nil
 	}
