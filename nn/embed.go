@@ -162,15 +162,7 @@ func patchEmbed(param *Param, in ...*G.Node) *G.Node {
 			if len(x) == 3 {
 				bias = x.F32(2)
 			}
-			if w := param.integer(kernel.NT, width, k); w != nil {
-				kernel.GemmQuantized(p.b*n, cols, k, w, bias, y, width)
-				return
-			}
-			if w := param.pack(kernel.NT, width, k); w != nil {
-				kernel.GemmPacked(p.b*n, 1, cols, k, w, bias, 0, y, width)
-				return
-			}
-			kernel.GemmBias(kernel.NT, p.b*n, width, k, cols, k, x.F32(1), k, bias, y, width)
+			multiply(param, kernel.NT, p.b*n, width, k, cols, x.F32(1), bias, y, nil)
 		},
 		Backward: []Pullback{
 			Back(func(dx []float32, x Inputs, _, dy []float32) {

@@ -153,40 +153,18 @@ func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G
 			kernel.ColSum(db, dy, rows, n)
 		}).Reads())
 	}
+	product := func(y []float32, x Inputs, next step) {
+		var bias []float32
+		if len(x) == 3 {
+			bias = x.F32(2)
+		}
+		multiply(weight, layout, rows, n, k, x.F32(0), x.F32(1), bias, y, blocksOf(y, n, next))
+	}
 	return Apply(Op{
-		Name:  name,
-		Shape: withLast(xs, n),
-		Forward: func(y []float32, x Inputs) {
-			var bias []float32
-			if len(x) == 3 {
-				bias = x.F32(2)
-			}
-			if w := weight.integer(layout, n, k); w != nil {
-				kernel.GemmQuantized(rows, x.F32(0), k, w, bias, y, n)
-				return
-			}
-			if w := weight.pack(layout, n, k); w != nil {
-				kernel.GemmPacked(rows, 1, x.F32(0), k, w, bias, 0, y, n)
-				return
-			}
-			kernel.GemmBias(layout, rows, n, k, x.F32(0), k, x.F32(1), ws[1], bias, y, n)
-		},
-		parts: func(y []float32, x Inputs, next step) {
-			var bias []float32
-			if len(x) == 3 {
-				bias = x.F32(2)
-			}
-			then := blocksOf(y, n, next)
-			if w := weight.integer(layout, n, k); w != nil {
-				kernel.GemmQuantizedThen(rows, x.F32(0), k, w, bias, y, n, then)
-				return
-			}
-			if w := weight.pack(layout, n, k); w != nil {
-				kernel.GemmPackedThen(rows, 1, x.F32(0), k, w, bias, 0, y, n, then)
-				return
-			}
-			kernel.GemmBiasThen(layout, rows, n, k, x.F32(0), k, x.F32(1), ws[1], bias, y, n, then)
-		},
+		Name:     name,
+		Shape:    withLast(xs, n),
+		Forward:  func(y []float32, x Inputs) { product(y, x, nil) },
+		parts:    product,
 		Backward: back,
 		joint:    both,
 	}, in...)
