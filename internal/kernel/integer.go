@@ -58,7 +58,7 @@ func quantize(l Layout, n, k int, b []float32, ldb int, weights bool) *Quantized
 		panic(fmt.Sprintf("kernel: cannot quantize %d rows, want %d or fewer", k, maxQuantized))
 	}
 	cols := roundUp(n, panelCols)
-	q := &Quantized{n: n, k: k, data: make([]int8, cols*roundUp(k, 4)), scale: make([]float32, cols), none: make([]float32, cols), shift: make([]int32, cols)}
+	q := &Quantized{n: n, k: k, data: paged[int8](cols * roundUp(k, 4)), scale: make([]float32, cols), none: make([]float32, cols), shift: make([]int32, cols)}
 	row, column := ldb, 1
 	if l == NT {
 		row, column = 1, ldb
