@@ -37,7 +37,7 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	}
 	for _, n := range g.AllNodes() {
 		o, ok := n.Op().(*opNode)
-		if !ok {
+		if !ok || o.after {
 			continue
 		}
 		for _, c := range unique(children(g, n)) {
@@ -92,6 +92,21 @@ func (m *Machine) Run() error {
 	m.arena.reset()
 	m.vm.Reset()
 	return m.vm.RunAll()
+}
+
+// Tell has f called in each Run when the value of n is there, row-major, while what comes later is
+// still to be computed. The machine has to keep n. It returns false, and f is never called,
+// where n is no op of this package: a leaf, say. The value may be read until the next Run.
+func (m *Machine) Tell(n *G.Node, f func(value []float32)) bool {
+	if m.vm == nil || n == nil || f == nil || n.Graph() != m.graph {
+		return false
+	}
+	o, ok := n.Op().(*opNode)
+	if !ok || o.loan.borrows() {
+		return false
+	}
+	o.told = append(o.told, f)
+	return true
 }
 
 // lends reports whether the value of n may be forgotten once its readers ran:

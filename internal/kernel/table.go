@@ -55,6 +55,7 @@ type table struct {
 
 	// Products of integers.
 	integers    integerSet
+	byteDots    func(first, second []int32, a []uint8, b []int8, width int)
 	quantizeRow func(dst []uint8, x []float32) float32
 	deviation   func(x []uint8) int
 
@@ -109,6 +110,7 @@ var portable = table{
 	taps4: taps4Go,
 
 	integers:    integersGo,
+	byteDots:    byteDotsGo,
 	quantizeRow: quantizeRowGo,
 	deviation:   deviationGo,
 

@@ -195,6 +195,21 @@ func TestUpsertAndDelete(t *testing.T) {
 		if len(there) != 28 || there[entries[0].Key] != 0 || there[entries[10].Key] != 1 {
 			t.Errorf("%d entries, want 28: %v", len(there), there)
 		}
+		got := map[string][]float32{}
+		check(t, s.Get(ctx, []string{entries[10].Key, "none", entries[11].Key}, func(e stores.Entry, row []float32) error {
+			if e.Key == entries[11].Key && (e.Meta != entries[11].Meta || e.Labels["third"] != entries[11].Labels["third"]) {
+				t.Errorf("got %+v, want %+v", e, entries[11])
+			}
+			got[e.Key] = row
+			return nil
+		}))
+		for i, key := range []string{entries[10].Key, entries[11].Key} {
+			for j, v := range turned.Row(i) {
+				if row := got[key]; len(row) != 8 || len(got) != 2 || !(math.Abs(float64(row[j]-v)) <= 1e-6) {
+					t.Fatalf("%q is %v among %d, want %v", key, row, len(got), turned.Row(i))
+				}
+			}
+		}
 		stop := errors.New("stop")
 		if err := s.Each(ctx, func(stores.Entry) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("got error %v, want %v", err, stop)
