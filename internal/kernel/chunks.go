@@ -48,7 +48,7 @@ func evenly(n, most int) int {
 	if tasks > 1 {
 		tasks = roundUp(tasks, runtime.GOMAXPROCS(0))
 	}
-	return blocks(n, max(tasks, 1))
+	return max(1, blocks(n, max(tasks, 1)))
 }
 
 // strips calls f with consecutive ranges of columns, in parallel.
