@@ -103,12 +103,14 @@ func stepRole(ctx context.Context, w *World, _ string) error {
 		if _, err := trainer.Step(ctx, pairs.Pairs); err != nil {
 			return err
 		}
-		if times = append(times, time.Since(begin).Seconds()); len(times) > steps {
+		if times = append(times, time.Since(begin).Seconds()); w.Rank() == 0 {
+			fmt.Fprintf(os.Stderr, "step %d: %.3f s\n", len(times)-1, times[len(times)-1])
+		}
+		if len(times) > steps {
 			break
 		}
 	}
 	if w.Rank() == 0 {
-		fmt.Fprintln(os.Stderr, "steps:", times)
 		fmt.Println(slices.Min(times[1:]))
 	}
 	return nil
