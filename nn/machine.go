@@ -7,6 +7,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
 )
 
 // Machine runs a finished graph on gorgonia's tape machine and lends the
@@ -205,7 +207,7 @@ func (l *loan) take(n int) []float32 {
 		}
 	}
 	if best < 0 || !l.fits(cap(l.arena.free[best]), n) {
-		l.buf = make([]float32, n)
+		l.buf = kernel.Buffer(n)
 	} else {
 		l.buf = l.arena.free[best][:n]
 		l.arena.free = slices.Delete(l.arena.free, best, best+1)
@@ -272,7 +274,7 @@ type buffer struct {
 
 func (b *buffer) slice(n int) []float32 {
 	if cap(b.data) < n {
-		b.data = make([]float32, n)
+		b.data = kernel.Buffer(n)
 	}
 	return b.data[:n]
 }

@@ -80,7 +80,7 @@ func (p *Param) fill(draw func(*rand.Rand) float32) *Param {
 func (p *Param) Init(seed uint64) {
 	h := fnv.New64a()
 	h.Write([]byte(p.Name))
-	p.Data = make([]float32, p.Size())
+	p.Data = kernel.Buffer(p.Size())
 	if p.init != nil {
 		p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
 	}

@@ -42,13 +42,13 @@ func rowChunks(rows, cols int, f func(i int)) {
 	})
 }
 
-// evenly is how many of n items a task has, at most so many, that the cores end together.
+// evenly is how many of n items a task has, one to most, that the cores end together.
 func evenly(n, most int) int {
 	tasks := blocks(n, most)
 	if tasks > 1 {
 		tasks = roundUp(tasks, runtime.GOMAXPROCS(0))
 	}
-	return blocks(n, max(tasks, 1))
+	return max(1, blocks(n, max(tasks, 1)))
 }
 
 // strips calls f with consecutive ranges of columns, in parallel.

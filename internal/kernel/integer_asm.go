@@ -51,6 +51,15 @@ func (w *integerWorker) tiles(set *asm.IntegerTileSet) {
 	w.args = asm.IntegerTile{}
 }
 
+func dequantizeBy8(c []float32, acc, shift []int32, scale, bias []float32, s float32) {
+	whole := len(c) &^ 7
+	if whole > 0 {
+		_, _, _, _ = acc[whole-1], shift[whole-1], scale[whole-1], bias[whole-1]
+		asm.Dequantize(&c[0], &scale[0], &bias[0], &acc[0], &shift[0], whole, s)
+	}
+	dequantizeGo(c[whole:], acc[whole:], shift[whole:], scale[whole:], bias[whole:], s)
+}
+
 func deviationBy32(x []uint8) int {
 	whole, sum := len(x)&^31, 0
 	if whole > 0 {

@@ -16,3 +16,6 @@ func paged[T any](n int) []T {
 	}
 	return x
 }
+
+// Buffer returns n zeros for what is written and read again and again. See paged.
+func Buffer(n int) []float32 { return paged[float32](n) }

@@ -58,6 +58,7 @@ type table struct {
 	byteDots    func(first, second []int32, a []uint8, b []int8, width int)
 	quantizeRow func(dst []uint8, x []float32) float32
 	deviation   func(x []uint8) int
+	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
 
 	// Matrix products.
 	tiles       *asm.TileSet
@@ -113,6 +114,7 @@ var portable = table{
 	byteDots:    byteDotsGo,
 	quantizeRow: quantizeRowGo,
 	deviation:   deviationGo,
+	dequantize:  dequantizeGo,
 
 	tiles:       &tilesGo,
 	transpose:   transposeGo,

@@ -58,6 +58,7 @@ var avx2 = table{
 	byteDots:    byteDotsBy4,
 	quantizeRow: quantizeRowBy32,
 	deviation:   deviationBy32,
+	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeBy8,
@@ -108,6 +109,7 @@ var avx512 = table{
 	byteDots:    byteDotsAVX512(), // with VNNI or without
 	quantizeRow: quantizeRowBy32,  // AVX2
 	deviation:   deviationBy32,    // AVX2
+	dequantize:  dequantizeBy8,    // AVX2
 
 	tiles:       &asm.TilesAVX512,
 	transpose:   transposeBy8,   // AVX2

@@ -45,6 +45,7 @@ var neon = table{
 	byteDots:    byteDotsNEON(), // where integers are
 	quantizeRow: quantizeRowBy32,
 	deviation:   deviationBy32,
+	dequantize:  dequantizeBy8,
 
 	tiles:       &asm.Tiles,
 	transpose:   transposeGo,   // no NEON: moves elements, computes nothing

@@ -457,9 +457,11 @@ func TestHelper(t *testing.T) {
 		{`{"op":"write","entries":[{"key":"a","labels":{"x":"y"}},{"key":"b"}],"vectors":[[1,0,0],[0,1,0]]}`, `{"len":0}`},
 		{`{"op":"upsert","entries":[{"key":"a"}],"vectors":[[1,0]]}`, `{"error":"vector 0 has 2 numbers, want 3","len":0}`},
 		{`{"op":"query","vector":[1,0,0],"k":5,"labels":{"x":"y"}}`, `{"hits":[{"key":"a","labels":{"x":"y"},"score":1}],"len":0}`},
+		{`{"op":"get","keys":["b","none"]}`, `{"len":0,"entries":[{"key":"b"}],"vectors":[[0,1,0]]}`},
 		{`{"op":"delete","keys":["a"]}`, `{"len":0}`},
+		{`{"op":"each"}`, `{"len":0,"entries":[{"key":"b"}]}`},
 		{`{"op":"len"}`, `{"len":1}`},
-		{`{"op":"dance"}`, `{"error":"op \"dance\", want open, query, write, upsert, delete or len","len":0}`},
+		{`{"op":"dance"}`, `{"error":"op \"dance\", want open, query, get, each, write, upsert, delete or len","len":0}`},
 	} {
 		fmt.Fprintln(w, c[0])
 		got, err := lines.ReadString('\n')
@@ -469,7 +471,7 @@ func TestHelper(t *testing.T) {
 		}
 	}
 	fmt.Fprintln(w, "no request")
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "line 9 is no request") {
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "line 11 is no request") {
 		t.Errorf("got error %v", err)
 	}
 	s, err := all.Open(t.Context(), address, at)

@@ -10,6 +10,7 @@ func integerFile() file {
 	f.integerTable("IntegerTiles", 4, 1, f.integerTile)
 	f.integerTable("IntegerTilesVNNI", 12, 2, f.integerTileVNNI)
 	f.quantize()
+	f.dequantize()
 	f.largest()
 	f.deviation()
 	return f
@@ -203,6 +204,32 @@ func (f *file) quantize() {
 		fmt.Fprintf(&f.data, "DATA order<>+%d(SB)/8, $%s\n", 8*i, pair)
 	}
 	f.data.WriteString("GLOBL order<>(SB), RODATA|NOPTR, $32\n\n")
+}
+
+func (f *file) dequantize() {
+	s := sign("c, scale, bias *float32, acc, shift *int32, n int, s float32", "")
+	f.declare("Dequantize", "c = (acc-shift)·(s·scale) + bias, of n numbers, n a multiple of 8 and not 0", s)
+	v := vec{file: f, signature: s}
+	v.arg("c", "DI")
+	v.arg("scale", "SI")
+	v.arg("bias", "DX")
+	v.arg("acc", "R8")
+	v.arg("shift", "R9")
+	v.arg("n", "CX")
+	f.i("VBROADCASTSS %s, Y15", v.ref("s"))
+	f.i("XORQ AX, AX")
+	f.p("loop:")
+	f.i("VMOVDQU (R8)(AX*4), Y0")
+	f.i("VPSUBD (R9)(AX*4), Y0, Y0")
+	f.i("VCVTDQ2PS Y0, Y0")
+	f.i("VMULPS (SI)(AX*4), Y15, Y1")
+	f.i("VMULPS Y1, Y0, Y0")
+	f.i("VADDPS (DX)(AX*4), Y0, Y0")
+	f.i("VMOVUPS Y0, (DI)(AX*4)")
+	f.i("ADDQ $8, AX")
+	f.i("CMPQ AX, CX")
+	f.i("JLT loop")
+	f.ret()
 }
 
 // largest compares magnitudes as integers, among which a NaN is above infinity.

@@ -8,6 +8,7 @@ func integerFileNEON() file {
 	f := file{name: "integer", arch: "arm64"}
 	f.integerTable("IntegerTiles", 4, 1, f.integerTileNEON)
 	f.quantizeNEON()
+	f.dequantizeNEON()
 	f.largestNEON()
 	f.deviationNEON()
 	return f
@@ -103,6 +104,28 @@ func (f *file) quantizeNEON() {
 	f.i("VEOR V30.B16, V6.B16, V6.B16")
 	f.i("VST1.P [V6.B16], 16(R0)")
 	f.i("SUBS $16, R2, R2")
+	f.i("BNE loop")
+	f.i("RET")
+	f.p("")
+}
+
+func (f *file) dequantizeNEON() {
+	s := sign("c, scale, bias *float32, acc, shift *int32, n int, s float32", "")
+	f.declare("Dequantize", "c = (acc-shift)·(s·scale) + bias, of n numbers, n a multiple of 8 and not 0", s)
+	f.arguments(s, "c", "scale", "bias", "acc", "shift", "n")
+	f.i("FMOVS %s, F31", s.ref("s"))
+	f.i("VDUP V31.S[0], V31.S4")
+	f.p("loop:")
+	for reg, v := range []int{0, 1, 2, 3} { // scale, bias, acc, shift
+		f.i("VLD1.P 16(R%d), [V%d.S4]", 1+reg, v)
+	}
+	f.word(0x6ea08400, 3, 2, 2)  // SUB
+	f.word(0x4e21d800, 0, 2, 2)  // SCVTF
+	f.word(0x6e20dc00, 31, 0, 0) // FMUL
+	f.word(0x6e20dc00, 0, 2, 2)
+	f.word(0x4e20d400, 1, 2, 2) // FADD
+	f.i("VST1.P [V2.S4], 16(R0)")
+	f.i("SUBS $4, R5, R5")
 	f.i("BNE loop")
 	f.i("RET")
 	f.p("")

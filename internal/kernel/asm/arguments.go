@@ -32,6 +32,9 @@ type Tile struct {
 	Panels int // at least 1
 	Tail   int // columns used of the last vector, at least 1
 	Alpha  float32
+	Ahead  int // from a panel of A to what is asked for beside it: eight times for
+	Line   int // every 16 k, so far apart,
+	Turn   int // and then so far from the next eight
 }
 
 // IntegerTile is the argument of a tile function of integers, which computes

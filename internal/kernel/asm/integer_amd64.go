@@ -93,6 +93,11 @@ func integerTilesVNNI12x2(t *IntegerTile)
 //go:noescape
 func Quantize(dst *uint8, x *float32, n int, inv float32)
 
+// Dequantize: c = (acc-shift)·(s·scale) + bias, of n numbers, n a multiple of 8 and not 0.
+//
+//go:noescape
+func Dequantize(c, scale, bias *float32, acc, shift *int32, n int, s float32)
+
 // LargestBits: bits = the largest of x without their signs, as bits, of n numbers, n a multiple of 32 and not 0.
 //
 //go:noescape

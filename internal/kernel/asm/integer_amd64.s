@@ -3495,6 +3495,30 @@ loop:
 	VZEROUPPER
 	RET
 
+// func Dequantize(c, scale, bias *float32, acc, shift *int32, n int, s float32)
+TEXT ·Dequantize(SB), NOSPLIT, $0-52
+	MOVQ c+0(FP), DI
+	MOVQ scale+8(FP), SI
+	MOVQ bias+16(FP), DX
+	MOVQ acc+24(FP), R8
+	MOVQ shift+32(FP), R9
+	MOVQ n+40(FP), CX
+	VBROADCASTSS s+48(FP), Y15
+	XORQ AX, AX
+loop:
+	VMOVDQU (R8)(AX*4), Y0
+	VPSUBD (R9)(AX*4), Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS (SI)(AX*4), Y15, Y1
+	VMULPS Y1, Y0, Y0
+	VADDPS (DX)(AX*4), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ $8, AX
+	CMPQ AX, CX
+	JLT loop
+	VZEROUPPER
+	RET
+
 // func LargestBits(x *float32, n int) (bits uint32)
 TEXT ·LargestBits(SB), NOSPLIT, $0-20
 	MOVQ x+0(FP), SI

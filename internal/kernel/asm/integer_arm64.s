@@ -444,6 +444,31 @@ loop:
 	BNE loop
 	RET
 
+// func Dequantize(c, scale, bias *float32, acc, shift *int32, n int, s float32)
+TEXT ·Dequantize(SB), NOSPLIT, $0-52
+	MOVD c+0(FP), R0
+	MOVD scale+8(FP), R1
+	MOVD bias+16(FP), R2
+	MOVD acc+24(FP), R3
+	MOVD shift+32(FP), R4
+	MOVD n+40(FP), R5
+	FMOVS s+48(FP), F31
+	VDUP V31.S[0], V31.S4
+loop:
+	VLD1.P 16(R1), [V0.S4]
+	VLD1.P 16(R2), [V1.S4]
+	VLD1.P 16(R3), [V2.S4]
+	VLD1.P 16(R4), [V3.S4]
+	WORD $0x6ea38442
+	WORD $0x4e21d842
+	WORD $0x6e3fdc00
+	WORD $0x6e20dc42
+	WORD $0x4e21d442
+	VST1.P [V2.S4], 16(R0)
+	SUBS $4, R5, R5
+	BNE loop
+	RET
+
 // func LargestBits(x *float32, n int) (bits uint32)
 TEXT ·LargestBits(SB), NOSPLIT, $0-20
 	MOVD x+0(FP), R0

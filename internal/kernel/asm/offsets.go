@@ -21,7 +21,10 @@ var (
 	_ [80]byte  = [unsafe.Offsetof(Tile{}.Panels)]byte{}
 	_ [88]byte  = [unsafe.Offsetof(Tile{}.Tail)]byte{}
 	_ [96]byte  = [unsafe.Offsetof(Tile{}.Alpha)]byte{}
-	_ [104]byte = [unsafe.Sizeof(Tile{})]byte{}
+	_ [104]byte = [unsafe.Offsetof(Tile{}.Ahead)]byte{}
+	_ [112]byte = [unsafe.Offsetof(Tile{}.Line)]byte{}
+	_ [120]byte = [unsafe.Offsetof(Tile{}.Turn)]byte{}
+	_ [128]byte = [unsafe.Sizeof(Tile{})]byte{}
 	_ [0]byte   = [unsafe.Offsetof(IntegerTile{}.Groups)]byte{}
 	_ [8]byte   = [unsafe.Offsetof(IntegerTile{}.A)]byte{}
 	_ [16]byte  = [unsafe.Offsetof(IntegerTile{}.Lda)]byte{}
