@@ -115,7 +115,7 @@ const leastShared = 1 << 26
 
 // share is what of the loss of a batch this rank computes; nil is all.
 func (p *pass) share() *loss.Share {
-	if p.world.size() == 1 || p.batch*p.batch*p.texts*embedDim(p.model) < leastShared {
+	if p.world.size() == 1 || float64(p.batch)*float64(p.batch)*float64(p.texts*embedDim(p.model)) < leastShared {
 		return nil
 	}
 	s := &loss.Share{Rank: p.world.rank(), Images: []int{0}, Texts: []int{0}}
