@@ -39,6 +39,8 @@ type graphs struct {
 	objective objective
 	dropout   patchDropout
 	again     bool // see Config.GradCheckpointing
+	world     world
+	micro     int // see Config.MicroBatch
 	passes    map[shape]*pass
 }
 

@@ -152,7 +152,8 @@ func (w world) renew(ctx context.Context, ws weights) *traffic {
 
 // Sum adds up numbers of all ranks, as many on each, which then have the sums: in place, and in
 // the order in which gradients of that many micro-batches are added up (see [Config].Ranks), so
-// that they have the same bits everywhere and each time. With nil Ranks it changes nothing.
+// that they have the same bits everywhere and each time. The end of ctx does not interrupt it, as
+// the others would wait. With nil Ranks it changes nothing.
 func Sum(ctx context.Context, r Ranks, data []float32) error {
 	w := world{r}
 	if w.size() == 1 {

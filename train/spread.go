@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -106,6 +107,24 @@ func (s spread) gather(ctx context.Context, b *Batch, contrast *pass) error {
 	}
 	b.Repeated = b.seen.repeated(b.Groups)
 	return nil
+}
+
+// leastShared is of how many multiplications of a product a loss is worth sharing: below, as with
+// 360 pairs of 512 numbers, it takes no longer than to tell each other of it.
+const leastShared = 1 << 26
+
+// share is what of the loss of a batch this rank computes; nil is all.
+func (p *pass) share() *loss.Share {
+	if p.world.size() == 1 || float64(p.batch)*float64(p.batch)*float64(p.texts*embedDim(p.model)) < leastShared {
+		return nil
+	}
+	s := &loss.Share{Rank: p.world.rank(), Images: []int{0}, Texts: []int{0}}
+	for r := range p.world.size() {
+		to := p.world.pairs(p.batch, p.micro, r).to
+		s.Images, s.Texts = append(s.Images, to), append(s.Texts, to*p.texts)
+	}
+	s.Gather = func(values []float64, cuts []int) error { return p.world.wide(context.Background(), values, cuts) }
+	return s
 }
 
 // pairs are those of n whose micro-batches a rank has.
