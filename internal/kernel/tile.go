@@ -11,8 +11,9 @@ import (
 const kBlock = 256
 
 // runTiles computes m rows and n columns of C, n at most t.tiles.Cols, with an A
-// that is packed or in place: whole panels of rows first, then the rows left over.
-func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
+// that is packed or in place: whole panels of rows first, then the rows left over. Beside the
+// first of them it asks for the panel of B that comes next, where that is told.
+func (t *table) runTiles(x *asm.Tile, m, n int, packed bool, next []float32) {
 	s := t.tiles
 	vectors := blocks(n, s.Lanes)
 	x.Tail = n - (vectors-1)*s.Lanes
@@ -30,6 +31,11 @@ func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
 			x.Panel = rows * x.Row
 			x.Ahead, x.Line, x.Turn = 128, 2*x.Col, 0
 		}
+		if len(next) > 0 {
+			x.Panels = 1
+			x.Ahead, x.Line, x.Turn = distance(x.A, &next[0]), 64, 0
+			next = next[min(len(next), x.K/2*16):] // a line for every other k
+		}
 		s.By[rows][vectors](x)
 		if m -= x.Panels * rows; m == 0 {
 			return
@@ -44,6 +50,10 @@ func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
 
 func skip(p *float32, bytes int) *float32 {
 	return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes))
+}
+
+func distance(from, to *float32) int {
+	return int(uintptr(unsafe.Pointer(to)) - uintptr(unsafe.Pointer(from)))
 }
 
 var tilesGo = asm.TileSet{Rows: 2, Cols: 4, Lanes: 4, By: [][]func(*asm.Tile){
