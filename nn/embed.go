@@ -28,12 +28,10 @@ func Embedding(ids, table *G.Node) *G.Node {
 			}
 		},
 		Backward: []Pullback{{}, Back(func(dt []float32, x Inputs, _, dy []float32) {
+			spans(v, w, func(from, to int) { clear(dt[from*w : to*w]) })
 			const strip = 128
 			parallel.For((w+strip-1)/strip, func(s int) {
 				from, n := s*strip, min(strip, w-s*strip)
-				for id := range v {
-					clear(dt[id*w+from:][:n])
-				}
 				for i, id := range x.I32(0) {
 					kernel.Axpy(dt[int(id)*w+from:][:n], 1, dy[i*w+from:][:n])
 				}
