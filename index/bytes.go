@@ -28,13 +28,14 @@ type byteRows struct {
 // mostBytes is the dimension up to which sums of products of bytes stay in 32 bits.
 const mostBytes = 1 << 15
 
-// bytesOf rounds rows, each at row(i).
-func bytesOf(n, dim int, row func(i int) []float32) *byteRows {
+// bytesOf rounds rows, each at row(buffer, i), which may use the buffer.
+func bytesOf(n, dim int, row func(buffer []float32, i int) []float32) *byteRows {
 	b := &byteRows{width: kernel.RowBytes(dim), steps: make([]float32, n), wrong: make([]float32, n), centre: mean(n, dim, row)}
 	b.codes = make([]uint8, n*b.width)
 	parallel.For((n+block-1)/block, func(t int) {
+		buffer := make([]float32, dim)
 		for i := t * block; i < min(n, (t+1)*block); i++ {
-			b.round(i, row(i))
+			b.round(i, row(buffer, i))
 		}
 	})
 	b.known()
@@ -42,12 +43,13 @@ func bytesOf(n, dim int, row func(i int) []float32) *byteRows {
 }
 
 // mean has one order of summation, by blocks of rows.
-func mean(n, dim int, row func(i int) []float32) []float32 {
+func mean(n, dim int, row func(buffer []float32, i int) []float32) []float32 {
 	sums := make([][]float64, (n+scanned-1)/scanned)
 	parallel.For(len(sums), func(t int) {
 		sums[t] = make([]float64, dim)
+		buffer := make([]float32, dim)
 		for i := t * scanned; i < min(n, (t+1)*scanned); i++ {
-			for j, v := range row(i) {
+			for j, v := range row(buffer, i) {
 				sums[t][j] += float64(v)
 			}
 		}

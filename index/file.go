@@ -184,14 +184,13 @@ func (x *Index) tensors(h *head, gone []Entry) []safetensors.Tensor {
 	if h.version == rowsVersion {
 		tensors = append(tensors, textOf("gone_ends", "gone", gone)...)
 	}
+	row := func(_ []float32, i int) []float32 { return parts[i] }
 	if h.rows == Int8Float16 {
-		tensors[2].DType = tensorfile.F16
-		for i, row := range parts {
-			parts[i] = halved(row)
-		}
+		p := &part{n: len(rows), dim: x.dim, half: halved(parts, x.dim)}
+		tensors[2].DType, tensors[2].Parts, tensors[2].Raw, row = tensorfile.F16, nil, p.half, p.row
 	}
 	if h.rows > Float32 {
-		tensors = append(tensors, bytesOf(len(rows), x.dim, func(i int) []float32 { return parts[i] }).tensors()...)
+		tensors = append(tensors, bytesOf(len(rows), x.dim, row).tensors()...)
 	}
 	return tensors
 }

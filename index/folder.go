@@ -10,6 +10,7 @@ import (
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/journal"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // An index of several files is a folder of 00000.index, 00001.index and so on, each an index
@@ -136,29 +137,28 @@ func openFolder(dir string, m *encoder.Model, whole bool) (_ *Index, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	var x *Index
-	var files []*Index
+	files, gone, failed := make([]*Index, len(names)), make([][]Entry, len(names)), make([]error, len(names))
 	closeAll := func() (err error) {
 		for _, f := range files {
-			err = errors.Join(err, f.Close())
+			err = errors.Join(err, f.Close()) // a nil one is closed
 		}
 		return err
 	}
-	for _, name := range names {
-		f, gone, err := openPart(name, m, whole)
-		if err == nil {
-			files = append(files, f)
-			if x == nil {
-				x = New(f.dim)
-				x.head = f.head
-			}
-			if err = x.like(f); err == nil {
-				x.join(f, gone)
-				continue
-			}
-			err = fmt.Errorf("%s: %w", name, err)
+	parallel.For(len(names), func(i int) { files[i], gone[i], failed[i] = openPart(names[i], m, whole) })
+	if i := slices.IndexFunc(failed, func(err error) bool { return err != nil }); i >= 0 {
+		return nil, fmt.Errorf("index: %w", errors.Join(failed[i], closeAll()))
+	}
+	x, rows := New(files[0].dim), 0
+	x.head = files[0].head
+	for _, f := range files {
+		rows += f.live
+	}
+	x.entries, x.gone = make([]Entry, 0, rows), make([]bool, 0, rows)
+	for i, f := range files {
+		if err := x.like(f); err != nil {
+			return nil, fmt.Errorf("index: %w", errors.Join(fmt.Errorf("%s: %w", names[i], err), closeAll()))
 		}
-		return nil, fmt.Errorf("index: %w", errors.Join(err, closeAll()))
+		x.join(f, gone[i])
 	}
 	x.close = closeAll
 	x.verify = func() (err error) {

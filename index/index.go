@@ -194,6 +194,7 @@ func (x *Index) Add(entries []Entry, e *encoder.Embeddings) error {
 	if x.close == nil {
 		return errClosed
 	}
+	x.added = slices.Grow(x.added, max(0, len(entries)-len(x.free))*x.dim)
 	for i, entry := range entries {
 		if row, ok := x.find(entry.Key); ok {
 			x.remove(row)
@@ -270,7 +271,11 @@ func (x *Index) find(key string) (int, bool) {
 		return row, true
 	}
 	for _, p := range slices.Backward(x.parts) {
-		at, ok := slices.BinarySearchFunc(x.entries[p.first:p.first+p.n], key, func(e Entry, key string) int {
+		entries := x.entries[p.first : p.first+p.n]
+		if p.n == 0 || key < entries[0].Key || key > entries[p.n-1].Key { // so in most files where names rise with time
+			continue
+		}
+		at, ok := slices.BinarySearchFunc(entries, key, func(e Entry, key string) int {
 			return strings.Compare(e.Key, key)
 		})
 		if ok && !x.gone[p.first+at] {

@@ -25,42 +25,44 @@ import (
 // is among the best k, whatever its key, and all others have their scores computed, in the
 // order of estimate + m, until k are better than what is left could be.
 
-// levels of eight queries fill a panel of columns: each query's rounding, then those of what
-// that left over.
-const side = 8
+// few is how many queries are compared by their columns, with which each row is multiplied;
+// of more, rows are with sixteen columns at a time.
+const few = 4
 
 // asked are queries, as rows that are bytes are compared with them.
 type asked struct {
 	n, dim  int
 	queries []float32
-	columns *kernel.Quantized
-	cols    int
-	length  []float64 // ‖q‖
-	rest    []float64 // ‖q-q̂‖
+	columns *kernel.Quantized // of each query its rounding, then that of what it left over
+	flat    *kernel.Columns   // the same of few queries, nil for more
+	length  []float64         // ‖q‖
+	rest    []float64         // ‖q-q̂‖
 }
 
 func ask(queries []float32, dim int) *asked {
 	n := len(queries) / dim
-	groups := (n + side - 1) / side
-	a := &asked{n: n, dim: dim, queries: queries, cols: groups * 2 * side, length: make([]float64, n), rest: make([]float64, n)}
-	matrix := make([]float32, a.cols*dim)
+	a := &asked{n: n, dim: dim, queries: queries, length: make([]float64, n), rest: make([]float64, n)}
+	matrix := make([]float32, 2*n*dim)
 	first := kernel.Quantize(kernel.NT, n, dim, queries, dim)
 	var column []int8
 	for q := range n {
-		query, at := queries[q*dim:][:dim], column1(q)*dim
-		copy(matrix[at:], query)
+		query := queries[q*dim:][:dim]
+		copy(matrix[2*q*dim:], query)
 		var scale float32
 		scale, column = first.Column(column[:0], q)
 		for i, v := range query {
-			matrix[at+side*dim+i] = float32(float64(v) - float64(scale)*float64(column[i]))
+			matrix[(2*q+1)*dim+i] = float32(float64(v) - float64(scale)*float64(column[i]))
 		}
 	}
-	a.columns = kernel.Quantize(kernel.NT, a.cols, dim, matrix, dim)
+	a.columns = kernel.Quantize(kernel.NT, 2*n, dim, matrix, dim)
+	if n <= few {
+		a.flat = a.columns.Columns()
+	}
 	var left []int8
 	for q := range n {
 		var s, t float32
-		s, column = a.columns.Column(column[:0], column1(q))
-		t, left = a.columns.Column(left[:0], column1(q)+side)
+		s, column = a.columns.Column(column[:0], 2*q)
+		t, left = a.columns.Column(left[:0], 2*q+1)
 		var whole, rest float64
 		for i, v := range queries[q*dim:][:dim] {
 			d := float64(v) - float64(s)*float64(column[i]) - float64(t)*float64(left[i])
@@ -71,15 +73,12 @@ func ask(queries []float32, dim int) *asked {
 	return a
 }
 
-// column1 is where a query's first level is; side further is the second.
-func column1(q int) int { return q/side*2*side + q%side }
-
 // against is what a part's rows are compared with: what the centre adds to each column, and
 // the margins, of which a row's own is length·wrong + slack.
 type against struct{ bias, length, slack []float32 }
 
 func (a *asked) against(b *byteRows) against {
-	g := against{make([]float32, a.cols), make([]float32, a.n), make([]float32, a.n)}
+	g := against{make([]float32, 2*a.n), make([]float32, a.n), make([]float32, a.n)}
 	// The longest s·c; also what each product's magnitude is below, but for a factor of 13 in all:
 	// three roundings of either level, of which the first may be longer than the query by
 	// √D/126 of it, and of the three sums. [kernel.Dot] is off by D/32+8 roundings.
@@ -90,11 +89,22 @@ func (a *asked) against(b *byteRows) against {
 		for i, v := range a.queries[q*a.dim:][:a.dim] {
 			with += float64(v) * float64(b.centre[i])
 		}
-		g.bias[column1(q)] = float32(with)
+		g.bias[2*q] = float32(with)
 		g.length[q] = above(a.length[q])
 		g.slack[q] = above(a.rest[q]*longest + rounded)
 	}
 	return g
+}
+
+// estimate multiplies rows with all columns; the numbers of neighbouring rows, and of columns, are
+// then so far apart.
+func (a *asked) estimate(to []float32, codes []uint8, steps, bias []float32) (row, column int) {
+	if a.flat != nil {
+		kernel.DotsColumns(to, codes, steps, a.flat, bias)
+		return 1, len(steps)
+	}
+	kernel.DotsQuantized(to, codes, steps, a.columns, bias)
+	return 2 * a.n, 1
 }
 
 // nearest is what is known of one query's best rows while it is searched for.
@@ -125,19 +135,19 @@ func (x *Index) scanBytes(all []nearest, a *asked, p *part, g against, from, to,
 		floors[q] = all[q].lower.floor(k)
 		all[q].mu.Unlock()
 	}
-	estimates := make([]float32, block*a.cols)
+	estimates := make([]float32, block*2*a.n)
 	for ; from < to; from += block {
 		n := min(block, to-from)
 		at := from - p.first
-		kernel.DotsQuantized(estimates[:n*a.cols], p.bytes.codes[at*p.bytes.width:][:n*p.bytes.width], p.bytes.steps[at:][:n], a.columns, g.bias)
+		row, column := a.estimate(estimates[:n*2*a.n], p.bytes.codes[at*p.bytes.width:][:n*p.bytes.width], p.bytes.steps[at:][:n], g.bias)
 		for i := range n {
 			if x.gone[from+i] {
 				continue
 			}
-			wrong, estimate := p.bytes.wrong[at+i], estimates[i*a.cols:][:a.cols]
+			wrong := p.bytes.wrong[at+i]
 			for q, floor := range floors {
-				c := column1(q)
-				about, margin := estimate[c]+estimate[c+side], g.length[q]*wrong+g.slack[q]
+				of := estimates[i*row+2*q*column:]
+				about, margin := of[0]+of[column], g.length[q]*wrong+g.slack[q]
 				if about+margin < floor || keep != nil && !keep(x.entries[from+i]) { // as nearly all are
 					continue
 				}

@@ -213,11 +213,15 @@ func (p *part) row(buffer []float32, i int) []float32 {
 	return buffer
 }
 
-// halved returns rows as float16 has them.
-func halved(row []float32) []float32 {
-	r := make([]float32, len(row))
-	for i, v := range row {
-		r[i] = tensorfile.Float16(tensorfile.ToFloat16(v))
-	}
-	return r
+// halved returns rows in float16, one behind the other.
+func halved(rows [][]float32, dim int) []byte {
+	half := make([]byte, 2*len(rows)*dim)
+	parallel.For((len(rows)+block-1)/block, func(t int) {
+		for i := t * block; i < min(len(rows), (t+1)*block); i++ {
+			for j, v := range rows[i] {
+				binary.LittleEndian.PutUint16(half[2*(i*dim+j):], tensorfile.ToFloat16(v))
+			}
+		}
+	})
+	return half
 }

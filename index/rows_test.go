@@ -12,6 +12,7 @@ import (
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/index"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 	"github.com/goclip/goclip/internal/safetensors"
 	"github.com/goclip/goclip/internal/tensorfile"
 )
@@ -76,9 +77,12 @@ func same(t *testing.T, name string, got, want *index.Index, queries []float32, 
 
 func halves16(e *encoder.Embeddings) *encoder.Embeddings {
 	h := &encoder.Embeddings{N: e.N, Dim: e.Dim, Data: slices.Clone(e.Data)}
-	for i, v := range h.Data {
-		h.Data[i] = tensorfile.Float16(tensorfile.ToFloat16(v))
-	}
+	parallel.For(h.N, func(i int) {
+		row := h.Row(i)
+		for j, v := range row {
+			row[j] = tensorfile.Float16(tensorfile.ToFloat16(v))
+		}
+	})
 	return h
 }
 

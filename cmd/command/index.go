@@ -23,14 +23,18 @@ type indexCommand struct {
 	leftOutFlag
 	uprightFlag
 	draftFlag
-	Out        string        `required:"" placeholder:"FILE" help:"Index to write."`
-	Overwrite  bool          `help:"Begin anew, in place of any other index. A file that is no index is never replaced."`
-	Rows       index.Rows    `enum:"float32,int8,int8+float16" default:"float32" help:"How the file holds embeddings. With int8 searches read a quarter, and find the same with the same scores, for a quarter more on disk; with int8+float16 embeddings are rounded besides, to three quarters of the size."`
-	Append     bool          `help:"FILE is a folder, of files that are each written once: this set's images are added in another one, in the place of earlier ones of the same names."`
-	Watch      bool          `help:"Go on: look again and again for what changes in the folder, until Ctrl-C."`
-	Shard      int           `default:"250000" placeholder:"N" help:"Of embeddings with --append: how many are taken into memory and written to one file."`
-	Every      time.Duration `default:"10s" placeholder:"TIME" help:"How long to wait between two looks with --watch."`
-	Thumbnails bool          `default:"true" negatable:"" help:"Keep small JPEGs of a folder's photographs in FILE.thumbs."`
+	Out        string            `required:"" placeholder:"FILE" help:"Index to write."`
+	Overwrite  bool              `help:"Begin anew, in place of any other index. A file that is no index is never replaced."`
+	Rows       index.Rows        `enum:"float32,int8,int8+float16" default:"float32" help:"How the file holds embeddings. With int8 searches read a quarter, and find the same with the same scores, for a quarter more on disk; with int8+float16 embeddings are rounded besides, to three quarters of the size."`
+	Append     bool              `help:"FILE is a folder, of files that are each written once: this set's images are added in another one, in the place of earlier ones of the same names."`
+	Watch      bool              `help:"Go on: look again and again for what changes in the folder, until Ctrl-C."`
+	Shard      int               `default:"250000" placeholder:"N" help:"Of embeddings with --append: how many are taken into memory and written to one file."`
+	Every      time.Duration     `default:"10s" placeholder:"TIME" help:"How long to wait between two looks with --watch."`
+	Store      string            `placeholder:"URL" help:"Bring a database in step with the index afterwards, postgres://… or what else goclip search --store takes: new and changed images are written, and those that are gone removed."`
+	Label      map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Of a --store: give the images this label, and remove none that lacks it; may be given several times."`
+	Thumbnails bool              `default:"true" negatable:"" help:"Keep small JPEGs of a folder's photographs in FILE.thumbs."`
+
+	shared *storeReport // what was done in the database
 }
 
 func (indexCommand) Help() string {
@@ -50,6 +54,10 @@ A folder of embeddings, of "goclip embed" or of another program (clip-retrieval'
 
 With --append the index is a folder, to which each run adds a file; its files are as those before, unless --rows int8 or int8+float16 is given. Embeddings are taken in --shard at a time, so millions need no more memory than that.
 
+    goclip index  --model model --data ~/Photos --out photos.index --store postgres://me@localhost/images --label album=mine
+
+With --store a database gets what the index has. Several folders share one when each has a --label of its own; without one, all images of this model in the database are taken for this index's. What a folder had before is not sent again.
+
 The index of a table or a tar is written only when it is complete, and replaced only with --overwrite. Images that cannot be read are reported and left out.`
 }
 
@@ -59,6 +67,10 @@ func (c *indexCommand) Run(s *session) (err error) {
 		return wrong("--out is empty, want a file")
 	case c.Shard < 1:
 		return wrong("--shard %d, want 1 or more", c.Shard)
+	case c.Store != "" && c.Watch:
+		return wrong("--store is brought in step when a run ends, and --watch does not end: run it from time to time")
+	case c.Store == "" && len(c.Label) > 0:
+		return wrong("--label is for a --store")
 	case c.Every < time.Second:
 		return wrong("--every %v, want 1s or more", c.Every)
 	}
@@ -127,6 +139,16 @@ func (c *indexCommand) Run(s *session) (err error) {
 	if err := c.save(built); err != nil {
 		return err
 	}
+	whole := built
+	if c.Append && c.Store != "" { // of which this run's is one file
+		if whole, err = index.OpenUnread(c.Out, nil); err != nil {
+			return input(err)
+		}
+		defer closing(&err, whole.Close)
+	}
+	if err := c.share(s, m, whole); err != nil {
+		return err
+	}
 	return c.tell(s, built, photos.Report{Added: built.Len(), Skipped: skipped}, set.Notes())
 }
 
@@ -166,13 +188,20 @@ func (c *indexCommand) tell(s *session, x *index.Index, r photos.Report, notes [
 	if err != nil {
 		return err
 	}
-	return s.result(map[string]any{
+	result := map[string]any{
 		"index": c.Out, "entries": x.Len(), "left_out": len(r.Skipped), "left_out_file": all, "upright": x.Upright(), "draft": x.Draft(),
 		"added": r.Added, "changed": r.Changed, "moved": r.Moved, "removed": r.Removed, "unchanged": r.Unchanged,
-	}, func(w io.Writer) {
+	}
+	if c.shared != nil {
+		result["store"] = c.shared
+	}
+	return s.result(result, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %d images, %d left out\n", c.Out, x.Len(), len(r.Skipped))
 		if r.Added != x.Len() {
 			fmt.Fprintln(w, changes(r))
+		}
+		if c.shared != nil {
+			fmt.Fprintf(w, "the database: %d written, %d removed, %d as before\n", c.shared.Written, c.shared.Removed, c.shared.Unchanged)
 		}
 	})
 }
@@ -208,6 +237,9 @@ func (c *indexCommand) follow(s *session, m *encoder.Model, set *dataset.Set) (e
 		return errors.Join(input(fmt.Errorf("index: %w", sweep.Nothing(r.Skipped))), l.Discard(), unwritten)
 	}
 	if err := l.Save(); err != nil {
+		return err
+	}
+	if err := c.share(s, m, l.Index()); err != nil {
 		return err
 	}
 	return c.tell(s, l.Index(), r, set.Notes())

@@ -37,6 +37,9 @@ func (c *indexCommand) embedded(s *session) (err error) {
 		if err := c.save(x); err != nil {
 			return err
 		}
+		if err := c.share(s, m, x); err != nil {
+			return err
+		}
 		return c.tell(s, x, photos.Report{Added: x.Len(), Skipped: skipped}, nil)
 	}
 	if x.Len() > 0 {
@@ -48,6 +51,9 @@ func (c *indexCommand) embedded(s *session) (err error) {
 		return input(err)
 	}
 	defer closing(&err, x.Close)
+	if err := c.share(s, m, x); err != nil {
+		return err
+	}
 	return c.tell(s, x, photos.Report{Added: x.Len(), Skipped: skipped}, nil)
 }
 

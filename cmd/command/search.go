@@ -24,7 +24,7 @@ type searchCommand struct {
 	uprightFlag
 	filterFlags
 	Index   string            `placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
-	Store   string            `placeholder:"URL" help:"Database in the place of an index: postgres://…, chroma+http://… or weaviate+http://…, through the program goclip-store-postgres and so on, which is installed apart (contrib/stores). --upright and --draft say how its images were prepared; an index knows."`
+	Store   string            `placeholder:"URL" help:"Database in the place of an index: postgres://…, chroma+http://… or weaviate+http://…, through the program goclip-store-postgres and so on, which is installed apart (contrib/stores); goclip index --store fills it. --upright and --draft say how its images were prepared; an index knows."`
 	Label   map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Of a --store: only images with this label; may be given several times."`
 	K       int               `short:"k" default:"10" help:"Results for each query."`
 	Image   []string          `placeholder:"FILE" help:"Image to search for; may be given several times; - is standard input."`
@@ -177,7 +177,7 @@ func (c *searchCommand) Run(s *session) (err error) {
 		}
 	}
 	if c.Store != "" {
-		return c.inStore(s, asked, need{images: images, words: words})
+		return c.inStore(s, asked, need{images: images, words: words}, keep)
 	}
 	m, x, err := c.withIndex(s, c.Index, c.Draft, need{images: images, words: words})
 	if err != nil {

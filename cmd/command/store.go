@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/goclip/goclip/encoder"
-	"github.com/goclip/goclip/index"
 )
 
 // store is a database, which a program of its own speaks to: goclip-store-postgres for
@@ -38,14 +36,28 @@ type storeRequest struct {
 	Vector []float32         `json:"vector,omitempty"`
 	K      int               `json:"k,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
+	Create bool              `json:"create,omitempty"`
+
+	Keys    []string     `json:"keys,omitempty"`
+	Entries []storeEntry `json:"entries,omitempty"`
+	Vectors [][]float32  `json:"vectors,omitempty"`
+}
+
+type storeEntry struct {
+	Key    string            `json:"key"`
+	Meta   string            `json:"meta,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 type storeReply struct {
 	Error string
 	Hits  []struct {
-		Key, Meta string
-		Score     float64
+		storeEntry
+		Score float64
 	}
+	Entries []storeEntry
+	Vectors [][]float32
+	More    bool
 }
 
 var storeScheme = regexp.MustCompile(`^([a-z][a-z0-9-]*)(\+https?)?://`)
@@ -53,8 +65,8 @@ var storeScheme = regexp.MustCompile(`^([a-z][a-z0-9-]*)(\+https?)?://`)
 // mostReply bounds a line that a program answers, in bytes.
 const mostReply = 256 << 20
 
-// openStore starts the program for an address.
-func openStore(s *session, address string, m *encoder.Model) (*store, error) {
+// openStore starts the program for an address. With create it makes a table that is missing.
+func openStore(s *session, address string, m *encoder.Model, create bool) (*store, error) {
 	scheme := storeScheme.FindStringSubmatch(address)
 	if scheme == nil {
 		return nil, wrong("--store is no address such as postgres://HOST/DATABASE or chroma+http://HOST:PORT")
@@ -81,7 +93,7 @@ func openStore(s *session, address string, m *encoder.Model) (*store, error) {
 	if err := t.cmd.Start(); err != nil {
 		return nil, input(fmt.Errorf("%s: %w", t.program, err))
 	}
-	if _, err := t.ask(storeRequest{Op: "open", URL: address, Model: m.Fingerprint(), Dim: m.Config().EmbedDim()}); err != nil {
+	if _, err := t.ask(storeRequest{Op: "open", URL: address, Model: m.Fingerprint(), Dim: m.Config().EmbedDim(), Create: create}); err != nil {
 		_ = t.close()
 		return nil, err
 	}
@@ -105,6 +117,30 @@ func (t *store) ask(r storeRequest) (*storeReply, error) {
 		return nil, err
 	}
 	_, unsent := t.in.Write(append(line, '\n'))
+	return t.answer(unsent)
+}
+
+// each asks for what is answered in several lines.
+func (t *store) each(r storeRequest, use func(e storeEntry, vector []float32) error) error {
+	reply, err := t.ask(r)
+	for ; err == nil; reply, err = t.answer(nil) {
+		for i, e := range reply.Entries {
+			var vector []float32
+			if i < len(reply.Vectors) {
+				vector = reply.Vectors[i]
+			}
+			if err := use(e, vector); err != nil {
+				return err
+			}
+		}
+		if !reply.More {
+			return nil
+		}
+	}
+	return err
+}
+
+func (t *store) answer(unsent error) (*storeReply, error) {
 	if unsent != nil || !t.out.Scan() {
 		err := errors.Join(t.out.Err(), t.close())
 		return nil, input(fmt.Errorf("%s ended without an answer: %w", t.program, errors.Join(err, errors.New(strings.TrimSpace(t.said.String())))))
@@ -123,78 +159,4 @@ func (t *store) ask(r storeRequest) (*storeReply, error) {
 func (t *store) close() error {
 	_ = t.in.Close()
 	return t.cmd.Wait()
-}
-
-// inStore is the command for a database in the place of an index.
-func (c *searchCommand) inStore(s *session, asked [][]index.Part, n need) (err error) {
-	if c.Min != nil || len(c.Path)+len(c.After)+len(c.Before) > 0 {
-		return wrong("--min, --path, --after and --before are for an --index: of a --store choose by --label NAME=VALUE")
-	}
-	for _, parts := range asked {
-		for _, p := range parts {
-			if p.Kind == index.Like {
-				return wrong("like:%s is for an --index: use image: and a file with a --store", p.Text)
-			}
-		}
-	}
-	c.upright = &c.Upright
-	c.draft = c.Draft
-	m, err := c.load(s, n)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, m.Close)
-	t, err := openStore(s, c.Store, m)
-	if err != nil {
-		return err
-	}
-	l := looking{searchCommand: c, session: s, model: m}
-	look := func(query string, parts []index.Part) error {
-		sum := make([]float32, m.Config().EmbedDim())
-		for _, p := range parts {
-			e, err := l.embed(query, p)
-			if err != nil {
-				return err
-			}
-			for i, v := range e {
-				sum[i] += float32(p.Weight) * v
-			}
-		}
-		if err := normalise(sum); err != nil {
-			return input(fmt.Errorf("%q: %w", query, err))
-		}
-		reply, err := t.ask(storeRequest{Op: "query", Vector: sum, K: c.K, Labels: c.Label})
-		if err != nil {
-			return err
-		}
-		f := found{Query: query, Hits: []hit{}}
-		for _, h := range reply.Hits {
-			f.Hits = append(f.Hits, hit{Key: h.Key, Caption: h.Meta, Score: h.Score})
-		}
-		l.all = append(l.all, f)
-		return nil
-	}
-	if err := l.each(asked, look); err != nil {
-		_ = t.close()
-		return err
-	}
-	if err := t.close(); err != nil {
-		return input(fmt.Errorf("%s: %w %s", t.program, err, strings.TrimSpace(t.said.String())))
-	}
-	return l.tell()
-}
-
-func normalise(v []float32) error {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	length := math.Sqrt(sum)
-	if !(length > 1e-6) {
-		return errors.New("its parts cancel each other")
-	}
-	for i, x := range v {
-		v[i] = float32(float64(x) / length)
-	}
-	return nil
 }

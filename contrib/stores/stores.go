@@ -82,6 +82,8 @@ type Engine interface {
 	Delete(ctx context.Context, keys []string) error
 	// Query returns about the k nearest, the nearest first.
 	Query(ctx context.Context, query []float32, k int, f Filter) ([]Hit, error)
+	// Get returns the entries of the keys that are there, with their embeddings, in no order.
+	Get(ctx context.Context, keys []string) ([]Entry, [][]float32, error)
 	// Each gives all entries to yield, in no order.
 	Each(ctx context.Context, yield func(Entry) error) error
 	Len(ctx context.Context) (int, error)
@@ -221,6 +223,25 @@ func (s *Store) Query(ctx context.Context, query []float32, k int, f Filter) ([]
 		return nil, fmt.Errorf("stores: query: %w", err)
 	}
 	return hits, nil
+}
+
+// Get gives the entries of the keys that are there to yield, each with its embedding, in no order.
+func (s *Store) Get(ctx context.Context, keys []string, yield func(Entry, []float32) error) error {
+	for from := 0; from < len(keys); from += s.engine.Batch() {
+		entries, rows, err := s.engine.Get(ctx, keys[from:min(from+s.engine.Batch(), len(keys))])
+		if err != nil {
+			return fmt.Errorf("stores: get %q …: %w", keys[from], err)
+		}
+		for i, e := range entries {
+			if len(rows) != len(entries) || len(rows[i]) != s.dim {
+				return fmt.Errorf("stores: get %q: its embedding does not have %d numbers", e.Key, s.dim)
+			}
+			if err := yield(e, rows[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Each gives all entries to yield, in no order, and ends with its first error.

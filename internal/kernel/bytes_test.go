@@ -7,11 +7,11 @@ import (
 )
 
 // TestDotsQuantized: every instruction set gives the bits of the definition, at any number of
-// rows and columns, and of rows with the extreme bytes.
+// rows and columns, and of rows and columns with the extreme bytes.
 func TestDotsQuantized(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(9, 9))
-		for _, s := range [][3]int{{0, 3, 4}, {1, 1, 1}, {3, 2, 5}, {8, 16, 32}, {9, 17, 33}, {64, 32, 64}, {65, 48, 100}, {70, 300, 512}} {
+		for _, s := range [][3]int{{0, 3, 4}, {1, 1, 1}, {3, 2, 5}, {8, 16, 32}, {9, 17, 33}, {64, 32, 64}, {65, 48, 100}, {67, 2, 512}, {66, 1, 140}, {131, 3, 1024}, {70, 300, 512}} {
 			m, n, k := s[0], s[1], s[2]
 			name, width := fmt.Sprintf("%d×%d×%d", m, n, k), RowBytes(k)
 			b := Quantize(NT, n, k, random(r, n*k), k)
@@ -25,6 +25,9 @@ func TestDotsQuantized(t *testing.T) {
 			c := fenced(make([]float32, m*n), 3)
 			DotsQuantized(c.x, a, scale, b, bias)
 			c.check(t, name)
+			byColumn := fenced(make([]float32, m*n), 4)
+			DotsColumns(byColumn.x, a, scale, b.Columns(), bias)
+			byColumn.check(t, name)
 			for j := range n {
 				s, column := b.Column(nil, j)
 				for i := range m {
@@ -33,8 +36,8 @@ func TestDotsQuantized(t *testing.T) {
 						sum += (int(a[i*width+g]) - 128) * int(w)
 					}
 					want := float32(float32(sum)*float32(scale[i]*s)) + bias[j]
-					if got := c.x[i*n+j]; got != want {
-						t.Fatalf("%s: row %d, column %d: got %v, want %v", name, i, j, got, want)
+					if got, other := c.x[i*n+j], byColumn.x[j*m+i]; got != want || other != want {
+						t.Fatalf("%s: row %d, column %d: got %v and by column %v, want %v", name, i, j, got, other, want)
 					}
 				}
 			}

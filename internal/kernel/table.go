@@ -55,6 +55,7 @@ type table struct {
 
 	// Products of integers.
 	integers    integerSet
+	byteDots    func(first, second []int32, a []uint8, b []int8, width int)
 	quantizeRow func(dst []uint8, x []float32) float32
 	deviation   func(x []uint8) int
 	dequantize  func(c []float32, acc, shift []int32, scale, bias []float32, s float32)
@@ -110,6 +111,7 @@ var portable = table{
 	taps4: taps4Go,
 
 	integers:    integersGo,
+	byteDots:    byteDotsGo,
 	quantizeRow: quantizeRowGo,
 	deviation:   deviationGo,
 	dequantize:  dequantizeGo,

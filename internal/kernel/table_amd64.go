@@ -55,6 +55,7 @@ var avx2 = table{
 	taps4: asm.Taps4,
 
 	integers:    integersAVX2,
+	byteDots:    byteDotsBy4,
 	quantizeRow: quantizeRowBy32,
 	deviation:   deviationBy32,
 	dequantize:  dequantizeBy8,
@@ -105,6 +106,7 @@ var avx512 = table{
 	taps4: asm.Taps4AVX512,
 
 	integers:    integersAVX512(), // with VNNI or without
+	byteDots:    byteDotsAVX512(), // with VNNI or without
 	quantizeRow: quantizeRowBy32,  // AVX2
 	deviation:   deviationBy32,    // AVX2
 	dequantize:  dequantizeBy8,    // AVX2

@@ -42,6 +42,7 @@ var neon = table{
 	taps4: asm.Taps4,
 
 	integers:    integersNEON(), // where bytes are multiplied four at a time
+	byteDots:    byteDotsNEON(), // where integers are
 	quantizeRow: quantizeRowBy32,
 	deviation:   deviationBy32,
 	dequantize:  dequantizeBy8,

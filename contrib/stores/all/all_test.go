@@ -195,6 +195,21 @@ func TestUpsertAndDelete(t *testing.T) {
 		if len(there) != 28 || there[entries[0].Key] != 0 || there[entries[10].Key] != 1 {
 			t.Errorf("%d entries, want 28: %v", len(there), there)
 		}
+		got := map[string][]float32{}
+		check(t, s.Get(ctx, []string{entries[10].Key, "none", entries[11].Key}, func(e stores.Entry, row []float32) error {
+			if e.Key == entries[11].Key && (e.Meta != entries[11].Meta || e.Labels["third"] != entries[11].Labels["third"]) {
+				t.Errorf("got %+v, want %+v", e, entries[11])
+			}
+			got[e.Key] = row
+			return nil
+		}))
+		for i, key := range []string{entries[10].Key, entries[11].Key} {
+			for j, v := range turned.Row(i) {
+				if row := got[key]; len(row) != 8 || len(got) != 2 || !(math.Abs(float64(row[j]-v)) <= 1e-6) {
+					t.Fatalf("%q is %v among %d, want %v", key, row, len(got), turned.Row(i))
+				}
+			}
+		}
 		stop := errors.New("stop")
 		if err := s.Each(ctx, func(stores.Entry) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("got error %v, want %v", err, stop)
@@ -442,9 +457,11 @@ func TestHelper(t *testing.T) {
 		{`{"op":"write","entries":[{"key":"a","labels":{"x":"y"}},{"key":"b"}],"vectors":[[1,0,0],[0,1,0]]}`, `{"len":0}`},
 		{`{"op":"upsert","entries":[{"key":"a"}],"vectors":[[1,0]]}`, `{"error":"vector 0 has 2 numbers, want 3","len":0}`},
 		{`{"op":"query","vector":[1,0,0],"k":5,"labels":{"x":"y"}}`, `{"hits":[{"key":"a","labels":{"x":"y"},"score":1}],"len":0}`},
+		{`{"op":"get","keys":["b","none"]}`, `{"len":0,"entries":[{"key":"b"}],"vectors":[[0,1,0]]}`},
 		{`{"op":"delete","keys":["a"]}`, `{"len":0}`},
+		{`{"op":"each"}`, `{"len":0,"entries":[{"key":"b"}]}`},
 		{`{"op":"len"}`, `{"len":1}`},
-		{`{"op":"dance"}`, `{"error":"op \"dance\", want open, query, write, upsert, delete or len","len":0}`},
+		{`{"op":"dance"}`, `{"error":"op \"dance\", want open, query, get, each, write, upsert, delete or len","len":0}`},
 	} {
 		fmt.Fprintln(w, c[0])
 		got, err := lines.ReadString('\n')
@@ -454,7 +471,7 @@ func TestHelper(t *testing.T) {
 		}
 	}
 	fmt.Fprintln(w, "no request")
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "line 9 is no request") {
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "line 11 is no request") {
 		t.Errorf("got error %v", err)
 	}
 	s, err := all.Open(t.Context(), address, at)

@@ -95,6 +95,21 @@ func (e *engine) Delete(ctx context.Context, keys []string) error {
 type got struct {
 	IDs       []string         `json:"ids"`
 	Metadatas []map[string]any `json:"metadatas"`
+	Vectors   [][]float32      `json:"embeddings"`
+}
+
+func (e *engine) Get(ctx context.Context, keys []string) (entries []stores.Entry, vectors [][]float32, err error) {
+	var there got
+	if err := e.Do(ctx, http.MethodPost, e.path+"/get", map[string]any{"ids": keys, "include": []string{"metadatas", "embeddings"}}, &there); err != nil {
+		return nil, nil, err
+	}
+	if len(there.Metadatas) != len(there.IDs) {
+		return nil, nil, errors.New("chroma: ids and metadatas of an answer have different lengths")
+	}
+	for i, id := range there.IDs {
+		entries = append(entries, entry(id, there.Metadatas[i]))
+	}
+	return entries, there.Vectors, nil
 }
 
 func (e *engine) Query(ctx context.Context, query []float32, k int, f stores.Filter) ([]stores.Hit, error) {

@@ -148,6 +148,21 @@ func (e *engine) Query(ctx context.Context, query []float32, k int, f stores.Fil
 	return hits, err
 }
 
+func (e *engine) Get(ctx context.Context, keys []string) (entries []stores.Entry, vectors [][]float32, err error) {
+	rows, err := e.pool.Query(ctx, "SELECT key, meta, labels, embedding FROM "+e.name+" WHERE key = ANY($1)", keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	var entry stores.Entry
+	var vector pgvector.Vector
+	_, err = pgx.ForEachRow(rows, []any{&entry.Key, &entry.Meta, &entry.Labels, &vector}, func() error {
+		entries, vectors = append(entries, entry), append(vectors, vector.Slice())
+		entry.Labels = nil
+		return nil
+	})
+	return entries, vectors, err
+}
+
 func (e *engine) Each(ctx context.Context, yield func(stores.Entry) error) error {
 	rows, err := e.pool.Query(ctx, "SELECT key, meta, labels FROM "+e.name)
 	if err != nil {

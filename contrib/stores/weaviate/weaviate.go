@@ -143,7 +143,8 @@ func within(property, operator string, values []string) string {
 type row struct {
 	properties
 	Additional struct {
-		Distance float64 `json:"distance"`
+		Distance float64   `json:"distance"`
+		Vector   []float32 `json:"vector"`
 	} `json:"_additional"`
 }
 
@@ -191,6 +192,14 @@ func (e *engine) Query(ctx context.Context, query []float32, k int, f stores.Fil
 		hits[i] = stores.Hit{Entry: r.entry(), Score: 1 - r.Additional.Distance}
 	}
 	return hits, nil
+}
+
+func (e *engine) Get(ctx context.Context, keys []string) (entries []stores.Entry, vectors [][]float32, err error) {
+	rows, err := e.get(ctx, fmt.Sprintf("limit:%d, where:%s", len(keys), within("key", "ContainsAny", keys)), "key meta labels _additional{vector}")
+	for _, r := range rows {
+		entries, vectors = append(entries, r.entry()), append(vectors, r.Additional.Vector)
+	}
+	return entries, vectors, err
 }
 
 // Each sees a state that others may change on the way.

@@ -22,7 +22,7 @@ func main() {
 	const dir = "../asm"
 	clean(dir)
 	writeArguments(dir)
-	for _, f := range []file{tileFile(), tileFileNEON(), packFile(), sumSquaresFile(), dotsFile(), integerFile(), integerFileNEON(), halfFile("amd64"), halfFile("arm64")} {
+	for _, f := range []file{tileFile(), tileFileNEON(), packFile(), sumSquaresFile(), dotsFile(), integerFile(), integerFileNEON(), bytesFile(), bytesFileNEON(), halfFile("amd64"), halfFile("arm64")} {
 		f.write(dir)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
