@@ -69,7 +69,7 @@ func (c *contrast) begin(image, text []float32, scale float32, apart places) {
 // similarities returns those of up to a panel of images from first on, (rows, N).
 func (c *contrast) similarities(first int) (rows int, sim []float32) {
 	if c.sim == nil {
-		c.sim = make([]float32, c.panel*c.n)
+		c.sim = kernel.Buffer(c.panel * c.n)
 	}
 	rows = min(c.panel, c.b-first)
 	if c.held == first {
@@ -113,7 +113,7 @@ type weigher func(i int, sim []float32) (scale, bias float64)
 // before each panel of images, with the first.
 func (c *contrast) pull(scale, unit float64, weighing func(first int) weigher) {
 	if c.dImage == nil {
-		c.dImage, c.dText = make([]float32, c.b*c.d), make([]float32, c.n*c.d)
+		c.dImage, c.dText = kernel.Buffer(c.b*c.d), kernel.Buffer(c.n*c.d)
 	}
 	n, d, alpha := c.n, c.d, float32(scale*unit)
 	scales, biases := make([]float64, c.b), make([]float64, c.b)

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/internal/kernel"
@@ -70,7 +72,10 @@ func fuse(g *G.ExprGraph, order G.Nodes) {
 // follow makes the only reader of the last op's output a follower of o, and returns it; nil
 // where that cannot be.
 func (o *opNode) follow(g *G.ExprGraph, last *G.Node, before func(*G.Node) bool) *G.Node {
-	readers := parents(g, last)
+	readers := slices.DeleteFunc(parents(g, last), func(r *G.Node) bool {
+		o, ok := r.Op().(*opNode)
+		return ok && o.after
+	})
 	if len(readers) != 1 {
 		return nil
 	}

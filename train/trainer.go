@@ -78,7 +78,7 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	}
 	t.strategy = whole{graphs}
 	if cfg.MicroBatch > 0 {
-		t.strategy = cached{whole{graphs}, cfg.MicroBatch, t.world}
+		t.strategy = cached{whole: whole{graphs}, micro: cfg.MicroBatch, world: t.world}
 	}
 	t.solver = AdamW{
 		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm, Moments: cfg.Moments,

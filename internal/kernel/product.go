@@ -23,6 +23,7 @@ type product struct {
 	c             []float32
 	ldc           int
 	then          Then
+	sum           []float32 // of each column of A, which lies transposed; nil for none
 	strip, stripM int       // the rows of C at hand
 	from, to      int       // the k at hand
 	stripA        []float32 // their A, packed; nil where it is read in place
@@ -208,6 +209,9 @@ func (p *product) block(i, m, j, n int) {
 	}
 	for k0 := p.from; k0 < p.to; k0 += kBlock {
 		k := min(kBlock, p.to-k0)
+		if p.sum != nil && j == 0 {
+			p.sumA(i, m, k0, k)
+		}
 		floats := p.packed != nil && p.packed.halves == nil
 		switch {
 		case p.packed == nil:
@@ -232,6 +236,13 @@ func (p *product) block(i, m, j, n int) {
 	}
 	w.args = asm.Tile{}
 	workers.Put(w)
+}
+
+// sumA adds up k numbers of each of m columns of A, which are read next, as ColSum does.
+func (p *product) sumA(i, m, k0, k int) {
+	for r := k0; r < k0+k; r += rowBlock {
+		isa.addColumns(p.sum[i:i+m], p.a[r*p.lda+i:], min(rowBlock, k0+k-r), p.lda)
+	}
 }
 
 // tile sets what the tiles of C at row i and column j need for k columns from

@@ -19,10 +19,16 @@ func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
 	for {
 		rows := min(s.Rows, m)
 		x.Panels = m / rows
-		if packed {
+		switch {
+		case packed:
 			x.Row, x.Col, x.Panel = 4, 4*rows, 4*pitch(rows, x.K)
-		} else {
+			x.Ahead, x.Line, x.Turn = x.Panel, 64, 64*rows-512
+		case x.Col == 4:
 			x.Panel = rows * x.Row
+			x.Ahead, x.Line, x.Turn = x.Panel, x.Row, 64-8*x.Row
+		default: // of a transposed A, whose panels share lines: the lines after the next, of every other k
+			x.Panel = rows * x.Row
+			x.Ahead, x.Line, x.Turn = 128, 2*x.Col, 0
 		}
 		s.By[rows][vectors](x)
 		if m -= x.Panels * rows; m == 0 {
