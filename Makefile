@@ -44,7 +44,7 @@ bench-peers: ## ours beside PyTorch, ONNX Runtime, OpenVINO and others, in turns
 bench-families: ## image towers of newer families, beside them
 bench-losses: ## losses with their gradients, beside PyTorch
 bench-pictures: ## image files to pixels, beside Pillow, OpenCV and torchvision
-bench-products: ## matrix products of the towers, beside MKL and OpenBLAS
+bench-products: ## matrix products of the towers, beside OpenBLAS, MKL and BLIS; ISA=avx2, GOMAXPROCS=1
 bench-search: ## the index, beside numpy and faiss
 bench-tokenizers: ## tokenizers, beside Hugging Face's library
 bench-families bench-losses bench-pictures bench-products bench-search bench-tokenizers:

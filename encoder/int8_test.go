@@ -65,6 +65,11 @@ func TestInt8(t *testing.T) {
 	if m.Fingerprint() == plain.Fingerprint() {
 		t.Error("both have the same fingerprint")
 	}
+	for _, p := range m.Params() {
+		if want := p.Adaptable() || p.Name == "visual.conv1.weight"; p.Quantized() != want {
+			t.Errorf("%s: integers %t, want %t", p.Name, p.Quantized(), want)
+		}
+	}
 	imgs, texts := someImages(9), captions(9)
 	want := embedded(t, m, imgs, texts)
 	near := embedded(t, plain, imgs, texts)
@@ -127,7 +132,7 @@ func TestInt8LeavesOutliers(t *testing.T) {
 	m := loaded(t, dir, encoder.Options{Trainable: true})
 	spoilt := 0
 	for _, p := range m.Params() {
-		if p.Adaptable() {
+		if p.Adaptable() || p.Name == "visual.conv1.weight" {
 			for j := 0; j < p.Size(); j += p.Size() / p.Shape[0] {
 				p.Data[j] = 40
 			}

@@ -175,7 +175,7 @@ type Options struct {
 	// turned as their files say that they should be seen. Published models say nothing of it
 	// and were evaluated without.
 	Upright *bool
-	// Precision Int8 computes the towers' linear layers with integers: weights in 127 steps of
+	// Precision Int8 computes the towers' linear layers and patch embeddings with integers: weights in 127 steps of
 	// their output's scale and each token's activations in 255 steps of its own, summed exactly,
 	// so that an embedding is still the same bits alone, in any batch and on any machine's
 	// number of cores. Weights take a quarter of the memory and products half of the time or less, and

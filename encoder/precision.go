@@ -67,9 +67,9 @@ func (p Precision) loads(trainable bool) error {
 	return nil
 }
 
-// quantize makes the linear layers integers.
+// quantize makes linear layers and patch embeddings integers.
 func (m *Model) quantize() {
-	for _, p := range m.adaptable() {
+	for _, p := range slices.Concat(m.textParams(), m.imageParams()) {
 		p.Quantize()
 	}
 }

@@ -42,13 +42,19 @@ type contrast struct {
 	held           int            // -1: none
 	packed         *kernel.Packed // T, where more than one panel is multiplied by it
 
+	share       *Share       // nil: all is computed here
+	mine        [2]*contrast // what is: images with all texts, and texts with all images
+	row, column int          // of a part, its first image and text in the whole
+
 	pulled        bool // the gradients are those of the last forward pass
 	dImage, dText []float32
 	dScale, dBias float64
 }
 
 func newContrast(b, n, d int) *contrast {
-	return &contrast{b: b, n: n, d: d, panel: min(b, max(1, panelSize/n/tile)*tile), held: -1}
+	c := &contrast{b: b, n: n, d: d, panel: max(1, min(b, max(1, panelSize/max(1, n)/tile)*tile)), held: -1}
+	c.divide(nil)
+	return c
 }
 
 // begin takes the inputs of a pass.
@@ -64,12 +70,13 @@ func (c *contrast) begin(image, text []float32, scale float32, apart places) {
 			sims[k] = float64(c.sign) * kernel.DotWide(c.image[i*c.d:][:c.d], c.text[int(j)*c.d:][:c.d])
 		}
 	})
+	c.follow()
 }
 
 // similarities returns those of up to a panel of images from first on, (rows, N).
 func (c *contrast) similarities(first int) (rows int, sim []float32) {
 	if c.sim == nil {
-		c.sim = make([]float32, c.panel*c.n)
+		c.sim = kernel.Buffer(c.panel * c.n)
 	}
 	rows = min(c.panel, c.b-first)
 	if c.held == first {
@@ -113,7 +120,7 @@ type weigher func(i int, sim []float32) (scale, bias float64)
 // before each panel of images, with the first.
 func (c *contrast) pull(scale, unit float64, weighing func(first int) weigher) {
 	if c.dImage == nil {
-		c.dImage, c.dText = make([]float32, c.b*c.d), make([]float32, c.n*c.d)
+		c.dImage, c.dText = kernel.Buffer(c.b*c.d), kernel.Buffer(c.n*c.d)
 	}
 	n, d, alpha := c.n, c.d, float32(scale*unit)
 	scales, biases := make([]float64, c.b), make([]float64, c.b)
@@ -126,16 +133,26 @@ func (c *contrast) pull(scale, unit float64, weighing func(first int) weigher) {
 		c.held = -1 // not for long
 		weigh := weighing(first)
 		parallel.For(rows, func(r int) { scales[first+r], biases[first+r] = weigh(first+r, grad[r*n:][:n]) })
-		if text != nil {
-			kernel.GemmPacked(rows, alpha, grad, n, text, nil, 0, c.dImage[first*d:], d)
-		} else {
-			kernel.Gemm(kernel.NN, rows, d, n, alpha, grad, n, c.text, d, 0, c.dImage[first*d:], d)
-		}
-		kernel.Gemm(kernel.TN, n, d, rows, alpha, grad, n, c.image[first*d:], d, float32(min(first, 1)), c.dText, d)
+		c.intoImages(rows, grad, alpha, text, c.dImage[first*d:])
+		c.intoTexts(first, rows, grad, alpha, c.dText)
 	}
 	c.packed = nil
 	c.dScale, c.dBias = float64(c.sign)*unit*total(scales), unit*total(biases)
 	c.pulled = true
+}
+
+// intoImages makes of the G of some images their gradients.
+func (c *contrast) intoImages(rows int, grad []float32, alpha float32, text *kernel.Packed, to []float32) {
+	if text != nil {
+		kernel.GemmPacked(rows, alpha, grad, c.n, text, nil, 0, to, c.d)
+		return
+	}
+	kernel.Gemm(kernel.NN, rows, c.d, c.n, alpha, grad, c.n, c.text, c.d, 0, to, c.d)
+}
+
+// intoTexts adds what some images, from the first on, give to the gradients of the texts.
+func (c *contrast) intoTexts(first, rows int, grad []float32, alpha float32, to []float32) {
+	kernel.Gemm(kernel.TN, c.n, c.d, rows, alpha, grad, c.n, c.image[first*c.d:], c.d, float32(min(first, 1)), to, c.d)
 }
 
 // pullbacks are those of image, text, scale and bias. Where the forward pass has left no

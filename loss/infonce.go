@@ -31,6 +31,7 @@ func (InfoNCE) Forward(in Input) (cost *G.Node, err error) {
 	b, n, d := in.sizes("InfoNCE")
 	t := in.Targets
 	f := choices{contrast: newContrast(b, n, d)}
+	f.divide(in.Share)
 	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale}, f.pullbacks(func(x nn.Inputs) { f.backward(float64(x.F32(2)[0])) })[:3])
 	return nn.Apply(nn.Op{
 		Name: "InfoNCE",
@@ -56,9 +57,15 @@ type choices struct {
 // value is the loss.
 func (f *choices) value() float64 {
 	hits := make([]float64, f.b)
-	f.sums = f.contrast.sums(func(first, rows int, sim []float32) {
+	hit := func(first, rows int, sim []float32) {
 		parallel.For(rows, func(r int) { hits[first+r] = f.hit(first+r, sim[r*f.n:][:f.n]) })
-	})
+	}
+	if f.share == nil {
+		f.sums = f.contrast.sums(hit)
+	} else {
+		f.sums = f.sharedSums(hit)
+		f.share.gather(f.share.Images, hits)
+	}
 	loss := -float64(f.scale) * total(hits)
 	for i, others := range f.sums.image {
 		texts, sims := f.apart.of(i)
@@ -93,16 +100,17 @@ func (f *choices) hit(i int, sim []float32) (hit float64) {
 	for k, j := range texts {
 		hit -= f.right.smoothing / 2 * (f.right.asks(i) + f.right.weight(int(j))) * sims[k]
 	}
-	return hit + f.smooth(i, sim, nil)
+	return hit + f.smooth(f.mine[0], i-f.mine[0].row, sim, nil)
 }
 
 // smooth returns Σ target·similarity of what is spread over all answers, and takes these
-// targets, in units of 1/2B, from grad.
-func (f *choices) smooth(i int, sim, grad []float32) (sum float64) {
-	b, n, eps := float64(f.b), float64(f.n), f.right.smoothing
-	texts, sims := f.apart.of(i)
-	for j := range f.n {
-		target := eps / 2 * (f.right.asks(i)/n + f.right.weight(j)/b)
+// targets, in units of 1/2B, from grad: of an image of a part with the part's texts.
+func (f *choices) smooth(c *contrast, r int, sim, grad []float32) (sum float64) {
+	b, n, eps, i := float64(f.b), float64(f.n), f.right.smoothing, c.row+r
+	target := func(j int) float64 { return eps / 2 * (f.right.asks(i)/n + f.right.weight(c.column+j)/b) }
+	texts, sims := c.apart.of(r)
+	for j := range c.n {
+		target := target(j)
 		if sim != nil && sim[j] != aside {
 			sum += target * float64(sim[j])
 		}
@@ -111,7 +119,7 @@ func (f *choices) smooth(i int, sim, grad []float32) (sum float64) {
 		}
 	}
 	for k, j := range texts {
-		sum += eps / 2 * (f.right.asks(i)/n + f.right.weight(int(j))/b) * sims[k]
+		sum += target(int(j)) * sims[k]
 	}
 	return sum
 }
@@ -131,36 +139,46 @@ func (f *choices) backward(scale float64) {
 			f.his[j], f.los[j] = f.reference(z+softplus(f.sums.text[j]-z), b*f.right.weight(int(j)))
 		}
 	}
-	weigh := func(i int, sim []float32) (dScale, _ float64) {
-		own, sims := f.apart.of(i)
+	if f.share != nil {
+		f.sharedPull(scale, 1/(2*b), func(part *contrast) weigher { return f.weigh(part, rows) })
+		return
+	}
+	f.pull(scale, 1/(2*b), func(int) weigher { return f.weigh(f.contrast, rows) })
+}
+
+// weigh is for the images and texts of a part; rows are the sums of all images.
+func (f *choices) weigh(c *contrast, rows []float64) weigher {
+	b, his, los := float64(f.b), f.his[c.column:][:c.n], f.los[c.column:][:c.n]
+	return func(r int, sim []float32) (dScale, _ float64) {
+		i := c.row + r
+		own, sims := c.apart.of(r)
 		var group []int32
-		if len(own) == 0 {
-			group = f.right.texts(i)
+		if all, _ := f.apart.of(i); len(all) == 0 {
+			group = c.within(f.right.texts(i))
 		}
-		var missed float64
 		for _, j := range group {
-			dScale -= 2 * b * f.right.target(i, j) * float64(sim[j])
+			dScale -= 2 * b * f.right.target(i, int32(c.column)+j) * float64(sim[j])
 		}
 		if f.right.smoothing > 0 {
-			dScale -= 2 * b * f.smooth(i, sim, nil)
+			dScale -= 2 * b * f.smooth(c, r, sim, nil)
 		}
 		hi, lo := f.reference(rows[i], b*f.right.asks(i))
-		dScale += kernel.Chosen(sim, sim, f.his, f.los, f.scale, hi, lo)
+		dScale += kernel.Chosen(sim, sim, his, los, f.scale, hi, lo)
 		for k, j := range own {
-			z, ask, weight := float64(f.scale)*sims[k], b*f.right.asks(i), b*f.right.weight(int(j))
-			missed = ask*sigmoid(f.sums.image[i]-z) + weight*sigmoid(f.sums.text[j]-z) - f.right.smoothing*(ask+weight)
+			text := c.column + int(j)
+			z, ask, weight := float64(f.scale)*sims[k], b*f.right.asks(i), b*f.right.weight(text)
+			missed := ask*sigmoid(f.sums.image[i]-z) + weight*sigmoid(f.sums.text[text]-z) - f.right.smoothing*(ask+weight)
 			sim[j] = -float32(missed)
 			dScale -= missed * sims[k]
 		}
 		for _, j := range group {
-			sim[j] -= float32(2 * b * f.right.target(i, j))
+			sim[j] -= float32(2 * b * f.right.target(i, int32(c.column)+j))
 		}
 		if f.right.smoothing > 0 {
-			f.smooth(i, nil, sim)
+			f.smooth(c, r, nil, sim)
 		}
 		return dScale, 0
 	}
-	f.pull(scale, 1/(2*b), func(int) weigher { return weigh })
 }
 
 // refer sets the references of the texts.

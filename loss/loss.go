@@ -29,6 +29,9 @@ type Input struct {
 	// Bias is nil in a model without one.
 	Scale, Bias *G.Node
 	Targets     // which combinations are right
+	// Share, where not nil, says which of the work of [InfoNCE] and [Sigmoid] is this process's.
+	// Other losses do all of it.
+	Share *Share
 }
 
 // Chancer is a loss that knows its value at chance level, for a model that tells no
@@ -59,5 +62,6 @@ func (in Input) sizes(name string) (b, n, d int) {
 	}
 	nn.WantShape(name, "scale", in.Scale, 1)
 	in.check(name, b, n)
+	in.Share.check(name, b, n)
 	return b, n, d
 }

@@ -38,6 +38,7 @@ func (Sigmoid) Forward(in Input) (cost *G.Node, err error) {
 	}
 	nn.WantShape("Sigmoid", "bias", in.Bias, 1)
 	c, t := newContrast(b, n, d), in.Targets
+	c.divide(in.Share)
 	nodes, back := t.inputs([]*G.Node{in.Image, in.Text, in.Scale, in.Bias}, c.pullbacks(nil))
 	return nn.Apply(nn.Op{
 		Name: "Sigmoid",
@@ -45,11 +46,21 @@ func (Sigmoid) Forward(in Input) (cost *G.Node, err error) {
 			right, scale, bias := t.resolve(x[4:], b, n), x.F32(2)[0], x.F32(3)[0]
 			c.begin(x.F32(0), x.F32(1), scale, right.places(func(int) bool { return true }))
 			losses := make([]float64, b)
-			weigh := func(i int, sim []float32) (dScale, dBias float64) {
-				losses[i], dScale, dBias = c.logistic(i, sim, bias, right)
-				return dScale, dBias
+			weigh := func(part *contrast) weigher {
+				return func(i int, sim []float32) (dScale, dBias float64) {
+					loss, dScale, dBias := part.logistic(i, sim, bias, right)
+					if part == c.mine[0] {
+						losses[part.row+i] = loss
+					}
+					return dScale, dBias
+				}
 			}
-			c.pull(float64(scale), 1/float64(b), func(int) weigher { return weigh })
+			if c.share != nil {
+				c.sharedPull(float64(scale), 1/float64(b), weigh)
+				c.share.gather(c.share.Images, losses)
+			} else {
+				c.pull(float64(scale), 1/float64(b), func(int) weigher { return weigh(c) })
+			}
 			y[0] = float32(total(losses) / float64(b))
 		},
 		Backward: back,
@@ -81,7 +92,7 @@ func (c *contrast) logistic(i int, sim []float32, bias float32, right *right) (l
 	}
 	for k, j := range texts {
 		v := float64(c.scale)*sims[k] + float64(bias)
-		target := (1-right.smoothing)*right.share[j] + wrong
+		target := (1-right.smoothing)*right.share[c.column+int(j)] + wrong
 		g := (1-target)*sigmoid(v) - target*sigmoid(-v)
 		loss += target*softplus(-v) + (1-target)*softplus(v)
 		dScale, dBias = dScale+g*sims[k], dBias+g

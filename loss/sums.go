@@ -44,20 +44,35 @@ func (c *contrast) sums(also func(first, rows int, sim []float32)) *sums {
 			also(first, rows, sim)
 		}
 	}
+	s.end()
+	return s
+}
+
+// end takes the logarithms of the texts' sums.
+func (s *sums) end() {
 	for j := range s.text {
 		s.text[j] = s.top[j] + math.Log(s.sum[j])
 	}
-	return s
 }
 
 // add takes a panel of similarities into account.
 func (s *sums) add(first, rows int, sim []float32, scale float32) {
-	n := len(s.text)
+	s.rows(first, rows, len(s.text), sim, scale)
+	s.all(sim, scale)
+}
+
+// rows is add for the images.
+func (s *sums) rows(first, rows, n int, sim []float32, scale float32) {
 	parallel.For(rows, func(r int) {
 		row := sim[r*n:][:n]
 		top := scale * max(kernel.Max(row), lowest)
 		s.image[first+r] = float64(top) + math.Log(kernel.ScaledExpSum(row, scale, top))
 	})
+}
+
+// all is add for the texts.
+func (s *sums) all(sim []float32, scale float32) {
+	n := len(s.text)
 	parallel.For((n+columnStrip-1)/columnStrip, func(strip int) {
 		from := strip * columnStrip
 		s.columns(from, min(n, from+columnStrip), sim, scale)

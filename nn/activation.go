@@ -54,13 +54,18 @@ func Activate(act Activation, x *G.Node) *G.Node {
 }
 
 func activate(name string, k kernel.Activation, x *G.Node) *G.Node {
+	back := Back(func(dx []float32, x Inputs, _, dy []float32) {
+		kernel.ActivateBackward(k, dx, x.F32(0), dy)
+	}).Reads(0)
+	back.inPlace = func(x Inputs) step {
+		in := x.F32(0)
+		return func(dst []float32, at int) { kernel.ActivateBackward(k, dst, in[at:][:len(dst)], dst) }
+	}
 	return Apply(Op{
-		Name:    name,
-		Shape:   x.Shape(),
-		Forward: func(y []float32, x Inputs) { kernel.Activate(k, y, x.F32(0)) },
-		Backward: []Pullback{Back(func(dx []float32, x Inputs, _, dy []float32) {
-			kernel.ActivateBackward(k, dx, x.F32(0), dy)
-		}).Reads(0)},
+		Name:     name,
+		Shape:    x.Shape(),
+		Forward:  func(y []float32, x Inputs) { kernel.Activate(k, y, x.F32(0)) },
+		Backward: []Pullback{back},
 		inPlace: []func(Inputs) step{func(Inputs) step {
 			return func(dst []float32, _ int) { kernel.Activate(k, dst, dst) }
 		}},

@@ -122,3 +122,36 @@ func TestPanicsOfOps(t *testing.T) {
 		}
 	}
 }
+
+// TestTell: a value is told of when it is there, in the order in which the graph runs, and those
+// of leaves are not.
+func TestTell(t *testing.T) {
+	var nodes []*G.Node
+	m, err := nn.Build(func(g *G.ExprGraph) ([]*G.Node, error) {
+		x := nn.Leaf(g, "x", []float32{1, 2}, 2)
+		y := nn.Add(x, x)
+		nodes = []*G.Node{x, y, nn.Add(y, x), nn.Add(y, y)}
+		return nodes[1:], nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i, n := range nodes {
+		if told := m.Tell(n, func(v []float32) { got = append(got, fmt.Sprint(i, v)) }); told != (i > 0) {
+			t.Errorf("node %d is told of: %v", i, told)
+		}
+	}
+	for range 2 {
+		got = nil
+		if err := m.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if want := "[1 [2 4] 2 [3 6] 3 [4 8]]"; fmt.Sprint(got) != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+	if m.Tell(nil, func([]float32) {}) || m.Tell(nodes[1], nil) || new(nn.Machine).Tell(nodes[1], func([]float32) {}) {
+		t.Error("nothing is told of")
+	}
+}

@@ -76,11 +76,7 @@ type conv struct {
 func (c *conv) rows() int { return c.b * c.oh * c.ow }
 
 func (c *conv) parts1x1(y []float32, x Inputs, next step) {
-	if w := c.param.pack(kernel.NT, c.n, c.c); w != nil {
-		kernel.GemmPackedThen(c.rows(), 1, x.F32(0), c.c, w, nil, 0, y, c.n, blocksOf(y, c.n, next))
-		return
-	}
-	kernel.GemmBiasThen(kernel.NT, c.rows(), c.n, c.c, x.F32(0), c.c, x.F32(1), c.c, nil, y, c.n, blocksOf(y, c.n, next))
+	multiply(c.param, kernel.NT, c.rows(), c.n, c.c, x.F32(0), x.F32(1), nil, y, blocksOf(y, c.n, next))
 }
 
 func (c *conv) backwardInput1x1(dx []float32, x Inputs, _, dy []float32) {
@@ -100,9 +96,7 @@ func (c *conv) packed(weight []float32) *kernel.Packed {
 	}
 	p.packing.Do(func() {
 		p.packed = pack()
-		if p.release != nil {
-			p.release()
-		}
+		p.leave()
 	})
 	return p.packed
 }

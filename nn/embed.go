@@ -28,10 +28,14 @@ func Embedding(ids, table *G.Node) *G.Node {
 			}
 		},
 		Backward: []Pullback{{}, Back(func(dt []float32, x Inputs, _, dy []float32) {
-			clear(dt)
-			for i, id := range x.I32(0) {
-				kernel.Axpy(dt[int(id)*w:][:w], 1, dy[i*w:][:w])
-			}
+			spans(v, w, func(from, to int) { clear(dt[from*w : to*w]) })
+			const strip = 128
+			parallel.For((w+strip-1)/strip, func(s int) {
+				from, n := s*strip, min(strip, w-s*strip)
+				for i, id := range x.I32(0) {
+					kernel.Axpy(dt[int(id)*w+from:][:n], 1, dy[i*w+from:][:n])
+				}
+			})
 		})},
 	}, ids, table)
 }
@@ -111,6 +115,13 @@ func Insert(rows, x *G.Node, at int) *G.Node {
 	}, rows, x)
 }
 
+// NewPatchWeight is the weight of [PatchEmbed], (width, channels, size, size).
+func NewPatchWeight(name string, width, channels, size int) *Param {
+	p := NewParam(name, width, channels, size, size)
+	p.patches = true
+	return p
+}
+
 // PatchEmbed cuts images into square patches and projects each, a convolution
 // whose stride is its kernel's size: pixels (B, 3, H, W), weight
 // (width, 3, patch, patch), bias (width) or nil → (B, P, width), patches in row-major
@@ -149,11 +160,7 @@ func patchEmbed(param *Param, in ...*G.Node) *G.Node {
 			if len(x) == 3 {
 				bias = x.F32(2)
 			}
-			if w := param.pack(kernel.NT, width, k); w != nil {
-				kernel.GemmPacked(p.b*n, 1, cols, k, w, bias, 0, y, width)
-				return
-			}
-			kernel.GemmBias(kernel.NT, p.b*n, width, k, cols, k, x.F32(1), k, bias, y, width)
+			multiply(param, kernel.NT, p.b*n, width, k, cols, x.F32(1), bias, y, nil)
 		},
 		Backward: []Pullback{
 			Back(func(dx []float32, x Inputs, _, dy []float32) {
@@ -167,6 +174,9 @@ func patchEmbed(param *Param, in ...*G.Node) *G.Node {
 		},
 	}
 	if len(in) == 3 {
+		op.joint = &joint{inputs: []int{1, 2}, reads: []int{}, fn: func(d [][]float32, _ Inputs, dy []float32, _ step) {
+			kernel.GemmTNSum(width, k, p.b*n, dy, width, cols, k, d[0], k, d[1])
+		}}
 		op.Backward = append(op.Backward, Back(func(db []float32, _ Inputs, _, dy []float32) {
 			kernel.ColSum(db, dy, p.b*n, width)
 		}).Reads())
@@ -192,13 +202,12 @@ func (p patches) paste(pixels, rows []float32) {
 // image, with the offset of each in the two.
 func (p patches) each(f func(row, image int)) {
 	s, gw := p.size, p.w/p.size
-	parallel.For(p.b, func(b int) {
-		for i := range p.count() {
-			top, left := i/gw*s, i%gw*s
-			for c := range p.c {
-				for y := range s {
-					f((((b*p.count()+i)*p.c+c)*s+y)*s, ((b*p.c+c)*p.h+top+y)*p.w+left)
-				}
+	parallel.For(p.b*p.count(), func(at int) {
+		b, i := at/p.count(), at%p.count()
+		top, left := i/gw*s, i%gw*s
+		for c := range p.c {
+			for y := range s {
+				f(((at*p.c+c)*s+y)*s, ((b*p.c+c)*p.h+top+y)*p.w+left)
 			}
 		}
 	})

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 
 	"github.com/goclip/goclip/internal/kernel"
@@ -70,7 +72,10 @@ func fuse(g *G.ExprGraph, order G.Nodes) {
 // follow makes the only reader of the last op's output a follower of o, and returns it; nil
 // where that cannot be.
 func (o *opNode) follow(g *G.ExprGraph, last *G.Node, before func(*G.Node) bool) *G.Node {
-	readers := parents(g, last)
+	readers := slices.DeleteFunc(parents(g, last), func(r *G.Node) bool {
+		o, ok := r.Op().(*opNode)
+		return ok && o.after
+	})
 	if len(readers) != 1 {
 		return nil
 	}
@@ -108,14 +113,19 @@ func valueOf(n *G.Node) func() G.Value {
 	return nil
 }
 
-// blocksOf hands over the blocks of a product of n columns, row by row; nil where next is.
+// blocksOf hands over the blocks of a product of n columns, row by row, or as many whole rows as
+// one core does at a time; nil where next is.
 func blocksOf(y []float32, n int, next step) kernel.Then {
 	if next == nil {
 		return nil
 	}
 	return func(row, rows, col, cols int) {
-		for i := row; i < row+rows; i++ {
-			next(y[i*n+col:][:cols], i*n+col)
+		each := 1
+		if cols == n {
+			each = max(1, 1<<14/n)
+		}
+		for i := row; i < row+rows; i += each {
+			next(y[i*n+col:][:(min(each, row+rows-i)-1)*n+cols], i*n+col)
 		}
 	}
 }

@@ -118,13 +118,11 @@ func pullbacks(n *G.Node, in G.Nodes, grad *G.Node, needed map[*G.Node]bool, val
 		}
 		return op.SymDiff(in, n, grad)
 	}
-	parts := make(G.Nodes, len(in))
-	for i, ok := range o.DiffWRT(len(in)) {
-		if ok && needed[in[i]] {
-			parts[i] = o.pullback(i, in, n, grad, value)
-		}
+	want := o.DiffWRT(len(in))
+	for i := range want {
+		want[i] = want[i] && needed[in[i]]
 	}
-	return parts, nil
+	return o.pullbacks(in, n, grad, want, value), nil
 }
 
 func plus(sum, part *G.Node) *G.Node {

@@ -121,14 +121,18 @@ func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G
 	if wk != k {
 		Fail(name, "input %v ends in %d, weight %v takes %d", xs, k, ws, wk)
 	}
+	flip := kernel.NN
+	if layout == kernel.NN {
+		flip = kernel.NT
+	}
+	dx := Back(func(dx []float32, x Inputs, _, dy []float32) {
+		kernel.Gemm(flip, rows, k, n, 1, dy, n, x.F32(1), ws[1], 0, dx, k)
+	}).Reads(1)
+	dx.parts = func(dx []float32, x Inputs, dy []float32, next step) {
+		kernel.GemmBiasThen(flip, rows, k, n, dy, n, x.F32(1), ws[1], nil, dx, k, blocksOf(dx, k, next))
+	}
 	back := []Pullback{
-		Back(func(dx []float32, x Inputs, _, dy []float32) {
-			flip := kernel.NN
-			if layout == kernel.NN {
-				flip = kernel.NT
-			}
-			kernel.Gemm(flip, rows, k, n, 1, dy, n, x.F32(1), ws[1], 0, dx, k)
-		}).Reads(1),
+		dx,
 		Back(func(dw []float32, x Inputs, _, dy []float32) {
 			if layout == kernel.NT {
 				kernel.Gemm(kernel.TN, n, k, rows, 1, dy, n, x.F32(0), k, 0, dw, k)
@@ -137,47 +141,32 @@ func project(name string, layout kernel.Layout, weight *Param, in ...*G.Node) *G
 			}
 		}).Reads(0),
 	}
+	var both *joint // of weight and bias
 	if len(in) == 3 {
 		WantShape(name, "bias", in[2], n)
+		if layout == kernel.NT {
+			both = &joint{inputs: []int{1, 2}, reads: []int{0}, fn: func(d [][]float32, x Inputs, dy []float32, _ step) {
+				kernel.GemmTNSum(n, k, rows, dy, n, x.F32(0), k, d[0], k, d[1])
+			}}
+		}
 		back = append(back, Back(func(db []float32, _ Inputs, _, dy []float32) {
 			kernel.ColSum(db, dy, rows, n)
 		}).Reads())
 	}
+	product := func(y []float32, x Inputs, next step) {
+		var bias []float32
+		if len(x) == 3 {
+			bias = x.F32(2)
+		}
+		multiply(weight, layout, rows, n, k, x.F32(0), x.F32(1), bias, y, blocksOf(y, n, next))
+	}
 	return Apply(Op{
-		Name:  name,
-		Shape: withLast(xs, n),
-		Forward: func(y []float32, x Inputs) {
-			var bias []float32
-			if len(x) == 3 {
-				bias = x.F32(2)
-			}
-			if w := weight.integer(layout, n, k); w != nil {
-				kernel.GemmQuantized(rows, x.F32(0), k, w, bias, y, n)
-				return
-			}
-			if w := weight.pack(layout, n, k); w != nil {
-				kernel.GemmPacked(rows, 1, x.F32(0), k, w, bias, 0, y, n)
-				return
-			}
-			kernel.GemmBias(layout, rows, n, k, x.F32(0), k, x.F32(1), ws[1], bias, y, n)
-		},
-		parts: func(y []float32, x Inputs, next step) {
-			var bias []float32
-			if len(x) == 3 {
-				bias = x.F32(2)
-			}
-			then := blocksOf(y, n, next)
-			if w := weight.integer(layout, n, k); w != nil {
-				kernel.GemmQuantizedThen(rows, x.F32(0), k, w, bias, y, n, then)
-				return
-			}
-			if w := weight.pack(layout, n, k); w != nil {
-				kernel.GemmPackedThen(rows, 1, x.F32(0), k, w, bias, 0, y, n, then)
-				return
-			}
-			kernel.GemmBiasThen(layout, rows, n, k, x.F32(0), k, x.F32(1), ws[1], bias, y, n, then)
-		},
+		Name:     name,
+		Shape:    withLast(xs, n),
+		Forward:  func(y []float32, x Inputs) { product(y, x, nil) },
+		parts:    product,
 		Backward: back,
+		joint:    both,
 	}, in...)
 }
 

@@ -7,6 +7,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/goclip/goclip/internal/kernel"
 )
 
 // Machine runs a finished graph on gorgonia's tape machine and lends the
@@ -37,7 +39,7 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	}
 	for _, n := range g.AllNodes() {
 		o, ok := n.Op().(*opNode)
-		if !ok {
+		if !ok || o.after {
 			continue
 		}
 		for _, c := range unique(children(g, n)) {
@@ -92,6 +94,21 @@ func (m *Machine) Run() error {
 	m.arena.reset()
 	m.vm.Reset()
 	return m.vm.RunAll()
+}
+
+// Tell has f called in each Run when the value of n is there, row-major, while what comes later is
+// still to be computed. The machine has to keep n. It returns false, and f is never called,
+// where n is no op of this package: a leaf, say. The value may be read until the next Run.
+func (m *Machine) Tell(n *G.Node, f func(value []float32)) bool {
+	if m.vm == nil || n == nil || f == nil || n.Graph() != m.graph {
+		return false
+	}
+	o, ok := n.Op().(*opNode)
+	if !ok || o.loan.borrows() {
+		return false
+	}
+	o.told = append(o.told, f)
+	return true
 }
 
 // lends reports whether the value of n may be forgotten once its readers ran:
@@ -190,7 +207,7 @@ func (l *loan) take(n int) []float32 {
 		}
 	}
 	if best < 0 || !l.fits(cap(l.arena.free[best]), n) {
-		l.buf = make([]float32, n)
+		l.buf = kernel.Buffer(n)
 	} else {
 		l.buf = l.arena.free[best][:n]
 		l.arena.free = slices.Delete(l.arena.free, best, best+1)
@@ -257,7 +274,7 @@ type buffer struct {
 
 func (b *buffer) slice(n int) []float32 {
 	if cap(b.data) < n {
-		b.data = make([]float32, n)
+		b.data = kernel.Buffer(n)
 	}
 	return b.data[:n]
 }

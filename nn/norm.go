@@ -53,14 +53,21 @@ func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
 	back := []Pullback{
 		Back(func(dx []float32, x Inputs, _, dy []float32) {
 			kernel.LayerNormBackward(dx, x.F32(0), dy, x.F32(1), mean, rstd, rows, w)
-		}),
+		}).Reads(0, 1),
 		Back(func(dg []float32, x Inputs, _, dy []float32) {
 			kernel.LayerNormBackwardParams(dg, unused, x.F32(0), dy, mean, rstd, rows, w)
-		}),
+		}).Reads(0),
 		Back(func(db []float32, _ Inputs, _, dy []float32) {
 			kernel.ColSum(db, dy, rows, w)
-		}),
+		}).Reads(),
 	}
+	all := &joint{inputs: []int{0, 1, 2}[:len(in)], reads: []int{0, 1}, rows: true, fn: func(d [][]float32, x Inputs, dy []float32, next step) {
+		db := unused
+		if len(d) == 3 {
+			db = d[2]
+		}
+		kernel.LayerNormGradients(d[0], d[1], db, x.F32(0), dy, x.F32(1), mean, rstd, rows, w, blocksOf(d[0], w, next))
+	}}
 	return Apply(Op{
 		Name:  "layer norm",
 		Shape: shape,
@@ -72,6 +79,7 @@ func layerNorm(x, gamma, beta *G.Node, eps float64) *G.Node {
 			kernel.LayerNorm(y, x.F32(0), x.F32(1), shift, rows, w, float32(eps), mean, rstd)
 		},
 		Backward: back[:len(in)],
+		joint:    all,
 		inPlace: append(make([]func(Inputs) step, 0, len(in)), func(x Inputs) step {
 			gamma, shift := x.F32(1), none
 			if len(x) == 3 {

@@ -37,7 +37,9 @@ type Op struct {
 	wholeRows bool
 	// constant, where not nil, is the output, in memory that is not the op's.
 	constant func(x Inputs) []float32
+	after    bool // it reads no input, but comes after it
 
+	joint     *joint     // of gradients
 	relevance *relevance // of an attention
 }
 
@@ -56,6 +58,10 @@ type Pullback struct {
 	fn      func(dx []float32, x Inputs, y, dy []float32)
 	through bool
 	reads   []int // inputs, where not nil
+
+	// What the gradient has of an op's, of the same names. Neither reads the output.
+	parts   func(dx []float32, x Inputs, dy []float32, next step)
+	inPlace func(x Inputs) step // of dy
 }
 
 // Back is a pullback computed by fn.
@@ -93,6 +99,7 @@ type opNode struct {
 
 	followers []follower // what is done with this op
 	followed  bool       // this is one of them
+	told      []func(value []float32)
 }
 
 var (
@@ -146,6 +153,9 @@ func (o *opNode) Do(in ...G.Value) (out G.Value, err error) {
 		o.forward(y, in)
 	}
 	o.loan.settle()
+	for _, f := range o.told {
+		f(y)
+	}
 	if len(o.Shape) == 0 {
 		return G.NewF32(y[0]), nil
 	}
@@ -183,43 +193,77 @@ func (o *opNode) DiffWRT(int) []bool {
 
 func (o *opNode) SymDiff(inputs G.Nodes, output, grad *G.Node) (grads G.Nodes, err error) {
 	defer Catch(&err, "nn: gradient")
-	grads = make(G.Nodes, len(inputs))
-	for i, ok := range o.DiffWRT(len(inputs)) {
-		if ok {
-			grads[i] = o.pullback(i, inputs, output, grad, func(n *G.Node) *G.Node { return n })
+	return o.pullbacks(inputs, output, grad, o.DiffWRT(len(inputs)), func(n *G.Node) *G.Node { return n }), nil
+}
+
+// pullbacks adds the gradients of the wanted inputs to the graph.
+func (o *opNode) pullbacks(inputs G.Nodes, output, grad *G.Node, want []bool, value func(*G.Node) *G.Node) G.Nodes {
+	grads := make(G.Nodes, len(inputs))
+	together := o.joint.wanted(want)
+	for i, ok := range want {
+		switch {
+		case !ok || grads[i] != nil:
+		case together && i == o.joint.inputs[0]:
+			for k, g := range o.joint.add(o, inputs, grad, value) {
+				grads[o.joint.inputs[k]] = g
+			}
+		default:
+			grads[i] = o.pullback(i, inputs, output, grad, value)
 		}
 	}
-	return grads, nil
+	return grads
 }
 
 // pullback adds the gradient of input i to the graph. What it reads of the op's
 // inputs and output become its children, so their values outlive the forward pass, unless
 // value names other nodes that have them.
 func (o *opNode) pullback(i int, inputs G.Nodes, output, grad *G.Node, value func(*G.Node) *G.Node) *G.Node {
-	p, n := o.Backward[i], len(inputs)
+	p := o.Backward[i]
 	if p.through {
 		return grad
 	}
+	nodes, see := o.reading(p.reads, inputs, output, grad, value)
 	op := Op{Name: fmt.Sprintf("%s.grad%d", o.Name, i), Shape: inputs[i].Shape()}
-	var read G.Nodes
-	if p.reads == nil {
-		for _, x := range append(slices.Clone(inputs), output) {
-			read = append(read, value(x))
-		}
-		op.Forward = func(dx []float32, v Inputs) { p.fn(dx, v[:n], v.F32(n), v.F32(n+1)) }
-		return Apply(op, append(read, grad)...)
-	}
-	for _, j := range p.reads {
-		read = append(read, value(inputs[j]))
-	}
 	op.Forward = func(dx []float32, v Inputs) {
+		x, y := see(v)
+		p.fn(dx, x, y, v.F32(len(v)-1))
+	}
+	if p.parts != nil {
+		op.parts = func(dx []float32, v Inputs, next step) {
+			x, _ := see(v)
+			p.parts(dx, x, v.F32(len(v)-1), next)
+		}
+	}
+	if p.inPlace != nil {
+		op.inPlace = make([]func(Inputs) step, len(nodes))
+		op.inPlace[len(nodes)-1] = func(v Inputs) step {
+			x, _ := see(v)
+			return p.inPlace(x)
+		}
+	}
+	return Apply(op, nodes...)
+}
+
+// reading returns the nodes that a pullback reads, the last of which is the gradient of the
+// output, and how it sees the op's inputs and output in their values.
+func (o *opNode) reading(only []int, inputs G.Nodes, output, grad *G.Node, value func(*G.Node) *G.Node) (nodes G.Nodes, see func(v Inputs) (x Inputs, y []float32)) {
+	n := len(inputs)
+	if only == nil {
+		for _, x := range append(slices.Clone(inputs), output) {
+			nodes = append(nodes, value(x))
+		}
+		return append(nodes, grad), func(v Inputs) (Inputs, []float32) { return v[:n], v.F32(n) }
+	}
+	for _, j := range only {
+		nodes = append(nodes, value(inputs[j]))
+	}
+	return append(nodes, grad), func(v Inputs) (Inputs, []float32) {
 		x := make(Inputs, n)
-		for k, j := range p.reads {
+		for k, j := range only {
 			x[j] = v[k]
 		}
-		p.fn(dx, x, nil, v.F32(len(p.reads)))
+		return x, nil
 	}
-	return Apply(op, append(read, grad)...)
 }
 
 // DoDiff serves gorgonia's LispMachine, which adds up the gradients of a node.

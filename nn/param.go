@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -27,11 +28,13 @@ type Param struct {
 	init func(data []float32, rng *rand.Rand)
 
 	matrix  bool  // of a linear layer, which takes an adapter
+	patches bool  // of patches
 	cut     bool  // read in parts
 	adapter *LoRA // nil without
 
 	mapped  bool // Data is never written to
 	release func()
+	read    atomic.Bool // by a product, as they lie
 	packing sync.Once
 	packed  *kernel.Packed
 
@@ -77,42 +80,43 @@ func (p *Param) fill(draw func(*rand.Rand) float32) *Param {
 func (p *Param) Init(seed uint64) {
 	h := fnv.New64a()
 	h.Write([]byte(p.Name))
-	p.Data = make([]float32, p.Size())
+	p.Data = kernel.Buffer(p.Size())
 	if p.init != nil {
 		p.init(p.Data, rand.New(rand.NewPCG(seed, h.Sum64())))
 	}
 }
 
-// Map gives p read-only values, such as a view of a memory-mapped file. Matrix
-// products read the weights from a packed copy, made on first use; release, where
-// not nil, is called once the copy exists, so that the view may leave memory.
+// Map gives p read-only values, such as a view of a memory-mapped file. The first matrix
+// product reads them where they lie, as a process that embeds one image does; later ones
+// read a packed copy, which the second makes. release, where not nil, is called after
+// either, so that the view may leave memory until it is read again.
 // Data must have p's number of elements.
 func (p *Param) Map(data []float32, release func()) {
 	p.Data, p.mapped, p.release = data, true, release
-}
-
-// pack returns Data, an op(B) of k×n, packed; nil where p is nil or may change.
-func (p *Param) pack(l kernel.Layout, n, k int) *kernel.Packed {
-	if p == nil || !p.mapped {
-		return nil
-	}
-	p.convert(l, n, k, func(ld int) { p.packed = kernel.Pack(l, n, k, p.Data, ld) })
-	return p.packed
 }
 
 // convert has mapped Data, an op(B) of k×n with rows ld apart, put into another form once,
 // and then lets the view leave memory.
 func (p *Param) convert(l kernel.Layout, n, k int, make func(ld int)) {
 	p.packing.Do(func() {
-		ld := k
-		if l == kernel.NN {
-			ld = n
-		}
-		make(ld)
-		if p.release != nil {
-			p.release()
-		}
+		make(rowLen(l, n, k))
+		p.leave()
 	})
+}
+
+// rowLen is how far apart the rows of a B lie of which op(B) is k×n.
+func rowLen(l kernel.Layout, n, k int) int {
+	if l == kernel.NN {
+		return n
+	}
+	return k
+}
+
+// leave lets the view leave memory.
+func (p *Param) leave() {
+	if p.release != nil {
+		p.release()
+	}
 }
 
 // Quantize makes products of a linear layer with p's mapped values products of integers: a
@@ -120,10 +124,10 @@ func (p *Param) convert(l kernel.Layout, n, k int, make func(ld int)) {
 // row's, and sums are exact (dynamic quantization; Dettmers et al., 2022, LLM.int8()). The
 // integers are made on first use and take a quarter of the memory. A weight whose rounding
 // would change it by more than [QuantizationLimit], as where one number of an output stands far out, stays
-// as it is, and so does a parameter that is no linear layer's weight; the result
-// says whether p will be integers.
+// as it is, and so does a parameter that is neither a linear layer's weight nor one of
+// [NewPatchWeight]; the result says whether p will be integers.
 func (p *Param) Quantize() bool {
-	if p == nil || !p.matrix || p.cut || !p.mapped {
+	if p == nil || !p.matrix && !p.patches || p.cut || !p.mapped {
 		return false
 	}
 	out := p.Shape[0]
@@ -139,15 +143,6 @@ const QuantizationLimit = 0.04
 // Quantized tells whether products with p are of integers.
 func (p *Param) Quantized() bool { return p != nil && p.integers && p.mapped }
 
-// integer returns Data, an op(B) of k×n, as integers; nil where it stays as it is.
-func (p *Param) integer(l kernel.Layout, n, k int) *kernel.Quantized {
-	if !p.Quantized() {
-		return nil
-	}
-	p.convert(l, n, k, func(ld int) { p.quantized = kernel.QuantizeWeights(l, n, k, p.Data, ld) })
-	return p.quantized
-}
-
 // set replaces the values; mapped ones, which may be a view of a file, by other
 // memory.
 func (p *Param) set(data []float32) {
@@ -155,6 +150,7 @@ func (p *Param) set(data []float32) {
 		copy(p.Data, data)
 		return
 	}
+	p.read.Store(false)
 	p.Data, p.release, p.packing, p.packed, p.quantized, p.taps = data, nil, sync.Once{}, nil, nil, nil
 }
 

@@ -72,11 +72,11 @@ const unknownToken = "<|unk|>"
 //
 // A BPE is immutable and safe for concurrent use.
 type BPE struct {
-	symbols []string         // by id, in the byte alphabet
-	merges  []merge          // by rank
-	ranks   map[pair]int32   // of the merges
-	leaves  [2][256]int32    // ids of the bytes inside a word and at its end
-	words   map[string]int32 // words that end up as one token
+	symbols []string                // by id, in the byte alphabet
+	merges  []merge                 // by rank
+	ranks   map[pair]int32          // of the merges
+	leaves  [2][256]int32           // ids of the bytes inside a word and at its end
+	words   func() map[string]int32 // that end up as one token, found when the first caption comes
 
 	opts     BPEOptions
 	specials [2]string // their spelling
@@ -151,7 +151,7 @@ func (b *BPE) Decode(ids []int32) string {
 		case id >= b.StartID():
 			out.WriteString(b.specials[id-b.StartID()])
 		default:
-			text, final, _ := symbolBytes(b.symbols[id])
+			text, final := symbolBytes(b.symbols[id])
 			out.Write(text)
 			if final {
 				out.WriteByte(' ')
@@ -163,7 +163,7 @@ func (b *BPE) Decode(ids []int32) string {
 
 // appendWord appends the ids of one word.
 func (b *BPE) appendWord(ids []int32, w *workspace, word string) []int32 {
-	if id, ok := b.words[word]; ok {
+	if id, ok := b.words()[word]; ok {
 		return append(ids, id)
 	}
 	for i, name := range b.specials {

@@ -38,18 +38,29 @@ func byteChars() (chars [256]rune) {
 	return chars
 }
 
+// spelled tells whether a symbol is written in the byte alphabet.
+func spelled(symbol string) bool {
+	chars, _ := strings.CutSuffix(symbol, wordEnd)
+	for _, c := range chars {
+		if _, ok := charByte(c); !ok {
+			return false
+		}
+	}
+	return chars != ""
+}
+
 // symbolBytes returns the bytes that a symbol stands for and whether it ends a
-// word; ok is false where it is not written in the byte alphabet.
-func symbolBytes(symbol string) (text []byte, final, ok bool) {
+// word; text is nil where it is not [spelled].
+func symbolBytes(symbol string) (text []byte, final bool) {
+	if !spelled(symbol) {
+		return nil, false
+	}
 	chars, final := strings.CutSuffix(symbol, wordEnd)
 	for _, c := range chars {
-		b, ok := charByte(c)
-		if !ok {
-			return nil, false, false
-		}
+		b, _ := charByte(c)
 		text = append(text, b)
 	}
-	return text, final, len(text) > 0
+	return text, final
 }
 
 // charByte returns the byte that a character of the byte alphabet stands for.

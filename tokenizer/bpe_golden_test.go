@@ -61,7 +61,7 @@ func TestLoadForms(t *testing.T) {
 // equal reports whether two tokenizers give the same ids for every text.
 func equal(a, b *BPE) bool {
 	return slices.Equal(a.symbols, b.symbols) && slices.Equal(a.merges, b.merges) && maps.Equal(a.ranks, b.ranks) &&
-		a.leaves == b.leaves && maps.Equal(a.words, b.words) && a.specials == b.specials && a.opts == b.opts
+		a.leaves == b.leaves && maps.Equal(a.words(), b.words()) && a.specials == b.specials && a.opts == b.opts
 }
 
 // eachJSON calls f for each line of a reference file.

@@ -36,7 +36,7 @@ type tokenizerJSON struct {
 }
 
 func readTokenizerJSON(r io.Reader) (*vocabulary, error) {
-	v := newVocabulary(tokenizerFile)
+	v := newVocabulary(tokenizerFile, 0)
 	return v, in(tokenizerFile, v.addTokenizerJSON(r))
 }
 

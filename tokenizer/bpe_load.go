@@ -1,12 +1,15 @@
 package tokenizer
 
 import (
-	"compress/gzip"
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/goclip/goclip/internal/pillow/inflate"
 )
 
 // Names of the files that a tokenizer comes in.
@@ -106,7 +109,7 @@ func LoadBPE(r io.Reader, opts BPEOptions) (*BPE, error) {
 const clipMerges = 49152 - 256 - 2
 
 func readGzip(r io.Reader) (*vocabulary, error) {
-	v := newVocabulary(gzipFile)
+	v := newVocabulary(gzipFile, clipMerges+2*256+2)
 	return v, in(gzipFile, v.addGzip(r))
 }
 
@@ -114,7 +117,11 @@ func (v *vocabulary) addGzip(r io.Reader) error {
 	if r == nil {
 		return errNilReader
 	}
-	unzip, err := gzip.NewReader(r)
+	data, err := readAll(r)
+	if err != nil {
+		return err
+	}
+	unzip, err := inflate.NewGzip(data)
 	if err != nil {
 		return err
 	}
@@ -122,17 +129,21 @@ func (v *vocabulary) addGzip(r io.Reader) error {
 		return err
 	}
 	err = eachLine(unzip, func(n int, line string) error {
-		if n == 1 || len(v.merges) == clipMerges {
+		if n == 1 {
 			return nil
+		}
+		if len(v.merges) == clipMerges {
+			return errEnough
 		}
 		left, right, err := splitMerge(line)
 		if err != nil {
 			return err
 		}
+		joined := int32(len(v.symbols))
 		if err := v.add(left + right); err != nil {
 			return err
 		}
-		return v.addMerge(left, right)
+		return v.addMergeInto(left, right, joined)
 	})
 	if err != nil {
 		return err
@@ -152,7 +163,7 @@ func LoadVocab(vocab, merges io.Reader, opts BPEOptions) (*BPE, error) {
 }
 
 func readVocab(vocab, merges io.Reader) (*vocabulary, error) {
-	v := newVocabulary(vocabFile)
+	v := newVocabulary(vocabFile, 0)
 	data, err := readAll(vocab)
 	if err == nil {
 		err = v.addJSON(data)
@@ -187,19 +198,80 @@ func readAll(r io.Reader) ([]byte, error) {
 	return data, err
 }
 
-// eachLine calls f for each line of r, counting from 1, and puts the line's
-// number in front of its error.
+// errEnough ends [eachLine] as if there were no more lines. What follows is read all the same, so that
+// the sum of a compressed file is known to be right.
+var errEnough = errors.New("enough lines")
+
+// eachLine calls f for each line of r, counting from 1, up to the first error, and puts the
+// line's number in front of it. Lines are dealt with while the next are read, which for
+// compressed ones takes as long.
 func eachLine(r io.Reader, f func(n int, line string) error) error {
-	data, err := readAll(r)
-	if err != nil {
-		return err
+	if r == nil {
+		return errNilReader
 	}
-	n := 0
-	for line := range strings.Lines(string(data)) {
-		n++
-		if err := f(n, strings.TrimRight(line, "\r\n")); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+	pieces, done := make(chan []byte, maxFile/pieceLen), make(chan error, 1)
+	go func() { done <- linesOf(pieces, f) }()
+	read := func() error {
+		defer close(pieces)
+		return inPieces(r, pieces)
+	}()
+	return cmp.Or(read, <-done)
+}
+
+const pieceLen = 1 << 16
+
+// inPieces sends r to its end, but no more than maxFile bytes.
+func inPieces(r io.Reader, pieces chan<- []byte) error {
+	for left := maxFile; ; {
+		piece := make([]byte, pieceLen)
+		n, err := 0, error(nil)
+		for n < len(piece) && err == nil {
+			var more int
+			more, err = r.Read(piece[n:])
+			n += more
+		}
+		if left -= n; left < 0 {
+			return fmt.Errorf("more than %d bytes", maxFile)
+		}
+		pieces <- piece[:n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return nil
+}
+
+// linesOf is [eachLine] of text that is cut anywhere. It takes all pieces.
+func linesOf(pieces <-chan []byte, f func(n int, line string) error) (err error) {
+	n := 0
+	each := func(text []byte) {
+		for line := range strings.Lines(string(text)) {
+			n++
+			if err = f(n, strings.TrimRight(line, "\r\n")); err != nil {
+				err = fmt.Errorf("line %d: %w", n, err)
+				return
+			}
+		}
+	}
+	var begun []byte // a line
+	for piece := range pieces {
+		if err != nil {
+			continue
+		}
+		end := bytes.LastIndexByte(piece, '\n') + 1
+		if end > 0 {
+			each(append(begun, piece[:end]...))
+			begun = nil
+		}
+		begun = append(begun, piece[end:]...)
+	}
+	if err == nil {
+		each(begun)
+	}
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }

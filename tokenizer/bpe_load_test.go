@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"io"
 	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/goclip/goclip/internal/pillow/inflate"
 )
 
 const (
@@ -187,4 +190,36 @@ func FuzzLoadBPE(f *testing.F) {
 		b, err := LoadBPE(bytes.NewReader(data), BPEOptions{})
 		checkLoaded(t, b, err)
 	})
+}
+
+// TestLinesBehind: of what lies behind the merges that CLIP uses nothing counts but that the
+// file is whole.
+func TestLinesBehind(t *testing.T) {
+	var lines strings.Builder
+	lines.WriteString("#version\n")
+	chars := byteChars()
+	n := 0
+	for _, left := range chars {
+		for _, right := range chars {
+			if n++; n <= clipMerges {
+				lines.WriteString(string(left) + " " + string(right) + "\n")
+			}
+		}
+	}
+	lines.WriteString(strings.Repeat("no merge of two symbols\n", 10_000))
+	file := zip(lines.String())
+	b, err := LoadBPE(strings.NewReader(file), BPEOptions{})
+	if err != nil || b.VocabSize() != clipMerges+2*256+2 {
+		t.Fatalf("got %v, error %v, want %d symbols", b, err, clipMerges+2*256+2)
+	}
+	for cut := range 9 {
+		if _, err := LoadBPE(strings.NewReader(file[:len(file)-1-cut]), BPEOptions{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("without the last %d bytes: got error %v, want %v", cut+1, err, io.ErrUnexpectedEOF)
+		}
+	}
+	bad := []byte(file)
+	bad[len(bad)-8] ^= 1
+	if _, err := LoadBPE(bytes.NewReader(bad), BPEOptions{}); !errors.Is(err, inflate.ErrGzip) {
+		t.Errorf("with another sum: got error %v, want %v", err, inflate.ErrGzip)
+	}
 }

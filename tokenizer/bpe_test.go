@@ -128,7 +128,7 @@ func TestSpecialsOverride(t *testing.T) {
 func TestJoinMatchesDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for trial := range 300 {
-		v := newVocabulary("random")
+		v := newVocabulary("random", 0)
 		if err := v.addBytes([]byte("abc")); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func TrainBPE(captions iter.Seq[string], opts TrainOptions) (*BPE, error) {
 	}
 	specials := opts.Specials.names()
 	words := countWords(captions, opts.Clean, specials)
-	v := newVocabulary("trained vocabulary")
+	v := newVocabulary("trained vocabulary", 0)
 	alphabet := alphabetOf(words, opts)
 	if err := v.addBytes(alphabet); err != nil {
 		return nil, in(v.source, err)

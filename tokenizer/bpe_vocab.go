@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // maxVocab bounds the number of symbols of a vocabulary.
@@ -21,8 +22,9 @@ type vocabulary struct {
 	unknown string // symbol for unknown bytes, if the file names one
 }
 
-func newVocabulary(source string) *vocabulary {
-	return &vocabulary{source: source, ids: map[string]int32{}, ranks: map[pair]int32{}}
+// newVocabulary has room for so many symbols, and takes more.
+func newVocabulary(source string, symbols int) *vocabulary {
+	return &vocabulary{source: source, ids: make(map[string]int32, symbols), ranks: make(map[pair]int32, symbols), symbols: make([]string, 0, symbols), merges: make([]merge, 0, symbols)}
 }
 
 // in adds the name of the package and of a file to err, if there is one.
@@ -36,13 +38,13 @@ func in(file string, err error) error {
 // add gives the symbols the next ids.
 func (v *vocabulary) add(symbols ...string) error {
 	for _, s := range symbols {
-		if id, ok := v.ids[s]; ok {
-			return fmt.Errorf("symbol %q has id %d already", s, id)
-		}
 		if len(v.symbols) == maxVocab {
 			return fmt.Errorf("more than %d symbols", maxVocab)
 		}
-		v.ids[s] = int32(len(v.symbols))
+		// One access to the map, which the processor's caches do not hold, is enough.
+		if v.ids[s] = int32(len(v.symbols)); len(v.ids) == len(v.symbols) {
+			return fmt.Errorf("symbol %q has id %d already", s, slices.Index(v.symbols, s))
+		}
 		v.symbols = append(v.symbols, s)
 	}
 	return nil
@@ -85,20 +87,35 @@ func (v *vocabulary) addNumbered(symbols []numbered) error {
 
 // addMerge adds the merge of two symbols into one, all of which must be known.
 func (v *vocabulary) addMerge(left, right string) error {
-	var ids [3]int32
-	for i, symbol := range []string{left, right, left + right} {
-		id, ok := v.ids[symbol]
-		if !ok {
-			return fmt.Errorf("merge of %q and %q: there is no symbol %q", left, right, symbol)
-		}
-		ids[i] = id
+	joined, ok := v.ids[left+right]
+	if !ok {
+		joined = -1
 	}
-	p := pair{ids[0], ids[1]}
-	if rank, ok := v.ranks[p]; ok {
+	return v.addMergeInto(left, right, joined)
+}
+
+// addMergeInto adds the merge of two symbols into the one of an id, which is −1 where there is none.
+func (v *vocabulary) addMergeInto(left, right string, joined int32) error {
+	missing := func(symbol string) error {
+		return fmt.Errorf("merge of %q and %q: there is no symbol %q", left, right, symbol)
+	}
+	l, ok := v.ids[left]
+	if !ok {
+		return missing(left)
+	}
+	r, ok := v.ids[right]
+	switch {
+	case !ok:
+		return missing(right)
+	case joined < 0:
+		return missing(left + right)
+	}
+	p := pair{l, r}
+	if v.ranks[p] = int32(len(v.merges)); len(v.ranks) == len(v.merges) {
+		rank := slices.IndexFunc(v.merges, func(m merge) bool { return m.pair == p })
 		return fmt.Errorf("merge of %q and %q: it is merge %d already", left, right, rank+1)
 	}
-	v.ranks[p] = int32(len(v.merges))
-	v.merges = append(v.merges, merge{p, ids[2]})
+	v.merges = append(v.merges, merge{p, joined})
 	return nil
 }
 
@@ -156,9 +173,12 @@ func (v *vocabulary) tokenizer(opts BPEOptions) (*BPE, error) {
 	if err := b.setLeaves(v); err != nil {
 		return nil, in(v.source, err)
 	}
-	if err := b.setWords(); err != nil {
-		return nil, in(v.source, err)
+	for id, symbol := range b.symbols[:len(b.symbols)-2] {
+		if !spelled(symbol) {
+			return nil, in(v.source, fmt.Errorf("symbol %q, id %d, is not written in the byte alphabet", symbol, id))
+		}
 	}
+	b.words = sync.OnceValue(b.whole)
 	return b, nil
 }
 
@@ -202,15 +222,12 @@ func (b *BPE) setLeaves(v *vocabulary) error {
 	return nil
 }
 
-// setWords finds the words that are one token, and checks the symbols' spelling.
-func (b *BPE) setWords() error {
-	words := make(map[string]int32, len(b.symbols)/2)
+// whole finds the words that are one token.
+func (b *BPE) whole() map[string]int32 {
+	words := make(map[string]int32, len(b.symbols))
 	w := new(workspace)
 	for id, symbol := range b.symbols[:len(b.symbols)-2] {
-		text, final, ok := symbolBytes(symbol)
-		if !ok {
-			return fmt.Errorf("symbol %q, id %d, is not written in the byte alphabet", symbol, id)
-		}
+		text, final := symbolBytes(symbol)
 		if !final {
 			continue
 		}
@@ -218,6 +235,5 @@ func (b *BPE) setWords() error {
 			words[string(text)] = int32(id)
 		}
 	}
-	b.words = words
-	return nil
+	return words
 }

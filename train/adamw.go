@@ -47,7 +47,7 @@ func (a *AdamW) Step(model []G.ValueGrad) error {
 	if err != nil {
 		return err
 	}
-	return a.step(model, grads, globalNorm(grads))
+	return a.step(model, grads, globalNorm(grads), func(int) {})
 }
 
 // gradients returns the elements of each tensor's gradient.
@@ -75,7 +75,8 @@ func globalNorm(grads [][]float32) float64 {
 	return math.Sqrt(sum)
 }
 
-func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error {
+// step is Step with gradients of that norm, and tells which tensors it has updated.
+func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64, updated func(i int)) error {
 	if err := enum.Valid(a.Moments, momentsNames()); err != nil {
 		return fmt.Errorf("train: AdamW: Moments %w", err)
 	}
@@ -106,6 +107,7 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64) error
 			Correction1: float32(1 - math.Pow(a.Beta1, float64(a.steps))),
 			Correction2: float32(1 - math.Pow(a.Beta2, float64(a.steps))),
 		})
+		updated(i)
 	}
 	return nil
 }
@@ -116,7 +118,7 @@ func (a *AdamW) reserve(model []G.ValueGrad) {
 		return
 	}
 	a.moments = make([]moment, len(model))
-	table := &[2]codes8Bit{newCodes8Bit(true), newCodes8Bit(false)}
+	table := newTables()
 	for i, p := range model {
 		a.moments[i] = a.Moments.of(p.Value().Shape().TotalSize(), table)
 	}

@@ -134,8 +134,6 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
 	case badMoments != nil:
 		return c, fmt.Errorf("train: Moments %w", badMoments)
-	case c.Moments != MomentsFloat32 && c.Ranks != nil:
-		return c, fmt.Errorf("train: Moments are %v, but with Ranks want float32: each rank keeps only its part of them", c.Moments)
 	case c.Moments.check(c.Beta2) != nil:
 		return c, c.Moments.check(c.Beta2)
 	case !(c.Eps > 0):

@@ -25,6 +25,7 @@ func depth(m *encoder.Model, name string) int {
 // by the factor decay for every layer below.
 func (ws weights) slowed(m *encoder.Model, decay float64) {
 	for _, w := range ws {
-		w.rate = math.Pow(decay, float64(depth(m, w.param.Name)))
+		w.depth = depth(m, w.param.Name)
+		w.rate = math.Pow(decay, float64(w.depth))
 	}
 }

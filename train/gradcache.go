@@ -15,9 +15,8 @@ import (
 // back. The loss sees the towers through the embeddings only, so the sum over the
 // micro-batches is the gradient of the batch.
 type cached struct {
-	whole // for batches that are no larger than a micro-batch
-	micro int
-	world world
+	whole                             // for batches that are no larger than a micro-batch
+	told  func(i int, grad []float32) // where not nil, is each gradient of a pass as it comes
 }
 
 func (c cached) backpropagate(ctx context.Context, b *Batch, step int) (outcome, error) {
@@ -88,6 +87,7 @@ func (c cached) microBatches(ctx context.Context, b *Batch, step int, of span, k
 			return err
 		}
 		feed(p, from)
+		p.told = c.told
 		if err := p.run(b, from, step); err != nil {
 			return err
 		}

@@ -85,6 +85,14 @@ func (m Moments) of(n int, table *[2]codes8Bit) moment {
 	return moment{m: make([]float32, n), v: make([]float32, n)}
 }
 
+// elsewhere has no numbers, and as many tensors as those that another rank keeps.
+func (m Moments) elsewhere(n int) moment {
+	if m == Moments8Bit && n >= smallest8Bit {
+		return moment{scale: [2][]float32{{}, {}}}
+	}
+	return moment{}
+}
+
 // len is of how many weights they are.
 func (x *moment) len() int {
 	switch {
@@ -168,6 +176,9 @@ type codes8Bit struct {
 	zero   byte // code of 0
 	least  bool // what is positive has the code of a positive number
 }
+
+// newTables are those of both moments.
+func newTables() *[2]codes8Bit { return &[2]codes8Bit{newCodes8Bit(true), newCodes8Bit(false)} }
 
 // newCodes8Bit has powers of ten from 10⁻⁶ to 1, each as often as the one before divided
 // into twice as many parts, with the middles of the parts; 0, and 1. Signed, half of the codes are negative.

@@ -65,7 +65,7 @@ func (p *pass) loss() *G.Node {
 	})
 	targets := loss.Targets{Groups: nn.Leaf(p.graph, "groups", groups, p.batch), Smoothing: p.objective.smoothing}
 	p.sayWhose(&targets)
-	in := loss.Input{Image: p.embeddings[image], Text: p.embeddings[text], Targets: targets}
+	in := loss.Input{Image: p.embeddings[image], Text: p.embeddings[text], Targets: targets, Share: p.share()}
 	in.Scale = must(loss.Scale(p.model.LogitScale().Node(p.graph)))
 	if bias := p.model.LogitBias(); bias != nil {
 		in.Bias = bias.Node(p.graph)

@@ -39,6 +39,8 @@ type graphs struct {
 	objective objective
 	dropout   patchDropout
 	again     bool // see Config.GradCheckpointing
+	world     world
+	micro     int // see Config.MicroBatch
 	passes    map[shape]*pass
 }
 
@@ -55,7 +57,9 @@ type pass struct {
 	embeddings [2]*G.Node   // (B, D)
 	towers     nn.Recompute // from their inputs to the embeddings
 	cost       *G.Node
-	grads      []*G.Node // nil where the cost does not depend on a weight
+	grads      []*G.Node                   // nil where the cost does not depend on a weight
+	untold     []int                       // of grads, those whose coming the machine does not tell
+	told       func(i int, grad []float32) // is, in a run, where not nil
 }
 
 // pass returns the compiled pass of a shape, which build adds to an empty graph.
@@ -77,8 +81,19 @@ func (g *graphs) pass(s shape, build func(*pass)) (*pass, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
+	for i, n := range p.grads {
+		if !p.machine.Tell(n, func(grad []float32) { p.tell(i, grad) }) {
+			p.untold = append(p.untold, i)
+		}
+	}
 	g.passes[s] = p
 	return p, nil
+}
+
+func (p *pass) tell(i int, grad []float32) {
+	if p.told != nil {
+		p.told(i, grad)
+	}
 }
 
 // failed carries an error out of the building of a graph, which so reads from top to
@@ -127,6 +142,11 @@ func (p *pass) run(b *Batch, from, step int) error {
 	}
 	if err := p.machine.Run(); err != nil {
 		return fmt.Errorf("train: step %d: %w", step, err)
+	}
+	if p.told != nil {
+		for _, i := range p.untold {
+			p.told(i, nn.Floats(p.grads[i]))
+		}
 	}
 	return nil
 }

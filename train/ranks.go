@@ -248,22 +248,38 @@ func (w world) numbers(ctx context.Context, list []float64, owner []int) error {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return owner[i] - owner[j] })
 	for _, o := range owner {
-		cuts[o+1] += 4
+		cuts[o+1]++
 	}
 	for r := range w.size() {
 		cuts[r+1] += cuts[r]
 	}
-	flat := make([]float32, 4*len(list))
+	sorted := make([]float64, len(list))
 	for at, i := range order {
-		if owner[i] == w.rank() {
-			halves(flat[4*at:], math.Float64bits(list[i]))
-		}
+		sorted[at] = list[i]
 	}
-	if err := w.gather(ctx, flat, cuts); err != nil {
+	if err := w.wide(ctx, sorted, cuts); err != nil {
 		return err
 	}
 	for at, i := range order {
-		list[i] = math.Float64frombits(whole64(flat[4*at:]))
+		list[i] = sorted[at]
+	}
+	return nil
+}
+
+// wide is gather of numbers of 64 bits.
+func (w world) wide(ctx context.Context, data []float64, cuts []int) error {
+	flat, parts := make([]float32, 4*len(data)), make([]int, len(cuts))
+	for r, c := range cuts {
+		parts[r] = 4 * c
+	}
+	for i := cuts[w.rank()]; i < cuts[w.rank()+1]; i++ {
+		halves(flat[4*i:], math.Float64bits(data[i]))
+	}
+	if err := w.gather(ctx, flat, parts); err != nil {
+		return err
+	}
+	for i := range data {
+		data[i] = math.Float64frombits(whole64(flat[4*i:]))
 	}
 	return nil
 }

@@ -12,19 +12,33 @@ import (
 // collect gives the first rank the tensors of the others.
 func (t *Trainer) collect(ctx context.Context, tensors []safetensors.Tensor, owners []int) error {
 	for i, x := range tensors {
-		var err error
-		switch owner := owners[i]; {
-		case owner == everyone || owner == 0:
-		case owner == t.world.rank():
-			err = t.world.exchange(ctx, []Message{{0, x.Float32}}, nil)
-		case t.world.rank() == 0:
-			err = t.world.exchange(ctx, nil, []Message{{owner, x.Float32}})
+		if owners[i] == everyone {
+			continue
 		}
-		if err != nil {
+		if err := t.world.pass(ctx, owners[i], 0, x); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pass gives one rank a tensor that another has, where they are two.
+func (w world) pass(ctx context.Context, from, to int, x safetensors.Tensor) error {
+	if from == to || w.rank() != from && w.rank() != to {
+		return nil
+	}
+	data := x.Float32
+	if x.Raw != nil {
+		data = words(x.Raw)
+	}
+	if w.rank() == from {
+		return w.exchange(ctx, []Message{{to, data}}, nil)
+	}
+	err := w.exchange(ctx, nil, []Message{{from, data}})
+	if x.Raw != nil {
+		copy(x.Raw, unworded(data))
+	}
+	return err
 }
 
 // resumed gives the other ranks what the first one has read of a checkpoint, if there is one,
@@ -55,14 +69,10 @@ func (t *Trainer) resumed(ctx context.Context, r *Resumed, s *state, id identity
 	}
 	for i, x := range tensors {
 		var err error
-		switch owner := owners[i]; {
-		case owner == everyone:
+		if owner := owners[i]; owner == everyone {
 			err = t.world.broadcast(ctx, 0, x.Float32)
-		case owner == 0:
-		case owner == t.world.rank():
-			err = t.world.exchange(ctx, nil, []Message{{0, x.Float32}})
-		case t.world.rank() == 0:
-			err = t.world.exchange(ctx, []Message{{owner, x.Float32}}, nil)
+		} else {
+			err = t.world.pass(ctx, 0, owner, x)
 		}
 		if err != nil {
 			return err

@@ -131,6 +131,14 @@ func TestRanksAreBits(t *testing.T) {
 			}
 			return m
 		}},
+		{"moments of bfloat16", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Moments = train.MomentsBFloat16
+			return m
+		}},
+		{"moments of 8 bits", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Moments = train.Moments8Bit
+			return m
+		}},
 		{"a teacher and several captions", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
 			c.Teacher, c.Texts = teacher, train.Captions(2)
 			return m
@@ -157,19 +165,25 @@ func TestRanksAreBits(t *testing.T) {
 
 // TestRanksResume: a run goes on on another number of ranks, to the same bytes.
 func TestRanksResume(t *testing.T) {
-	whole := t.TempDir()
-	check(t, errors.Join(ranked(t, 2, 9, whole, 1, nil)...))
-	dir := t.TempDir()
-	for i, n := range []int{3, 1, 4, 2} {
-		check(t, errors.Join(ranked(t, n, []int{2, 4, 7, 9}[i], dir, 1, nil)...))
-	}
-	name := "step-00000009.safetensors"
-	if got, want := checkpointFiles(t, dir)[name], checkpointFiles(t, whole)[name]; got == nil || !bytes.Equal(got, want) {
-		t.Errorf("%d bytes of the interrupted run's last checkpoint differ from the %d of the whole one's", len(got), len(want))
-	}
-	for _, err := range ranked(t, 2, 12, dir, 2, nil) {
-		if want := "train.MicroBatch: the checkpoint has 1, this run 2"; err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v, want %s", err, want)
+	for _, kind := range kinds() {
+		moments := func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Moments = kind
+			return m
+		}
+		whole := t.TempDir()
+		check(t, errors.Join(ranked(t, 2, 9, whole, 1, moments)...))
+		dir := t.TempDir()
+		for i, n := range []int{3, 1, 4, 2} {
+			check(t, errors.Join(ranked(t, n, []int{2, 4, 7, 9}[i], dir, 1, moments)...))
+		}
+		name := "step-00000009.safetensors"
+		if got, want := checkpointFiles(t, dir)[name], checkpointFiles(t, whole)[name]; got == nil || !bytes.Equal(got, want) {
+			t.Errorf("%v: %d bytes of the interrupted run's last checkpoint differ from the %d of the whole one's", kind, len(got), len(want))
+		}
+		for _, err := range ranked(t, 2, 12, dir, 2, moments) {
+			if want := "train.MicroBatch: the checkpoint has 1, this run 2"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got error %v, want %s", err, want)
+			}
 		}
 	}
 }
@@ -350,3 +364,43 @@ func TestRanksShareTheMoments(t *testing.T) {
 }
 
 func nan() float64 { var zero float64; return zero / zero }
+
+// TestRanksSum: all ranks get the sums along the tree, whatever their number and the length.
+func TestRanksSum(t *testing.T) {
+	for n := 1; n <= 5; n++ {
+		for _, length := range []int{0, 1, 3, 1000, 1<<20*2 + 12345} {
+			value := func(rank, i int) float32 { return float32(rank+1)*0.1 + float32(i%997)*1e-3 }
+			check(t, errors.Join(onRanks(n, func(r *train.LocalRank) error {
+				data := make([]float32, length)
+				for i := range data {
+					data[i] = value(r.Rank(), i)
+				}
+				if err := train.Sum(context.Background(), r, data); err != nil {
+					return err
+				}
+				for i, got := range data {
+					var v [8]float32
+					for rank := range n {
+						v[rank] = value(rank, i)
+					}
+					want := v[0]
+					switch n { // neighbours first, then pairs of neighbours
+					case 2:
+						want = v[0] + v[1]
+					case 3:
+						want = (v[0] + v[1]) + v[2]
+					case 4:
+						want = (v[0] + v[1]) + (v[2] + v[3])
+					case 5:
+						want = ((v[0] + v[1]) + (v[2] + v[3])) + v[4]
+					}
+					if got != want {
+						return fmt.Errorf("number %d of %d on %d ranks is %g, want %g", i, length, n, got, want)
+					}
+				}
+				return nil
+			})...))
+		}
+	}
+	check(t, train.Sum(context.Background(), nil, []float32{1}))
+}

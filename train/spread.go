@@ -3,11 +3,13 @@ package train
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/nn"
 )
 
@@ -31,23 +33,40 @@ func (s spread) backpropagate(ctx context.Context, b *Batch, step int) (outcome,
 	}
 	err = contrast.run(b, 0, step)
 	bodies := s.weights.of(image, text)
+	for _, w := range bodies {
+		w.tree.begin((b.N + s.micro - 1) / s.micro)
+	}
+	sums := s.world.reduce(ctx, bodies.backward())
 	if err == nil {
 		s.weights.of(head).take(contrast.grads[2:])
-		for _, w := range bodies {
-			w.tree.begin((b.N + s.micro - 1) / s.micro)
-		}
-		if len(bodies) > 0 {
-			err = s.pulls(ctx, b, step, mine, contrast, func(p *pass, from int) {
-				for i, w := range bodies {
-					w.tree.leaf(from/s.micro, nn.Floats(p.grads[i]))
-				}
-			})
-		}
+		err = s.pull(ctx, b, step, mine, contrast, bodies, sums)
 	}
-	if err = s.world.agree(ctx, err, nil); err != nil {
-		return outcome{}, err
+	if lost := sums.end(); lost != nil {
+		return outcome{}, lost
 	}
-	return contrast.outcome(), s.world.reduce(ctx, bodies)
+	return contrast.outcome(), s.world.agree(ctx, err, nil)
+}
+
+// pull computes the gradients of a rank's micro-batches. Those of the last one complete its
+// sums, one weight after the other, each of which may then travel.
+func (s spread) pull(ctx context.Context, b *Batch, step int, mine span, contrast *pass, bodies weights, sums *traffic) error {
+	if len(bodies) == 0 || mine.from == mine.to {
+		return nil
+	}
+	last := mine.to - 1 - (mine.to-1-mine.from)%s.micro
+	err := s.pulls(ctx, b, step, span{mine.from, last}, contrast, func(p *pass, from int) {
+		for i, w := range bodies {
+			w.tree.leaf(from/s.micro, nn.Floats(p.grads[i]))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.told = func(i int, grad []float32) {
+		bodies[i].tree.last(last/s.micro, grad)
+		sums.ready <- bodies[i]
+	}
+	return s.pulls(ctx, b, step, span{last, mine.to}, contrast, func(*pass, int) {})
 }
 
 // gather gives all ranks what each knows of its pairs.
@@ -90,6 +109,24 @@ func (s spread) gather(ctx context.Context, b *Batch, contrast *pass) error {
 	return nil
 }
 
+// leastShared is of how many multiplications of a product a loss is worth sharing: below, as with
+// 360 pairs of 512 numbers, it takes no longer than to tell each other of it.
+const leastShared = 1 << 26
+
+// share is what of the loss of a batch this rank computes; nil is all.
+func (p *pass) share() *loss.Share {
+	if p.world.size() == 1 || float64(p.batch)*float64(p.batch)*float64(p.texts*embedDim(p.model)) < leastShared {
+		return nil
+	}
+	s := &loss.Share{Rank: p.world.rank(), Images: []int{0}, Texts: []int{0}}
+	for r := range p.world.size() {
+		to := p.world.pairs(p.batch, p.micro, r).to
+		s.Images, s.Texts = append(s.Images, to), append(s.Texts, to*p.texts)
+	}
+	s.Gather = func(values []float64, cuts []int) error { return p.world.wide(context.Background(), values, cuts) }
+	return s
+}
+
 // pairs are those of n whose micro-batches a rank has.
 func (w world) pairs(n, micro, rank int) span {
 	s := w.run((n+micro-1)/micro, rank)
@@ -107,88 +144,11 @@ func (w world) divide(ws weights) {
 	}
 }
 
-// together is about how many numbers are on their way at a time.
-const together = 4 << 20
-
-// groups are weights that are exchanged at once.
-func (ws weights) groups() (list []weights) {
-	size := together
-	for i, w := range ws {
-		if size >= together {
-			list, size = append(list, nil), 0
-		}
-		list[len(list)-1] = append(list[len(list)-1], ws[i])
-		size += w.param.Size()
-	}
-	return list
-}
-
-// reduce adds up the gradients of the weights, each where its owner is.
-func (w world) reduce(ctx context.Context, ws weights) error {
-	for _, group := range ws.groups() {
-		var send, receive []Message
-		theirs := make(map[*weight][]node) // of the other ranks
-		for _, x := range group {
-			if x.owner != w.rank() {
-				x.grad = nil
-				for _, n := range x.tree.nodes {
-					send = append(send, Message{x.owner, n.sum})
-				}
-				continue
-			}
-			for r := range w.size() {
-				for _, s := range w.run(x.tree.leaves, r).nodes(x.tree.leaves) {
-					if r != w.rank() {
-						n := node{s, make([]float32, x.param.Size()), false}
-						theirs[x] = append(theirs[x], n)
-						receive = append(receive, Message{r, n.sum})
-					}
-				}
-			}
-		}
-		if err := w.exchange(ctx, send, receive); err != nil {
-			return err
-		}
-		for _, x := range group {
-			if x.owner == w.rank() {
-				x.whole(theirs[x])
-			}
-		}
-	}
-	return nil
-}
-
-// whole makes the gradient of the nodes here and those of the other ranks.
-func (w *weight) whole(theirs []node) {
-	all := append(theirs, w.tree.nodes...)
-	slices.SortFunc(all, func(a, b node) int { return a.from - b.from })
-	w.tree.nodes = nil
-	for _, n := range all {
-		w.tree.add(n)
-	}
-	w.grad = dense(w.tree.nodes[0].sum, w.param.Shape)
-}
-
-// renew gives all ranks the weights that their owners have updated.
-func (t *Trainer) renew(ctx context.Context) error {
-	for _, group := range t.weights.groups() {
-		var send, receive []Message
-		for _, x := range group {
-			for r := range t.world.size() {
-				switch {
-				case r == x.owner:
-				case x.owner == t.world.rank():
-					send = append(send, Message{r, x.param.Data})
-				case r == t.world.rank():
-					receive = append(receive, Message{x.owner, x.param.Data})
-				}
-			}
-		}
-		if err := t.world.exchange(ctx, send, receive); err != nil {
-			return err
-		}
-	}
-	return nil
+// update is the solver's step. All ranks get the weights, while others are still being updated.
+func (t *Trainer) update(ctx context.Context, grads [][]float32, norm float64) error {
+	renewal := t.world.renew(ctx, t.weights)
+	err := t.solver.step(t.params, grads, norm, func(i int) { renewal.ready <- t.owned[i] })
+	return errors.Join(err, renewal.end())
 }
 
 // norm is that of all gradients, whose squares are added up in the weights' order.

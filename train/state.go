@@ -64,7 +64,9 @@ func tensorsOf(t *Trainer) (list []safetensors.Tensor, owners []int) {
 			own = t.solver.moments[next]
 			next++
 		case t.world.rank() == 0:
-			own = MomentsFloat32.of(w.param.Size(), nil)
+			own = t.cfg.Moments.of(w.param.Size(), newTables())
+		default:
+			own = t.cfg.Moments.elsewhere(w.param.Size())
 		}
 		for _, x := range own.tensors(w.param) {
 			list, owners = append(list, x), append(owners, w.owner)

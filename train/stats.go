@@ -102,9 +102,15 @@ func meanCosine(rows []float32, n int) float64 {
 // fingerprint is the same for the same images, and for others hardly ever.
 func fingerprint(pixels []float32) uint64 {
 	h := uint64(len(pixels))
-	for _, v := range pixels {
-		h = (h ^ uint64(math.Float32bits(v))) * 0x9e3779b97f4a7c15
+	add := func(low, high float32) {
+		h = (h ^ uint64(math.Float32bits(low)) ^ uint64(math.Float32bits(high))<<32) * 0x9e3779b97f4a7c15
 		h ^= h >> 29
+	}
+	for ; len(pixels) >= 2; pixels = pixels[2:] {
+		add(pixels[0], pixels[1])
+	}
+	if len(pixels) > 0 {
+		add(pixels[0], 0)
 	}
 	return h
 }

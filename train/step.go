@@ -49,10 +49,7 @@ func (t *Trainer) StepBatch(ctx context.Context, b *Batch) (Stats, error) {
 		return Stats{}, err
 	}
 	t.solver.LR = stats.LR
-	if err := t.solver.step(t.params, grads, stats.GradNorm); err != nil { // clips the gradients, then AdamW
-		return Stats{}, err
-	}
-	if err := t.renew(ctx); err != nil { // from the ranks that updated them
+	if err := t.update(ctx, grads, norm); err != nil { // clips the gradients, then AdamW
 		return Stats{}, err
 	}
 	stats.LogitScale, stats.Clamped = t.temperature.clamp()

@@ -75,10 +75,11 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 		model: m, weights: t.weights, objective: t.objective, passes: make(map[shape]*pass),
 		dropout: newPatchDropout(m, cfg.PatchDropout, cfg.Seed),
 		again:   cfg.GradCheckpointing,
+		world:   t.world, micro: cfg.MicroBatch,
 	}
 	t.strategy = whole{graphs}
 	if cfg.MicroBatch > 0 {
-		t.strategy = cached{whole{graphs}, cfg.MicroBatch, t.world}
+		t.strategy = cached{whole: whole{graphs}}
 	}
 	t.solver = AdamW{
 		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm, Moments: cfg.Moments,

@@ -91,6 +91,33 @@ func (f *forest) leaf(i int, grad []float32) {
 	}
 }
 
+// last takes in the last leaf here, whose memory is its own until the forest begins again.
+func (f *forest) last(i int, grad []float32) { f.add(node{span{i, i + 1}, grad, false}) }
+
+// place is memory for the sum of the whole tree: where it lies already, if this is all of it.
+func (f *forest) place(n int) []float32 {
+	if len(f.nodes) == 1 && f.nodes[0].span == (span{0, f.leaves}) {
+		return f.nodes[0].sum
+	}
+	for _, n := range f.nodes {
+		if n.kept {
+			return n.sum
+		}
+	}
+	return f.memory(n)
+}
+
+// becomes has the tree be its sum, in the memory of place.
+func (f *forest) becomes(sum []float32) {
+	kept := len(f.nodes) != 1 || f.nodes[0].kept || &f.nodes[0].sum[0] != &sum[0]
+	for _, n := range f.nodes {
+		if n.kept && &n.sum[0] != &sum[0] {
+			f.drop(n)
+		}
+	}
+	f.nodes = append(f.nodes[:0], node{span{0, f.leaves}, sum, kept})
+}
+
 func (f *forest) memory(n int) []float32 {
 	if last := len(f.spare) - 1; last >= 0 {
 		m := f.spare[last]

@@ -30,7 +30,9 @@ type weight struct {
 	grad  G.Value
 	own   *tensor.Dense // memory for a gradient that no pass holds
 	owner int           // the rank that updates it
-	tree  forest        // of its gradient: see ranks.go
+	depth int           // layers between it and the features
+	tree  forest        // of its gradient: see reduce.go
+	sum   []float32     // of the whole tree, while it is made
 }
 
 func (w *weight) Value() G.Value         { return w.value }

@@ -28,7 +28,7 @@ type embed struct {
 // newEmbed returns one with a class token and without a bias.
 func newEmbed(width, patch, patches int) *embed {
 	return &embed{
-		weight: nn.NewParam("visual.trunk.patch_embed.proj.weight", width, 3, patch, patch).Uniform(1 / math.Sqrt(float64(3*patch*patch))),
+		weight: nn.NewPatchWeight("visual.trunk.patch_embed.proj.weight", width, 3, patch).Uniform(1 / math.Sqrt(float64(3*patch*patch))),
 		class:  nn.NewParam("visual.trunk.cls_token", 1, 1, width).Normal(1 / math.Sqrt(float64(width))),
 		pos:    nn.NewParam("visual.trunk.pos_embed", 1, 1+patches, width).Normal(1 / math.Sqrt(float64(width))),
 	}

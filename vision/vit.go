@@ -209,7 +209,7 @@ func (c ViT) New() (Tower, error) {
 	fanIn := float64(3 * c.PatchSize * c.PatchSize)
 	v := &vit{
 		cfg:        c,
-		patchEmbed: nn.NewParam("visual.conv1.weight", c.Width, 3, c.PatchSize, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
+		patchEmbed: nn.NewPatchWeight("visual.conv1.weight", c.Width, 3, c.PatchSize).Uniform(1 / math.Sqrt(fanIn)),
 		posEmbed:   nn.NewParam("visual.positional_embedding", c.Dims().Tokens, c.Width).Normal(scale),
 		blocks:     nn.NewTransformer("visual.transformer", c.blocks()),
 	}

@@ -2,7 +2,6 @@ package mpi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -14,7 +13,7 @@ import (
 )
 
 // BenchmarkExchange measures what a step of 150 M weights exchanges between two ranks, as
-// train does it, beside the all-reduce of the library. GOCLIP_MPI_NUMBERS is another number.
+// train does it ([train.Sum]), beside the all-reduce of the library. GOCLIP_MPI_NUMBERS is another number.
 func BenchmarkExchange(b *testing.B) {
 	for _, program := range programs(b) {
 		b.Run(program, func(b *testing.B) {
@@ -44,7 +43,7 @@ func allReduceRole(ctx context.Context, w *World, _ string) error {
 		for _, way := range []struct {
 			name string
 			do   func() error
-		}{{"library's all-reduce", func() error { return w.allReduce(data) }}, {"exchange along the tree", func() error { return along(ctx, w, data) }}} {
+		}{{"library's all-reduce", func() error { return w.allReduce(data) }}, {"exchange along the tree", func() error { return train.Sum(ctx, w, data) }}} {
 			if err := train.Agree(ctx, w, nil); err != nil {
 				return err
 			}
@@ -68,42 +67,6 @@ func allReduceRole(ctx context.Context, w *World, _ string) error {
 // allReduce is MPI's.
 func (w *World) allReduce(data []float32) error {
 	return w.on(func() error {
-		for from := 0; from < len(data); from += most * 16 {
-			part := data[from:min(len(data), from+most*16)]
-			if err := failed("MPI_Allreduce", w.lib.allReduce(w.lib.in, unsafe.Pointer(&part[0]), int32(len(part)), w.lib.float, w.lib.sum, w.lib.world)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return failed("MPI_Allreduce", w.lib.allReduce(w.lib.in, unsafe.Pointer(&data[0]), int32(len(data)), w.lib.float, w.lib.sum, w.lib.world))
 	})
-}
-
-// along is what a step does for two ranks: each gets the other's sums of the weights that it
-// owns, adds them, and later gives the weights.
-func along(ctx context.Context, w *World, data []float32) error {
-	if w.Size() != 2 {
-		return errors.New("it is for two ranks")
-	}
-	const together = 8 << 20
-	other := 1 - w.Rank()
-	theirs := make([]float32, together)
-	for from := 0; from < len(data); from += together {
-		part := data[from:min(len(data), from+together)]
-		half := len(part) / 2
-		mine, given := part[:half], part[half:]
-		if w.Rank() == 1 {
-			mine, given = given, mine
-		}
-		into := theirs[:len(mine)]
-		if err := w.Exchange(ctx, []train.Message{{Rank: other, Data: given}}, []train.Message{{Rank: other, Data: into}}); err != nil {
-			return err
-		}
-		for i, v := range into {
-			mine[i] += v
-		}
-		if err := w.Exchange(ctx, []train.Message{{Rank: other, Data: mine}}, []train.Message{{Rank: other, Data: given}}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -179,8 +179,9 @@ func failed(name string, code int32) error {
 	return fmt.Errorf("mpi: %s: error %d", name, code)
 }
 
-// most is how many numbers go in one message of MPI, whose count is an int32.
-const most = 4 << 20
+// most is how many numbers go in one message of MPI: few, so that one after the other arrives,
+// by which it is seen that the other rank is at work.
+const most = 64 << 10
 
 // Exchange implements [train.Ranks]. Where ctx ends first, the messages that are on their way
 // are left there: the processes can then do no more than end.
@@ -244,27 +245,33 @@ func parts(list []train.Message) (n int) {
 	return n
 }
 
-// wait asks until all requests are done: at once, as what is small takes microseconds, then
-// less and less often.
+// wait asks until all requests are done: at once, as long as some are from time to time; then less
+// and less often.
 func (w *World) wait(ctx context.Context, n int32, requests unsafe.Pointer) error {
-	const shortest, longest = 20 * time.Microsecond, time.Millisecond
-	pause := shortest
-	for tries := 0; ; tries++ {
+	const patience, shortest, longest = time.Millisecond, 20 * time.Microsecond, time.Millisecond
+	which := make([]int32, n)
+	pause, last := shortest, time.Now()
+	for left := n; left > 0; {
 		var done int32
-		if code := w.lib.testAll(n, requests, &done, w.lib.noStatuses); code != 0 {
-			return failed("MPI_Testall", code)
+		if code := w.lib.testSome(n, requests, &done, unsafe.Pointer(&which[0]), w.lib.noStatuses); code != 0 {
+			return failed("MPI_Testsome", code)
 		}
 		if done != 0 {
-			return nil
+			if left -= done; done < 0 { // MPI_UNDEFINED: it has no more
+				return nil
+			}
+			pause, last = shortest, time.Now()
+			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if tries < 50 {
+		if time.Since(last) < patience {
 			runtime.Gosched()
 			continue
 		}
 		time.Sleep(pause)
 		pause = min(longest, pause+pause/8)
 	}
+	return nil
 }

@@ -41,6 +41,10 @@ func ActivateBackward(act Activation, dx, x, dy []float32) {
 	checkLen("dx", dx, len(x))
 	checkLen("dy", dy, len(x))
 	checkActivation(act)
+	if len(x) <= chunk {
+		isa.activateBackward[act](dx, x, dy)
+		return
+	}
 	chunks(len(x), func(i, j int) { isa.activateBackward[act](dx[i:j], x[i:j], dy[i:j]) })
 }
 

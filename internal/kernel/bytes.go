@@ -27,7 +27,7 @@ func DotsQuantized(c []float32, a []uint8, scale []float32, b *Quantized, bias [
 	p := integerProduct{rows: &quantizedRows{data: a, scale: scale, outliers: make([][]outlier, m)}, width: width, b: b, bias: bias, c: c, ldc: b.n, m: m}
 	for i := 0; i < m; i += integerRows {
 		for j := 0; j < b.n; j += integerCols {
-			p.block(i, j)
+			p.block(i, min(m, i+integerRows), j, min(b.n, j+integerCols))
 		}
 	}
 }

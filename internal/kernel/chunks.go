@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/goclip/goclip/internal/parallel"
+import (
+	"runtime"
+
+	"github.com/goclip/goclip/internal/parallel"
+)
 
 // chunk is the length at which element-wise work is cut: into tasks for the
 // cores, and because the runtime cannot preempt assembly.
@@ -30,12 +34,21 @@ func pieces(n int, f func(i, j int)) {
 // rowChunks calls f for every row in [0, rows), in parallel where there is
 // enough to do.
 func rowChunks(rows, cols int, f func(i int)) {
-	group := max(1, chunk/max(cols, 1))
+	group := evenly(rows, max(1, chunk/max(cols, 1)))
 	parallel.For(blocks(rows, group), func(g int) {
 		for i := g * group; i < min(rows, g*group+group); i++ {
 			f(i)
 		}
 	})
+}
+
+// evenly is how many of n items a task has, one to most, that the cores end together.
+func evenly(n, most int) int {
+	tasks := blocks(n, most)
+	if tasks > 1 {
+		tasks = roundUp(tasks, runtime.GOMAXPROCS(0))
+	}
+	return max(1, blocks(n, max(tasks, 1)))
 }
 
 // strips calls f with consecutive ranges of columns, in parallel.

@@ -33,9 +33,7 @@ func (q *Quantized) Columns() *Columns {
 const columnRows = 64
 
 type columnTile struct {
-	acc   [2][columnRows]int32
-	shift [columnRows]int32
-	bias  [columnRows]float32
+	acc [2][columnRows]int32
 }
 
 var columnPool = sync.Pool{New: func() any { return new(columnTile) }}
@@ -57,10 +55,10 @@ func DotsColumns(c []float32, a []uint8, scale []float32, b *Columns, bias []flo
 		for j := 0; j < b.n; j += 2 {
 			isa.byteDots(t.acc[0][:rows], t.acc[1][:rows], a[i*width:], b.data[j*width:], width)
 			for h := range min(2, b.n-j) {
-				for r := range rows {
-					t.shift[r], t.bias[r] = b.shift[j+h], bias[j+h]
+				shift, s, start, out := b.shift[j+h], b.scale[j+h], bias[j+h], c[(j+h)*m+i:][:rows]
+				for r, sum := range t.acc[h][:rows] {
+					out[r] = float32(float32(sum-shift)*float32(scale[i+r]*s)) + start
 				}
-				isa.dequantize(c[(j+h)*m+i:][:rows], t.acc[h][:], t.shift[:], scale[i:], t.bias[:], b.scale[j+h])
 			}
 		}
 	}

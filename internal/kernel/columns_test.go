@@ -39,3 +39,31 @@ func TestColumnsAgainstFloat64(t *testing.T) {
 		}
 	})
 }
+
+// TestGemmTNSum: the product has the bits of Gemm and the sums those of ColSum, whichever way it
+// goes: on one goroutine, with A in place, with A packed in strips of rows and of k.
+func TestGemmTNSum(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 7))
+		for _, s := range [][3]int{{1, 1, 0}, {3, 2, 1}, {40, 30, 65}, {130, 70, 700}, {200, 450, 600}, {1300, 400, 500}} {
+			m, n, k := s[0], s[1], s[2]
+			if ISA() == "go" && m > 1000 {
+				continue
+			}
+			lda, ldb := m+3, n+1
+			a, b := random(r, k*lda+m), random(r, k*ldb+n)
+			want, got := make([]float32, m*n), make([]float32, m*n)
+			Gemm(TN, m, n, k, 1, a, lda, b, ldb, 0, want, n)
+			sum, tight := random(r, m), make([]float32, k*m)
+			for i := range k {
+				copy(tight[i*m:][:m], a[i*lda:])
+			}
+			GemmTNSum(m, n, k, a, lda, b, ldb, got, n, sum)
+			wantSum := make([]float32, m)
+			ColSum(wantSum, tight, k, m)
+			name := fmt.Sprintf("GemmTNSum %v: ", s)
+			sameBits(t, name+"product", got, want)
+			sameBits(t, name+"sums", sum, wantSum)
+		}
+	})
+}

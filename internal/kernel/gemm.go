@@ -48,6 +48,16 @@ func GemmBiasThen(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb 
 	p.run()
 }
 
+// GemmTNSum computes C = Aᵀ·B, for an A of (k, m), and sum = [ColSum] of A, (m): a linear layer's
+// gradients by its weight and bias. A is read from memory once for both.
+func GemmTNSum(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, sum []float32) {
+	checkGemm(TN, m, n, k, a, lda, b, ldb, 0, c, ldc)
+	checkLen("sum", sum, m)
+	clear(sum)
+	p := product{aT: true, m: m, n: n, k: k, alpha: 1, a: a, lda: lda, b: b, ldb: ldb, c: c, ldc: ldc, sum: sum}
+	p.run()
+}
+
 // GemmPacked computes C = alpha·A·op(B) + bias + beta·C for an A of m rows, not
 // transposed, and a packed B. The bias has n elements and is added once; nil is
 // none. Its results are Gemm's, bit for bit.

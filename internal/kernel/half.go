@@ -26,7 +26,7 @@ func PackHalves(f Half, n, k int, b []uint16, ldb int) *Packed {
 	case n < 0 || k < 0 || ldb < k || n > 0 && len(b) < (n-1)*ldb+k:
 		panic(fmt.Sprintf("kernel: b has %d halves, want %d rows of %d, %d apart", len(b), n, k, ldb))
 	}
-	p := &Packed{n: n, k: k, table: isa, half: f, halves: make([]uint16, roundUp(n, isa.tiles.Lanes)*k)}
+	p := &Packed{n: n, k: k, table: isa, half: f, halves: paged[uint16](roundUp(n, isa.tiles.Lanes) * k)}
 	parallel.For(p.tasks(), func(i int) { p.fillHalves(i, b, ldb) })
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 )
 
@@ -54,6 +55,46 @@ func TestGemmQuantized(t *testing.T) {
 				want := specified(m, n, k, a.x, k+3, at, bias.x)
 				for i := range m {
 					sameBits(t, name, c.x[i*(n+1):][:n], want[i*n:][:n])
+				}
+			}
+		}
+	})
+}
+
+// TestQuantizedTiles: every number of rows that a tile has, with one panel and several, full and
+// not, gives each row the bits that it has alone, and what comes next finds every block complete.
+func TestQuantizedTiles(t *testing.T) {
+	const k = 36
+	r := rand.New(rand.NewPCG(12, 12))
+	b, bias := Quantize(NT, 80, k, random(r, 80*k), k), random(r, 80)
+	narrow := map[int]*Quantized{80: b}
+	for _, n := range []int{16, 19, 48} {
+		narrow[n] = &Quantized{n: n, k: k, data: b.data, scale: b.scale, none: b.none, shift: b.shift}
+	}
+	a := random(r, 70*k)
+	eachISA(t, func(t *testing.T) {
+		want := make([]float32, 70*80)
+		for i := range 70 {
+			GemmQuantized(1, a[i*k:], k, b, bias, want[i*80:], 80)
+		}
+		for m := 1; m <= 70; m++ {
+			for n, b := range narrow {
+				c, told := fenced(make([]float32, m*n), 3), make([]atomic.Int32, m*n)
+				name := fmt.Sprintf("%d rows, %d columns", m, n)
+				GemmQuantizedThen(m, a, k, b, bias[:n], c.x, n, func(row, rows, col, cols int) {
+					for i := row; i < row+rows; i++ {
+						for j := col; j < col+cols; j++ {
+							if told[i*n+j].Add(1) != 1 || c.x[i*n+j] != want[i*80+j] {
+								t.Errorf("%s: element %d, %d is %g, told of %d times, want %g, once", name, i, j, c.x[i*n+j], told[i*n+j].Load(), want[i*80+j])
+							}
+						}
+					}
+				})
+				c.check(t, name)
+				for i := range told {
+					if told[i].Load() != 1 {
+						t.Fatalf("%s: element %d was told of %d times", name, i, told[i].Load())
+					}
 				}
 			}
 		}

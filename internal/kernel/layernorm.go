@@ -1,6 +1,11 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"runtime"
+
+	"github.com/goclip/goclip/internal/parallel"
+)
 
 // LayerNorm normalises every row of x, (rows, cols), to mean 0 and variance 1,
 // then scales by gamma and shifts by beta, (cols) each (Ba et al. 2016). The
@@ -95,6 +100,49 @@ func LayerNormBackwardParams(dgamma, dbeta, x, dy, mean, rstd []float32, rows, c
 			isa.layerNormParams(dgamma[j0:j1], dbeta[j0:j1], x[at:], dy[at:], mean[i:to], rstd[i:to], cols)
 		}
 	})
+}
+
+// LayerNormGradients is [LayerNormBackward] and [LayerNormBackwardParams], to the same bits, in one
+// pass over x and dy, and what comes next of each block of rows of dx. dx must not be dy.
+func LayerNormGradients(dx, dgamma, dbeta, x, dy, gamma, mean, rstd []float32, rows, cols int, then Then) {
+	n := blocks(rows, rowBlock)
+	if n < 4*runtime.GOMAXPROCS(0) { // little that would be read twice, and the cores would end apart
+		LayerNormBackward(dx, x, dy, gamma, mean, rstd, rows, cols)
+		LayerNormBackwardParams(dgamma, dbeta, x, dy, mean, rstd, rows, cols)
+		if then != nil && rows > 0 {
+			then(0, rows, 0, cols)
+		}
+		return
+	}
+	checkRows("dx", dx, rows, cols)
+	checkRows("x", x, rows, cols)
+	checkRows("dy", dy, rows, cols)
+	checkLen("gamma", gamma, cols)
+	checkLen("dgamma", dgamma, cols)
+	checkLen("dbeta", dbeta, cols)
+	checkLen("mean", mean, rows)
+	checkLen("rstd", rstd, rows)
+	lent := scratch.get(2 * n * cols) // the sums of each block of rows
+	parallel.For(n, func(b int) {
+		from, to := b*rowBlock, min(rows, b*rowBlock+rowBlock)
+		for i := from; i < to; i++ {
+			at, end := i*cols, i*cols+cols
+			isa.layerNormBackward(dx[at:end], x[at:end], dy[at:end], gamma, mean[i], rstd[i])
+		}
+		sums := lent.data[2*b*cols:][:2*cols]
+		clear(sums)
+		isa.layerNormParams(sums[:cols], sums[cols:], x[from*cols:], dy[from*cols:], mean[from:to], rstd[from:to], cols)
+		if then != nil {
+			then(from, to-from, 0, cols)
+		}
+	})
+	clear(dgamma)
+	clear(dbeta)
+	for b := range n {
+		Add(dgamma, dgamma, lent.data[2*b*cols:][:cols])
+		Add(dbeta, dbeta, lent.data[(2*b+1)*cols:][:cols])
+	}
+	scratch.put(lent)
 }
 
 // layerNormParamsGo adds a block of rows to the gradients of a strip of columns.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"testing"
 )
 
@@ -136,6 +137,38 @@ func TestRowsStandAlone(t *testing.T) {
 			sameBits(t, "y alone", row, y[at:to])
 			LayerNormBackward(row, c.x[at:to], c.dy[at:to], c.gamma, c.mean[i:i+1], c.rstd[i:i+1], 1, c.cols)
 			sameBits(t, "dx alone", row, dx[at:to])
+		}
+	})
+}
+
+// TestLayerNormGradients: one pass has the bits of two, with many rows and with few, and what
+// comes next finds each row complete, once.
+func TestLayerNormGradients(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(8, 8))
+		for _, rows := range []int{0, 1, 100, 64 * 4 * runtime.GOMAXPROCS(0), 64*4*runtime.GOMAXPROCS(0) + 65} {
+			c := newNorm(r, rows, 37)
+			c.run()
+			dx, dg, db := make([]float32, len(c.dx)), random(r, c.cols), random(r, c.cols)
+			told := make([]atomic.Int32, rows)
+			LayerNormGradients(dx, dg, db, c.x, c.dy, c.gamma, c.mean, c.rstd, rows, c.cols, func(row, n, col, cols int) {
+				if col != 0 || cols != c.cols {
+					t.Errorf("told of columns %d to %d, want whole rows", col, col+cols)
+				}
+				for i := row; i < row+n; i++ {
+					told[i].Add(1)
+					sameBits(t, fmt.Sprintf("%d rows: row %d when it is told of", rows, i), dx[i*cols:][:cols], c.dx[i*cols:][:cols])
+				}
+			})
+			name := fmt.Sprintf("%d rows: ", rows)
+			sameBits(t, name+"dx", dx, c.dx)
+			sameBits(t, name+"dgamma", dg, c.dg)
+			sameBits(t, name+"dbeta", db, c.db)
+			for i := range told {
+				if n := told[i].Load(); n != 1 {
+					t.Fatalf("%srow %d was told of %d times", name, i, n)
+				}
+			}
 		}
 	})
 }

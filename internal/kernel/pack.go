@@ -37,7 +37,7 @@ func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
 
 // aligned returns n floats that begin a cache line.
 func aligned(n int) []float32 {
-	x := make([]float32, n+15)
+	x := paged[float32](n + 15)
 	at := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64) / 4
 	return x[at : at+n : at+n]
 }

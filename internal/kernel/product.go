@@ -23,6 +23,7 @@ type product struct {
 	c             []float32
 	ldc           int
 	then          Then
+	sum           []float32 // of each column of A, which lies transposed; nil for none
 	strip, stripM int       // the rows of C at hand
 	from, to      int       // the k at hand
 	stripA        []float32 // their A, packed; nil where it is read in place
@@ -208,6 +209,9 @@ func (p *product) block(i, m, j, n int) {
 	}
 	for k0 := p.from; k0 < p.to; k0 += kBlock {
 		k := min(kBlock, p.to-k0)
+		if p.sum != nil && j == 0 {
+			p.sumA(i, m, k0, k)
+		}
 		floats := p.packed != nil && p.packed.halves == nil
 		switch {
 		case p.packed == nil:
@@ -218,12 +222,14 @@ func (p *product) block(i, m, j, n int) {
 		for r := 0; r < m; r += blockRows {
 			for q := 0; q < n; q += t.tiles.Cols {
 				p.tile(x, i+r, j+q, k0, k)
+				var next []float32
 				if floats {
 					x.B = &p.packed.panel(k0, j+q)[0]
+					next = p.next(m, k0, j, n, q)
 				} else {
 					x.B = &w.b[q*k]
 				}
-				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil)
+				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil, next)
 			}
 			if p.then != nil && k0+k == p.k {
 				p.then(i+r, min(blockRows, m-r), j, n)
@@ -232,6 +238,26 @@ func (p *product) block(i, m, j, n int) {
 	}
 	w.args = asm.Tile{}
 	workers.Put(w)
+}
+
+// sumA adds up k numbers of each of m columns of A, which are read next, as ColSum does.
+func (p *product) sumA(i, m, k0, k int) {
+	for r := k0; r < k0+k; r += rowBlock {
+		isa.addColumns(p.sum[i:i+m], p.a[r*p.lda+i:], min(rowBlock, k0+k-r), p.lda)
+	}
+}
+
+// next is the packed panel that a block of n columns from j reads after that of columns j+q and
+// rows k0; nothing where A has so many rows that the block comes to the panels again.
+func (p *product) next(m, k0, j, n, q int) []float32 {
+	if q += p.table().tiles.Cols; q >= n {
+		q, k0 = 0, k0+kBlock
+	}
+	if m > blockRows || k0 >= p.to {
+		return nil
+	}
+	size := min(kBlock, p.to-k0) * min(p.table().tiles.Cols, roundUp(n-q, p.table().tiles.Lanes))
+	return p.packed.panel(k0, j+q)[:size]
 }
 
 // tile sets what the tiles of C at row i and column j need for k columns from

@@ -11,18 +11,30 @@ import (
 const kBlock = 256
 
 // runTiles computes m rows and n columns of C, n at most t.tiles.Cols, with an A
-// that is packed or in place: whole panels of rows first, then the rows left over.
-func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
+// that is packed or in place: whole panels of rows first, then the rows left over. Beside the
+// first of them it asks for the panel of B that comes next, where that is told.
+func (t *table) runTiles(x *asm.Tile, m, n int, packed bool, next []float32) {
 	s := t.tiles
 	vectors := blocks(n, s.Lanes)
 	x.Tail = n - (vectors-1)*s.Lanes
 	for {
 		rows := min(s.Rows, m)
 		x.Panels = m / rows
-		if packed {
+		switch {
+		case packed:
 			x.Row, x.Col, x.Panel = 4, 4*rows, 4*pitch(rows, x.K)
-		} else {
+			x.Ahead, x.Line, x.Turn = x.Panel, 64, 64*rows-512
+		case x.Col == 4:
 			x.Panel = rows * x.Row
+			x.Ahead, x.Line, x.Turn = x.Panel, x.Row, 64-8*x.Row
+		default: // of a transposed A, whose panels share lines: the lines after the next, of every other k
+			x.Panel = rows * x.Row
+			x.Ahead, x.Line, x.Turn = 128, 2*x.Col, 0
+		}
+		if len(next) > 0 {
+			x.Panels = 1
+			x.Ahead, x.Line, x.Turn = distance(x.A, &next[0]), 64, 0
+			next = next[min(len(next), x.K/2*16):] // a line for every other k
 		}
 		s.By[rows][vectors](x)
 		if m -= x.Panels * rows; m == 0 {
@@ -38,6 +50,10 @@ func (t *table) runTiles(x *asm.Tile, m, n int, packed bool) {
 
 func skip(p *float32, bytes int) *float32 {
 	return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes))
+}
+
+func distance(from, to *float32) int {
+	return int(uintptr(unsafe.Pointer(to)) - uintptr(unsafe.Pointer(from)))
 }
 
 var tilesGo = asm.TileSet{Rows: 2, Cols: 4, Lanes: 4, By: [][]func(*asm.Tile){

@@ -26,3 +26,6 @@ func videoRowAVX2(dst, luma, cb, cr *uint8, n16 int)
 
 //go:noescape
 func quadAVX2(out, near, far *uint8, n16 int)
+
+//go:noescape
+func shuffleAVX2(dst, src *uint8, n8, size int, order, alpha *[16]uint8)

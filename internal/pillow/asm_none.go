@@ -17,3 +17,5 @@ func paethAVX2(cur, up *uint8, n, size int) { panic("unreachable") }
 func videoRowAVX2(dst, luma, cb, cr *uint8, n16 int) { panic("unreachable") }
 
 func quadAVX2(out, near, far *uint8, n16 int) { panic("unreachable") }
+
+func shuffleAVX2(dst, src *uint8, n8, size int, order, alpha *[16]uint8) { panic("unreachable") }

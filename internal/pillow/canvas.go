@@ -98,6 +98,33 @@ func unpackBytes(dst, src []byte, n, step int) {
 // unpackColour is for pixels of size bytes whose red, green, blue and alpha are
 // those at r, g, b and a; where a is negative they are opaque.
 func unpackColour(size, r, g, b, a int) unpacker {
+	plain := unpackBytewise(size, r, g, b, a)
+	if !hasAVX2 || size > 4 {
+		return plain
+	}
+	var order, alpha [16]uint8
+	for i := 0; i < 16; i += 4 {
+		at := i / 4 * size
+		order[i], order[i+1], order[i+2] = uint8(at+r), uint8(at+g), uint8(at+b)
+		if a >= 0 {
+			order[i+3] = uint8(at + a)
+		} else {
+			order[i+3], alpha[i+3] = 0x80, 255
+		}
+	}
+	return func(dst, src []byte, n, step int) {
+		// Sixteen bytes are read of any four pixels.
+		if n8 := min(n, (len(src)+4*size-16)/size) / 8; step == 4 && n8 > 0 {
+			_, _ = dst[32*n8-1], src[8*n8*size-1]
+			shuffleAVX2(&dst[0], &src[0], n8, size, &order, &alpha)
+			dst, src, n = dst[32*n8:], src[8*n8*size:], n-8*n8
+		}
+		plain(dst, src, n, step)
+	}
+}
+
+// unpackBytewise is unpackColour one byte after another.
+func unpackBytewise(size, r, g, b, a int) unpacker {
 	if size == 3 && r == 0 && g == 1 && b == 2 {
 		return unpackRGB
 	}

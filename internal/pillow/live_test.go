@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -27,6 +30,27 @@ func TestContext(t *testing.T) {
 		}
 		if _, err := Decode(bytes.NewReader(data), limit); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: reading: %v, want the context's error", name, err)
+		}
+	}
+}
+
+// TestReadInOnePiece: what can tell its size is read into memory of that size, with a
+// context, too.
+func TestReadInOnePiece(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	want := make([]byte, 1<<20)
+	if err := os.WriteFile(path, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, r := range []io.Reader{f, bytes.NewReader(want)} {
+		got, err := readAll(t.Context(), r, DefaultMaxBytes)
+		if most := len(want) + 1<<14; err != nil || !bytes.Equal(got, want) || cap(got) > most {
+			t.Errorf("%T: %d bytes in memory for %d, %v, want %d in at most %d", r, len(got), cap(got), err, len(want), most)
 		}
 	}
 }

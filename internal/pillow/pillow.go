@@ -153,10 +153,7 @@ func DecodeFile(path string, limit Limits) (image.Image, error) {
 // back as an error.
 func Decode(r io.Reader, limit Limits) (image.Image, error) {
 	limit = limit.orDefaults()
-	if limit.Context != nil {
-		r = contextReader{r, limit.Context}
-	}
-	data, err := readAll(r, limit.MaxBytes)
+	data, err := readAll(limit.Context, r, limit.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -271,8 +268,9 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// readAll reads r to its end, in one piece where r can tell its size.
-func readAll(r io.Reader, maxBytes int64) ([]byte, error) {
+// readAll reads r to its end, or that of the context if there is one; in one piece where r
+// can tell its size.
+func readAll(ctx context.Context, r io.Reader, maxBytes int64) ([]byte, error) {
 	size := int64(0)
 	switch r := r.(type) {
 	case interface{ Len() int }:
@@ -284,6 +282,9 @@ func readAll(r io.Reader, maxBytes int64) ([]byte, error) {
 	}
 	if size > maxBytes {
 		return nil, fmt.Errorf("pillow: %d bytes, more than the limit of %d", size, maxBytes)
+	}
+	if ctx != nil {
+		r = contextReader{r, ctx}
 	}
 	if maxBytes < math.MaxInt64 {
 		r = io.LimitReader(r, maxBytes+1)

@@ -28,11 +28,15 @@ type lzwReader struct {
 	last    int
 	err     error  // behind what is pending
 	pending []byte // of text
-	before  [lzwMost]uint16
-	suffix  [lzwMost]byte
-	begins  [lzwMost]uint64 // the first bytes of a string: most are no longer
-	length  [lzwMost]uint16
-	text    [4*lzwMost + lzwSlack]byte
+	strings [lzwMost]lzwString
+	text    [16*lzwMost + lzwSlack]byte
+}
+
+type lzwString struct {
+	begins uint64 // its first bytes: most are no longer
+	length uint16
+	before uint16 // the string without its last byte
+	suffix byte
 }
 
 // begin starts with other data.
@@ -40,7 +44,7 @@ func (z *lzwReader) begin(data []byte) (io.Reader, error) {
 	z.data, z.width, z.free, z.acc, z.have, z.err, z.pending = data, 9, -1, 0, 0, nil, nil
 	z.old = len(data) >= 2 && data[0] == 0 && data[1]&1 != 0
 	for i := range 256 {
-		z.suffix[i], z.begins[i], z.length[i] = byte(i), uint64(i), 1
+		z.strings[i] = lzwString{begins: uint64(i), length: 1, suffix: byte(i)}
 	}
 	return z, nil
 }
@@ -109,6 +113,9 @@ func (z *lzwReader) Read(dst []byte) (n int, err error) {
 func (z *lzwReader) fill() {
 	n := 0
 	for n <= len(z.text)-lzwMost-lzwWord && z.err == nil {
+		if !z.old && z.free > 0 {
+			n = z.run(n)
+		}
 		if z.err = z.next(); z.err == nil {
 			n += z.expand(z.text[n:], z.last)
 		}
@@ -136,7 +143,7 @@ func (z *lzwReader) next() error {
 		return errLZW
 	}
 	if z.free < lzwMost {
-		z.add(c)
+		z.add(z.free, z.last, c)
 	}
 	z.free++
 	limit := 1<<z.width - 1
@@ -150,25 +157,63 @@ func (z *lzwReader) next() error {
 	return nil
 }
 
-// add makes the next string: the last one and the first byte of c's, which may be itself.
-func (z *lzwReader) add(c int) {
-	n := z.length[z.last]
-	z.begins[z.free] = z.begins[z.last]
-	z.suffix[z.free] = byte(z.begins[c])
-	if n < lzwWord {
-		z.begins[z.free] |= uint64(z.suffix[z.free]) << (8 * n)
+// run is next and expand for as many codes as stand for strings, with the reader's state in
+// variables. It ends before a code that it leaves to next, and returns the length of the text.
+func (z *lzwReader) run(n int) int {
+	data, acc, have, width, free, last := z.data, z.acc, z.have, uint(z.width), z.free, z.last
+	for free < lzwMost && n <= len(z.text)-2*lzwMost-lzwWord {
+		if have < int(width) {
+			if len(data) < lzwWord {
+				break
+			}
+			acc |= binary.BigEndian.Uint64(data) >> (have & 63)
+			taken := (63 - have) / 8
+			data, have = data[taken:], have+8*taken
+		}
+		c := int(acc >> ((64 - width) & 63))
+		if c > free || uint(c-lzwClear) <= lzwEnd-lzwClear {
+			break
+		}
+		acc <<= width & 63
+		have -= int(width)
+		z.add(free, last, c)
+		if free++; free >= 1<<width-1 && width < 12 {
+			width++
+		}
+		n += z.expand(z.text[n:], c)
+		last = c
 	}
-	z.before[z.free], z.length[z.free] = uint16(z.last), n+1
+	z.data, z.acc, z.have, z.width, z.free, z.last = data, acc, have, int(width), free, last
+	return n
+}
+
+// add makes a string: the last one and the first byte of c's, which may be itself.
+func (z *lzwReader) add(free, last, c int) {
+	s, l := &z.strings[free&(lzwMost-1)], &z.strings[last&(lzwMost-1)]
+	s.begins = l.begins
+	first := byte(z.strings[c&(lzwMost-1)].begins)
+	if l.length < lzwWord {
+		s.begins |= uint64(first) << (8 * l.length & 63)
+	}
+	s.length, s.before, s.suffix = l.length+1, uint16(last), first
 }
 
 // expand writes a string and returns its length; behind a short one it writes what the
 // next one covers.
 func (z *lzwReader) expand(dst []byte, c int) int {
-	n := int(z.length[c])
-	binary.LittleEndian.PutUint64(dst, z.begins[c])
-	for i := n - 1; i >= lzwWord; i-- {
-		dst[i] = z.suffix[c]
-		c = int(z.before[c])
+	s := &z.strings[c&(lzwMost-1)]
+	n := int(s.length)
+	binary.LittleEndian.PutUint64(dst, s.begins)
+	if n > lzwWord {
+		z.expandLong(dst, c)
 	}
 	return n
+}
+
+func (z *lzwReader) expandLong(dst []byte, c int) {
+	for i := int(z.strings[c].length) - 1; i >= lzwWord; i-- {
+		s := &z.strings[c]
+		dst[i] = s.suffix
+		c = int(s.before)
+	}
 }

@@ -41,6 +41,7 @@ type options struct {
 	folder         string // of models and inputs, which are written where there are none
 	python         string // with PyTorch and open_clip
 	peers, simd    string // folders of the other peers' packages, and of Pillow-SIMD's
+	blas           string // folder of MKL and BLIS
 	worker, goclip string // our side, and the command
 	captions       string // folder of captions and vocabularies
 	isa            string // an instruction set that all are held to; "" is the best
@@ -58,6 +59,7 @@ func main() {
 	flag.StringVar(&o.python, "python", "", "Python with PyTorch and open_clip")
 	flag.StringVar(&o.peers, "peers", "", "folder with the packages of peers.txt")
 	flag.StringVar(&o.simd, "simd", "", "folder with Pillow-SIMD's; empty leaves it out")
+	flag.StringVar(&o.blas, "blas", "", "folder of MKL and BLIS, lib/…; what is not there is left out")
 	flag.StringVar(&o.worker, "worker", "", "tools/bench/worker, compiled")
 	flag.StringVar(&o.goclip, "goclip", "", "the command, compiled")
 	flag.StringVar(&o.captions, "captions", "", "folder with captions-10k.txt and NAME/tokenizer.json, for tokenizers")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -190,7 +191,7 @@ func (o *options) row(w io.Writer, s section, r row, all []*timed, reference int
 	if len(able) == 0 || able[0] != all[0] {
 		return wrong
 	}
-	others, err := o.turns(able, r.name)
+	others, err := o.turns(able, r.name, cmp.Or(s.seconds, o.seconds))
 	if err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (o *options) compare(s section, r row, able []*timed, reference *timed) (ri
 
 // turns lets the processes run one after the other, in an order that turns with each round.
 // It returns how many cores others kept busy meanwhile.
-func (o *options) turns(all []*timed, name string) (others float64, err error) {
+func (o *options) turns(all []*timed, name string, seconds float64) (others float64, err error) {
 	var busy, wall float64
 	for round := range o.rounds {
 		for i := range all {
@@ -253,7 +254,7 @@ func (o *options) turns(all []*timed, name string) (others float64, err error) {
 				}
 			}
 			before := busyCores()
-			a, err := t.p.ask("time %s %g", name, o.seconds)
+			a, err := t.p.ask("time %s %g", name, seconds)
 			if err != nil {
 				return 0, err
 			}
@@ -335,7 +336,7 @@ func (o *options) environment(more ...string) []string {
 	threads := fmt.Sprint(runtime.GOMAXPROCS(0))
 	env = append(env, "THREADS="+threads, "GOMAXPROCS="+threads, "ISA="+o.isa, "HF_HUB_OFFLINE=1", "PYTHONPATH="+o.peers, "PYTHONDONTWRITEBYTECODE=1",
 		"OMP_NUM_THREADS="+threads, "OPENBLAS_NUM_THREADS="+threads, "RAYON_NUM_THREADS="+threads, "OMP_WAIT_POLICY=PASSIVE",
-		"MALLOC_MMAP_THRESHOLD_=4294967296", "MALLOC_TRIM_THRESHOLD_=17179869184", "MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1",
+		"MALLOC_MMAP_THRESHOLD_=4294967296", "MALLOC_TRIM_THRESHOLD_=17179869184", "MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1", "BLAS="+o.blas, "MKL_NUM_THREADS="+threads, "MKL_DYNAMIC=FALSE", "BLIS_NUM_THREADS="+threads,
 		"TOKENIZERS_PARALLELISM=false", "FASTER_CLIP_CACHE="+filepath.Join(o.folder, "faster-clip"))
 	if o.isa == "avx2" {
 		env = append(env, capped...)

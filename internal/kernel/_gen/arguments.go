@@ -10,7 +10,7 @@ import (
 
 // sizes of the types that functions and structs have, on the machines that have
 // assembly.
-var sizes = map[string]int{"int": 8, "float64": 8, "float32": 4, "*float32": 8, "*int8": 8, "*uint8": 8, "*uint16": 8, "*int32": 8, "uint32": 4, "[]float32": 24, "*Tile": 8}
+var sizes = map[string]int{"int": 8, "float64": 8, "float32": 4, "*float32": 8, "*int8": 8, "*uint8": 8, "*uint16": 8, "*int32": 8, "uint32": 4, "[]float32": 24, "*Tile": 8, "*IntegerTile": 8}
 
 func sizeOf(typ string) (size, align int) {
 	for _, s := range structures {
@@ -110,6 +110,26 @@ var structures = []structure{
 		{"Panels", "int", "at least 1"},
 		{"Tail", "int", "columns used of the last vector, at least 1"},
 		{"Alpha", "float32", ""},
+		{"Ahead", "int", "from a panel of A to what is asked for beside it: eight times for"},
+		{"Line", "int", "every 16 k, so far apart,"},
+		{"Turn", "int", "and then so far from the next eight"},
+	}},
+	{"IntegerTile", `// IntegerTile is the argument of a tile function of integers, which computes
+//
+//	C = (Σ_k A[:,k]·B[k,:] - Shift)·(Rows·Scale) + Bias
+//
+// for tiles one below the other, in three roundings behind the exact sum. Distances are in bytes.`, []field{
+		{"Groups", "int", "of four columns of A, at least 1"},
+		{"A", "*uint8", ""},
+		{"Lda", "int", ""},
+		{"B", "*int8", "panels of 16 columns, 64·Groups bytes each"},
+		{"Shift", "*int32", "128 times the sum of each column of B"},
+		{"Scale", "*float32", "of each column"},
+		{"Bias", "*float32", "of each column"},
+		{"Rows", "*float32", "the scale of each row"},
+		{"C", "*float32", ""},
+		{"Ldc", "int", ""},
+		{"Tiles", "int", "at least 1"},
 	}},
 	{"AdamWScalars", `// AdamWScalars are the numbers of one step of AdamW.`, []field{
 		{"Beta1", "float32", ""},
@@ -190,6 +210,14 @@ type TileSet struct {
 
 `
 
+const integerTilesType = `// IntegerTileSet is the tile functions of integers, by the tile's rows and panels of 16 columns.
+type IntegerTileSet struct {
+	Rows, Panels int // of the largest
+	By           [][]func(*IntegerTile)
+}
+
+`
+
 // writeArguments declares the structs for every build, and asserts for those with
 // assembly that the compiler lays them out as the assembly has it.
 func writeArguments(dir string) {
@@ -208,7 +236,7 @@ func writeArguments(dir string) {
 		fmt.Fprintf(&decls, "}\n\n")
 		fmt.Fprintf(&checks, "_ [%d]byte = [unsafe.Sizeof(%s{})]byte{}\n", size, s.name)
 	}
-	putGo(filepath.Join(dir, "arguments.go"), mark+packageDoc+decls.String()+tilesType)
+	putGo(filepath.Join(dir, "arguments.go"), mark+packageDoc+decls.String()+tilesType+integerTilesType)
 	putGo(filepath.Join(dir, "offsets.go"), mark+"//go:build (amd64 || arm64) && !noasm\n\npackage asm\n\nimport \"unsafe\"\n\n"+
 		"// The offsets in the assembly: where one is not the compiler's, this does not compile.\nvar (\n"+checks.String()+")\n")
 }

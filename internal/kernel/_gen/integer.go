@@ -7,14 +7,8 @@ import "fmt"
 // they are ordered.
 func integerFile() file {
 	f := file{name: "integer", arch: "amd64"}
-	for rows := 1; rows <= 4; rows++ {
-		f.integerTile(rows)
-	}
-	for _, rows := range []int{1, 2, 4, 8} {
-		for panels := 1; panels <= 2; panels++ {
-			f.integerTileVNNI(rows, panels)
-		}
-	}
+	f.integerTable("IntegerTiles", 4, 1, f.integerTile)
+	f.integerTable("IntegerTilesVNNI", 12, 2, f.integerTileVNNI)
 	f.quantize()
 	f.dequantize()
 	f.largest()
@@ -22,54 +16,113 @@ func integerFile() file {
 	return f
 }
 
-func (f *file) integerArguments(name string, rows, panels int) {
-	doc := fmt.Sprintf("acc, %d rows of %d int32, = Σ a·b over %s groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; %s is at least one",
-		rows, 16*panels, "groups", "groups")
-	s := sign("acc *int32, a *uint8, b *int8, lda, groups int", "")
-	f.declare(name, doc, s)
-	v := vec{file: f, signature: s}
-	v.arg("acc", "DI")
-	v.arg("a", "SI")
-	v.arg("b", "DX")
-	v.arg("lda", "R8")
-	v.arg("groups", "CX")
-	for i, reg := range []string{"R9", "R10", "R11"} { // the rows 2, 4 and 6
-		if 2*(i+1) < rows {
-			from := []string{"SI", "R9", "R10"}[i]
-			f.i("LEAQ (%s)(R8*2), %s", from, reg)
+// integerTable writes the Go table of an instruction set's tiles. emit writes one of them.
+func (f *file) integerTable(name string, rows, panels int, emit func(name string, rows, panels int)) {
+	fmt.Fprintf(&f.tail, "var %s = IntegerTileSet{Rows: %d, Panels: %d, By: [][]func(*IntegerTile){\n", name, rows, panels)
+	for r := 1; r <= rows; r++ {
+		fmt.Fprintf(&f.tail, "%d: {", r)
+		for p := 1; p <= panels; p++ {
+			function := fmt.Sprintf("i%s%dx%d", name[1:], r, p)
+			emit(function, r, p)
+			fmt.Fprintf(&f.tail, "%d: %s,", p, function)
 		}
+		fmt.Fprintf(&f.tail, "},\n")
 	}
+	fmt.Fprintf(&f.tail, "}}\n\n")
+}
+
+func integerArgument(field string) string {
+	return fmt.Sprintf("%d(AX)", structureNamed("IntegerTile").offset(field))
+}
+
+// integerBases hold the addresses of rows 0, 3, 6 and 9 of A.
+var integerBases = []string{"SI", "R9", "R10", "R11"}
+
+// integerHead begins a tile. AX is its argument, R14 where A's rows begin, R13 where C's do, R12
+// the scales of rows, DI how many tiles are left.
+func (f *file) integerHead(name string, rows int) {
+	f.declare(name, "", sign("t *IntegerTile", ""))
+	f.i("MOVQ t+0(FP), AX")
+	for _, a := range [][2]string{{"A", "R14"}, {"Lda", "R8"}, {"C", "R13"}, {"Rows", "R12"}, {"Tiles", "DI"}} {
+		f.i("MOVQ %s, %s", integerArgument(a[0]), a[1])
+	}
+	f.p("tile:")
+	f.i("MOVQ R14, SI")
+	for i := 3; i < rows; i += 3 {
+		f.i("LEAQ (%s)(R8*2), %s", integerBases[i/3-1], integerBases[i/3])
+		f.i("ADDQ R8, %s", integerBases[i/3])
+	}
+	f.i("MOVQ %s, DX", integerArgument("B"))
+	f.i("MOVQ %s, CX", integerArgument("Groups"))
 }
 
 // rowAt is where a row's next group lies.
 func rowAt(i int) string {
-	base := []string{"SI", "R9", "R10", "R11"}[i/2]
-	if i%2 == 0 {
-		return "(" + base + ")"
-	}
-	return "(" + base + ")(R8*1)"
+	return "(" + integerBases[i/3] + ")" + []string{"", "(R8*1)", "(R8*2)"}[i%3]
 }
 
-func (f *file) advance(rows int) {
-	for i := 0; i < rows; i += 2 {
-		f.i("ADDQ $4, %s", []string{"SI", "R9", "R10", "R11"}[i/2])
+// integerNext ends the loop over groups.
+func (f *file) integerNext(rows int) {
+	for i := 0; i < rows; i += 3 {
+		f.i("ADDQ $4, %s", integerBases[i/3])
 	}
 	f.i("ADDQ $64, DX")
+	f.i("DECQ CX")
+	f.i("JNZ loop")
+}
+
+// integerOut writes sum·(row's scale·column's) + bias, in three roundings, and goes on to the
+// rows below.
+func (f *file) integerOut(rows, vectors, bytes int, reg string, scratch []int) {
+	f.i("MOVQ %s, SI", integerArgument("Scale"))
+	f.i("MOVQ %s, DX", integerArgument("Bias"))
+	f.i("MOVQ %s, BX", integerArgument("Ldc"))
+	for r := range rows {
+		row := fmt.Sprintf("%s%d", reg, scratch[r%2])
+		f.i("VBROADCASTSS %d(R12), %s", 4*r, row)
+		for v := range vectors {
+			x, scale := fmt.Sprintf("%s%d", reg, r*vectors+v), fmt.Sprintf("%s%d", reg, scratch[2+v%2])
+			f.i("VMULPS %d(SI), %s, %s", v*bytes, row, scale)
+			f.i("VCVTDQ2PS %s, %s", x, x)
+			f.i("VMULPS %s, %s, %s", scale, x, x)
+			f.i("VADDPS %d(DX), %s, %s", v*bytes, x, x)
+			f.i("VMOVUPS %s, %d(R13)", x, v*bytes)
+		}
+		f.i("ADDQ BX, R13")
+	}
+	f.i("ADDQ $%d, R12", 4*rows)
+	for range rows / 4 {
+		f.i("LEAQ (R14)(R8*4), R14")
+	}
+	for range rows % 4 {
+		f.i("ADDQ R8, R14")
+	}
+	f.i("DECQ DI")
+	f.i("JNZ tile")
+	f.ret()
 }
 
 // integerTile multiplies pairs of bytes into int16, of which two of 255·63 do not
 // saturate, and adds pairs of those into int32.
-func (f *file) integerTile(rows int) {
-	f.integerArguments(fmt.Sprintf("IntegerTile%d", rows), rows, 1)
-	for i := range 2 * rows {
+func (f *file) integerTile(name string, rows, _ int) {
+	f.integerHead(name, rows)
+	f.i("MOVQ %s, R15", integerArgument("Shift"))
+	for i := range 2 {
 		f.i("VPXOR Y%d, Y%d, Y%d", i, i, i)
+		f.i("VPSUBD %d(R15), Y%d, Y%d", 32*i, i, i)
 	}
+	for i := 2; i < 2*rows; i++ {
+		f.i("VMOVDQA Y%d, Y%d", i%2, i)
+	}
+	f.i("MOVQ CX, R15")
+	f.i("SHLQ $6, R15") // to the next panel
 	f.i("VPCMPEQW Y12, Y12, Y12")
 	f.i("VPSRLW $15, Y12, Y12") // ones
 	f.i("PCALIGN $32")
 	f.p("loop:")
 	f.i("VMOVDQU (DX), Y13")
 	f.i("VMOVDQU 32(DX), Y14")
+	f.i("PREFETCHT1 (DX)(R15*1)")
 	for i := range rows {
 		f.i("VPBROADCASTD %s, Y15", rowAt(i))
 		f.i("VPMADDUBSW Y13, Y15, Y11")
@@ -79,45 +132,42 @@ func (f *file) integerTile(rows int) {
 		f.i("VPADDD Y11, Y%d, Y%d", 2*i, 2*i)
 		f.i("VPADDD Y15, Y%d, Y%d", 2*i+1, 2*i+1)
 	}
-	f.advance(rows)
-	f.i("DECQ CX")
-	f.i("JNZ loop")
-	for i := range 2 * rows {
-		f.i("VMOVDQU Y%d, %d(DI)", i, 32*i)
-	}
-	f.ret()
+	f.integerNext(rows)
+	f.integerOut(rows, 2, 32, "Y", []int{12, 13, 14, 15})
 }
 
-func (f *file) integerTileVNNI(rows, panels int) {
-	f.integerArguments(fmt.Sprintf("IntegerTile%dx%dVNNI", rows, panels), rows, panels)
-	if panels == 2 {
-		f.i("MOVQ CX, R12")
-		f.i("SHLQ $6, R12")
-		f.i("ADDQ DX, R12") // the second panel
+// integerTileVNNI has its sums in Z0 to Z23.
+func (f *file) integerTileVNNI(name string, rows, panels int) {
+	f.integerHead(name, rows)
+	f.i("MOVQ %s, R15", integerArgument("Shift"))
+	for p := range panels {
+		f.i("VPXORD Z%d, Z%d, Z%d", p, p, p)
+		f.i("VPSUBD %d(R15), Z%d, Z%d", 64*p, p, p)
 	}
-	for i := range rows * panels {
-		f.i("VPXORD Z%d, Z%d, Z%d", i, i, i)
+	for i := panels; i < rows*panels; i++ {
+		f.i("VMOVDQA64 Z%d, Z%d", i%panels, i)
+	}
+	if panels == 2 {
+		f.i("MOVQ CX, R15")
+		f.i("SHLQ $6, R15") // to the second panel
+		f.i("LEAQ (R15)(R15*2), BX")
 	}
 	f.i("PCALIGN $32")
 	f.p("loop:")
-	f.i("VMOVDQU32 (DX), Z30")
+	f.i("VMOVDQU32 (DX), Z24")
 	if panels == 2 {
-		f.i("VMOVDQU32 (R12), Z31")
-		f.i("ADDQ $64, R12")
+		f.i("VMOVDQU32 (DX)(R15*1), Z25")
+		f.i("PREFETCHT1 (DX)(R15*2)") // of the strip to the right
+		f.i("PREFETCHT1 (DX)(BX*1)")
 	}
 	for i := range rows {
-		f.i("VPBROADCASTD %s, Z%d", rowAt(i), 16+i)
+		f.i("VPBROADCASTD %s, Z%d", rowAt(i), 26+i%6)
 		for p := range panels {
-			f.i("VPDPBUSD Z%d, Z%d, Z%d", 30+p, 16+i, i*panels+p)
+			f.i("VPDPBUSD Z%d, Z%d, Z%d", 24+p, 26+i%6, i*panels+p)
 		}
 	}
-	f.advance(rows)
-	f.i("DECQ CX")
-	f.i("JNZ loop")
-	for i := range rows * panels {
-		f.i("VMOVDQU32 Z%d, %d(DI)", i, 64*i)
-	}
-	f.ret()
+	f.integerNext(rows)
+	f.integerOut(rows, panels, 64, "Z", []int{24, 25, 26, 27})
 }
 
 // quantize rounds to the nearest integer, the even one of two.

@@ -6,9 +6,7 @@ import "fmt"
 // four at a time (SDOT).
 func integerFileNEON() file {
 	f := file{name: "integer", arch: "arm64"}
-	for rows := 1; rows <= 4; rows++ {
-		f.integerTileNEON(rows)
-	}
+	f.integerTable("IntegerTiles", 4, 1, f.integerTileNEON)
 	f.quantizeNEON()
 	f.dequantizeNEON()
 	f.largestNEON()
@@ -16,33 +14,31 @@ func integerFileNEON() file {
 	return f
 }
 
-// integerTileNEON takes 128 off each of a's bytes, which makes them signed, and adds 128
-// times the sums of b again, from V16…V19. Sums are in V0…V15, of each row four vectors.
-func (f *file) integerTileNEON(rows int) {
+// integerTileNEON takes 128 off each of a's bytes, which makes them signed, so that nothing is
+// left to be shifted. Sums are in V0…V15, of each row four vectors.
+func (f *file) integerTileNEON(name string, rows, _ int) {
 	const sdot, bytes128 = 0x4e809400, 31
-	name := fmt.Sprintf("IntegerTile%d", rows)
-	doc := fmt.Sprintf("acc, %d rows of 16 int32, = Σ a·b over groups of four, of rows of a, lda bytes apart, and of a panel of b; groups is at least one", rows)
-	f.declare(name, doc, sign("acc *int32, a *uint8, b *int8, lda, groups int", ""))
-	f.i("MOVD acc+0(FP), R0")
-	f.i("MOVD a+8(FP), R4")
-	f.i("MOVD b+16(FP), R1")
-	f.i("MOVD lda+24(FP), R2")
-	f.i("MOVD groups+32(FP), R3")
-	for r := 1; r < rows; r++ {
-		f.i("ADD R2, R%d, R%d", 3+r, 4+r)
+	f.declare(name, "", sign("t *IntegerTile", ""))
+	f.i("MOVD t+0(FP), R0")
+	at := func(field string) string {
+		return fmt.Sprintf("%d(R0)", structureNamed("IntegerTile").offset(field))
 	}
+	for i, field := range []string{"A", "Lda", "C", "Ldc", "Rows", "Tiles"} {
+		f.i("MOVD %s, R%d", at(field), 8+i)
+	}
+	f.p("tile:")
+	f.i("MOVD R8, R4")
+	for r := 1; r < rows; r++ {
+		f.i("ADD R9, R%d, R%d", 3+r, 4+r)
+	}
+	f.i("MOVD %s, R1", at("B"))
+	f.i("MOVD %s, R3", at("Groups"))
 	f.i("VMOVI $128, V%d.B16", bytes128)
 	for i := range 4 * rows {
 		f.i("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
 	}
-	for i := 16; i < 20; i++ {
-		f.i("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
-	}
 	f.p("loop:")
 	f.i("VLD1.P 64(R1), [V20.B16, V21.B16, V22.B16, V23.B16]")
-	for v := range 4 { // −128 times b
-		f.i("WORD $%#x", sdot|uint32(bytes128)<<16|uint32(20+v)<<5|uint32(16+v))
-	}
 	for r := range rows {
 		f.i("VLD1R.P 4(R%d), [V%d.S4]", 4+r, 24+r)
 		f.i("VEOR V%d.B16, V%d.B16, V%d.B16", bytes128, 24+r, 24+r)
@@ -52,12 +48,24 @@ func (f *file) integerTileNEON(rows int) {
 	}
 	f.i("SUBS $1, R3, R3")
 	f.i("BNE loop")
-	for i := range 4 * rows {
-		f.i("VSUB V%d.S4, V%d.S4, V%d.S4", 16+i%4, i, i)
-	}
+	f.i("MOVD %s, R1", at("Scale"))
+	f.i("MOVD %s, R2", at("Bias"))
+	f.i("VLD1 (R1), [V20.S4, V21.S4, V22.S4, V23.S4]")
+	f.i("VLD1 (R2), [V16.S4, V17.S4, V18.S4, V19.S4]")
 	for r := range rows {
-		f.i("VST1.P [V%d.S4, V%d.S4, V%d.S4, V%d.S4], 64(R0)", 4*r, 4*r+1, 4*r+2, 4*r+3)
+		f.i("VLD1R.P 4(R12), [V24.S4]")
+		for v := range 4 {
+			f.word(0x6e20dc00, 24, 20+v, 25)       // FMUL
+			f.word(0x4e21d800, 0, 4*r+v, 4*r+v)    // SCVTF
+			f.word(0x6e20dc00, 25, 4*r+v, 4*r+v)   // FMUL
+			f.word(0x4e20d400, 16+v, 4*r+v, 4*r+v) // FADD
+		}
+		f.i("VST1 [V%d.S4, V%d.S4, V%d.S4, V%d.S4], (R10)", 4*r, 4*r+1, 4*r+2, 4*r+3)
+		f.i("ADD R11, R10, R10")
+		f.i("ADD R9, R8, R8")
 	}
+	f.i("SUBS $1, R13, R13")
+	f.i("BNE tile")
 	f.i("RET")
 	f.p("")
 }

@@ -80,7 +80,6 @@ func (t *tile) emit() {
 	f.declare(t.function(t.rows, t.vec), "", sign("t *Tile", ""))
 	f.i("MOVQ t+0(FP), AX")
 	f.i("MOVQ %s, DX", argument("C", "AX"))
-	f.i("MOVQ %s, BX", argument("Ldc", "AX"))
 	f.i("MOVQ %s, R12", argument("Add", "AX"))
 	f.i("MOVQ %s, R13", argument("Panels", "AX"))
 	f.i("MOVQ %s, R14", argument("A", "AX"))
@@ -95,6 +94,7 @@ func (t *tile) emit() {
 	}
 	f.p("panel:")
 	f.i("MOVQ %s, DI", argument("B", "AX"))
+	f.i("MOVQ %s, BX", argument("Ldc", "AX"))
 	t.prefetchC()
 	for row := range t.rows {
 		for v := range t.vec {
@@ -127,7 +127,9 @@ func (t *tile) prefetchC() {
 	}
 }
 
-// loop adds up the products of every k, two at a time.
+// loop adds up the products of every k, two at a time. Tiles that are high ask for the next
+// panel of A meanwhile: into the second-level cache, as rows a multiple of 4 KiB apart would push
+// each other, and B, out of the first.
 func (t *tile) loop() {
 	t.i("MOVQ R14, SI")
 	for row := 3; row < t.rows; row += 3 {
@@ -135,6 +137,10 @@ func (t *tile) loop() {
 		t.i("ADDQ R10, %s", bases[row/3])
 	}
 	t.i("MOVQ %s, CX", argument("K", "AX"))
+	if t.rows >= 4 {
+		t.i("MOVQ R14, BX")
+		t.i("ADDQ %s, BX", argument("Ahead", "AX"))
+	}
 	t.i("SUBQ $2, CX")
 	t.i("JLT last")
 	t.i("PCALIGN $32")
@@ -142,6 +148,14 @@ func (t *tile) loop() {
 	t.step(0)
 	t.step(1)
 	t.i("ADDQ $%d, DI", 2*t.vec*t.bytes())
+	if t.rows >= 4 {
+		t.i("PREFETCHT1 (BX)")
+		t.i("ADDQ %s, BX", argument("Line", "AX"))
+		t.i("TESTQ $14, CX")
+		t.i("JNZ same")
+		t.i("ADDQ %s, BX", argument("Turn", "AX"))
+		t.p("same:")
+	}
 	t.i("SUBQ $2, CX")
 	t.i("JGE loop")
 	t.p("last:")
@@ -176,6 +190,7 @@ func (t *tile) store() {
 	alpha := t.b(0)
 	t.p("store:")
 	t.i("VBROADCASTSS %s, %s", argument("Alpha", "AX"), alpha)
+	t.i("MOVQ %s, BX", argument("Ldc", "AX"))
 	t.i("MOVQ %s, R8", argument("LdAdd", "AX"))
 	if t.reg == "Z" {
 		t.i("TESTQ R12, R12")

@@ -32,6 +32,28 @@ type Tile struct {
 	Panels int // at least 1
 	Tail   int // columns used of the last vector, at least 1
 	Alpha  float32
+	Ahead  int // from a panel of A to what is asked for beside it: eight times for
+	Line   int // every 16 k, so far apart,
+	Turn   int // and then so far from the next eight
+}
+
+// IntegerTile is the argument of a tile function of integers, which computes
+//
+//	C = (Σ_k A[:,k]·B[k,:] - Shift)·(Rows·Scale) + Bias
+//
+// for tiles one below the other, in three roundings behind the exact sum. Distances are in bytes.
+type IntegerTile struct {
+	Groups int // of four columns of A, at least 1
+	A      *uint8
+	Lda    int
+	B      *int8    // panels of 16 columns, 64·Groups bytes each
+	Shift  *int32   // 128 times the sum of each column of B
+	Scale  *float32 // of each column
+	Bias   *float32 // of each column
+	Rows   *float32 // the scale of each row
+	C      *float32
+	Ldc    int
+	Tiles  int // at least 1
 }
 
 // AdamWScalars are the numbers of one step of AdamW.
@@ -63,4 +85,10 @@ type Taps struct {
 type TileSet struct {
 	Rows, Cols, Lanes int // of the largest
 	By                [][]func(*Tile)
+}
+
+// IntegerTileSet is the tile functions of integers, by the tile's rows and panels of 16 columns.
+type IntegerTileSet struct {
+	Rows, Panels int // of the largest
+	By           [][]func(*IntegerTile)
 }

@@ -4,65 +4,89 @@
 
 package asm
 
-// IntegerTile1: acc, 1 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile1(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles1x1(t *IntegerTile)
 
-// IntegerTile2: acc, 2 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile2(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles2x1(t *IntegerTile)
 
-// IntegerTile3: acc, 3 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile3(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles3x1(t *IntegerTile)
 
-// IntegerTile4: acc, 4 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile4(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles4x1(t *IntegerTile)
 
-// IntegerTile1x1VNNI: acc, 1 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile1x1VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI1x1(t *IntegerTile)
 
-// IntegerTile1x2VNNI: acc, 1 rows of 32 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile1x2VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI1x2(t *IntegerTile)
 
-// IntegerTile2x1VNNI: acc, 2 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile2x1VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI2x1(t *IntegerTile)
 
-// IntegerTile2x2VNNI: acc, 2 rows of 32 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile2x2VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI2x2(t *IntegerTile)
 
-// IntegerTile4x1VNNI: acc, 4 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile4x1VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI3x1(t *IntegerTile)
 
-// IntegerTile4x2VNNI: acc, 4 rows of 32 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile4x2VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI3x2(t *IntegerTile)
 
-// IntegerTile8x1VNNI: acc, 8 rows of 16 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile8x1VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI4x1(t *IntegerTile)
 
-// IntegerTile8x2VNNI: acc, 8 rows of 32 int32, = Σ a·b over groups groups of four, of rows of a, lda bytes apart, and of panels of b, groups·64 bytes apart; groups is at least one.
-//
 //go:noescape
-func IntegerTile8x2VNNI(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTilesVNNI4x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI5x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI5x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI6x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI6x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI7x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI7x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI8x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI8x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI9x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI9x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI10x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI10x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI11x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI11x2(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI12x1(t *IntegerTile)
+
+//go:noescape
+func integerTilesVNNI12x2(t *IntegerTile)
 
 // Quantize: dst = 128 + the integer next to x·inv, between -128 and 127, of n numbers, n a multiple of 32 and not 0.
 //
@@ -83,3 +107,25 @@ func LargestBits(x *float32, n int) (bits uint32)
 //
 //go:noescape
 func Deviation(x *uint8, n int) (sum int)
+
+var IntegerTiles = IntegerTileSet{Rows: 4, Panels: 1, By: [][]func(*IntegerTile){
+	1: {1: integerTiles1x1},
+	2: {1: integerTiles2x1},
+	3: {1: integerTiles3x1},
+	4: {1: integerTiles4x1},
+}}
+
+var IntegerTilesVNNI = IntegerTileSet{Rows: 12, Panels: 2, By: [][]func(*IntegerTile){
+	1:  {1: integerTilesVNNI1x1, 2: integerTilesVNNI1x2},
+	2:  {1: integerTilesVNNI2x1, 2: integerTilesVNNI2x2},
+	3:  {1: integerTilesVNNI3x1, 2: integerTilesVNNI3x2},
+	4:  {1: integerTilesVNNI4x1, 2: integerTilesVNNI4x2},
+	5:  {1: integerTilesVNNI5x1, 2: integerTilesVNNI5x2},
+	6:  {1: integerTilesVNNI6x1, 2: integerTilesVNNI6x2},
+	7:  {1: integerTilesVNNI7x1, 2: integerTilesVNNI7x2},
+	8:  {1: integerTilesVNNI8x1, 2: integerTilesVNNI8x2},
+	9:  {1: integerTilesVNNI9x1, 2: integerTilesVNNI9x2},
+	10: {1: integerTilesVNNI10x1, 2: integerTilesVNNI10x2},
+	11: {1: integerTilesVNNI11x1, 2: integerTilesVNNI11x2},
+	12: {1: integerTilesVNNI12x1, 2: integerTilesVNNI12x2},
+}}

@@ -4,25 +4,17 @@
 
 package asm
 
-// IntegerTile1: acc, 1 rows of 16 int32, = Σ a·b over groups of four, of rows of a, lda bytes apart, and of a panel of b; groups is at least one.
-//
 //go:noescape
-func IntegerTile1(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles1x1(t *IntegerTile)
 
-// IntegerTile2: acc, 2 rows of 16 int32, = Σ a·b over groups of four, of rows of a, lda bytes apart, and of a panel of b; groups is at least one.
-//
 //go:noescape
-func IntegerTile2(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles2x1(t *IntegerTile)
 
-// IntegerTile3: acc, 3 rows of 16 int32, = Σ a·b over groups of four, of rows of a, lda bytes apart, and of a panel of b; groups is at least one.
-//
 //go:noescape
-func IntegerTile3(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles3x1(t *IntegerTile)
 
-// IntegerTile4: acc, 4 rows of 16 int32, = Σ a·b over groups of four, of rows of a, lda bytes apart, and of a panel of b; groups is at least one.
-//
 //go:noescape
-func IntegerTile4(acc *int32, a *uint8, b *int8, lda, groups int)
+func integerTiles4x1(t *IntegerTile)
 
 // Quantize: dst = 128 + the integer next to x·inv, between -128 and 127, of n numbers, n a multiple of 32 and not 0.
 //
@@ -43,3 +35,10 @@ func LargestBits(x *float32, n int) (bits uint32)
 //
 //go:noescape
 func Deviation(x *uint8, n int) (sum int)
+
+var IntegerTiles = IntegerTileSet{Rows: 4, Panels: 1, By: [][]func(*IntegerTile){
+	1: {1: integerTiles1x1},
+	2: {1: integerTiles2x1},
+	3: {1: integerTiles3x1},
+	4: {1: integerTiles4x1},
+}}

@@ -2,9 +2,15 @@
 
 package jpeg
 
-const hasAVX2 = false
+const hasAVX2, hasBMI2 = false, false
+
+func blockBMI2(b *bitReader, c *component, out *[64]int16, k int) int { panic("unreachable") }
 
 func inverseDCTAVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
+
+func inverseDCT4AVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
+
+func inverseDCT2AVX2(out *byte, stride int, block *[64]int16) { panic("unreachable") }
 
 func multiplyAVX2(out, in *[64]int16, q *[64]uint16) { panic("unreachable") }
 

@@ -27,6 +27,7 @@ type huffman struct {
 	delta   [17]int32
 	symbols []byte
 	largest byte // symbol
+	pairs   *[1 << pairBits]pair
 	err     error
 }
 

@@ -17,17 +17,22 @@ const (
 
 // smallDCT writes side×side samples of a block of dequantised coefficients.
 func smallDCT(out []byte, stride, side int, block *[64]int16) {
-	switch side {
-	case 1:
+	_ = out[(side-1)*(stride+1)]
+	switch {
+	case side == 1:
 		out[0] = sample((int32(block[0]) + 1<<2) >> 3)
-	case 2:
-		inverseDCT2(out, stride, block)
+	case side == 2 && hasAVX2:
+		inverseDCT2AVX2(&out[0], stride, block)
+	case side == 2:
+		inverseDCT2Go(out, stride, block)
+	case hasAVX2:
+		inverseDCT4AVX2(&out[0], stride, block)
 	default:
-		inverseDCT4(out, stride, block)
+		inverseDCT4Go(out, stride, block)
 	}
 }
 
-func inverseDCT4(out []byte, stride int, block *[64]int16) {
+func inverseDCT4Go(out []byte, stride int, block *[64]int16) {
 	var mid [4][8]int32
 	const first, second = constBits - passBits + 1, constBits + passBits + 3 + 1
 	for _, x := range [...]uint{0, 1, 2, 3, 5, 6, 7} {
@@ -47,7 +52,7 @@ func inverseDCT4(out []byte, stride int, block *[64]int16) {
 	}
 }
 
-// The parts of the one-dimensional transform of inverseDCT4: of the even coefficients, and of
+// The parts of the one-dimensional transform of inverseDCT4Go: of the even coefficients, and of
 // the odd ones for the two results in the middle and for the outer two.
 
 func even4(v2, v6 int32) int32 { return v2*c1847 - v6*c0765 }
@@ -56,7 +61,7 @@ func near4(v1, v3, v5, v7 int32) int32 { return v1*c1061 - v3*c2172 + v5*c1451 -
 
 func far4(v1, v3, v5, v7 int32) int32 { return v1*c2562 + v3*c0899 - v5*c0601 - v7*c0509 }
 
-func inverseDCT2(out []byte, stride int, block *[64]int16) {
+func inverseDCT2Go(out []byte, stride int, block *[64]int16) {
 	var mid [2][8]int32
 	const first, second = constBits - passBits + 2, constBits + passBits + 3 + 2
 	for _, x := range [...]uint{0, 1, 3, 5, 7} {
@@ -72,5 +77,5 @@ func inverseDCT2(out []byte, stride int, block *[64]int16) {
 	}
 }
 
-// odd2 is the part of the odd coefficients in the one-dimensional transform of inverseDCT2.
+// odd2 is the part of the odd coefficients in the one-dimensional transform of inverseDCT2Go.
 func odd2(v1, v3, v5, v7 int32) int32 { return v1*c3624 - v3*c1272 + v5*c0850 - v7*c0720 }

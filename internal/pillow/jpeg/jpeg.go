@@ -94,7 +94,7 @@ type component struct {
 	h, v             int // sampling factors
 	tq               byte
 	quant            *[64]uint16 // fixed by the component's first scan
-	steps            [80]uint32  // of each place in the file: quant's entry, and below it 8 bits of zigzag's
+	steps            [80]int32   // quant, and behind it its last entry
 	width, height    int         // in samples
 	side             int         // of a block, in samples
 	columns, rows    int         // in blocks, of those that hold samples

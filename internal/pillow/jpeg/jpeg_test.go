@@ -189,14 +189,19 @@ func TestInverseDCTVectors(t *testing.T) {
 			block[rng.IntN(64)] = int16(rng.IntN(2<<(trial%15+1)) - 1<<(trial%15+1))
 		}
 		const stride = 11
-		var got, want [8*stride + 8]byte
-		for i := range got {
-			got[i], want[i] = 0xa5, 0xa5
-		}
-		inverseDCTGo(want[3:], stride, &block)
-		inverseDCTAVX2(&got[3], stride, &block)
-		if got != want {
-			t.Fatalf("block %v: got %v, want %v", block, got, want)
+		for side, both := range map[int]struct {
+			asm  func(out *byte, stride int, block *[64]int16)
+			spec func(out []byte, stride int, block *[64]int16)
+		}{8: {inverseDCTAVX2, inverseDCTGo}, 4: {inverseDCT4AVX2, inverseDCT4Go}, 2: {inverseDCT2AVX2, inverseDCT2Go}} {
+			var got, want [8*stride + 8]byte
+			for i := range got {
+				got[i], want[i] = 0xa5, 0xa5
+			}
+			both.spec(want[3:], stride, &block)
+			both.asm(&got[3], stride, &block)
+			if got != want {
+				t.Fatalf("%d×%d samples of block %v: got %v, want %v", side, side, block, got, want)
+			}
 		}
 	}
 }

@@ -65,8 +65,8 @@ func (d *decoder) scan(body []byte) error {
 				return fmt.Errorf("component %d: no quantisation table %d", c.id, c.tq)
 			}
 			c.quant = d.quant[c.tq]
-			for k, z := range zigzag {
-				c.steps[k] = uint32(c.quant[min(k, 63)])<<8 | uint32(z)
+			for k := range c.steps {
+				c.steps[k] = int32(c.quant[min(k, 63)])
 			}
 		}
 	}
@@ -81,6 +81,9 @@ func (d *decoder) scan(body []byte) error {
 	case d.kind == progressive:
 		e = newProgression(b, s)
 	default:
+		for _, c := range s.comps {
+			c.ac.pair()
+		}
 		e = &sequential{huffmanData: huffmanData{bitReader: b, comps: s.comps}}
 	}
 	err = d.units(e, s)

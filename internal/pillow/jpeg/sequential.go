@@ -31,17 +31,39 @@ func (c *component) put(x, y int, coefs *[64]int16, flat bool) {
 
 // block decodes a block, which must be zero, and multiplies it with the
 // quantisation table. It reports whether the DC coefficient is the only one.
-// The reader's state is held in variables, which the compiler keeps in registers.
 func (b *bitReader) block(c *component, out *[64]int16) (flat bool) {
-	b.ensure()
-	if size := b.symbol(c.dc); size > 0 {
-		c.pred += extend(b.take(size), size)
+	k := 0
+	for b.ensure(); hasBMI2 && b.n >= 32; b.ensure() {
+		if k = blockBMI2(b, c, out, k); k < stopped {
+			return k == ended+1
+		}
+		if k -= stopped; k == 0 { // a long code of the DC coefficient
+			break
+		}
 	}
-	ac, steps := c.ac, &c.steps
-	out[0] = int16(c.pred * int32(steps[0]>>8))
+	return b.blockGo(c, out, k)
+}
 
+// What blockBMI2 adds to the coefficient that it has come to.
+const (
+	ended   = 128 // by a code
+	stopped = 256 // because the reader is to be refilled otherwise than it does
+)
+
+// blockGo is what block computes, from a coefficient on.
+// The reader's state is held in variables, which the compiler keeps in registers.
+func (b *bitReader) blockGo(c *component, out *[64]int16, from int) (flat bool) {
+	ac, steps := c.ac, &c.steps
+	k := uint(from)
+	if k == 0 {
+		b.ensure()
+		if size := b.symbol(c.dc); size > 0 {
+			c.pred += extend(b.take(size), size)
+		}
+		out[0] = int16(c.pred * steps[0])
+		k = 1
+	}
 	acc, n := b.acc, b.n
-	k := uint(1)
 	for ; k < 64; k++ {
 		if n < 32 {
 			b.acc, b.n = acc, n
@@ -77,8 +99,7 @@ func (b *bitReader) block(c *component, out *[64]int16) (flat bool) {
 			acc <<= size & 63
 			n -= int(size)
 		}
-		step := steps[k]
-		out[step&63] = int16(value * int32(step>>8))
+		out[zigzag[k]&63] = int16(value * steps[k])
 	}
 	b.acc, b.n = acc, n
 	return k == 1

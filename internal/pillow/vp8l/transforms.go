@@ -138,6 +138,16 @@ func (d *decoder) predict(pix []uint32, width int, shift uint, tiles []uint32, a
 // behind them.
 func predictRun(mode uint32, row, above []uint32) {
 	above = above[:len(row)+1]
+	if hasAVX2 && mode >= 5 && mode <= 13 && len(row) > 1 {
+		predictAVX2(mode, &row[0], &above[0], len(row))
+		return
+	}
+	predictRunGo(mode, row, above)
+}
+
+// predictRunGo is what predictRun computes.
+func predictRunGo(mode uint32, row, above []uint32) {
+	above = above[:len(row)+1]
 	left := row[0]
 	for i := 1; i < len(row); i++ {
 		t, tl, tr := above[i], above[i-1], above[i+1]

@@ -173,6 +173,16 @@ func (d *decoder) pixels(pix []uint32, width int, m *meta, cacheBits int) error 
 		if g == nil || x&mask == 0 {
 			g = m.groups[m.at[y>>m.shift*m.across+x>>m.shift]]
 		}
+		if hasBMI2 && !g.literal && len(r.data)-r.pos >= 16 {
+			run := min(x|mask+1, width) - x
+			if run = literalsBMI2(&r, g, &pix[at], min(run, len(pix)-at)); run > 0 {
+				at += run
+				if x += run; x == width {
+					x, y, g = 0, y+1, nil
+				}
+				continue
+			}
+		}
 		r.fill()
 		code := r.symbol(g.green)
 		if code < literals {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/image/vp8l"
@@ -103,6 +105,26 @@ func TestCodes(t *testing.T) {
 				}
 				code++
 			}
+		}
+	}
+}
+
+// TestPredictions: the vector code gives the Go code's pixels, and writes nothing beside them.
+func TestPredictions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for trial := range 4000 {
+		row, above := make([]uint32, 3+trial%40), make([]uint32, 3+trial%40)
+		for i := range row {
+			row[i], above[i] = rng.Uint32(), rng.Uint32()
+			if trial%3 == 0 { // ties, and neighbours that are alike
+				row[i], above[i] = row[i]&0x01010101, above[i]&0x03010103
+			}
+		}
+		want := slices.Clone(row)
+		mode, n := uint32(trial%16), len(row)-1
+		predictRunGo(mode, want[:n], above)
+		if predictRun(mode, row[:n], above); !slices.Equal(row, want) {
+			t.Fatalf("mode %d of %x: got %x, want %x", mode, above, row, want)
 		}
 	}
 }

@@ -3,7 +3,8 @@
 usage: peers.py FOLDER KIND [MODEL] [ARG]
 
 KIND: eager, compiled, onnxruntime, openvino, onnxruntime-int8, openvino-int8 (towers of MODEL), faster-clip, training, losses, numpy, faiss,
-usearch (search), pillow, draft, torchvision, opencv, reduced (images), tokenizers (ARG is a folder of vocabularies), mkl, openblas (products).
+usearch (search), pillow, draft, torchvision, opencv, reduced (images), tokenizers (ARG is a folder of vocabularies), openblas, mkl, blis (products;
+of the latter two BLAS is the folder).
 FOLDER is prepare.py's. THREADS is how many threads it has, ISA=avx2 what its processor may be taken for, as far as the peer can be told.
 
 The first line that it prints says what it is. Then it answers each line, a command, with a line of JSON: prepare CASE;
@@ -254,30 +255,42 @@ def tokenizers():
     return case, f"tokenizers {tokenizers.__version__}"
 
 
+def ramp(*shape):
+    """The numbers of the worker's products."""
+    return (np.arange(np.prod(shape)) % 251 / 125 - 1).astype(np.float32).reshape(shape)
+
+
 def products():
     """C = A·B in three layouts; a packed product of ours is beside A·Bᵀ."""
-    if KIND == "mkl":
-        import torch
-        torch.set_num_threads(THREADS)
-        multiply, what = None, f"PyTorch's MKL, {torch.backends.cpu.get_cpu_capability()}"
-    else:
+    p, i = ctypes.c_void_p, ctypes.c_int
+    if KIND == "openblas":
         from threadpoolctl import threadpool_info
         blas = next(p for p in threadpool_info() if p["user_api"] == "blas")
-        lib, p, i = ctypes.CDLL(blas["filepath"]), ctypes.c_void_p, ctypes.c_int64
-        multiply, what = lib.scipy_cblas_sgemm64_, f"{blas['internal_api']} {blas['version']} for {blas['architecture']}"
-        multiply.argtypes = [ctypes.c_int] * 3 + [i, i, i, ctypes.c_float, p, i, p, i, ctypes.c_float, p, i]
+        multiply, i, what = ctypes.CDLL(blas["filepath"]).scipy_cblas_sgemm64_, ctypes.c_int64, f"OpenBLAS {blas['version']} for {blas['architecture']}"
+    elif KIND == "mkl":
+        ctypes.CDLL(os.path.join(os.environ["BLAS"], "lib", "libiomp5.so"), ctypes.RTLD_GLOBAL)  # MKL looks for it by name
+        lib, text = ctypes.CDLL(os.path.join(os.environ["BLAS"], "lib", "libmkl_rt.so.3")), ctypes.create_string_buffer(200)
+        lib.MKL_Get_Version_String(text, 200)
+        multiply, what = lib.cblas_sgemm, "MKL " + text.value.decode().split("Version ")[1].split("-")[0]
+    else:
+        lib = ctypes.CDLL(os.path.join(os.environ["BLAS"], "lib", "libblis.so.4"))
+        lib.bli_info_get_version_str.restype = lib.bli_arch_string.restype = ctypes.c_char_p
+        lib.bli_thread_set_num_threads(ctypes.c_int64(THREADS))
+        what = f"BLIS {lib.bli_info_get_version_str().decode()} for {lib.bli_arch_string(lib.bli_arch_query_id()).decode()}"
+        multiply = lib.cblas_sgemm
+    multiply.argtypes = [ctypes.c_int] * 3 + [i, i, i, ctypes.c_float, p, i, p, i, ctypes.c_float, p, i]
 
     def case(name):
         layout, sizes = name.split("/")
         m, n, k = map(int, sizes.split("x"))
         ta, tb = layout == "TN", layout in ("NT", "packed")
-        rng = np.random.default_rng(1)
-        a, b, c = rng.random((k, m) if ta else (m, k), np.float32), rng.random((n, k) if tb else (k, n), np.float32), np.empty((m, n), np.float32)
-        if multiply:
-            arguments = (101, 112 if ta else 111, 112 if tb else 111, m, n, k, 1, a.ctypes.data, a.shape[1], b.ctypes.data, b.shape[1], 0, c.ctypes.data, n)
-            return lambda keep=(a, b, c): multiply(*arguments)
-        x, y, z = torch.from_numpy(a.T if ta else a), torch.from_numpy(b.T if tb else b), torch.from_numpy(c)
-        return lambda: torch.mm(x, y, out=z)
+        a, b, c = ramp(*((k, m) if ta else (m, k))), ramp(*((n, k) if tb else (k, n))), np.empty((m, n), np.float32)
+        arguments = (101, 112 if ta else 111, 112 if tb else 111, m, n, k, 1, a.ctypes.data, a.shape[1], b.ctypes.data, b.shape[1], 0, c.ctypes.data, n)
+
+        def run():
+            multiply(*arguments)
+            return c
+        return lambda keep=(a, b): run()
     return case, what
 
 
@@ -321,5 +334,6 @@ serve(*{
     "openvino": lambda: openvino_towers(""), "openvino-int8": lambda: openvino_towers("-int8"),
     "faster-clip": faster_clip, "training": training, "losses": losses, "numpy": search, "faiss": search, "usearch": search,
     "pillow": lambda: images(pillow(False)), "draft": lambda: images(pillow(True)), "torchvision": lambda: images(torchvision()),
-    "opencv": lambda: images(opencv(False)), "reduced": lambda: images(opencv(True)), "tokenizers": tokenizers, "mkl": products, "openblas": products,
+    "opencv": lambda: images(opencv(False)), "reduced": lambda: images(opencv(True)), "tokenizers": tokenizers, "openblas": products, "mkl": products,
+    "blis": products,
 }[KIND]())

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/loss"
 	"github.com/goclip/goclip/nn"
 )
@@ -18,11 +19,11 @@ func losses(root string) maker {
 		if err != nil {
 			return nil, err
 		}
-		x, err := numbers[float32](filepath.Join(root, "unit-image"), b*dim)
+		x, err := units(root, "image", b)
 		if err != nil {
 			return nil, err
 		}
-		y, err := numbers[float32](filepath.Join(root, "unit-text"), b*dim)
+		y, err := units(root, "text", b)
 		if err != nil {
 			return nil, err
 		}
@@ -54,4 +55,12 @@ func losses(root string) maker {
 			return append([]float32{cost.Value().Data().(float32)}, first...), nil
 		}, err
 	}
+}
+
+// units are embeddings (B, 512), in memory such as towers write theirs to.
+func units(root, side string, b int) ([]float32, error) {
+	x, err := numbers[float32](filepath.Join(root, "unit-"+side), b*dim)
+	y := kernel.Buffer(len(x))
+	copy(y, x)
+	return y, err
 }

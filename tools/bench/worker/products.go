@@ -18,7 +18,7 @@ func product(name string) (work, error) {
 		}
 		layout = "packed"
 	}
-	a, b, out := ramp(m*k), ramp(k*n), make([]float32, m*n)
+	a, b, out := ramp(m*k), ramp(k*n), kernel.Buffer(m*n)
 	run := map[string]func(){
 		"NN": func() { kernel.Gemm(kernel.NN, m, n, k, 1, a, k, b, n, 0, out, n) },
 		"NT": func() { kernel.Gemm(kernel.NT, m, n, k, 1, a, k, b, k, 0, out, n) },
@@ -34,9 +34,9 @@ func product(name string) (work, error) {
 	return func() ([]float32, error) { run(); return out, nil }, nil
 }
 
-// ramp is n numbers between -1 and 1.
+// ramp is n numbers between -1 and 1, in memory such as a graph's machine has.
 func ramp(n int) []float32 {
-	x := make([]float32, n)
+	x := kernel.Buffer(n)
 	for i := range x {
 		x[i] = float32(i%251)/125 - 1
 	}
