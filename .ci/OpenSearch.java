@@ -6,13 +6,13 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.env.Environment;
 import org.opensearch.knn.plugin.KNNPlugin;
 import org.opensearch.node.Node;
-import org.opensearch.painless.PainlessModulePlugin;
-import org.opensearch.transport.Netty4ModulePlugin;
+import org.opensearch.painless.PainlessPlugin;
+import org.opensearch.transport.Netty4Plugin;
 
 /** One OpenSearch server with the k-NN plug-in, for tests: FOLDER PORT. */
 final class OpenSearch extends Node {
     OpenSearch(Settings settings, Path folder) {
-        super(new Environment(settings, folder), List.of(Netty4ModulePlugin.class, PainlessModulePlugin.class, KNNPlugin.class), true);
+        super(new Environment(settings, folder), List.of(Netty4Plugin.class, PainlessPlugin.class, KNNPlugin.class), true);
     }
 
     public static void main(String[] args) throws Exception {

@@ -380,7 +380,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("%+v: got error %v", c, err)
 		}
 	}
-	for _, address := range []string{"", "mysql://x", "chroma://x", "chroma+ftp://x", "weaviate+http://", "postgres://%"} {
+	for _, address := range []string{"", "mysql://x", "chroma://x", "chroma+ftp://x", "weaviate+http://", "opensearch+http://", "postgres://%"} {
 		if _, err := all.Open(t.Context(), address, stores.Table{Model: "0123456789abcdef", Dim: 4}); err == nil {
 			t.Errorf("%q: no error", address)
 		}

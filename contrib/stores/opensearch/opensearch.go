@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/goclip/goclip/contrib/stores"
 	"github.com/goclip/goclip/contrib/stores/internal/rest"
@@ -228,7 +229,9 @@ func (e *engine) Each(ctx context.Context, yield func(stores.Entry) error) (err 
 		return err
 	}
 	defer func() {
-		ended := e.Do(context.WithoutCancel(ctx), http.MethodDelete, "/_search/scroll", map[string]any{"scroll_id": p.Scroll}, nil)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		ended := e.Do(ctx, http.MethodDelete, "/_search/scroll", map[string]any{"scroll_id": p.Scroll}, nil)
 		err = errors.Join(err, ended)
 	}()
 	for len(p.Hits.Hits) > 0 {
