@@ -24,7 +24,7 @@ type searchCommand struct {
 	uprightFlag
 	filterFlags
 	Index   string            `placeholder:"FILE" help:"Index that goclip index wrote with the same model."`
-	Store   string            `placeholder:"URL" help:"Database in the place of an index: postgres://…, chroma+http://… or weaviate+http://…, through the program goclip-store-postgres and so on, which is installed apart (contrib/stores); goclip index --store fills it. --upright and --draft say how its images were prepared; an index knows."`
+	Store   string            `placeholder:"URL" help:"Database in the place of an index: postgres://…, chroma+http://…, weaviate+http://… or opensearch+http://…, through the program goclip-store-postgres and so on, which is installed apart (contrib/stores); goclip index --store fills it. --upright and --draft say how its images were prepared; an index knows."`
 	Label   map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Of a --store: only images with this label; may be given several times."`
 	K       int               `short:"k" default:"10" help:"Results for each query."`
 	Image   []string          `placeholder:"FILE" help:"Image to search for; may be given several times; - is standard input."`

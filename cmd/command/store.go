@@ -18,7 +18,7 @@ import (
 )
 
 // store is a database, which a program of its own speaks to: goclip-store-postgres for
-// postgres://…, and so on. It is asked and answers in lines of JSON; contrib/stores has three,
+// postgres://…, and so on. It is asked and answers in lines of JSON; contrib/stores has four,
 // and says in helper.go what the lines are.
 type store struct {
 	program string
@@ -77,7 +77,7 @@ func openStore(s *session, address string, m *encoder.Model, create bool) (*stor
 		path, err = exec.LookPath(filepath.Join(filepath.Dir(own), t.program))
 	}
 	if err != nil {
-		return nil, input(fmt.Errorf("%s://: the program %s is not installed: of postgres, chroma and weaviate it is in goclip's contrib/stores (%w)", scheme[1], t.program, err))
+		return nil, input(fmt.Errorf("%s://: the program %s is not installed: of postgres, chroma, weaviate and opensearch it is in goclip's contrib/stores (%w)", scheme[1], t.program, err))
 	}
 	t.cmd = exec.CommandContext(s, path)
 	t.cmd.Stderr, t.cmd.WaitDelay = &limited{t.said, 4096}, 5*time.Second

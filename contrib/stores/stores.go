@@ -1,5 +1,5 @@
 // Package stores keeps embeddings in databases that search them: PostgreSQL with pgvector,
-// Chroma and Weaviate, each with the kind of index that it recommends, behind one interface.
+// Chroma, Weaviate and OpenSearch, each with the kind of index that it recommends, behind one interface.
 // What databases differ in and what is wrong on all of them, such as a vector that is not
 // normalised, is met here, before anything is sent.
 package stores

@@ -27,7 +27,7 @@ import (
 // servers are the addresses of real ones, which `.ci/run stores` and `.ci/slow stores` start.
 func servers() map[string]string {
 	s := map[string]string{}
-	for _, name := range []string{"POSTGRES", "CHROMA", "WEAVIATE"} {
+	for _, name := range []string{"POSTGRES", "CHROMA", "WEAVIATE", "OPENSEARCH"} {
 		if address := os.Getenv("GOCLIP_" + name); address != "" {
 			s[strings.ToLower(name)] = address
 		}
@@ -39,7 +39,7 @@ func servers() map[string]string {
 func each(t *testing.T, dim int, f func(t *testing.T, s *stores.Store)) {
 	t.Helper()
 	if len(servers()) == 0 {
-		t.Skip("GOCLIP_POSTGRES, GOCLIP_CHROMA and GOCLIP_WEAVIATE name no database")
+		t.Skip("GOCLIP_POSTGRES, GOCLIP_CHROMA, GOCLIP_WEAVIATE and GOCLIP_OPENSEARCH name no database")
 	}
 	for name, address := range servers() {
 		t.Run(name, func(t *testing.T) {
@@ -380,7 +380,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("%+v: got error %v", c, err)
 		}
 	}
-	for _, address := range []string{"", "mysql://x", "chroma://x", "chroma+ftp://x", "weaviate+http://", "postgres://%"} {
+	for _, address := range []string{"", "mysql://x", "chroma://x", "chroma+ftp://x", "weaviate+http://", "opensearch+http://", "postgres://%"} {
 		if _, err := all.Open(t.Context(), address, stores.Table{Model: "0123456789abcdef", Dim: 4}); err == nil {
 			t.Errorf("%q: no error", address)
 		}

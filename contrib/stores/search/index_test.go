@@ -39,7 +39,7 @@ func draw(t *testing.T, file string, n uint8) {
 func TestGoclipIndex(t *testing.T) {
 	bin := t.TempDir()
 	tried := 0
-	for _, name := range []string{"postgres", "chroma", "weaviate"} {
+	for _, name := range []string{"postgres", "chroma", "weaviate", "opensearch"} {
 		db := os.Getenv("GOCLIP_" + strings.ToUpper(name))
 		if db == "" {
 			continue
@@ -53,7 +53,7 @@ func TestGoclipIndex(t *testing.T) {
 		t.Run(name, func(t *testing.T) { folders(t, filepath.Join(bin, "goclip"), db) })
 	}
 	if tried == 0 {
-		t.Skip("GOCLIP_POSTGRES, GOCLIP_CHROMA and GOCLIP_WEAVIATE name no database")
+		t.Skip("GOCLIP_POSTGRES, GOCLIP_CHROMA, GOCLIP_WEAVIATE and GOCLIP_OPENSEARCH name no database")
 	}
 }
 

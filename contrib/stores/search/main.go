@@ -35,7 +35,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
 	flag.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
-	flag.StringVar(&o.db, "db", "", "database: postgres://…, chroma+http://… or weaviate+http://…; for postgres:// PGHOST, PGUSER and the like fill in the rest")
+	flag.StringVar(&o.db, "db", "", "database: postgres://…, chroma+http://…, weaviate+http://… or opensearch+http://…; for postgres:// PGHOST, PGUSER and the like fill in the rest")
 	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; others are kept apart")
 	flag.IntVar(&o.k, "k", 6, "results per query")
 	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; the embeddings of both ways are in tables of their own")

@@ -49,6 +49,22 @@ func (c *Client) Do(ctx context.Context, method, path string, body, result any) 
 		}
 		sent = bytes.NewReader(b)
 	}
+	return c.send(ctx, method, path, sent, result)
+}
+
+// Lines posts values as JSON, one a line.
+func (c *Client) Lines(ctx context.Context, path string, values []any, result any) error {
+	var sent bytes.Buffer
+	lines := json.NewEncoder(&sent)
+	for _, v := range values {
+		if err := lines.Encode(v); err != nil {
+			return err
+		}
+	}
+	return c.send(ctx, http.MethodPost, path, &sent, result)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, sent io.Reader, result any) error {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, sent)
 	if err != nil {
 		return err
