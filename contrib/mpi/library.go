@@ -41,6 +41,7 @@ type library struct {
 	isend, irecv func(data unsafe.Pointer, n int32, kind uintptr, rank, tag int32, comm uintptr, request unsafe.Pointer) int32
 	testSome     func(n int32, requests unsafe.Pointer, done *int32, which unsafe.Pointer, statuses uintptr) int32
 	allReduce    func(in uintptr, data unsafe.Pointer, n int32, kind, op, comm uintptr) int32
+	barrier      func(comm uintptr) int32
 	finalize     func() int32
 	version      func(text *byte, n *int32) int32
 }
@@ -83,7 +84,7 @@ func (l *library) bind(handle uintptr) error {
 	}
 	for name, call := range map[string]any{
 		"MPI_Init_thread": &l.initThread, "MPI_Comm_rank": &l.rank, "MPI_Comm_size": &l.size, "MPI_Isend": &l.isend, "MPI_Irecv": &l.irecv,
-		"MPI_Testsome": &l.testSome, "MPI_Allreduce": &l.allReduce, "MPI_Finalize": &l.finalize, "MPI_Get_library_version": &l.version,
+		"MPI_Testsome": &l.testSome, "MPI_Allreduce": &l.allReduce, "MPI_Barrier": &l.barrier, "MPI_Finalize": &l.finalize, "MPI_Get_library_version": &l.version,
 	} {
 		if address := find(name); address != 0 {
 			purego.RegisterFunc(call, address)

@@ -161,7 +161,7 @@ func (w *World) on(do func() error) error {
 
 // Close leaves MPI; it waits until all processes do so.
 func (w *World) Close() error {
-	err := w.on(func() error { return failed("MPI_Finalize", w.lib.finalize()) })
+	err := w.on(w.leave)
 	if errors.Is(err, errClosed) {
 		return nil
 	}
@@ -170,6 +170,22 @@ func (w *World) Close() error {
 	close(w.calls)
 	w.calls = nil
 	return err
+}
+
+// leave ends MPI once all processes want to. In MPI_Finalize of MPICH, UCX over TCP asks every
+// other process whether all has arrived, and answers the others only until its own answers are
+// there. One that had them early, from a process still on its way out of the barrier, would go on
+// and leave that one without an answer, forever. So nobody asks before all are out.
+func (w *World) leave() error {
+	if w.left == nil {
+		if err := failed("MPI_Barrier", w.lib.barrier(w.lib.world)); err != nil {
+			return err
+		}
+		if w.lib.kind == mpich {
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+	return failed("MPI_Finalize", w.lib.finalize())
 }
 
 func failed(name string, code int32) error {
