@@ -32,23 +32,33 @@ type options struct {
 
 func main() {
 	log.SetFlags(0)
-	var o options
-	flag.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
-	flag.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
-	flag.StringVar(&o.db, "db", "", "database: postgres://…, chroma+http://…, weaviate+http://… or opensearch+http://…; for postgres:// PGHOST, PGUSER and the like fill in the rest")
-	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; others are kept apart")
-	flag.IntVar(&o.k, "k", 6, "results per query")
-	flag.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; the embeddings of both ways are in tables of their own")
-	flag.Parse()
-	o.queries = flag.Args()
-	if len(o.queries) == 0 {
-		o.queries = []string{"a red circle", "a small yellow star"}
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// parse has told of its errors when it returns them.
+func parse(args []string) (o options, err error) {
+	set := flag.NewFlagSet("search", flag.ContinueOnError)
+	set.StringVar(&o.model, "model", "goclip-toy", "checkpoint, as examples/train writes it")
+	set.StringVar(&o.data, "data", "", "images to search in: a folder, a table or a tar; drawn ones where empty")
+	set.StringVar(&o.db, "db", "", "database: postgres://…, chroma+http://…, weaviate+http://… or opensearch+http://…; for postgres:// PGHOST, PGUSER and the like fill in the rest")
+	set.IntVar(&o.k, "k", 6, "results per query")
+	set.BoolVar(&o.upright, "upright", true, "turn photographs as their files say that they should be seen; the embeddings of both ways are in tables of their own")
+	err = set.Parse(args)
+	if o.queries = set.Args(); len(o.queries) == 0 {
+		o.queries = []string{"a red circle", "a small yellow star"}
+	}
+	return o, err
 }
 
 func run(ctx context.Context, o options) (err error) {

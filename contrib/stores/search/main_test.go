@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -127,6 +128,17 @@ func TestUprightIsApart(t *testing.T) {
 	}
 	if len(tables) != 2 {
 		t.Errorf("tables %v, want two", tables)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	o, err := parse([]string{"-db", "postgres:///x", "-upright=false", "-k", "3", "a dog"})
+	check(t, err)
+	if want := (options{"goclip-toy", "", "postgres:///x", 3, false, []string{"a dog"}}); !reflect.DeepEqual(o, want) {
+		t.Errorf("got %+v, want %+v", o, want)
+	}
+	if o, err = parse(nil); err != nil || len(o.queries) != 2 || !o.upright {
+		t.Errorf("without arguments: %+v, %v", o, err)
 	}
 }
 
