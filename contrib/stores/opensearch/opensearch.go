@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/goclip/goclip/contrib/stores"
+	"github.com/goclip/goclip/contrib/stores/internal/pairs"
 	"github.com/goclip/goclip/contrib/stores/internal/rest"
 )
 
@@ -89,23 +89,7 @@ type document struct {
 }
 
 func (d document) entry() stores.Entry {
-	e := stores.Entry{Key: d.Key, Meta: d.Meta}
-	for _, l := range d.Labels {
-		name, value, _ := strings.Cut(l, "=")
-		if e.Labels == nil {
-			e.Labels = map[string]string{}
-		}
-		e.Labels[name] = value
-	}
-	return e
-}
-
-func labels(of map[string]string) []string {
-	all := make([]string, 0, len(of))
-	for name, value := range of {
-		all = append(all, name+"="+value)
-	}
-	return all
+	return stores.Entry{Key: d.Key, Meta: d.Meta, Labels: pairs.Map(d.Labels)}
 }
 
 func (e *engine) Batch() int { return 500 }
@@ -115,7 +99,7 @@ func (e *engine) Put(ctx context.Context, entries []stores.Entry, rows [][]float
 	keys, lines := make([]string, len(entries)), make([]any, 0, 2*len(entries))
 	for i, entry := range entries {
 		keys[i] = entry.Key
-		lines = append(lines, map[string]any{"index": map[string]any{"_id": id(entry.Key)}}, document{entry.Key, entry.Meta, labels(entry.Labels), rows[i]})
+		lines = append(lines, map[string]any{"index": map[string]any{"_id": id(entry.Key)}}, document{entry.Key, entry.Meta, pairs.Of(entry.Labels), rows[i]})
 	}
 	if !replace {
 		there, err := e.documents(ctx, keys, "key")
@@ -201,7 +185,7 @@ func (e *engine) Query(ctx context.Context, query []float32, k int, f stores.Fil
 	if len(f.Keys) > 0 {
 		all = append(all, map[string]any{"terms": map[string]any{"key": f.Keys}})
 	}
-	for _, l := range labels(f.Labels) {
+	for _, l := range pairs.Of(f.Labels) {
 		all = append(all, map[string]any{"term": map[string]any{"labels": l}})
 	}
 	if len(all) > 0 {

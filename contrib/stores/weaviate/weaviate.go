@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/goclip/goclip/contrib/stores"
+	"github.com/goclip/goclip/contrib/stores/internal/pairs"
 	"github.com/goclip/goclip/contrib/stores/internal/rest"
 )
 
@@ -74,24 +75,7 @@ type properties struct {
 }
 
 func (p properties) entry() stores.Entry {
-	e := stores.Entry{Key: p.Key, Meta: p.Meta}
-	for _, l := range p.Labels {
-		if name, value, ok := strings.Cut(l, "="); ok {
-			if e.Labels == nil {
-				e.Labels = map[string]string{}
-			}
-			e.Labels[name] = value
-		}
-	}
-	return e
-}
-
-func labels(of map[string]string) []string {
-	all := make([]string, 0, len(of))
-	for name, value := range of {
-		all = append(all, name+"="+value)
-	}
-	return all
+	return stores.Entry{Key: p.Key, Meta: p.Meta, Labels: pairs.Map(p.Labels)}
 }
 
 // Put looks first where nothing is to be replaced, since Weaviate replaces what it has.
@@ -99,7 +83,7 @@ func (e *engine) Put(ctx context.Context, entries []stores.Entry, rows [][]float
 	keys, objects := make([]string, len(entries)), make([]object, len(entries))
 	for i, entry := range entries {
 		keys[i] = entry.Key
-		objects[i] = object{e.class, id(entry.Key), properties{entry.Key, entry.Meta, labels(entry.Labels)}, rows[i]}
+		objects[i] = object{e.class, id(entry.Key), properties{entry.Key, entry.Meta, pairs.Of(entry.Labels)}, rows[i]}
 	}
 	if !replace {
 		there, err := e.get(ctx, "limit:1, where:"+within("key", "ContainsAny", keys), "key")
@@ -176,7 +160,7 @@ func (e *engine) Query(ctx context.Context, query []float32, k int, f stores.Fil
 		all = append(all, within("key", "ContainsAny", f.Keys))
 	}
 	if len(f.Labels) > 0 {
-		all = append(all, within("labels", "ContainsAll", labels(f.Labels)))
+		all = append(all, within("labels", "ContainsAll", pairs.Of(f.Labels)))
 	}
 	if len(all) == 1 {
 		arguments += ", where:" + all[0]
