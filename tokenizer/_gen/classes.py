@@ -12,6 +12,7 @@ import os
 from tokenizers import Regex, normalizers as N, pre_tokenizers as P
 
 CATEGORIES = 'Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co'.split()
+PER_LINE = 24  # numbers of the table
 # All code points that Unicode may assign soon; beyond them nothing has a property but
 # private use, which goes to the end.
 POINTS = [c for c in range(0x40000) if not 0xD800 <= c <= 0xDFFF] + list(range(0xE0000, 0xE0200))
@@ -84,8 +85,8 @@ def unnormalized(category):
 def array(out, name, comment, items):
     out.append(f'// {comment}')
     out.append(f'var {name} = [...]uint32{{')
-    for k in range(0, len(items), 14):
-        out.append('\t' + ', '.join(f'{x:#x}' for x in items[k:k + 14]) + ',')
+    for k in range(0, len(items), PER_LINE):
+        out.append('\t' + ', '.join(f'{x:#x}' for x in items[k:k + PER_LINE]) + ',')
     out.append('}\n')
 
 
