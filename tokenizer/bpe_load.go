@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/goclip/goclip/internal/pillow/inflate"
+	"github.com/goclip/goclip/internal/inflate"
 )
 
 // Names of the files that a tokenizer comes in.

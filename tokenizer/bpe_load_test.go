@@ -10,7 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/goclip/goclip/internal/pillow/inflate"
+	"github.com/goclip/goclip/internal/inflate"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"image/color"
 	"io"
 
-	"github.com/goclip/goclip/internal/pillow/inflate"
+	"github.com/goclip/goclip/internal/inflate"
 )
 
 // pngPass is a set of rows of the image; there are seven in an interlaced one.

@@ -17,7 +17,7 @@ const module = "github.com/goclip/goclip"
 // for all packages below it that have no line of their own.
 var floors = [][]string{
 	// What floor 0 stands on.
-	{"internal/tensorfile", "internal/pillow/jpeg", "internal/pillow/fax", "internal/pillow/inflate", "internal/pillow/vp8", "internal/pillow/vp8l", "internal/parallel", "internal/kernel/asm", "internal/enum", "internal/guard", "internal/identity", "internal/journal", "internal/output", "internal/recordlog"},
+	{"internal/tensorfile", "internal/pillow/jpeg", "internal/pillow/fax", "internal/inflate", "internal/pillow/vp8", "internal/pillow/vp8l", "internal/parallel", "internal/kernel/asm", "internal/enum", "internal/guard", "internal/identity", "internal/journal", "internal/output", "internal/recordlog"},
 	// 0: float32 primitives and files; no graph, no model.
 	{"internal/kernel", "internal/safetensors", "internal/torchfile", "internal/pillow", "internal/dice", "internal/textclean",
 		"internal/lists", "internal/logistic", "internal/npy", "internal/golden", "internal/letters", "internal/nothing", "internal/structure", "examples/internal/sheet"},
