@@ -128,7 +128,7 @@ func (c *contrast) sharedSums(also func(first, rows int, sim []float32)) *sums {
 // sharedPull is pull, where weighing makes a weigher of each part.
 func (c *contrast) sharedPull(scale, unit float64, weighing func(part *contrast) weigher) {
 	if c.dImage == nil {
-		c.dImage, c.dText = make([]float32, c.b*c.d), make([]float32, c.n*c.d)
+		c.dImage, c.dText = kernel.Buffer(c.b*c.d), kernel.Buffer(c.n*c.d)
 	}
 	alpha := float32(scale * unit)
 	scales, biases := make([]float64, c.b), make([]float64, c.b)
