@@ -9,6 +9,7 @@ import (
 
 	"github.com/goclip/goclip/internal/enum"
 	"github.com/goclip/goclip/internal/kernel"
+	"github.com/goclip/goclip/internal/parallel"
 )
 
 // AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as
@@ -30,6 +31,9 @@ type AdamW struct {
 	Rate func(i int) float64
 	// Moments is how the moments are kept; zero means float32.
 	Moments Moments
+
+	matrix   func(i int) bool // the tensors that Muon updates in its place, see [OptimizerMuon]; nil for none
+	momentum float64          // of Muon
 
 	steps   int
 	moments []moment
@@ -75,7 +79,8 @@ func globalNorm(grads [][]float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// step is Step with gradients of that norm, and tells which tensors it has updated.
+// step is Step with gradients of that norm, and tells which tensors it has updated, in any order
+// and from several goroutines.
 func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64, updated func(i int)) error {
 	if err := enum.Valid(a.Moments, momentsNames()); err != nil {
 		return fmt.Errorf("train: AdamW: Moments %w", err)
@@ -91,24 +96,33 @@ func (a *AdamW) step(model []G.ValueGrad, grads [][]float32, norm float64, updat
 	if a.ClipNorm > 0 && norm > a.ClipNorm {
 		scale = a.ClipNorm / norm
 	}
-	a.steps++
+	values := make([][]float32, len(model))
 	for i, p := range model {
 		w, ok := p.Value().Data().([]float32)
 		if !ok || len(w) != len(grads[i]) || len(w) != a.moments[i].len() {
 			return fmt.Errorf("train: tensor %d holds %T of shape %v, its gradient %d numbers", i, p.Value().Data(), p.Value().Shape(), len(grads[i]))
 		}
+		values[i] = w
+	}
+	a.steps++
+	parallel.For(len(model), func(i int) {
 		decay := a.WeightDecay
-		if a.exempt(i, p.Value()) {
+		if a.exempt(i, model[i].Value()) {
 			decay = 0
 		}
-		a.moments[i].update(w, grads[i], kernel.AdamWStep{
+		s := kernel.AdamWStep{
 			Beta1: float32(a.Beta1), Beta2: float32(a.Beta2), Eps: float32(a.Eps),
 			LR: float32(a.LR * a.rate(i)), WeightDecay: float32(decay), GradScale: float32(scale),
 			Correction1: float32(1 - math.Pow(a.Beta1, float64(a.steps))),
 			Correction2: float32(1 - math.Pow(a.Beta2, float64(a.steps))),
-		})
+		}
+		if a.moments[i].rows > 0 {
+			a.moments[i].orthogonal(values[i], grads[i], s, float32(a.momentum))
+		} else {
+			a.moments[i].update(values[i], grads[i], s)
+		}
 		updated(i)
-	}
+	})
 	return nil
 }
 
@@ -120,7 +134,11 @@ func (a *AdamW) reserve(model []G.ValueGrad) {
 	a.moments = make([]moment, len(model))
 	table := newTables()
 	for i, p := range model {
-		a.moments[i] = a.Moments.of(p.Value().Shape().TotalSize(), table)
+		if shape := p.Value().Shape(); a.matrix != nil && a.matrix(i) {
+			a.moments[i] = momentum(shape.TotalSize(), shape[0])
+		} else {
+			a.moments[i] = a.Moments.of(shape.TotalSize(), table)
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ type Config struct {
 	NoDecay     []string // further tensors without weight decay, as path.Match patterns of their names
 	ClipNorm    float64  // of the global gradient norm; zero means no clipping
 
+	// Optimizer is how weights are updated; zero means by AdamW.
+	Optimizer Optimizer
+	Momentum  float64 // of Muon; zero means 0.95
 	// Moments is how AdamW keeps its moments: in less memory than float32, if not zero.
 	Moments Moments
 
@@ -107,6 +110,9 @@ type Config struct {
 func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	c.Beta1, c.Beta2, c.Eps = cmp.Or(c.Beta1, 0.9), cmp.Or(c.Beta2, 0.98), cmp.Or(c.Eps, 1e-6)
 	c.MaxLogitScale, c.LayerDecay = cmp.Or(c.MaxLogitScale, 100), cmp.Or(c.LayerDecay, 1)
+	if c.Optimizer == OptimizerMuon {
+		c.Momentum = cmp.Or(c.Momentum, 0.95)
+	}
 	if c.Loss == nil {
 		c.Loss = loss.InfoNCE{}
 		if m.LogitBias() != nil {
@@ -118,7 +124,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	}
 	_, dropsPatches := m.Vision().(vision.PatchDropper)
 	_, needsBias := c.Loss.(loss.Sigmoid)
-	badGroups, badMoments := enum.Valid(c.Groups, groupNames()), enum.Valid(c.Moments, momentsNames())
+	badGroups, badMoments, badOptimizer := enum.Valid(c.Groups, groupNames()), enum.Valid(c.Moments, momentsNames()), enum.Valid(c.Optimizer, optimizerNames())
 	switch {
 	case c.Teacher != nil && c.Stored != nil:
 		return c, errors.New("train: both Teacher and Stored, want one of them")
@@ -132,6 +138,12 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Groups %w", badGroups)
 	case !(c.Beta1 > 0 && c.Beta1 < 1 && c.Beta2 > 0 && c.Beta2 < 1):
 		return c, fmt.Errorf("train: Beta1 %g and Beta2 %g, want numbers between 0 and 1", c.Beta1, c.Beta2)
+	case badOptimizer != nil:
+		return c, fmt.Errorf("train: Optimizer %w", badOptimizer)
+	case c.Optimizer == OptimizerMuon && !(c.Momentum > 0 && c.Momentum < 1):
+		return c, fmt.Errorf("train: Momentum is %g, want a number between 0 and 1", c.Momentum)
+	case c.Optimizer != OptimizerMuon && c.Momentum != 0:
+		return c, fmt.Errorf("train: Momentum is %g beside Optimizer %s, which has none", c.Momentum, c.Optimizer)
 	case badMoments != nil:
 		return c, fmt.Errorf("train: Moments %w", badMoments)
 	case c.Moments.check(c.Beta2) != nil:

@@ -33,6 +33,9 @@ func (c *Config) trained(m *encoder.Model) (weights, error) {
 	if len(ws) == 0 {
 		return nil, errors.New("train: every parameter is frozen")
 	}
+	if c.Optimizer == OptimizerMuon && !slices.ContainsFunc(ws, c.muon) {
+		return nil, errors.New("train: Optimizer is muon, but no weight of a linear layer is trained")
+	}
 	return ws, errors.Join(checkPatterns("NoDecay", c.NoDecay, names), checkPatterns("Freeze", c.Freeze, names))
 }
 

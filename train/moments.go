@@ -58,9 +58,11 @@ func (m Moments) check(beta2 float64) error {
 	return nil
 }
 
-// moment is both of a tensor: either m and v, or their codes.
+// moment is both of a tensor: either m and v, or their codes. Of a matrix that Muon updates it is
+// its momentum, m.
 type moment struct {
 	m, v  []float32
+	rows  int // with Muon
 	codes [2][]byte
 	scale [2][]float32     // of each block, with 8 bits
 	table *[2]codes8Bit    // with 8 bits
@@ -104,9 +106,12 @@ func (x *moment) len() int {
 	return len(x.m)
 }
 
-// tensors are both under torch.optim's names, as a checkpoint has them; codes of 8 bits
+// tensors are what is kept under torch.optim's names, as a checkpoint has them; codes of 8 bits
 // come with the largest number of each block.
 func (x *moment) tensors(p *nn.Param) (list []safetensors.Tensor) {
+	if x.rows > 0 {
+		return []safetensors.Tensor{{Name: "momentum_buffer." + p.Name, Shape: p.Shape, Float32: x.m}}
+	}
 	for i, kind := range []string{"exp_avg", "exp_avg_sq"} {
 		t := safetensors.Tensor{Name: kind + "." + p.Name, Shape: p.Shape, DType: x.dtype, Raw: x.codes[i]}
 		if x.codes[i] == nil {

@@ -63,6 +63,10 @@ func tensorsOf(t *Trainer) (list []safetensors.Tensor, owners []int) {
 		case w.owner == t.world.rank():
 			own = t.solver.moments[next]
 			next++
+		case t.cfg.muon(w) && t.world.rank() == 0:
+			own = momentum(w.param.Size(), w.param.Shape[0])
+		case t.cfg.muon(w):
+			own = moment{rows: w.param.Shape[0]}
 		case t.world.rank() == 0:
 			own = t.cfg.Moments.of(w.param.Size(), newTables())
 		default:

@@ -83,7 +83,8 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 	}
 	t.solver = AdamW{
 		Beta1: cfg.Beta1, Beta2: cfg.Beta2, Eps: cfg.Eps, WeightDecay: cfg.WeightDecay, ClipNorm: cfg.ClipNorm, Moments: cfg.Moments,
-		Rate: func(i int) float64 { return t.owned[i].rate },
+		Rate:   func(i int) float64 { return t.owned[i].rate },
+		matrix: func(i int) bool { return cfg.muon(t.owned[i]) }, momentum: cfg.Momentum,
 		Exempt: func(i int, _ G.Value) bool {
 			p := t.owned[i].param
 			return !p.Decayed() || matches(cfg.NoDecay, p.Name)

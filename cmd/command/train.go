@@ -32,40 +32,41 @@ type trainCommand struct {
 	ImageFrom string `placeholder:"PATH" help:"Model whose image tower a new model takes over, a path or a name; with --lock image only the text tower learns (LiT)."`
 	Arch      string `placeholder:"NAME" help:"A new model: toy (32-pixel images, learns in a minute), small (64-pixel images), a published one such as ViT-B-32, or a .json file in the form of open_clip's model_configs. Default: toy."`
 
-	Context           int           `placeholder:"N" help:"With --from: captions of up to N tokens, more than the model takes. Its first 20 position embeddings stay, the others are stretched (Long-CLIP); fine-tune it on long captions."`
-	Epochs            int           `default:"10" help:"Number of passes over the set."`
-	Steps             int           `placeholder:"N" help:"Number of steps, instead of epochs; required for a stream, whose size is unknown."`
-	BatchSize         int           `default:"128" help:"Pairs per step. Contrastive learning profits from large batches."`
-	MicroBatch        int           `placeholder:"N" help:"Pairs that go through the towers at a time (gradient caching): less memory, the gradients of the whole batch."`
-	GradCheckpointing bool          `help:"Compute activations within the towers' blocks once more for the gradients instead of keeping them: a third more time, a fraction of the memory, the same bits."`
-	Moments           train.Moments `enum:"float32,bfloat16,8bit" default:"float32" help:"How the optimizer keeps its two numbers for each weight: ${enum}, 8, 4 or 2 bytes."`
-	LR                float64       `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; for fine-tuning, about 1e-5."`
-	Warmup            *int          `placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
-	Schedule          string        `enum:"cosine,linear,constant" default:"cosine" help:"Learning rate schedule after the warm-up: ${enum}."`
-	WeightDecay       float64       `default:"0.1" help:"Decoupled weight decay of matrices."`
-	ClipNorm          float64       `default:"1" help:"Clip the gradient norm at this value; 0 means no clipping."`
-	Loss              string        `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: sigmoid for a model with a logit bias, otherwise infonce."`
-	Groups            train.Groups  `enum:"caption,label,none" default:"caption" help:"Which pairs are right answers for each other: those of the same ${enum}."`
-	LabelSmoothing    float64       `placeholder:"X" help:"Label smoothing, from 0 to below 1."`
-	LayerDecay        float64       `placeholder:"X" help:"Layer-wise learning rate decay: factor per block from the output to the input, such as 0.75."`
-	PatchDropout      float64       `placeholder:"X" help:"Fraction of each image's patches that a step drops (FLIP)."`
-	EMA               float64       `name:"ema" placeholder:"X" help:"Decay of an exponential moving average of the weights, such as 0.999; the average is what is saved."`
-	Lock              []string      `enum:"image,text" placeholder:"TOWER" help:"Towers to freeze: image, text."`
-	Freeze            []string      `placeholder:"PATTERN" help:"Parameters to freeze, by patterns of their names."`
-	LoRARank          int           `name:"lora-rank" placeholder:"N" help:"Train LoRA adapters of this rank on the model of --from. They are saved in lora.safetensors, and merged into the model."`
-	LoRAAlpha         float64       `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
-	LoRATargets       []string      `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
-	Teacher           string        `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
-	TeacherFile       string        `placeholder:"FILE" help:"The teacher's embeddings of the set, stored before. With --teacher, too, they are computed once and written where FILE is not there yet."`
-	Captions          int           `placeholder:"N" help:"Captions of an image that a step reads, all right; where it has fewer, they come again. Default: one, drawn anew in each epoch."`
-	HardNegatives     string        `placeholder:"FILE" help:"Captions that are wrong for an image, beside its own: lines of JSON, {\"caption\": \"…\", \"wrong\": [\"…\"]}, for every caption of the set."`
-	Distill           float64       `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
-	Upright           *bool         `negatable:"" help:"Turn photographs as their files say that they should be seen. Default: yes; a run that was begun goes on as it began."`
-	Augment           []string      `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
-	CropScale         float64       `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
-	Vocab             int           `default:"1000" help:"Vocabulary size of a new model's tokenizer, which is trained on the captions."`
-	Seed              uint64        `default:"1" help:"Seed of the initial weights, the order of the data and all other random choices."`
-	Edited            bool          `help:"Accept configuration and tokenizer files of --from that were changed since that model was saved."`
+	Context           int             `placeholder:"N" help:"With --from: captions of up to N tokens, more than the model takes. Its first 20 position embeddings stay, the others are stretched (Long-CLIP); fine-tune it on long captions."`
+	Epochs            int             `default:"10" help:"Number of passes over the set."`
+	Steps             int             `placeholder:"N" help:"Number of steps, instead of epochs; required for a stream, whose size is unknown."`
+	BatchSize         int             `default:"128" help:"Pairs per step. Contrastive learning profits from large batches."`
+	MicroBatch        int             `placeholder:"N" help:"Pairs that go through the towers at a time (gradient caching): less memory, the gradients of the whole batch."`
+	GradCheckpointing bool            `help:"Compute activations within the towers' blocks once more for the gradients instead of keeping them: a third more time, a fraction of the memory, the same bits."`
+	Optimizer         train.Optimizer `enum:"adamw,muon" default:"adamw" help:"adamw, or muon: orthogonal updates (Jordan et al., 2024) for the weights of linear layers, AdamW for all others. It wants fewer steps and higher rates."`
+	Moments           train.Moments   `enum:"float32,bfloat16,8bit" default:"float32" help:"How the optimizer keeps its two numbers for each weight: ${enum}, 8, 4 or 2 bytes."`
+	LR                float64         `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; for fine-tuning, about 1e-5."`
+	Warmup            *int            `placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
+	Schedule          string          `enum:"cosine,linear,constant" default:"cosine" help:"Learning rate schedule after the warm-up: ${enum}."`
+	WeightDecay       float64         `default:"0.1" help:"Decoupled weight decay of matrices."`
+	ClipNorm          float64         `default:"1" help:"Clip the gradient norm at this value; 0 means no clipping."`
+	Loss              string          `enum:"infonce,sigmoid," default:"" placeholder:"NAME" help:"infonce or sigmoid. Default: sigmoid for a model with a logit bias, otherwise infonce."`
+	Groups            train.Groups    `enum:"caption,label,none" default:"caption" help:"Which pairs are right answers for each other: those of the same ${enum}."`
+	LabelSmoothing    float64         `placeholder:"X" help:"Label smoothing, from 0 to below 1."`
+	LayerDecay        float64         `placeholder:"X" help:"Layer-wise learning rate decay: factor per block from the output to the input, such as 0.75."`
+	PatchDropout      float64         `placeholder:"X" help:"Fraction of each image's patches that a step drops (FLIP)."`
+	EMA               float64         `name:"ema" placeholder:"X" help:"Decay of an exponential moving average of the weights, such as 0.999; the average is what is saved."`
+	Lock              []string        `enum:"image,text" placeholder:"TOWER" help:"Towers to freeze: image, text."`
+	Freeze            []string        `placeholder:"PATTERN" help:"Parameters to freeze, by patterns of their names."`
+	LoRARank          int             `name:"lora-rank" placeholder:"N" help:"Train LoRA adapters of this rank on the model of --from. They are saved in lora.safetensors, and merged into the model."`
+	LoRAAlpha         float64         `name:"lora-alpha" placeholder:"X" help:"LoRA alpha: updates are scaled by X/rank. Default: the rank."`
+	LoRATargets       []string        `name:"lora-targets" placeholder:"PATTERN" help:"Weights that get adapters, by patterns of their names. Default: all linear layers."`
+	Teacher           string          `placeholder:"PATH" help:"Teacher model for knowledge distillation, a path or a name."`
+	TeacherFile       string          `placeholder:"FILE" help:"The teacher's embeddings of the set, stored before. With --teacher, too, they are computed once and written where FILE is not there yet."`
+	Captions          int             `placeholder:"N" help:"Captions of an image that a step reads, all right; where it has fewer, they come again. Default: one, drawn anew in each epoch."`
+	HardNegatives     string          `placeholder:"FILE" help:"Captions that are wrong for an image, beside its own: lines of JSON, {\"caption\": \"…\", \"wrong\": [\"…\"]}, for every caption of the set."`
+	Distill           float64         `placeholder:"X" help:"Weight of the distillation loss, 0 to 1. Default: 0.5."`
+	Upright           *bool           `negatable:"" help:"Turn photographs as their files say that they should be seen. Default: yes; a run that was begun goes on as it began."`
+	Augment           []string        `enum:"flip,crop,pad,color,grey" placeholder:"NAME" help:"Data augmentation, applied in this order: flip, crop, pad, color, grey."`
+	CropScale         float64         `default:"0.5" placeholder:"X" help:"Smallest fraction of an image's area that crop keeps, such as 0.9 (CLIP's) or 0.25."`
+	Vocab             int             `default:"1000" help:"Vocabulary size of a new model's tokenizer, which is trained on the captions."`
+	Seed              uint64          `default:"1" help:"Seed of the initial weights, the order of the data and all other random choices."`
+	Edited            bool            `help:"Accept configuration and tokenizer files of --from that were changed since that model was saved."`
 
 	Test      string `placeholder:"SET" help:"Set to evaluate the model on during training: zero-shot accuracy where images have labels, otherwise recall@k. Results are also in events.jsonl."`
 	TestEvery int    `placeholder:"N" help:"Steps between evaluations. Default: once per epoch."`
@@ -322,7 +323,8 @@ func (c *trainCommand) settings() train.Config {
 	cfg := train.Config{
 		WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
-		Distill: c.Distill, MicroBatch: c.MicroBatch, GradCheckpointing: c.GradCheckpointing, Moments: c.Moments, Freeze: c.Freeze,
+		Distill: c.Distill, MicroBatch: c.MicroBatch, GradCheckpointing: c.GradCheckpointing,
+		Optimizer: c.Optimizer, Moments: c.Moments, Freeze: c.Freeze,
 	}
 	for _, tower := range c.Lock {
 		cfg.LockImage = cfg.LockImage || tower == "image"
