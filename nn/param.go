@@ -27,10 +27,11 @@ type Param struct {
 
 	init func(data []float32, rng *rand.Rand)
 
-	matrix  bool  // of a linear layer, which takes an adapter
-	patches bool  // of patches
-	cut     bool  // read in parts
-	adapter *LoRA // nil without
+	matrix     bool  // of a linear layer, which takes an adapter
+	patches    bool  // of patches
+	projection bool  // to the features
+	cut        bool  // read in parts
+	adapter    *LoRA // nil without
 
 	mapped  bool // Data is never written to
 	release func()
@@ -49,6 +50,18 @@ type Param struct {
 func NewParam(name string, shape ...int) *Param {
 	return &Param{Name: name, Shape: shape, init: func([]float32, *rand.Rand) {}}
 }
+
+// NewProjection returns the matrix, (in, out), that a tower's output is multiplied with, without
+// memory.
+func NewProjection(name string, in, out int) *Param {
+	p := NewParam(name, in, out)
+	p.projection = true
+	return p
+}
+
+// Multiplies reports whether p is what activations are multiplied with: the weight of a
+// [Linear] or of [PatchEmbed], or a projection.
+func (p *Param) Multiplies() bool { return p.matrix || p.patches || p.projection }
 
 // Fill makes [Param.Init] set every element to v. It returns p.
 func (p *Param) Fill(v float32) *Param {

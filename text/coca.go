@@ -81,7 +81,7 @@ func (c CoCa) New() (Tower, error) {
 		class:      nn.NewParam("cls_emb", c.Width).Normal(0.01),
 		blocks:     nn.NewTransformer("transformer", c.plain().blocks()),
 		lnFinal:    nn.NewLayerNorm("ln_final", c.Width, c.NormEps),
-		proj:       nn.NewParam("text_projection", c.Width, c.EmbedDim).Normal(1 / math.Sqrt(float64(c.Width))),
+		proj:       nn.NewProjection("text_projection", c.Width, c.EmbedDim).Normal(1 / math.Sqrt(float64(c.Width))),
 	}, nil
 }
 

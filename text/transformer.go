@@ -264,7 +264,7 @@ func (c Transformer) New() (Tower, error) {
 	std := 1 / math.Sqrt(float64(c.Width))
 	switch c.Proj {
 	case ProjMatrix:
-		t.proj = nn.NewParam("text_projection", c.Width, c.EmbedDim).Normal(std)
+		t.proj = nn.NewProjection("text_projection", c.Width, c.EmbedDim).Normal(std)
 	case ProjLinear:
 		t.projLinear = nn.NewLinear("text_projection", c.Width, c.EmbedDim)
 		t.projLinear.Weight.Normal(std)

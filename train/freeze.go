@@ -34,7 +34,7 @@ func (c *Config) trained(m *encoder.Model) (weights, error) {
 		return nil, errors.New("train: every parameter is frozen")
 	}
 	if c.Optimizer == OptimizerMuon && !slices.ContainsFunc(ws, c.muon) {
-		return nil, errors.New("train: Optimizer is muon, but no weight of a linear layer is trained")
+		return nil, errors.New("train: Optimizer is muon, but no matrix is trained that activations are multiplied with")
 	}
 	return ws, errors.Join(checkPatterns("NoDecay", c.NoDecay, names), checkPatterns("Freeze", c.Freeze, names))
 }

@@ -14,8 +14,8 @@ type Optimizer uint8
 const (
 	// OptimizerAdamW is [AdamW] for all weights.
 	OptimizerAdamW Optimizer = iota
-	// OptimizerMuon is Muon (Jordan et al., 2024) for the weights of linear layers and AdamW for
-	// all others: embeddings, norms, biases, projections, logit_scale. The update of a matrix, its momentum,
+	// OptimizerMuon is Muon (Jordan et al., 2024) for the matrices that activations are multiplied
+	// with ([nn.Param.Multiplies]) and AdamW for all others: embeddings, norms, biases, logit_scale. The update of a matrix, its momentum,
 	// is made nearly orthogonal, and as large as AdamW's usually are, so that both have one learning
 	// rate (Liu et al., 2025, Muon is Scalable for LLM Training). As torch.optim.Muon
 	// with adjust_lr_fn "match_rms_adamw", in float32 where that has bfloat16.
@@ -37,7 +37,7 @@ func (o *Optimizer) UnmarshalText(text []byte) error {
 }
 
 // muon is whether Muon updates a weight.
-func (c *Config) muon(w *weight) bool { return c.Optimizer == OptimizerMuon && w.param.Adaptable() }
+func (c *Config) muon(w *weight) bool { return c.Optimizer == OptimizerMuon && w.param.Multiplies() }
 
 // momentum is what Muon keeps of a matrix, in m.
 func momentum(n, rows int) moment { return moment{m: make([]float32, n), rows: rows} }

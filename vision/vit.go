@@ -218,7 +218,7 @@ func (c ViT) New() (Tower, error) {
 	}
 	switch c.Proj {
 	case ProjMatrix:
-		v.proj = nn.NewParam("visual.proj", c.pooled(), c.EmbedDim).Normal(scale)
+		v.proj = nn.NewProjection("visual.proj", c.pooled(), c.EmbedDim).Normal(scale)
 	case ProjLinear:
 		v.projLinear = nn.NewLinear("visual.proj", c.pooled(), c.EmbedDim)
 		v.projLinear.Weight.Normal(scale)

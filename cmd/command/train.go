@@ -38,7 +38,7 @@ type trainCommand struct {
 	BatchSize         int             `default:"128" help:"Pairs per step. Contrastive learning profits from large batches."`
 	MicroBatch        int             `placeholder:"N" help:"Pairs that go through the towers at a time (gradient caching): less memory, the gradients of the whole batch."`
 	GradCheckpointing bool            `help:"Compute activations within the towers' blocks once more for the gradients instead of keeping them: a third more time, a fraction of the memory, the same bits."`
-	Optimizer         train.Optimizer `enum:"adamw,muon" default:"adamw" help:"adamw, or muon: orthogonal updates (Jordan et al., 2024) for the weights of linear layers, AdamW for all others. It wants fewer steps and higher rates."`
+	Optimizer         train.Optimizer `enum:"adamw,muon" default:"adamw" help:"adamw, or muon: orthogonal updates (Jordan et al., 2024) for matrices, AdamW for all others. It wants fewer steps and higher rates."`
 	Moments           train.Moments   `enum:"float32,bfloat16,8bit" default:"float32" help:"How the optimizer keeps its two numbers for each weight: ${enum}, 8, 4 or 2 bytes."`
 	LR                float64         `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; for fine-tuning, about 1e-5."`
 	Warmup            *int            `placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
