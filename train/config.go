@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/goclip/goclip/dataset"
 	"github.com/goclip/goclip/encoder"
@@ -26,6 +27,7 @@ type Config struct {
 	// Optimizer is how weights are updated; zero means by AdamW.
 	Optimizer Optimizer
 	Momentum  float64 // of Muon; zero means 0.95
+	MuonRate  float64 // of the matrices that Muon updates, as a multiple of LR; zero means 1
 	// Moments is how AdamW keeps its moments: in less memory than float32, if not zero.
 	Moments Moments
 
@@ -111,7 +113,7 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 	c.Beta1, c.Beta2, c.Eps = cmp.Or(c.Beta1, 0.9), cmp.Or(c.Beta2, 0.98), cmp.Or(c.Eps, 1e-6)
 	c.MaxLogitScale, c.LayerDecay = cmp.Or(c.MaxLogitScale, 100), cmp.Or(c.LayerDecay, 1)
 	if c.Optimizer == OptimizerMuon {
-		c.Momentum = cmp.Or(c.Momentum, 0.95)
+		c.Momentum, c.MuonRate = cmp.Or(c.Momentum, 0.95), cmp.Or(c.MuonRate, 1)
 	}
 	if c.Loss == nil {
 		c.Loss = loss.InfoNCE{}
@@ -142,8 +144,10 @@ func (c Config) withDefaults(m *encoder.Model) (Config, error) {
 		return c, fmt.Errorf("train: Optimizer %w", badOptimizer)
 	case c.Optimizer == OptimizerMuon && !(c.Momentum > 0 && c.Momentum < 1):
 		return c, fmt.Errorf("train: Momentum is %g, want a number between 0 and 1", c.Momentum)
-	case c.Optimizer != OptimizerMuon && c.Momentum != 0:
-		return c, fmt.Errorf("train: Momentum is %g beside Optimizer %s, which has none", c.Momentum, c.Optimizer)
+	case c.Optimizer == OptimizerMuon && !(c.MuonRate > 0 && c.MuonRate <= math.MaxFloat32):
+		return c, fmt.Errorf("train: MuonRate is %g, want a factor above 0", c.MuonRate)
+	case c.Optimizer != OptimizerMuon && (c.Momentum != 0 || c.MuonRate != 0):
+		return c, fmt.Errorf("train: Momentum %g and MuonRate %g beside Optimizer %s, want neither", c.Momentum, c.MuonRate, c.Optimizer)
 	case badMoments != nil:
 		return c, fmt.Errorf("train: Moments %w", badMoments)
 	case c.Moments.check(c.Beta2) != nil:

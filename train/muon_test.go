@@ -78,7 +78,7 @@ func wide(x []float32, factor float64) []float64 {
 // with clipping, decay and a rate of each layer, and the first step of all others is AdamW's, to the bit.
 func TestMuonByDefinition(t *testing.T) {
 	cfg := muon(4)
-	cfg.ClipNorm, cfg.LayerDecay, cfg.Momentum = 0.5, 0.8, 0.9
+	cfg.ClipNorm, cfg.LayerDecay, cfg.Momentum, cfg.MuonRate = 0.5, 0.8, 0.9, 3
 	m, other := model(t, 1), model(t, 1)
 	tr, err := train.New(m, cfg)
 	check(t, err)
@@ -103,7 +103,7 @@ func TestMuonByDefinition(t *testing.T) {
 			if strings.HasPrefix(p.Name, "visual.") {
 				depth = m.Vision().(interface{ Depth(string) int }).Depth(p.Name)
 			}
-			rate := stats.LR * math.Pow(cfg.LayerDecay, float64(depth))
+			rate := cfg.MuonRate * stats.LR * math.Pow(cfg.LayerDecay, float64(depth))
 			want, start := before[p.Name], append([]float64(nil), before[p.Name]...)
 			slowMuon(want, momenta[p.Name], wide(tr.Gradient(p.Name), scale), p.Shape[0], rate, cfg.WeightDecay, cfg.Momentum)
 			var diff, moved, largest float64
@@ -124,7 +124,7 @@ func TestMuonByDefinition(t *testing.T) {
 
 	m = model(t, 1)
 	adamW := cfg
-	adamW.Optimizer, adamW.Momentum = train.OptimizerAdamW, 0
+	adamW.Optimizer, adamW.Momentum, adamW.MuonRate = train.OptimizerAdamW, 0, 0
 	for x, c := range map[*encoder.Model]train.Config{m: cfg, other: adamW} {
 		tr, err := train.New(x, c)
 		check(t, err)
@@ -208,7 +208,8 @@ func TestMuonIsChecked(t *testing.T) {
 	}{
 		{func(c *train.Config) { c.Optimizer = 7 }, "Optimizer"},
 		{func(c *train.Config) { c.Momentum = 1 }, "Momentum is 1, want"},
-		{func(c *train.Config) { c.Optimizer, c.Momentum = train.OptimizerAdamW, 0.9 }, "Momentum is 0.9 beside Optimizer adamw"},
+		{func(c *train.Config) { c.Optimizer, c.Momentum = train.OptimizerAdamW, 0.9 }, "Momentum 0.9 and MuonRate 0 beside Optimizer adamw"},
+		{func(c *train.Config) { c.MuonRate = -1 }, "MuonRate is -1, want"},
 		{func(c *train.Config) { c.LockImage, c.LockText = true, true }, "no matrix is trained"},
 	} {
 		cfg := muon(1)

@@ -71,6 +71,11 @@ func New(m *encoder.Model, cfg Config) (*Trainer, error) {
 		t.params = append(t.params, w)
 	}
 	t.weights.slowed(m, cfg.LayerDecay)
+	for _, w := range t.weights {
+		if cfg.muon(w) {
+			w.rate *= cfg.MuonRate
+		}
+	}
 	graphs := &graphs{
 		model: m, weights: t.weights, objective: t.objective, passes: make(map[shape]*pass),
 		dropout: newPatchDropout(m, cfg.PatchDropout, cfg.Seed),

@@ -39,6 +39,7 @@ type trainCommand struct {
 	MicroBatch        int             `placeholder:"N" help:"Pairs that go through the towers at a time (gradient caching): less memory, the gradients of the whole batch."`
 	GradCheckpointing bool            `help:"Compute activations within the towers' blocks once more for the gradients instead of keeping them: a third more time, a fraction of the memory, the same bits."`
 	Optimizer         train.Optimizer `enum:"adamw,muon" default:"adamw" help:"adamw, or muon: orthogonal updates (Jordan et al., 2024) for matrices, AdamW for all others. It wants fewer steps and higher rates."`
+	MuonRate          float64         `placeholder:"X" help:"With --optimizer muon: the rate of its matrices, as a multiple of --lr, such as 3. Default: 1."`
 	Moments           train.Moments   `enum:"float32,bfloat16,8bit" default:"float32" help:"How the optimizer keeps its two numbers for each weight: ${enum}, 8, 4 or 2 bytes."`
 	LR                float64         `name:"lr" default:"1e-3" help:"Learning rate after the warm-up; for fine-tuning, about 1e-5."`
 	Warmup            *int            `placeholder:"N" help:"Warm-up steps. Default: a twentieth of all steps."`
@@ -324,7 +325,7 @@ func (c *trainCommand) settings() train.Config {
 		WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, Loss: c.loss(), Groups: c.Groups,
 		LabelSmoothing: c.LabelSmoothing, LayerDecay: c.LayerDecay, PatchDropout: c.PatchDropout, EMA: c.EMA,
 		Distill: c.Distill, MicroBatch: c.MicroBatch, GradCheckpointing: c.GradCheckpointing,
-		Optimizer: c.Optimizer, Moments: c.Moments, Freeze: c.Freeze,
+		Optimizer: c.Optimizer, MuonRate: c.MuonRate, Moments: c.Moments, Freeze: c.Freeze,
 	}
 	for _, tower := range c.Lock {
 		cfg.LockImage = cfg.LockImage || tower == "image"

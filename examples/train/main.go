@@ -27,7 +27,7 @@ func main() {
 	log.SetFlags(0)
 	data := flag.String("data", "", "training set; the drawn set where empty")
 	test := flag.String("test", "", "test set that goes with -data")
-	steps := flag.Int("steps", 1800, "training steps of 128 pairs")
+	steps := flag.Int("steps", 0, "training steps of 128 pairs; 0 means as many as the set needs")
 	relations := flag.Float64("relations", 0, "part of the drawn images that show two figures, 0 to 1")
 	fine := flag.Bool("fine", false, "smaller patches and a class token, for maps of examples/explain; slower")
 	seed := flag.Uint64("seed", 1, "of the weights, the order and the drawn images")
@@ -52,6 +52,7 @@ func run(ctx context.Context, data, test string, steps int, relations float64, f
 	if err != nil {
 		return err
 	}
+	steps = sets.steps
 	build, shuffle := toy.New, true
 	if sets.couples != nil {
 		build, shuffle = toy.NewForCouples, false // couples come in fours that a batch should hold together
@@ -64,7 +65,9 @@ func run(ctx context.Context, data, test string, steps int, relations float64, f
 		return err
 	}
 	trainer, err := train.New(model, train.Config{
-		LR:             train.Cosine(sets.lr, steps/20, steps),
+		LR:             sets.schedule(sets.lr, steps/20, steps),
+		Optimizer:      sets.optimizer,
+		MuonRate:       sets.muonRate,
 		WeightDecay:    0.1,
 		ClipNorm:       1,
 		Groups:         sets.groups,

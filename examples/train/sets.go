@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,10 @@ type sets struct {
 	templates []string
 	groups    train.Groups
 	context   int // length in tokens
+	steps     int
+	optimizer train.Optimizer
+	muonRate  float64
+	schedule  func(lr float64, warmup, steps int) train.Schedule
 	lr        float64
 	smoothing float64 // of labels
 	augment   dataset.Augment
@@ -41,8 +46,8 @@ func (s *sets) Close() {
 }
 
 func open(data, testData string, steps int, relations float64, seed uint64) (*sets, error) {
-	if steps < 1 {
-		return nil, fmt.Errorf("-steps %d, want 1 or more", steps)
+	if steps < 0 {
+		return nil, fmt.Errorf("-steps %d, want 0 or more", steps)
 	}
 	if data != "" && relations != 0 {
 		return nil, errors.New("-relations is of the drawn set and does not go with -data")
@@ -50,36 +55,37 @@ func open(data, testData string, steps int, relations float64, seed uint64) (*se
 	if data == "" {
 		return drawn(steps, relations, seed)
 	}
-	return files(data, testData)
+	return files(data, testData, cmp.Or(steps, 1800))
 }
 
 // drawn is the embedded default: images that the library draws, no two alike.
 func drawn(steps int, relations float64, seed uint64) (*sets, error) {
 	set := shapes.Set{Size: toy.Side, Seed: seed, Relations: relations}
-	training, err1 := set.Train(steps * batchSize)
+	s := &sets{steps: cmp.Or(steps, 560), optimizer: train.OptimizerMuon, muonRate: 3, schedule: train.Linear, lr: 4e-3, smoothing: 0.05}
+	if relations > 0 {
+		s = &sets{steps: cmp.Or(steps, 1800), schedule: train.Cosine, lr: 1e-3}
+	}
+	training, err1 := set.Train(s.steps * batchSize)
 	known, err2 := set.Known(1120)
 	unseen, err3 := set.Unseen(560)
-	s := &sets{
-		train: training, tests: []test{{"known combinations", known}, {"unseen combinations", unseen}},
-		classes: set.Classes(), templates: set.Templates(), groups: train.GroupByLabel, context: 24, lr: 2e-3, smoothing: 0.2,
-	}
+	s.train, s.tests = training, []test{{"known combinations", known}, {"unseen combinations", unseen}}
+	s.classes, s.templates, s.groups, s.context = set.Classes(), set.Templates(), train.GroupByLabel, 24
 	var err4 error
 	if relations > 0 {
-		s.lr, s.smoothing = 1e-3, 0
 		s.couples, err4 = set.Couples(560)
 	}
 	return s, errors.Join(err1, err2, err3, err4)
 }
 
 // files is a set of the user's.
-func files(data, testData string) (*sets, error) {
+func files(data, testData string, steps int) (*sets, error) {
 	training, err := dataset.Open(data, nil)
 	if err != nil {
 		return nil, err
 	}
 	s := &sets{
 		train: training, classes: training.Classes(), templates: []string{"a photo of a {}"},
-		groups: train.GroupByLabel, context: 32, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
+		groups: train.GroupByLabel, context: 32, steps: steps, schedule: train.Cosine, lr: 1e-3, augment: augment.Flip(0.5), close: []*dataset.Set{training},
 	}
 	if testData != "" {
 		set, err := dataset.Open(testData, nil)

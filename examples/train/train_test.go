@@ -200,7 +200,7 @@ func TestRefuses(t *testing.T) {
 		relations  float64
 		want       string
 	}{
-		{"", "", 0, 0, "-steps 0, want 1 or more"},
+		{"", "", -1, 0, "-steps -1, want 0 or more"},
 		{"", "", 1, 2, "Relations 2, want 0 to 1"},
 		{few, "", 1, 0.5, "-relations is of the drawn set"},
 		{filepath.Join(few, "gone"), "", 1, 0, "no such file"},
