@@ -108,6 +108,8 @@ func sameFiles(t *testing.T, what string, got, want map[string][]byte) {
 // TestRanksAreBits: any number of ranks writes the same checkpoints, whatever is trained.
 func TestRanksAreBits(t *testing.T) {
 	teacher := model(t, 9)
+	stored, _, err := train.Store(t.Context(), teacher, drawn(t, 60))
+	check(t, err)
 	for _, c := range []struct {
 		name   string
 		micro  int
@@ -149,6 +151,34 @@ func TestRanksAreBits(t *testing.T) {
 		{"a teacher and several captions", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
 			c.Teacher, c.Texts = teacher, train.Captions(2)
 			return m
+		}},
+		{"a stored teacher", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Stored = stored
+			return m
+		}},
+		{"hard negatives, activations computed again", 3, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.GradCheckpointing, c.Texts = true, func(p dataset.Pair) ([]train.Text, error) {
+				return []train.Text{{Caption: p.Caption, Share: 1}, {Caption: "not " + p.Caption}}, nil
+			}
+			return m
+		}},
+		{"smoothed, by label, partly frozen, locked text tower", 2, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.LabelSmoothing, c.Groups, c.LockText, c.Freeze = 0.1, train.GroupByLabel, true, []string{"visual.transformer.resblocks.0.*", "logit_scale"}
+			return m
+		}},
+		{"a loss of one's own", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Loss = loss.ByRows("apart", func(row *loss.Row) float64 {
+				for j := range row.Gradient {
+					row.Gradient[j] = row.Similarities[j]
+				}
+				row.Gradient[row.Right[0]] = -1
+				return 1 - float64(row.Similarities[row.Right[0]])
+			})
+			return m
+		}},
+		{"patches", 1, func(c *train.Config, _ *encoder.Model) *encoder.Model {
+			c.PatchDropout = 0
+			return gridded(t)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
