@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 )
 
@@ -111,6 +112,14 @@ func sections() []section {
 
 // captionsFolder stands for the folder of captions and vocabularies.
 const captionsFolder = "CAPTIONS"
+
+// threads are how many each process has: one where others can have no more.
+func (s section) threads() int {
+	if s.name == "images" || s.name == "drafts" || s.name == "tokenizers" {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
 
 func lossRows() (rows []row) {
 	for _, kind := range []string{"infonce", "sigmoid"} {

@@ -69,6 +69,7 @@ type timed struct {
 	counts   bool // its ratio decides
 	shortest float64
 	medians  []float64
+	cores    float64 // the most that it kept busy in a turn
 	agrees   string
 }
 
@@ -118,11 +119,8 @@ func (o *options) startAll(ctx context.Context, s section) (all []*timed, refere
 		}
 		return args
 	}
-	var own []string // one core for what others do on one
-	if s.name == "images" || s.name == "drafts" || s.name == "tokenizers" {
-		own = []string{"GOMAXPROCS=1"}
-	}
-	if err := add("goclip", append([]string{o.worker, o.folder}, words(s.ours)...), own...); err != nil {
+	own := fmt.Sprintf("GOMAXPROCS=%d", s.threads())
+	if err := add("goclip", append([]string{o.worker, o.folder}, words(s.ours)...), own); err != nil {
 		return nil, 0, nil, err
 	}
 	for _, p := range s.peers {
@@ -131,7 +129,7 @@ func (o *options) startAll(ctx context.Context, s section) (all []*timed, refere
 			if reference == 0 {
 				reference = len(all)
 			}
-			if err := add(p.name, append([]string{o.worker, o.folder}, words(p.args)...), own...); err != nil {
+			if err := add(p.name, append([]string{o.worker, o.folder}, words(p.args)...), own); err != nil {
 				return all, 0, nil, err
 			}
 			continue
@@ -195,7 +193,7 @@ func (o *options) row(w io.Writer, s section, r row, all []*timed, reference int
 	if err != nil {
 		return err
 	}
-	print(w, r, able, others)
+	print(w, r, able, others, s.threads())
 	return wrong
 }
 
@@ -259,7 +257,7 @@ func (o *options) turns(all []*timed, name string, seconds float64) (others floa
 				return 0, err
 			}
 			busy, wall = busy+busyCores()-before-a.CPU, wall+a.Wall
-			t.shortest = min(t.shortest, slices.Min(a.Times))
+			t.shortest, t.cores = min(t.shortest, slices.Min(a.Times)), max(t.cores, a.CPU/a.Wall)
 			t.medians = append(t.medians, median(a.Times))
 		}
 	}
@@ -274,8 +272,9 @@ func median(x []float64) float64 {
 }
 
 // print prints a row. A peer's ratio is its time over ours: of the shortest runs, and the
-// median over the rounds of the quotients within a round.
-func print(w io.Writer, r row, all []*timed, others float64) {
+// median over the rounds of the quotients within a round. It tells of those that kept more cores busy
+// than they have threads.
+func print(w io.Writer, r row, all []*timed, others float64, threads int) {
 	ours, least := all[0], math.Inf(1)
 	var ratios, agrees []string
 	for _, t := range all {
@@ -292,6 +291,9 @@ func print(w io.Writer, r row, all []*timed, others float64) {
 		}
 		if t.agrees != "" {
 			agrees = append(agrees, t.p.name+" "+t.agrees)
+		}
+		if t.cores > float64(threads)+0.1 {
+			agrees = append(agrees, fmt.Sprintf("%s had %.1f cores, not %d", t.p.name, t.cores, threads))
 		}
 	}
 	title := r.title

@@ -8,20 +8,20 @@ import (
 )
 
 // TestRow: a row tells of the quickest peer that counts, by shortest runs, of the median over
-// the rounds of quotients within a round, and of what is missed.
+// the rounds of quotients within a round, of what is missed, and of who had more cores than it should.
 func TestRow(t *testing.T) {
 	all := []*timed{
 		{p: &process{name: "goclip"}, shortest: 0.1, medians: []float64{0.1, 0.2, 0.4}},
 		{p: &process{name: "ours too"}, shortest: 0.01, medians: []float64{0.01, 0.01, 0.01}},
-		{p: &process{name: "quick"}, counts: true, shortest: 0.11, medians: []float64{0.12, 0.22, 0.4}, agrees: "agrees"},
-		{p: &process{name: "slow"}, counts: true, shortest: 0.3, medians: []float64{0.3, 0.6, 1.2}},
+		{p: &process{name: "quick"}, counts: true, shortest: 0.11, medians: []float64{0.12, 0.22, 0.4}, agrees: "agrees", cores: 1.05},
+		{p: &process{name: "slow"}, counts: true, shortest: 0.3, medians: []float64{0.3, 0.6, 1.2}, cores: 1.86},
 	}
 	for wanted, want := range map[float64]string{
-		1.1: "| row | 100 / 200 | ours too 0.10 / 0.05; quick 1.10 / 1.10; slow 3.00 / 3.00 | 1.10 | ≥ 1.10 | 0.0 | quick agrees |\n",
-		1.2: "| row | 100 / 200 | ours too 0.10 / 0.05; quick 1.10 / 1.10; slow 3.00 / 3.00 | 1.10 | ≥ 1.20, missed | 0.0 | quick agrees |\n",
+		1.1: "| row | 100 / 200 | ours too 0.10 / 0.05; quick 1.10 / 1.10; slow 3.00 / 3.00 | 1.10 | ≥ 1.10 | 0.0 | quick agrees; slow had 1.9 cores, not 1 |\n",
+		1.2: "| row | 100 / 200 | ours too 0.10 / 0.05; quick 1.10 / 1.10; slow 3.00 / 3.00 | 1.10 | ≥ 1.20, missed | 0.0 | quick agrees; slow had 1.9 cores, not 1 |\n",
 	} {
 		var b strings.Builder
-		if print(&b, row{name: "row", wanted: wanted}, all, 0); b.String() != want {
+		if print(&b, row{name: "row", wanted: wanted}, all, 0, 1); b.String() != want {
 			t.Errorf("got  %swant %s", b.String(), want)
 		}
 	}

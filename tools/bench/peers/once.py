@@ -73,8 +73,9 @@ def all_of(out):
         def __getitem__(self, i):
             return transform(Image.open(files[i]))
 
+    workers = 0 if THREADS == 1 else 1 if engine == "openvino" else 2     # one thread reads files, too
     run, rows = {"openvino": openvino, "eager": eager}[engine](), []
-    for x in torch.utils.data.DataLoader(Files(), batch_size=32, num_workers=1 if engine == "openvino" else 2):
+    for x in torch.utils.data.DataLoader(Files(), batch_size=32, num_workers=workers):
         y = run(x.numpy())
         rows.append(y / np.linalg.norm(y, axis=1, keepdims=True))
     np.save(out + ".npy", np.concatenate(rows))
