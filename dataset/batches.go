@@ -42,6 +42,10 @@ type BatchOptions struct {
 	// Prefetch the number of pairs prepared ahead, 0 means Size. Neither
 	// changes what is yielded.
 	Workers, Prefetch int
+
+	// Share, where not nil, is what of each batch is decoded here, by one of several
+	// processes. A trainer sets it as its ranks have it.
+	Share *Share
 }
 
 // Augment returns an augmented version of img, which it must not write to.
@@ -73,7 +77,8 @@ type Batch struct {
 // than the set, a source that fails, a ledger beyond its limit, an epoch
 // without a single batch, or the end of ctx.
 //
-// Memory holds about Prefetch + Size augmented images and Workers decoded ones.
+// Memory holds about Prefetch + Size augmented images and Workers decoded ones; with a Share,
+// that part of the augmented ones.
 // When the loop over the sequence ends, so do its goroutines.
 func Batches(ctx context.Context, src Source, o BatchOptions) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
@@ -114,6 +119,8 @@ func (o *BatchOptions) ready(src Source) error {
 	switch {
 	case o.Size < 1:
 		return fmt.Errorf("dataset: batches: Size %d, want 1 or more", o.Size)
+	case o.Share != nil && (o.Share.Part == nil || o.Share.Agree == nil):
+		return errors.New("dataset: batches: the Share lacks Part or Agree")
 	case o.Epochs < 0 || o.Workers < 0 || o.Prefetch < 0:
 		return fmt.Errorf("dataset: batches: Epochs %d, Workers %d, Prefetch %d: none may be negative", o.Epochs, o.Workers, o.Prefetch)
 	case n == 0:

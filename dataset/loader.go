@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goclip/goclip/internal/dice"
 	"github.com/goclip/goclip/internal/guard"
@@ -22,19 +23,28 @@ type loader struct {
 	line   chan *job // in order; its length bounds what is made ahead
 	work   chan *job // the same, to be done
 	tally  tally
+
+	// With a Share: what it decodes of a full batch, the jobs of which all processes know
+	// what became, and how many samples of an epoch are known to be bad.
+	from, to int
+	settled  []*job
+	behind   atomic.Pointer[behind]
 }
 
 // job is one sample on its way, or the end of an epoch, or a source's error.
 type job struct {
 	sample     Sample
 	epoch      int
+	number     int // of the sample among those of its epoch that are not skipped
 	position   int // the cursor's after this sample
 	endOfEpoch bool
 
-	pair  Pair
-	fault error         // of this sample
-	err   error         // of the run
-	ready chan struct{} // closed when pair, fault or err is set
+	pair    Pair
+	tried   bool          // it was decoded here, or could not be
+	suspect bool          // it could not be decoded somewhere
+	fault   error         // of this sample
+	err     error         // of the run
+	ready   chan struct{} // closed when pair, fault or err is set
 }
 
 // tally is what an epoch has given so far.
@@ -50,6 +60,10 @@ func startLoader(ctx context.Context, src Source, o *BatchOptions) *loader {
 	l := &loader{o: o, line: make(chan *job, o.Prefetch), work: make(chan *job, o.Prefetch)}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.tally.resumed = o.Start.Position > 0
+	l.behind.Store(&behind{})
+	if o.Share != nil {
+		l.from, l.to = o.Share.part(o.Size)
+	}
 	l.done.Add(1 + o.Workers)
 	go func() {
 		defer l.done.Done()
@@ -88,13 +102,13 @@ func (l *loader) produce(src Source) {
 				return
 			}
 			position++
-			j := &job{sample: sample, epoch: epoch, position: position, ready: make(chan struct{})}
+			j := &job{sample: sample, epoch: epoch, number: position - 1 - skip, position: position, ready: make(chan struct{})}
 			if !l.put(j) {
 				return
 			}
 			l.work <- j // always moves on: the workers empty it even when ctx has ended
 		}
-		if !l.put(&job{epoch: epoch, endOfEpoch: true, ready: closed}) {
+		if !l.put(&job{epoch: epoch, position: position, endOfEpoch: true, ready: closed}) {
 			return
 		}
 		skip = 0
@@ -125,7 +139,16 @@ func (l *loader) do(j *job) {
 	// Epoch after epoch, the captions of a sample take turns from a first one
 	// that is drawn.
 	first := dice.New(l.o.Seed, dice.Caption, j.sample.ID)
-	j.pair, j.fault = j.sample.PairContext(l.ctx, first.Uint64()>>1+uint64(j.epoch))
+	j.pair, j.fault = j.sample.undecoded(first.Uint64()>>1 + uint64(j.epoch))
+	if j.fault == nil && l.ours(j) {
+		l.decode(j)
+	}
+}
+
+// decode gives a pair its image, augmented.
+func (l *loader) decode(j *job) {
+	j.tried = true
+	j.pair.Image, j.fault = j.sample.decode(l.ctx)
 	if j.err = l.ctx.Err(); j.err != nil || j.fault != nil || l.o.Augment == nil {
 		return
 	}
@@ -145,22 +168,29 @@ func (l *loader) do(j *job) {
 	}
 }
 
+// take waits for the next job in line.
+func (l *loader) take() (*job, error) {
+	j, ok := <-l.line
+	if ok {
+		<-j.ready
+	}
+	if err := l.ctx.Err(); err != nil {
+		return nil, fmt.Errorf("dataset: batches: %w", err)
+	}
+	if !ok {
+		return nil, errDone
+	}
+	return j, j.err
+}
+
 // next puts the next batch together.
 func (l *loader) next() (Batch, error) {
 	var pairs []Pair
 	for {
-		j, ok := <-l.line
-		if ok {
-			<-j.ready
-		}
-		if err := l.ctx.Err(); err != nil {
-			return Batch{}, fmt.Errorf("dataset: batches: %w", err)
-		}
+		j, err := l.certain()
 		switch {
-		case !ok:
-			return Batch{}, errDone
-		case j.err != nil:
-			return Batch{}, j.err
+		case err != nil:
+			return Batch{}, err
 		case j.endOfEpoch:
 			last := len(pairs) > 0 && l.o.KeepLast
 			if err := l.endEpoch(j.epoch, last); err != nil {
@@ -188,9 +218,11 @@ func (l *loader) next() (Batch, error) {
 	}
 }
 
+func (j *job) bad() Bad { return Bad{File: j.sample.File, Key: j.sample.Key, Reason: j.fault.Error()} }
+
 // bad takes a sample out of the run.
 func (l *loader) bad(j *job) error {
-	b := Bad{File: j.sample.File, Key: j.sample.Key, Reason: j.fault.Error()}
+	b := j.bad()
 	if l.tally.firstBad == nil {
 		l.tally.firstBad = errors.New(b.String())
 	}

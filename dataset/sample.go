@@ -14,8 +14,8 @@ import (
 
 // Pair is one decoded image with one caption, ready for a training step.
 type Pair struct {
-	Key     string // names the sample within its set
-	Image   image.Image
+	Key     string      // names the sample within its set
+	Image   image.Image // nil where it is another process that decodes it, see [Share]
 	Caption string
 	Label   string // name of the class, or "" where the set has none
 	// Captions are all that the sample has, from the drawn one on, where they are several.
@@ -74,6 +74,18 @@ func (s Sample) Pair(draw uint64) (Pair, error) { return s.PairContext(context.B
 
 // PairContext is [Sample.Pair] until ctx ends, which is then the error.
 func (s Sample) PairContext(ctx context.Context, draw uint64) (Pair, error) {
+	p, err := s.undecoded(draw)
+	if err == nil {
+		p.Image, err = s.decode(ctx)
+	}
+	if err != nil {
+		return Pair{}, err
+	}
+	return p, nil
+}
+
+// undecoded is a pair without its image.
+func (s Sample) undecoded(draw uint64) (Pair, error) {
 	if s.Fault != nil {
 		return Pair{}, s.Fault
 	}
@@ -81,20 +93,16 @@ func (s Sample) PairContext(ctx context.Context, draw uint64) (Pair, error) {
 	if len(words) == 0 {
 		return Pair{}, errors.New("no caption and no label")
 	}
-	caption := words[draw%uint64(len(words))]
+	at := draw % uint64(len(words))
+	caption := words[at]
 	switch {
 	case !utf8.ValidString(caption):
 		return Pair{}, fmt.Errorf("caption %q is not valid UTF-8", caption)
 	case caption == "":
 		return Pair{}, errors.New("the caption is empty")
 	}
-	p, err := s.PictureContext(ctx)
-	p.Caption = caption
-	if err != nil {
-		return Pair{}, err
-	}
+	p := Pair{Key: s.Key, Caption: caption, Label: s.Label}
 	if len(words) > 1 {
-		at := draw % uint64(len(words))
 		p.Captions = append(append([]string{}, words[at:]...), words[:at]...)
 	}
 	return p, nil
@@ -109,8 +117,20 @@ func (s Sample) PictureContext(ctx context.Context) (Pair, error) {
 	if s.Fault != nil {
 		return Pair{}, s.Fault
 	}
-	var img image.Image
-	err := guard.Call(func() (err error) {
+	img, err := s.decode(ctx)
+	if err != nil {
+		return Pair{}, err
+	}
+	p := Pair{Key: s.Key, Image: img, Label: s.Label}
+	if len(s.Captions) > 0 {
+		p.Caption = s.Captions[0]
+	}
+	return p, nil
+}
+
+// decode reads the image.
+func (s Sample) decode(ctx context.Context) (img image.Image, err error) {
+	err = guard.Call(func() (err error) {
 		switch {
 		case s.DecodeContext != nil:
 			img, err = s.DecodeContext(ctx)
@@ -125,13 +145,9 @@ func (s Sample) PictureContext(ctx context.Context) (Pair, error) {
 		return err
 	})
 	if err != nil {
-		return Pair{}, err
+		return nil, err
 	}
-	p := Pair{Key: s.Key, Image: img, Label: s.Label}
-	if len(s.Captions) > 0 {
-		p.Caption = s.Captions[0]
-	}
-	return p, nil
+	return img, nil
 }
 
 // Order says in which order a [Source] yields its samples.

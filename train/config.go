@@ -59,7 +59,8 @@ type Config struct {
 	// Stored, where not nil, holds a teacher's embeddings in place of a Teacher.
 	Stored *Stored
 	// Texts, where not nil, says which texts a step reads of a pair in place of its caption
-	// alone, such as hard negatives beside it: as many for each pair.
+	// alone, such as hard negatives beside it: as many for each pair. On several Ranks it is asked
+	// about all pairs, of which those of other ranks have no Image.
 	Texts func(dataset.Pair) ([]Text, error)
 	// MaxLogitScale clamps logit_scale after each step, so that exp(logit_scale)
 	// lies in [1, MaxLogitScale]. Zero means CLIP's 100.

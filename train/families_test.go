@@ -331,12 +331,19 @@ func TestFamiliesTrain(t *testing.T) {
 	}
 }
 
-// TestGridsTrain: a model of patches of several grids learns, from images of any shape.
-func TestGridsTrain(t *testing.T) {
+// gridded is a model of patches.
+func gridded(t testing.TB) *encoder.Model {
+	t.Helper()
 	f := families()["naflex"]
 	preprocess := &vision.Preprocess{PatchSize: 8, MaxPatches: 6, Resize: vision.ResizeSquash, Std: [3]float32{1, 1, 1}}
 	m, err := encoder.New(encoder.Config{Vision: f.vision, Text: f.text, Preprocess: preprocess}, letters.Tokenizer{}, 1)
 	check(t, err)
+	return m
+}
+
+// TestGridsTrain: a model of patches of several grids learns, from images of any shape.
+func TestGridsTrain(t *testing.T) {
+	m := gridded(t)
 	tr, err := train.New(m, train.Config{LR: train.Constant(3e-3, 0)})
 	check(t, err)
 	var pairs []dataset.Pair

@@ -16,8 +16,8 @@ type Run struct {
 	// was resumed. Zero means until Batches.Epochs are over.
 	Steps int
 	// Batches says how to iterate over the set. Its Start is overwritten where
-	// there is a checkpoint to resume from, and its Upright by what the model's
-	// preprocessing says.
+	// there is a checkpoint to resume from, its Upright by what the model's
+	// preprocessing says, and its Share by [Trainer.Share].
 	Batches dataset.BatchOptions
 	// Checkpoints, where Dir is set, are written and resumed from.
 	Checkpoints Checkpoints
@@ -70,7 +70,7 @@ func (t *Trainer) Fit(ctx context.Context, src dataset.Source, run Run) (err err
 	if err := run.Best.check(run); err != nil {
 		return err
 	}
-	run.Batches.Upright = t.model.Config().Preprocess.Upright
+	run.Batches.Upright, run.Batches.Share = t.model.Config().Preprocess.Upright, t.Share()
 	f := fit{t: t, run: run, warnings: slices.Clone(run.Warnings)}
 	if run.Checkpoints.Dir != "" {
 		if t.world.rank() == 0 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +38,12 @@ func onRanks(n int, f func(r *train.LocalRank) error) []error {
 // ranked is a run of some steps in a folder; change may be nil.
 func ranked(t *testing.T, n, steps int, dir string, micro int, change func(*train.Config, *encoder.Model) *encoder.Model) []error {
 	t.Helper()
+	return rankedOn(t, n, func(int) dataset.Source { return drawn(t, 60) }, plan(dir, steps), micro, change)
+}
+
+// rankedOn is a run on the sets that the ranks have.
+func rankedOn(t *testing.T, n int, set func(rank int) dataset.Source, run train.Run, micro int, change func(*train.Config, *encoder.Model) *encoder.Model) []error {
+	t.Helper()
 	return onRanks(n, func(r *train.LocalRank) error {
 		m := model(t, 1)
 		cfg := config(100)
@@ -50,7 +55,9 @@ func ranked(t *testing.T, n, steps int, dir string, micro int, change func(*trai
 		if err != nil {
 			return err
 		}
-		return tr.Fit(context.Background(), drawn(t, 60), plan(dir, steps))
+		run := run
+		run.Batches.Ledger = &dataset.Ledger{} // a ledger is one rank's
+		return tr.Fit(context.Background(), set(r.Rank()), run)
 	})
 }
 
@@ -101,6 +108,8 @@ func sameFiles(t *testing.T, what string, got, want map[string][]byte) {
 // TestRanksAreBits: any number of ranks writes the same checkpoints, whatever is trained.
 func TestRanksAreBits(t *testing.T) {
 	teacher := model(t, 9)
+	stored, _, err := train.Store(t.Context(), teacher, drawn(t, 60))
+	check(t, err)
 	for _, c := range []struct {
 		name   string
 		micro  int
@@ -142,6 +151,34 @@ func TestRanksAreBits(t *testing.T) {
 		{"a teacher and several captions", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
 			c.Teacher, c.Texts = teacher, train.Captions(2)
 			return m
+		}},
+		{"a stored teacher", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Stored = stored
+			return m
+		}},
+		{"hard negatives, activations computed again", 3, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.GradCheckpointing, c.Texts = true, func(p dataset.Pair) ([]train.Text, error) {
+				return []train.Text{{Caption: p.Caption, Share: 1}, {Caption: "not " + p.Caption}}, nil
+			}
+			return m
+		}},
+		{"smoothed, by label, partly frozen, locked text tower", 2, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.LabelSmoothing, c.Groups, c.LockText, c.Freeze = 0.1, train.GroupByLabel, true, []string{"visual.transformer.resblocks.0.*", "logit_scale"}
+			return m
+		}},
+		{"a loss of one's own", 1, func(c *train.Config, m *encoder.Model) *encoder.Model {
+			c.Loss = loss.ByRows("apart", func(row *loss.Row) float64 {
+				for j := range row.Gradient {
+					row.Gradient[j] = row.Similarities[j]
+				}
+				row.Gradient[row.Right[0]] = -1
+				return 1 - float64(row.Similarities[row.Right[0]])
+			})
+			return m
+		}},
+		{"patches", 1, func(c *train.Config, _ *encoder.Model) *encoder.Model {
+			c.PatchDropout = 0
+			return gridded(t)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -211,16 +248,15 @@ func TestRanksFailTogether(t *testing.T) {
 		{"another batch", "train: rank 2 of 3 has other data, or is at another step, than rank 0: do all read the same set?", func(r *train.LocalRank, tr *train.Trainer, m *encoder.Model) error {
 			return batchFailure(r, tr, m, func(b *train.Batch) { b.Tokens[1]++ })
 		}},
-		{"a bad file", "rank 1 of 3: dataset: batches: shapes: 00000002: gone (with a Ledger it would be recorded and skipped)", func(r *train.LocalRank, tr *train.Trainer, _ *encoder.Model) error {
-			src := drawn(t, 3).(*dataset.Indexed)
-			one := dataset.NewIndexed(3, func(i int) dataset.Sample {
-				s := src.At(i)
-				if r.Rank() == 1 && i == 2 {
-					s.Decode = func() (image.Image, error) { return nil, errors.New("gone") }
-				}
-				return s
-			})
-			return tr.Fit(context.Background(), one, train.Run{Steps: 3, Batches: dataset.BatchOptions{Size: 3, Epochs: 9}})
+		{"a bad file", "dataset: batches: shapes: 00000002: gone (with a Ledger it would be recorded and skipped)", func(_ *train.LocalRank, tr *train.Trainer, _ *encoder.Model) error {
+			return tr.Fit(context.Background(), without(t, 3, 2), train.Run{Steps: 3, Batches: dataset.BatchOptions{Size: 3, Epochs: 9}})
+		}},
+		{"a file that one cannot read", "rank 1 of 3: dataset: batches: shapes: 00000001: gone (other processes can read it)", func(r *train.LocalRank, tr *train.Trainer, _ *encoder.Model) error {
+			run := train.Run{Steps: 3, Batches: dataset.BatchOptions{Size: 3, Epochs: 9, Ledger: &dataset.Ledger{}}}
+			if r.Rank() == 1 {
+				return tr.Fit(context.Background(), without(t, 3, 1), run)
+			}
+			return tr.Fit(context.Background(), without(t, 3), run)
 		}},
 		{"an observer", "rank 0 of 3: train: step 1: enough", func(_ *train.LocalRank, tr *train.Trainer, _ *encoder.Model) error {
 			stop := train.ObserverFunc(func(e train.Event) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -154,12 +155,19 @@ func survives() (err error) {
 	return nil
 }
 
-// toy is a short training on drawn images.
+// toy is a short training on drawn images, of which some cannot be decoded.
 func toy(ranks train.Ranks, out string, steps int) (*job.Training, error) {
-	set, err := shapes.Set{Seed: 1}.Train(200)
+	drawn, err := shapes.Set{Seed: 1}.Train(200)
 	if err != nil {
 		return nil, err
 	}
+	set := dataset.NewIndexed(200, func(i int) dataset.Sample {
+		s := drawn.At(i)
+		if i%11 == 4 {
+			s.Decode = func() (image.Image, error) { return nil, errors.New("spoilt") }
+		}
+		return s
+	})
 	j := job.Job{
 		Out: out, Set: set, CheckpointEvery: 2, Steps: steps,
 		Config:  train.Config{ClipNorm: 1, WeightDecay: 0.1, EMA: 0.9, PatchDropout: 0.25, Ranks: ranks},

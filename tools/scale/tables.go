@@ -175,7 +175,7 @@ func (in inputs) search(r rates) (string, error) {
 }
 
 // training is ViT-B/32 as measured, and ViT-L/14 by its operations, on growing numbers of machines. An
-// optimiser whose states are sharded is shared work, too.
+// optimiser whose states are sharded is shared work, too, and so is decoding.
 func (in inputs) training(r rates) (string, error) {
 	var rows [][]string
 	base := 0.0
@@ -198,7 +198,7 @@ func (in inputs) training(r rates) (string, error) {
 		for _, gbit := range []float64{10, 100} {
 			for _, how := range []scaling.Collective{scaling.Ring, scaling.Tree} {
 				s := scaling.Step{
-					Seconds:   (in.batch*r.pair*flops/base + in.batch*in.batch*r.loss) / in.cores,
+					Seconds:   (in.batch*(r.small+r.pair*flops/base) + in.batch*in.batch*r.loss) / in.cores,
 					Gradients: 4 * float64(cost.Parameters), Embeddings: in.batch * float64(cfg.EmbedDim()) * 2 * 4,
 					Overlap: in.overlap, Collective: how, Link: scaling.Link{Latency: in.latency, Bandwidth: gbit / 8 * 1e9},
 				}
