@@ -204,6 +204,7 @@ func (p *product) block(i, m, j, n int) {
 	t := p.table()
 	w := workers.Get().(*worker)
 	x := &w.args
+	var ahead [2*blockRows/16 + kBlock/16]stream
 	if p.beta == 1 && p.bias != nil && p.from == 0 {
 		p.addBias(i, m, j, n) // where the tiles add it otherwise: before the sums over k
 	}
@@ -222,14 +223,12 @@ func (p *product) block(i, m, j, n int) {
 		for r := 0; r < m; r += blockRows {
 			for q := 0; q < n; q += t.tiles.Cols {
 				p.tile(x, i+r, j+q, k0, k)
-				var next []float32
 				if floats {
 					x.B = &p.packed.panel(k0, j+q)[0]
-					next = p.next(m, k0, j, n, q)
 				} else {
 					x.B = &w.b[q*k]
 				}
-				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil, next)
+				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil, p.ahead(ahead[:0], i, m, j, n, k0, r, q))
 			}
 			if p.then != nil && k0+k == p.k {
 				p.then(i+r, min(blockRows, m-r), j, n)
@@ -250,6 +249,9 @@ func (p *product) sumA(i, m, k0, k int) {
 // next is the packed panel that a block of n columns from j reads after that of columns j+q and
 // rows k0; nothing where A has so many rows that the block comes to the panels again.
 func (p *product) next(m, k0, j, n, q int) []float32 {
+	if p.packed == nil || p.packed.halves != nil {
+		return nil
+	}
 	if q += p.table().tiles.Cols; q >= n {
 		q, k0 = 0, k0+kBlock
 	}
