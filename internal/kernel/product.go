@@ -188,7 +188,21 @@ func (p *product) cut() (rows, cols int) {
 			}
 		}
 	}
+	if rows >= 2*leastRows && p.uneven(rows, cols) {
+		rows = roundUp(blocks(rows, 2), t.Rows)
+	}
 	return rows, cols
+}
+
+// uneven tells whether narrow tasks, of the last columns, leave a core without work for more than a
+// hundredth of the time.
+func (p *product) uneven(rows, cols int) bool {
+	procs, down, across := runtime.GOMAXPROCS(0), blocks(p.stripM, rows), blocks(p.n, cols)
+	last := p.n - (across-1)*cols
+	rounds := blocks(down*(across-1), procs)
+	idle := rounds*procs - down*(across-1) // cores that do narrow tasks in the last round
+	narrow := blocks(max(0, down-idle*(cols/last)), procs)
+	return 100*procs*(rounds*cols+narrow*last) > 101*down*p.n
 }
 
 // table is the instruction set in use, or that which B was packed for.
