@@ -188,7 +188,9 @@ func (p *product) cut() (rows, cols int) {
 			}
 		}
 	}
-	if rows >= 2*leastRows && p.uneven(rows, cols) {
+	// Beside up to blockRows rows of A each panel of weights is asked for while the one before is in use.
+	near := p.packed != nil && rows > blockRows && rows <= 2*blockRows
+	if near || rows >= 2*leastRows && p.uneven(rows, cols) {
 		rows = roundUp(blocks(rows, 2), t.Rows)
 	}
 	return rows, cols
