@@ -10,7 +10,7 @@ import (
 // Packed is an op(B), k×n, in the form that the products read fastest: for each
 // block of k, panels of as many columns as a tile is wide, row by row. It is a
 // copy: the matrix it was made from may be changed or dropped. It is safe for
-// concurrent use.
+// concurrent use. Its memory is [outside] the heap.
 type Packed struct {
 	n, k  int
 	table *table // whose tiles it is packed for
@@ -30,15 +30,18 @@ func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
 	default:
 		panic(fmt.Sprintf("kernel: cannot pack layout %d, want NN or NT", l))
 	}
-	p := &Packed{n: n, k: k, table: isa, data: aligned(roundUp(n, isa.tiles.Lanes) * k)}
+	p := &Packed{n: n, k: k, table: isa}
+	p.data = cacheAligned(outside[float32](p, roundUp(n, isa.tiles.Lanes)*k+15))
 	parallel.For(p.tasks(), func(i int) { p.fill(i, l == NT, b, ldb) })
 	return p
 }
 
 // aligned returns n floats that begin a cache line.
-func aligned(n int) []float32 {
-	x := paged[float32](n + 15)
-	at := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64) / 4
+func aligned(n int) []float32 { return cacheAligned(paged[float32](n + 15)) }
+
+// cacheAligned cuts 15 floats off x so that the others begin a cache line.
+func cacheAligned(x []float32) []float32 {
+	at, n := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64)/4, len(x)-15
 	return x[at : at+n : at+n]
 }
 
