@@ -10,7 +10,7 @@ import (
 // Packed is an op(B), k×n, in the form that the products read fastest: for each
 // block of k, panels of as many columns as a tile is wide, row by row. It is a
 // copy: the matrix it was made from may be changed or dropped. It is safe for
-// concurrent use.
+// concurrent use. Its memory is [outside] the heap, unless it is lent.
 type Packed struct {
 	n, k  int
 	table *table // whose tiles it is packed for
@@ -24,7 +24,8 @@ type Packed struct {
 // Pack packs op(B), k×n: for NN from a k×n matrix, for NT from an n×k one.
 func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
 	checkPack(l, n, k, b, ldb)
-	p := &Packed{n: n, k: k, table: isa, data: aligned(roundUp(n, isa.tiles.Lanes) * k)}
+	p := &Packed{n: n, k: k, table: isa}
+	p.data = cacheAligned(outside[float32](p, roundUp(n, isa.tiles.Lanes)*k+15))
 	p.pack(l, b, ldb)
 	return p
 }
@@ -63,9 +64,11 @@ func checkPack(l Layout, n, k int, b []float32, ldb int) {
 }
 
 // aligned returns n floats that begin a cache line.
-func aligned(n int) []float32 {
-	x := paged[float32](n + 15)
-	at := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64) / 4
+func aligned(n int) []float32 { return cacheAligned(paged[float32](n + 15)) }
+
+// cacheAligned cuts 15 floats off x so that the others begin a cache line.
+func cacheAligned(x []float32) []float32 {
+	at, n := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64)/4, len(x)-15
 	return x[at : at+n : at+n]
 }
 
