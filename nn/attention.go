@@ -65,19 +65,8 @@ type Attending struct {
 // Attend is [Attention] with all that it can do. Keys that are hidden behind the last
 // one that is seen change no bit of the result. A query that sees no key has zeros.
 func Attend(qkv *G.Node, c Attending) *G.Node {
-	WantShape("attention", "qkv", qkv, -1, -1, -1)
-	s := qkv.Shape()
-	b, l, w := s[0], s[1], s[2]/3
-	if c.Heads < 1 || s[2]%3 != 0 || w%c.Heads != 0 {
-		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, c.Heads)
-	}
-	if c.Window < 0 {
-		Fail("attention", "window %d, want 0 or more", c.Window)
-	}
-	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
-	if !c.Unscaled {
-		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
-	}
+	a := newAttention(qkv, c)
+	b, l, w := a.b, a.l, a.w
 	in, back := []*G.Node{qkv}, []Pullback{Back(a.backward)}
 	if c.Bias != nil {
 		WantShape("attention", "bias", c.Bias, c.Heads, l, l)
@@ -95,6 +84,24 @@ func Attend(qkv *G.Node, c Attending) *G.Node {
 
 		relevance: &relevance{l, l, a.relevance},
 	}, in...)
+}
+
+// newAttention is one without what other nodes say.
+func newAttention(qkv *G.Node, c Attending) *attention {
+	WantShape("attention", "qkv", qkv, -1, -1, -1)
+	s := qkv.Shape()
+	b, l, w := s[0], s[1], s[2]/3
+	if c.Heads < 1 || s[2]%3 != 0 || w%c.Heads != 0 {
+		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, c.Heads)
+	}
+	if c.Window < 0 {
+		Fail("attention", "window %d, want 0 or more", c.Window)
+	}
+	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
+	if !c.Unscaled {
+		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
+	}
+	return a
 }
 
 type attention struct {
