@@ -199,11 +199,11 @@ func (a pickedAttention) probabilities(p, q, k []float32, i int) []float32 {
 }
 
 func (a pickedAttention) forward(y []float32, x Inputs) {
-	d, ld := a.w/a.heads, 3*a.w
-	a.each(func(sample, head int) {
+	qkv, d, ld := x.F32(0), a.w/a.heads, 3*a.w
+	a.each(qkv, nil, func(sample, head int) {
 		buf := a.scratch.get(a.l)
 		defer a.scratch.put(buf)
-		q, k, v := a.split(x.F32(0), sample, head)
+		q, k, v := a.split(qkv, sample, head)
 		i := a.at(x[1:], sample)
 		p := a.probabilities(*buf, q[i*ld:], k, i)
 		kernel.GemmSerial(kernel.NN, 1, d, len(p), 1, p, len(p), v, ld, 0, y[sample*a.w+head*d:], a.w)
@@ -212,11 +212,11 @@ func (a pickedAttention) forward(y []float32, x Inputs) {
 
 // backward is that of attention, see there, for one query.
 func (a pickedAttention) backward(dqkv []float32, x Inputs, _, dy []float32) {
-	d, ld := a.w/a.heads, 3*a.w
-	a.each(func(sample, head int) {
+	qkv, d, ld := x.F32(0), a.w/a.heads, 3*a.w
+	a.each(qkv, nil, func(sample, head int) {
 		buf := a.scratch.get(2 * a.l)
 		defer a.scratch.put(buf)
-		q, k, v := a.split(x.F32(0), sample, head)
+		q, k, v := a.split(qkv, sample, head)
 		dq, dk, dv := a.split(dqkv, sample, head)
 		i := a.at(x[1:], sample)
 		q, dy := q[i*ld:], dy[sample*a.w+head*d:]
@@ -240,10 +240,10 @@ func (a pickedAttention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 
 // relevance is that of attention; queries that were not picked owe nothing.
 func (a pickedAttention) relevance(y []float32, x Inputs, dy []float32) {
-	d, ld := a.w/a.heads, 3*a.w
+	qkv, d, ld := x.F32(0), a.w/a.heads, 3*a.w
 	all, mean := make([]float32, a.b*a.heads*a.l), make([]float32, a.b*a.l)
-	a.each(func(sample, head int) {
-		q, k, v := a.split(x.F32(0), sample, head)
+	a.each(qkv, nil, func(sample, head int) {
+		q, k, v := a.split(qkv, sample, head)
 		i := a.at(x[1:], sample)
 		p, dp := a.probabilities(all[(sample*a.heads+head)*a.l:][:a.l], q[i*ld:], k, i), make([]float32, a.l)
 		kernel.GemmSerial(kernel.NT, 1, len(p), d, 1, dy[sample*a.w+head*d:], a.w, v, ld, 0, dp, a.l)
