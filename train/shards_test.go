@@ -140,7 +140,8 @@ func TestBadShards(t *testing.T) {
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
 		t.Errorf("the heap grew by %d KiB over the run", grown>>10)
 	}
-	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 32<<20 {
+	// The race detector drops what pools are given, and collects late on a busy machine.
+	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 32<<20 && !raceDetector {
 		t.Errorf("the heap's peak grew by %d KiB over the run", grown>>10)
 	}
 
