@@ -177,7 +177,25 @@ func attendPicked(qkv *G.Node, heads int, causal bool, c *choice) *G.Node {
 		Backward: append([]Pullback{Back(a.backward).Reads(reads...)}, make([]Pullback, len(c.more))...),
 
 		relevance: &relevance{a.l, a.l, a.relevance},
+		choice:    c.at,
 	}, append(G.Nodes{qkv}, c.more...)...)
+}
+
+// Query says whether an attention, one of [Attentions], is of one token of each sample alone, as that of a
+// last block is whose other tokens nothing reads: of how many tokens, and of which when the graph
+// has run. Its relevance has a row for each token, zeros but for that one.
+func Query(attention *G.Node) (tokens int, at func(sample int) int, ok bool) {
+	o, ours := attention.Op().(*opNode)
+	if !ours || o.relevance == nil || o.choice == nil {
+		return 0, nil, false
+	}
+	return o.relevance.keys, func(sample int) int {
+		var in Inputs
+		for _, n := range children(attention.Graph(), attention)[1:] {
+			in = append(in, n.Value())
+		}
+		return o.choice(in, sample)
+	}, true
 }
 
 type pickedAttention struct {
