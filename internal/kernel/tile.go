@@ -10,6 +10,10 @@ import (
 // order of every sum.
 const kBlock = 256
 
+// Chain is kBlock, for callers who know which terms of a sum are zeros: a chain, or a product whose k begins
+// or ends where chains do, may be left out if all of its terms are.
+const Chain = kBlock
+
 // runTiles computes m rows and n columns of C, n at most t.tiles.Cols, with an A
 // that is packed or in place: whole panels of rows first, then the rows left over. Beside the
 // whole ones it asks for the streams that are told, one after the other; where none are, for the
