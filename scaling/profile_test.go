@@ -105,6 +105,9 @@ func counted(g *G.ExprGraph) float64 {
 		switch op := n.Op().String(); {
 		case op == "linear", op == "matmul", op == "patch embedding", strings.HasSuffix(op, "convolution"):
 			total += float64(out.TotalSize()) * float64(weight/out[len(out)-1])
+		case op == "picked queries": // one token's, and all keys and values
+			samples, l, w := out[0], out[1], out[2]/3
+			total += float64(samples) * float64(2*l+1) * float64(w*w)
 		case strings.Contains(op, "attention"):
 			total += float64(out.TotalSize()) * 2 * float64(longest)
 		}
