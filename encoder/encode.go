@@ -160,6 +160,19 @@ func (m *Model) beginTexts() (end func(), err error) {
 	return end, err
 }
 
+// ImagesPerPass is how many images share a pass of the image tower, [Options].BatchSize where
+// that is set; 0 without an image tower. To encode more at once takes memory and no less time.
+func (m *Model) ImagesPerPass() int {
+	if m == nil || m.cfg.Vision == nil {
+		return 0
+	}
+	patches := 0
+	if m.cfg.Preprocess != nil {
+		patches = m.cfg.Preprocess.MaxPatches
+	}
+	return m.imagesPerPass(patches)
+}
+
 // imagesPerPass is the size of a batch of images of so many patches, 0 for pixels.
 func (m *Model) imagesPerPass(patches int) int {
 	return m.options.perPass(cmp.Or(patches, m.cfg.Vision.Dims().Tokens))

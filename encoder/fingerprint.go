@@ -77,6 +77,7 @@ func (m *Model) digest(about string) string {
 			fmt.Fprintln(h, "int8")
 		}
 		writeFloats(h, p.Values())
+		p.Release()
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -71,6 +71,7 @@ func (p Precision) loads(trainable bool) error {
 func (m *Model) quantize() {
 	for _, p := range slices.Concat(m.textParams(), m.imageParams()) {
 		p.Quantize()
+		p.Release()
 	}
 }
 

@@ -32,7 +32,11 @@ func Embed(ctx context.Context, m *encoder.Model, src dataset.Source, see func(d
 		return nil, fmt.Errorf("eval: embed: %w", err)
 	}
 	f := &Features{Images: &encoder.Embeddings{Dim: m.Config().EmbedDim()}}
-	err := sweep.Each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
+	each := sweep.Each
+	if see != nil {
+		each = sweep.EachPicture
+	}
+	err := each(ctx, m, src, &f.Skipped, func(sample dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		f.Images.N++
 		f.Images.Data = append(f.Images.Data, row.Data...)
 		f.Keys = append(f.Keys, pair.Key)

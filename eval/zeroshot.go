@@ -30,7 +30,11 @@ func Classify(ctx context.Context, m *encoder.Model, c *encoder.Classifier, src 
 		return nil, err
 	}
 	z := newClassification(c.Labels(), c.Verbatim())
-	err := sweep.Each(ctx, m, src, &z.Skipped, func(_ dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
+	each := sweep.Each
+	if see != nil {
+		each = sweep.EachPicture
+	}
+	err := each(ctx, m, src, &z.Skipped, func(_ dataset.Sample, pair dataset.Pair, row *encoder.Embeddings) {
 		truth, ok := z.truth(pair.Key, pair.Label)
 		if !ok {
 			return

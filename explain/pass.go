@@ -99,7 +99,11 @@ func (p pass) attentions(g *G.ExprGraph) (G.Nodes, error) {
 	patches, tokens := grid.Grid()[0]*grid.Grid()[1], 0
 	for i, a := range found {
 		s := a.Shape()
-		pool := i > 0 && i == len(found)-1 && s.Dims() == 2
+		n, _, one := nn.Query(a)
+		pool := i > 0 && i == len(found)-1 && s.Dims() == 2 && !one
+		if one {
+			s = tensor.Shape{s[0], n, s[1]}
+		}
 		switch {
 		case pool:
 		case s.Dims() != 3 || s[0] != 1 || s[1] < patches || i > 0 && s[1] != tokens:
@@ -128,7 +132,10 @@ func (p pass) rollout(cosine *G.Node, found G.Nodes) (keep G.Nodes, read func() 
 	grid := p.tower.Config().(vision.Gridded).Grid()
 	read = func() ([]float32, int, int) {
 		steps, row := all, []float32(nil)
-		if last.Shape().Dims() == 2 { // a pool
+		if n, at, one := nn.Query(last); one {
+			row = make([]float32, n)
+			row[at(0)] = 1
+		} else if last.Shape().Dims() == 2 { // a pool
 			row, steps = slices.Clone(nn.Floats(all[len(all)-1])), all[:len(all)-1]
 		} else {
 			row = reads(nn.Floats(used), last.Shape()[1])

@@ -59,7 +59,8 @@ func newContrast(b, n, d int) *contrast {
 
 // begin takes the inputs of a pass.
 func (c *contrast) begin(image, text []float32, scale float32, apart places) {
-	c.image, c.text, c.held, c.packed, c.pulled = image, text, -1, nil, false
+	c.unpack()
+	c.image, c.text, c.held, c.pulled = image, text, -1, false
 	if c.sign, c.scale = 1, max(scale, flattest); scale < 0 {
 		c.sign, c.scale = -1, max(-scale, flattest)
 	}
@@ -98,7 +99,7 @@ func (c *contrast) products(rows, first int) {
 	images := c.image[first*c.d:]
 	if c.scale <= steepest && c.panel < c.b {
 		if c.packed == nil {
-			c.packed = kernel.Pack(kernel.NT, c.n, c.d, c.text, c.d)
+			c.packed = kernel.PackLent(kernel.NT, c.n, c.d, c.text, c.d)
 		}
 		kernel.GemmPacked(rows, c.sign, images, c.d, c.packed, nil, 0, c.sim, c.n)
 		return
@@ -109,6 +110,14 @@ func (c *contrast) products(rows, first int) {
 	}
 	for k := 0; k < c.d; k += length {
 		kernel.Gemm(kernel.NT, rows, c.n, min(length, c.d-k), c.sign, images[k:], c.d, c.text[k:], c.d, float32(min(k, 1)), c.sim, c.n)
+	}
+}
+
+// unpack gives the packed T back.
+func (c *contrast) unpack() {
+	if c.packed != nil {
+		c.packed.Release()
+		c.packed = nil
 	}
 }
 
@@ -126,7 +135,8 @@ func (c *contrast) pull(scale, unit float64, weighing func(first int) weigher) {
 	scales, biases := make([]float64, c.b), make([]float64, c.b)
 	var text *kernel.Packed
 	if c.panel < c.b {
-		text = kernel.Pack(kernel.NN, d, n, c.text, d)
+		text = kernel.PackLent(kernel.NN, d, n, c.text, d)
+		defer text.Release()
 	}
 	for first := 0; first < c.b; first += c.panel {
 		rows, grad := c.similarities(first)
@@ -136,7 +146,7 @@ func (c *contrast) pull(scale, unit float64, weighing func(first int) weigher) {
 		c.intoImages(rows, grad, alpha, text, c.dImage[first*d:])
 		c.intoTexts(first, rows, grad, alpha, c.dText)
 	}
-	c.packed = nil
+	c.unpack()
 	c.dScale, c.dBias = float64(c.sign)*unit*total(scales), unit*total(biases)
 	c.pulled = true
 }

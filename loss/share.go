@@ -72,7 +72,8 @@ func (c *contrast) follow() {
 			return
 		}
 		p.image, p.text = c.image[p.row*c.d:][:p.b*c.d], c.text[p.column*c.d:][:p.n*c.d]
-		p.scale, p.sign, p.held, p.packed, p.pulled = c.scale, c.sign, -1, nil, false
+		p.unpack()
+		p.scale, p.sign, p.held, p.pulled = c.scale, c.sign, -1, false
 		p.apart = c.apart.cut(p.row, p.b, p.column, p.n)
 	}
 }
@@ -136,7 +137,8 @@ func (c *contrast) sharedPull(scale, unit float64, weighing func(part *contrast)
 	weigh := weighing(images)
 	var packed *kernel.Packed
 	if images.panel < images.b {
-		packed = kernel.Pack(kernel.NN, c.d, c.n, c.text, c.d)
+		packed = kernel.PackLent(kernel.NN, c.d, c.n, c.text, c.d)
+		defer packed.Release()
 	}
 	for first := 0; first < images.b; first += images.panel {
 		rows, grad := images.similarities(first)
@@ -152,7 +154,8 @@ func (c *contrast) sharedPull(scale, unit float64, weighing func(part *contrast)
 		parallel.For(rows, func(r int) { weigh(first+r, grad[r*texts.n:][:texts.n]) })
 		texts.intoTexts(first, rows, grad, alpha, c.dText[texts.column*c.d:])
 	}
-	images.packed, texts.packed = nil, nil
+	images.unpack()
+	texts.unpack()
 	c.share.gather(c.share.Images, scales, biases)
 	c.dScale, c.dBias = float64(c.sign)*unit*total(scales), unit*total(biases)
 	c.pulled = true

@@ -54,12 +54,16 @@ func Activate(act Activation, x *G.Node) *G.Node {
 }
 
 func activate(name string, k kernel.Activation, x *G.Node) *G.Node {
+	w := belowOf(x.Shape())
 	back := Back(func(dx []float32, x Inputs, _, dy []float32) {
 		kernel.ActivateBackward(k, dx, x.F32(0), dy)
 	}).Reads(0)
 	back.inPlace = func(x Inputs) step {
 		in := x.F32(0)
-		return func(dst []float32, at int) { kernel.ActivateBackward(k, dst, in[at:][:len(dst)], dst) }
+		return func(dst []float32, at int) {
+			kernel.Ask(in, at+w, 0, 1, len(dst))
+			kernel.ActivateBackward(k, dst, in[at:][:len(dst)], dst)
+		}
 	}
 	return Apply(Op{
 		Name:     name,

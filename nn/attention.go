@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"runtime"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -65,19 +66,8 @@ type Attending struct {
 // Attend is [Attention] with all that it can do. Keys that are hidden behind the last
 // one that is seen change no bit of the result. A query that sees no key has zeros.
 func Attend(qkv *G.Node, c Attending) *G.Node {
-	WantShape("attention", "qkv", qkv, -1, -1, -1)
-	s := qkv.Shape()
-	b, l, w := s[0], s[1], s[2]/3
-	if c.Heads < 1 || s[2]%3 != 0 || w%c.Heads != 0 {
-		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, c.Heads)
-	}
-	if c.Window < 0 {
-		Fail("attention", "window %d, want 0 or more", c.Window)
-	}
-	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
-	if !c.Unscaled {
-		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
-	}
+	a := newAttention(qkv, c)
+	b, l, w := a.b, a.l, a.w
 	in, back := []*G.Node{qkv}, []Pullback{Back(a.backward)}
 	if c.Bias != nil {
 		WantShape("attention", "bias", c.Bias, c.Heads, l, l)
@@ -97,6 +87,24 @@ func Attend(qkv *G.Node, c Attending) *G.Node {
 	}, in...)
 }
 
+// newAttention is one without what other nodes say.
+func newAttention(qkv *G.Node, c Attending) *attention {
+	WantShape("attention", "qkv", qkv, -1, -1, -1)
+	s := qkv.Shape()
+	b, l, w := s[0], s[1], s[2]/3
+	if c.Heads < 1 || s[2]%3 != 0 || w%c.Heads != 0 {
+		Fail("attention", "qkv %v does not split into q, k and v of %d heads", s, c.Heads)
+	}
+	if c.Window < 0 {
+		Fail("attention", "window %d, want 0 or more", c.Window)
+	}
+	a := &attention{b: b, l: l, w: w, heads: c.Heads, causal: c.Causal, window: c.Window, scale: 1, masks: c.masks}
+	if !c.Unscaled {
+		a.scale = float32(1 / math.Sqrt(float64(w/c.Heads)))
+	}
+	return a
+}
+
 type attention struct {
 	b, l, w, heads int
 	causal         bool
@@ -109,7 +117,7 @@ type attention struct {
 
 func (a *attention) forward(y []float32, x Inputs) {
 	qkv, d := x.F32(0), a.w/a.heads
-	a.each(func(sample, head int) {
+	a.each(qkv, nil, func(sample, head int) {
 		seen, keys := a.keys(x, sample)
 		p := a.scratch.get(a.l * a.l)
 		defer a.scratch.put(p)
@@ -124,7 +132,7 @@ func (a *attention) forward(y []float32, x Inputs) {
 //	dv = Pᵀ·dy   dP = dy·vᵀ   dS = P∘(dP − rowsum(P∘dP))   dq = dS·k/√d   dk = dSᵀ·q/√d
 func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 	qkv, d, l, ld := x.F32(0), a.w/a.heads, a.l, 3*a.w
-	a.each(func(sample, head int) {
+	a.each(qkv, dy, func(sample, head int) {
 		seen, keys := a.keys(x, sample)
 		buf := a.scratch.get(2 * l * l)
 		defer a.scratch.put(buf)
@@ -249,7 +257,21 @@ func (a *attention) split(qkv []float32, sample, head int) (q, k, v []float32) {
 	return qkv[off:], qkv[off+a.w:], qkv[off+2*a.w:]
 }
 
-// each calls f for every head of every sample, in parallel.
-func (a *attention) each(f func(sample, head int)) {
-	parallel.For(a.b*a.heads, func(i int) { f(i/a.heads, i%a.heads) })
+// each calls f for every head of every sample, in parallel. Where a goroutine has several, it asks
+// for the next one's rows of qkv and, where there is one, of dy.
+func (a *attention) each(qkv, dy []float32, f func(sample, head int)) {
+	n, d := a.b*a.heads, a.w/a.heads
+	group := min(8, max(1, n/(8*runtime.GOMAXPROCS(0))))
+	parallel.For((n+group-1)/group, func(g int) {
+		for i, to := g*group, min(n, (g+1)*group); i < to; i++ {
+			if next := i + 1; next < to {
+				sample, head := next/a.heads, next%a.heads
+				for part := range 3 {
+					kernel.Ask(qkv, sample*a.l*3*a.w+part*a.w+head*d, 3*a.w, a.l, d)
+				}
+				kernel.Ask(dy, sample*a.l*a.w+head*d, a.w, a.l, d)
+			}
+			f(i/a.heads, i%a.heads)
+		}
+	})
 }

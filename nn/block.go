@@ -28,9 +28,17 @@ type Block struct {
 //
 // Pick, where not nil, selects the one token of each sample that is needed from
 // the last block, (B, L, W) → (B, W). The others serve as keys and values only,
-// so everything after the attention is computed for that token alone.
+// so everything after the attention is computed for that token alone and, where [Token] or
+// [TokenAt] picks it, its query is the only one.
 func (b *Block) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
-	return b.ForwardWith(x, func(qkv *G.Node) *G.Node { return Attention(qkv, b.Heads, mask, last) }, pick)
+	if pick == nil || mask == Padding {
+		return b.ForwardWith(x, func(qkv *G.Node) *G.Node { return Attention(qkv, b.Heads, mask, last) }, pick)
+	}
+	picked, h := pick(x), b.LN1.Forward(x) // (B, W), (B, L, W)
+	if c := choiceOf(picked); c != nil {
+		return b.finish(picked, b.attendPicked(h, mask == Causal, c))
+	}
+	return b.finish(picked, pick(Attention(b.InProj.Forward(h), b.Heads, mask, last)))
 }
 
 // ForwardWith is [Block.Forward] with another attention, which maps packed queries, keys
@@ -40,6 +48,11 @@ func (b *Block) ForwardWith(x *G.Node, attend func(qkv *G.Node) *G.Node, pick fu
 	if pick != nil {
 		a, x = pick(a), pick(x) // (B, W)
 	}
+	return b.finish(x, a)
+}
+
+// finish is what follows the attention.
+func (b *Block) finish(x, a *G.Node) *G.Node {
 	x = Add(x, b.LS1.Forward(b.Out.Forward(a)))
 	h := Activate(b.Act, b.FC.Forward(b.LN2.Forward(x))) // (…, M)
 	return Add(x, b.LS2.Forward(b.Proj.Forward(h)))
@@ -118,9 +131,14 @@ func NewTransformer(prefix string, c TransformerConfig) *Transformer {
 
 // Forward maps (B, L, W) to (B, L, W), or with pick to the tokens it picks, (B, W).
 func (t *Transformer) Forward(x *G.Node, mask Mask, last *G.Node, pick func(*G.Node) *G.Node) *G.Node {
-	return t.ForwardWith(x, func(i int, qkv *G.Node) *G.Node {
-		return Attention(qkv, t.Blocks[i].Heads, mask, last)
-	}, pick)
+	for i, b := range t.Blocks {
+		picked := pick
+		if i < len(t.Blocks)-1 {
+			picked = nil
+		}
+		x = b.Forward(x, mask, last, picked)
+	}
+	return x
 }
 
 // ForwardWith is [Transformer.Forward] with another attention, that of block i, which

@@ -96,7 +96,7 @@ func (c *conv) packed(weight []float32) *kernel.Packed {
 	}
 	p.packing.Do(func() {
 		p.packed = pack()
-		p.leave()
+		p.Release()
 	})
 	return p.packed
 }

@@ -87,3 +87,14 @@ func (m *Machine) Followed() int {
 	}
 	return n
 }
+
+// PickedQueries and PickedAttention are the ops of a block's picked tokens, those at the positions.
+func PickedQueries(x, w, b, at *G.Node) *G.Node { return projectPicked(x, w, b, chosenAt(at)) }
+
+func PickedAttention(qkv *G.Node, heads int, causal bool, at *G.Node) *G.Node {
+	return attendPicked(qkv, heads, causal, chosenAt(at))
+}
+
+func chosenAt(at *G.Node) *choice {
+	return &choice{func(in Inputs, i int) int { return int(in.I32(0)[i]) }, G.Nodes{at}}
+}

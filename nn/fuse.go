@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/goclip/goclip/internal/kernel"
 )
@@ -129,6 +130,10 @@ func blocksOf(y []float32, n int, next step) kernel.Then {
 		}
 	}
 }
+
+// belowOf is how far a number lies from the one below it. Blocks come row by row, in pieces too short for a
+// core to see what it reads next, so a step asks for that piece.
+func belowOf(s tensor.Shape) int { return s[max(0, len(s)-1):].TotalSize() }
 
 // byColumn is a step of op on each element and that of an input of w columns.
 func byColumn(w, input int, op func(dst, a, b []float32)) func(Inputs) step {

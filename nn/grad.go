@@ -142,15 +142,18 @@ func Add(a, b *G.Node) *G.Node {
 		Shape:    a.Shape(),
 		Forward:  func(y []float32, x Inputs) { kernel.Add(y, x.F32(0), x.F32(1)) },
 		Backward: []Pullback{Through(), Through()},
-		inPlace:  []func(Inputs) step{adds(1), adds(0)},
+		inPlace:  []func(Inputs) step{adds(1, belowOf(a.Shape())), adds(0, belowOf(a.Shape()))},
 	}, a, b)
 }
 
 // adds adds another input.
-func adds(input int) func(Inputs) step {
+func adds(input, w int) func(Inputs) step {
 	return func(x Inputs) step {
 		v := x.F32(input)
-		return func(dst []float32, at int) { kernel.Add(dst, dst, v[at:][:len(dst)]) }
+		return func(dst []float32, at int) {
+			kernel.Ask(v, at+w, 0, 1, len(dst))
+			kernel.Add(dst, dst, v[at:][:len(dst)])
+		}
 	}
 }
 

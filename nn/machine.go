@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -58,7 +59,9 @@ func NewMachine(g *G.ExprGraph, keep ...*G.Node) (*Machine, error) {
 	}
 	fuse(g, order)
 	outlast(g, order)
-	return &Machine{G.NewTapeMachine(g), a, g}, nil
+	vm := G.NewTapeMachine(g)
+	runtime.SetFinalizer(vm, nil) // it does nothing without CUDA, and a machine that its own ops know, by Tell, would never be freed
+	return &Machine{vm, a, g}, nil
 }
 
 // Build makes a graph and compiles it: build adds to g and returns the nodes whose

@@ -13,7 +13,7 @@ func multiply(p *Param, l kernel.Layout, rows, n, k int, x, w, bias, y []float32
 		kernel.GemmBiasThen(l, rows, n, k, x, k, w, rowLen(l, n, k), bias, y, n, then)
 	case !p.read.Swap(true):
 		kernel.GemmBiasThen(l, rows, n, k, x, k, w, rowLen(l, n, k), bias, y, n, then)
-		p.leave()
+		p.Release()
 	default:
 		p.convert(l, n, k, func(ld int) { p.packed = kernel.Pack(l, n, k, p.Data, ld) })
 		kernel.GemmPackedThen(rows, 1, x, k, p.packed, bias, 0, y, n, then)

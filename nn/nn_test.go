@@ -229,7 +229,7 @@ func refMean(x []float64, b, l, w int, span func(int) (int, int)) []float64 {
 }
 
 func allLayers() []layer {
-	return slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers())
+	return slices.Concat(layers(), convLayers(), variantLayers(), branchedLayers(), textLayers(), pickedLayers())
 }
 
 // TestGradients holds each layer between stock gorgonia nodes,

@@ -39,8 +39,9 @@ type Op struct {
 	constant func(x Inputs) []float32
 	after    bool // it reads no input, but comes after it
 
-	joint     *joint     // of gradients
-	relevance *relevance // of an attention
+	joint     *joint                          // of gradients
+	relevance *relevance                      // of an attention
+	choice    func(in Inputs, sample int) int // of a token: its position, by the inputs behind the first
 }
 
 // Inputs are the values of an operation's inputs.

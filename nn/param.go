@@ -113,7 +113,7 @@ func (p *Param) Map(data []float32, release func()) {
 func (p *Param) convert(l kernel.Layout, n, k int, make func(ld int)) {
 	p.packing.Do(func() {
 		make(rowLen(l, n, k))
-		p.leave()
+		p.Release()
 	})
 }
 
@@ -125,9 +125,10 @@ func rowLen(l kernel.Layout, n, k int) int {
 	return k
 }
 
-// leave lets the view leave memory.
-func (p *Param) leave() {
-	if p.release != nil {
+// Release lets mapped values leave memory until they are read again, which whoever has read
+// them all and does not know of a next time calls. Others stay.
+func (p *Param) Release() {
+	if p != nil && p.release != nil {
 		p.release()
 	}
 }

@@ -21,7 +21,7 @@ func TokenAt(x, at *G.Node) *G.Node {
 	b, l, _ := tokens("token", x)
 	WantShape("token", "positions", at, b)
 	return pick(x, func(in Inputs, i int) int {
-		t := int(in.I32(1)[i])
+		t := int(in.I32(0)[i])
 		if t < 0 || t >= l {
 			Fail("token", "position %d of sample %d is outside its %d tokens", t, i, l)
 		}
@@ -31,22 +31,27 @@ func TokenAt(x, at *G.Node) *G.Node {
 
 func pick(x *G.Node, at func(in Inputs, sample int) int, b int, more ...*G.Node) *G.Node {
 	l, w := x.Shape()[1], x.Shape()[2]
+	reads := make([]int, len(more))
+	for i := range more {
+		reads[i] = 1 + i
+	}
 	back := make([]Pullback, 1+len(more))
 	back[0] = Back(func(dx []float32, in Inputs, _, dy []float32) {
 		clear(dx)
 		for i := range b {
-			copy(dx[(i*l+at(in, i))*w:][:w], dy[i*w:])
+			copy(dx[(i*l+at(in[1:], i))*w:][:w], dy[i*w:])
 		}
-	})
+	}).Reads(reads...)
 	return Apply(Op{
 		Name:  "token",
 		Shape: tensor.Shape{b, w}, // (B, W)
 		Forward: func(y []float32, in Inputs) {
 			for i := range b {
-				copy(y[i*w:][:w], in.F32(0)[(i*l+at(in, i))*w:])
+				copy(y[i*w:][:w], in.F32(0)[(i*l+at(in[1:], i))*w:])
 			}
 		},
 		Backward: back,
+		choice:   at,
 	}, append([]*G.Node{x}, more...)...)
 }
 

@@ -52,7 +52,7 @@ func Relevance(attention, dy *G.Node) *G.Node {
 func (a *attention) relevance(y []float32, x Inputs, dy []float32) {
 	qkv, d, area := x.F32(0), a.w/a.heads, a.l*a.l
 	all := make([]float32, a.b*a.heads*area)
-	a.each(func(sample, head int) {
+	a.each(qkv, dy, func(sample, head int) {
 		seen, keys := a.keys(x, sample)
 		buf := a.scratch.get(area)
 		defer a.scratch.put(buf)

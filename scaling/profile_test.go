@@ -55,7 +55,7 @@ func TestProfile(t *testing.T) {
 // TestMultiplyAddsOfGraphs counts once more for all of open_clip's configurations, from the graph that runs: each number
 // of an op's output takes as many multiplications as a weight of the op has numbers for
 // each of its channels, and attention 2·L where it sees L tokens. The graph computes less where
-// only one token of the last block is pooled.
+// only one token of the last block is pooled: up to ten twelfths of one block in ten.
 func TestMultiplyAddsOfGraphs(t *testing.T) {
 	for i, name := range encoder.ConfigNames() {
 		if testing.Short() && i%8 > 0 {
@@ -71,7 +71,7 @@ func TestMultiplyAddsOfGraphs(t *testing.T) {
 		size := cfg.Vision.Dims().ImageSize
 		pixels := nn.Leaf(g, "pixels", make([]float32, 3*size[0]*size[1]), 1, 3, size[0], size[1])
 		must(must(cfg.Vision.New())(t).Forward(vision.Input{Pixels: pixels}))(t)
-		if ratio := image / counted(g); !(ratio > 0.998 && ratio < 1.08) && !strings.Contains(name, "relpos") { // whose biases are computed once
+		if ratio := image / counted(g); !(ratio > 0.998 && ratio < 1.092) && !strings.Contains(name, "relpos") { // whose biases are computed once
 			t.Errorf("%s: %g of the image's multiply-adds in its graph", name, ratio)
 		}
 
@@ -79,7 +79,7 @@ func TestMultiplyAddsOfGraphs(t *testing.T) {
 		l := cfg.Text.Dims().ContextLength
 		in := text.Input{Tokens: nn.Leaf(g, "tokens", make([]int32, l), 1, l), Pooled: nn.Leaf(g, "pooled", make([]int32, 1), 1)}
 		must(must(cfg.Text.New())(t).Forward(in))(t)
-		if ratio := caption / counted(g); !(ratio > 0.998 && ratio < 1.08) {
+		if ratio := caption / counted(g); !(ratio > 0.998 && ratio < 1.092) {
 			t.Errorf("%s: %g of the caption's multiply-adds in its graph", name, ratio)
 		}
 	}
@@ -105,6 +105,9 @@ func counted(g *G.ExprGraph) float64 {
 		switch op := n.Op().String(); {
 		case op == "linear", op == "matmul", op == "patch embedding", strings.HasSuffix(op, "convolution"):
 			total += float64(out.TotalSize()) * float64(weight/out[len(out)-1])
+		case op == "picked queries": // one token's, and all keys and values
+			samples, l, w := out[0], out[1], out[2]/3
+			total += float64(samples) * float64(2*l+1) * float64(w*w)
 		case strings.Contains(op, "attention"):
 			total += float64(out.TotalSize()) * 2 * float64(longest)
 		}

@@ -63,6 +63,7 @@ func (m Moments) check(beta2 float64) error {
 type moment struct {
 	m, v  []float32
 	rows  int // with Muon
+	idle  []bool // of a run of m and v: both are zeros, see [kernel.AdamWIdle]; nil until a step looks
 	codes [2][]byte
 	scale [2][]float32     // of each block, with 8 bits
 	table *[2]codes8Bit    // with 8 bits
@@ -84,7 +85,7 @@ func (m Moments) of(n int, table *[2]codes8Bit) moment {
 		}
 		return x
 	}
-	return moment{m: make([]float32, n), v: make([]float32, n)}
+	return moment{m: kernel.Buffer(n), v: kernel.Buffer(n)}
 }
 
 // elsewhere has no numbers, and as many tensors as those that another rank keeps.
@@ -127,7 +128,8 @@ func (x *moment) tensors(p *nn.Param) (list []safetensors.Tensor) {
 // update is a step of AdamW.
 func (x *moment) update(w, g []float32, s kernel.AdamWStep) {
 	if x.codes[0] == nil {
-		kernel.AdamW(w, g, x.m, x.v, s)
+		x.look()
+		kernel.AdamWIdle(w, g, x.m, x.v, x.idle, s)
 		return
 	}
 	const task = 8 * momentBlock
@@ -143,6 +145,21 @@ func (x *moment) update(w, g []float32, s kernel.AdamWStep) {
 		}
 	})
 }
+
+// look finds the runs of moments that are zeros, which they are at first, and of a run that is
+// resumed where the checkpoint has them so.
+func (x *moment) look() {
+	if x.idle != nil {
+		return
+	}
+	x.idle = make([]bool, (len(x.m)+kernel.IdleRun-1)/kernel.IdleRun)
+	parallel.For(len(x.idle), func(i int) {
+		from, to := i*kernel.IdleRun, min(len(x.m), (i+1)*kernel.IdleRun)
+		x.idle[i] = !slices.ContainsFunc(x.m[from:to], notZero) && !slices.ContainsFunc(x.v[from:to], notZero)
+	})
+}
+
+func notZero(v float32) bool { return math.Float32bits(v) != 0 }
 
 // decode fills dst with one of the moments, 0 or 1, of the weights from at on.
 func (x *moment) decode(which int, dst []float32, at int) {

@@ -56,6 +56,9 @@ func tensorsOf(t *Trainer) (list []safetensors.Tensor, owners []int) {
 		add("model", p, p.Data, everyone)
 	}
 	t.solver.reserve(t.params)
+	for i := range t.solver.moments {
+		t.solver.moments[i].idle = nil // whoever has the list may write to what it lists
+	}
 	next := 0 // of the weights that are owned here
 	for i, w := range t.weights {
 		var own moment

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goclip/goclip/internal/kernel"
 	"github.com/goclip/goclip/internal/tensorfile"
 	"github.com/goclip/goclip/nn"
 )
@@ -252,7 +253,7 @@ func (c *Checkpoint) read(p *plan) ([]float32, error) {
 			return v[from:][:n:n], nil
 		}
 	}
-	data := make([]float32, n)
+	data := kernel.Buffer(n)
 	rest := data
 	for _, part := range p.pieces {
 		m := n / len(p.pieces)

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 
@@ -26,7 +27,51 @@ func AdamW(p, g, m, v []float32, s AdamWStep) {
 	checkLen("g", g, len(p))
 	checkLen("m", m, len(p))
 	checkLen("v", v, len(p))
-	x := asm.AdamWScalars{
+	x := s.scalars()
+	chunks(len(p), func(i, j int) { isa.adamW(p[i:j], g[i:j], m[i:j], v[i:j], x) })
+}
+
+// IdleRun is how many parameters [AdamWIdle] looks at together.
+const IdleRun = 512
+
+// AdamWIdle is [AdamW] where many gradients have been zero in all steps, such as those of words that no
+// caption has had. idle, one for each run of [IdleRun] parameters, says that their moments are zeros,
+// which are then neither read nor written: what is left of the step is the decay. It is made false
+// where a gradient is not zero.
+func AdamWIdle(p, g, m, v []float32, idle []bool, s AdamWStep) {
+	checkLen("g", g, len(p))
+	checkLen("m", m, len(p))
+	checkLen("v", v, len(p))
+	if len(idle) != blocks(len(p), IdleRun) {
+		panic(fmt.Sprintf("kernel: idle has %d runs, want %d", len(idle), blocks(len(p), IdleRun)))
+	}
+	x := s.scalars()
+	chunks(len(p), func(i, j int) {
+		for i < j {
+			run, to := i/IdleRun, min(i+IdleRun, j)
+			if idle[run] = idle[run] && x.Eps > 0 && isa.sumSquares(g[i:to]) == 0; idle[run] {
+				if x.Decay != 1 {
+					isa.scale(p[i:to], x.Decay)
+				}
+			} else {
+				for to < j && !idle[to/IdleRun] {
+					to = min(to+IdleRun, j)
+				}
+				isa.adamW(p[i:to], g[i:to], m[i:to], v[i:to], x)
+			}
+			i = to
+		}
+	})
+}
+
+func scaleGo(dst []float32, by float32) {
+	for i := range dst {
+		dst[i] *= by
+	}
+}
+
+func (s AdamWStep) scalars() asm.AdamWScalars {
+	return asm.AdamWScalars{
 		Beta1: s.Beta1, Rest1: oneMinus(s.Beta1),
 		Beta2: s.Beta2, Rest2: oneMinus(s.Beta2),
 		Rate:  s.LR / s.Correction1,
@@ -35,7 +80,6 @@ func AdamW(p, g, m, v []float32, s AdamWStep) {
 		Decay: 1 - float32(s.LR*s.WeightDecay), // not fused: the same on every machine
 		Grad:  s.GradScale,
 	}
-	chunks(len(p), func(i, j int) { isa.adamW(p[i:j], g[i:j], m[i:j], v[i:j], x) })
 }
 
 // oneMinus returns 1-β for the β that was written down: 0.001 for 0.999, where

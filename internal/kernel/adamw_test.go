@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -48,6 +49,43 @@ func TestAdamWSpecials(t *testing.T) {
 				for i := range p {
 					if nan := p[i] != p[i]; nan != (i == at) {
 						t.Fatalf("NaN at %d of %d: p[%d] = %v", at, n, i, p[i])
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestAdamWIdle: runs whose gradients have all been zero are left out to the bits of [AdamW], and
+// computed from the first step on in which one is not, with or without decay and eps.
+func TestAdamWIdle(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, n := range []int{1, IdleRun, IdleRun + 1, chunk + 3*IdleRun + 7} {
+			for _, s := range []AdamWStep{
+				{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, LR: 1e-3, WeightDecay: 0.2, Correction1: 0.1, Correction2: 0.02, GradScale: 0.7},
+				{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, LR: 1e-3, Correction1: 0.1, Correction2: 0.02, GradScale: 1},
+				{Beta1: 0.9, Beta2: 0.98, LR: 1e-3, WeightDecay: 0.2, Correction1: 0.1, Correction2: 0.02, GradScale: 1},
+			} {
+				r := rand.New(rand.NewPCG(4, uint64(n)))
+				p, m, v := random(r, n), make([]float32, n), make([]float32, n)
+				wp, wm, wv := slices.Clone(p), slices.Clone(m), slices.Clone(v)
+				idle := make([]bool, blocks(n, IdleRun))
+				for i := range idle {
+					idle[i] = true
+				}
+				for step := range 4 {
+					g := make([]float32, n)
+					for i := range g {
+						if (i/IdleRun+step)%5 == 0 && i%IdleRun == 3 {
+							g[i] = float32(r.NormFloat64()) * 1e-30
+						}
+					}
+					AdamWIdle(p, g, m, v, idle, s)
+					AdamW(wp, g, wm, wv, s)
+					for i := range p {
+						if got, want := [3]float32{p[i], m[i], v[i]}, [3]float32{wp[i], wm[i], wv[i]}; got != want && wp[i] == wp[i] {
+							t.Fatalf("step %d of %+v, number %d of %d: %v, want %v", step, s, i, n, got, want)
+						}
 					}
 				}
 			}

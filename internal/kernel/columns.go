@@ -4,6 +4,9 @@ package kernel
 // total, so that the error grows with rowBlock + rows/rowBlock, not with rows.
 const rowBlock = 64
 
+// ColumnRows is rowBlock, as Chain is kBlock.
+const ColumnRows = rowBlock
+
 // ColSum computes dst[j] = Σ_i x[i,j] for an x of (rows, cols). Rows are added in
 // ascending order, in blocks.
 func ColSum(dst, x []float32, rows, cols int) {

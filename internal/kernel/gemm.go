@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // Layout says which operand of a matrix product is stored transposed.
 // C (m×n) = alpha·op(A)·op(B) + beta·C, where op(A) is m×k and op(B) k×n;
@@ -73,6 +76,7 @@ func GemmPackedThen(m int, alpha float32, a []float32, lda int, b *Packed, bias 
 	checkBias(bias, b.n)
 	p := product{m: m, n: b.n, k: b.k, alpha: alpha, a: a, lda: lda, packed: b, bias: bias, beta: beta, c: c, ldc: ldc, then: then}
 	p.run()
+	runtime.KeepAlive(b)
 }
 
 func checkGemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {

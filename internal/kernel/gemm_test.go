@@ -133,6 +133,14 @@ func (x *matrices) variants(t *testing.T, offset int, check func(name string, bi
 			run("GemmPacked", bias, func(a, b, bias, c []float32) {
 				GemmPacked(x.m, x.alpha, a, x.lda, Pack(x.l, x.n, x.k, b, x.ldb), bias, x.beta, c, x.ldc)
 			})
+			run("GemmPacked, lent", bias, func(a, b, bias, c []float32) {
+				p := PackLent(x.l, x.n, x.k, b, x.ldb)
+				GemmPacked(x.m, x.alpha, a, x.lda, p, bias, x.beta, c, x.ldc)
+				for i := range p.lent.data { // what is lent next is full of what was there
+					p.lent.data[i] = float32(math.NaN())
+				}
+				p.Release()
+			})
 		}
 	}
 	if x.alpha == 1 && x.beta == 0 {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/goclip/goclip/internal/parallel"
 )
@@ -26,7 +27,8 @@ func PackHalves(f Half, n, k int, b []uint16, ldb int) *Packed {
 	case n < 0 || k < 0 || ldb < k || n > 0 && len(b) < (n-1)*ldb+k:
 		panic(fmt.Sprintf("kernel: b has %d halves, want %d rows of %d, %d apart", len(b), n, k, ldb))
 	}
-	p := &Packed{n: n, k: k, table: isa, half: f, halves: paged[uint16](roundUp(n, isa.tiles.Lanes) * k)}
+	p := &Packed{n: n, k: k, table: isa, half: f}
+	p.halves = outside[uint16](p, roundUp(n, isa.tiles.Lanes)*k)
 	parallel.For(p.tasks(), func(i int) { p.fillHalves(i, b, ldb) })
 	return p
 }
@@ -79,6 +81,7 @@ func (p *Packed) Unpack() []float32 {
 			}
 		}
 	}
+	runtime.KeepAlive(p)
 	return b
 }
 

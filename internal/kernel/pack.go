@@ -10,11 +10,12 @@ import (
 // Packed is an op(B), k×n, in the form that the products read fastest: for each
 // block of k, panels of as many columns as a tile is wide, row by row. It is a
 // copy: the matrix it was made from may be changed or dropped. It is safe for
-// concurrent use.
+// concurrent use. Its memory is [outside] the heap, unless it is lent.
 type Packed struct {
 	n, k  int
 	table *table // whose tiles it is packed for
 	data  []float32
+	lent  *block // where data lies, if it is given back
 
 	half   Half // zero where data is in use
 	halves []uint16
@@ -22,6 +23,36 @@ type Packed struct {
 
 // Pack packs op(B), k×n: for NN from a k×n matrix, for NT from an n×k one.
 func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
+	checkPack(l, n, k, b, ldb)
+	p := &Packed{n: n, k: k, table: isa}
+	p.data = cacheAligned(outside[float32](p, roundUp(n, isa.tiles.Lanes)*k+15))
+	p.pack(l, b, ldb)
+	return p
+}
+
+// PackLent is [Pack] into memory that was used before, of a matrix that is soon another: the system
+// takes longer to find new memory than packing does. It is used again after Release.
+func PackLent(l Layout, n, k int, b []float32, ldb int) *Packed {
+	checkPack(l, n, k, b, ldb)
+	size := roundUp(n, isa.tiles.Lanes) * k
+	lent := scratch.get(size)
+	p := &Packed{n: n, k: k, table: isa, data: lent.data[:size], lent: lent}
+	p.pack(l, b, ldb)
+	return p
+}
+
+// Release gives the memory of a PackLent back. Then p is used no more; without it the garbage
+// collector takes the memory.
+func (p *Packed) Release() {
+	scratch.put(p.lent)
+	p.lent, p.data = nil, nil
+}
+
+func (p *Packed) pack(l Layout, b []float32, ldb int) {
+	parallel.For(p.tasks(), func(i int) { p.fill(i, l == NT, b, ldb) })
+}
+
+func checkPack(l Layout, n, k int, b []float32, ldb int) {
 	switch l {
 	case NN:
 		checkMatrix("b", b, k, n, ldb)
@@ -30,15 +61,14 @@ func Pack(l Layout, n, k int, b []float32, ldb int) *Packed {
 	default:
 		panic(fmt.Sprintf("kernel: cannot pack layout %d, want NN or NT", l))
 	}
-	p := &Packed{n: n, k: k, table: isa, data: aligned(roundUp(n, isa.tiles.Lanes) * k)}
-	parallel.For(p.tasks(), func(i int) { p.fill(i, l == NT, b, ldb) })
-	return p
 }
 
 // aligned returns n floats that begin a cache line.
-func aligned(n int) []float32 {
-	x := paged[float32](n + 15)
-	at := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64) / 4
+func aligned(n int) []float32 { return cacheAligned(paged[float32](n + 15)) }
+
+// cacheAligned cuts 15 floats off x so that the others begin a cache line.
+func cacheAligned(x []float32) []float32 {
+	at, n := int(-uintptr(unsafe.Pointer(unsafe.SliceData(x)))%64)/4, len(x)-15
 	return x[at : at+n : at+n]
 }
 

@@ -188,7 +188,23 @@ func (p *product) cut() (rows, cols int) {
 			}
 		}
 	}
+	// Beside up to blockRows rows of A each panel of weights is asked for while the one before is in use.
+	near := p.packed != nil && rows > blockRows && rows <= 2*blockRows
+	if near || rows >= 2*leastRows && p.uneven(rows, cols) {
+		rows = roundUp(blocks(rows, 2), t.Rows)
+	}
 	return rows, cols
+}
+
+// uneven tells whether narrow tasks, of the last columns, leave a core without work for more than a
+// hundredth of the time.
+func (p *product) uneven(rows, cols int) bool {
+	procs, down, across := runtime.GOMAXPROCS(0), blocks(p.stripM, rows), blocks(p.n, cols)
+	last := p.n - (across-1)*cols
+	rounds := blocks(down*(across-1), procs)
+	idle := rounds*procs - down*(across-1) // cores that do narrow tasks in the last round
+	narrow := blocks(max(0, down-idle*(cols/last)), procs)
+	return 100*procs*(rounds*cols+narrow*last) > 101*down*p.n
 }
 
 // table is the instruction set in use, or that which B was packed for.
@@ -204,6 +220,7 @@ func (p *product) block(i, m, j, n int) {
 	t := p.table()
 	w := workers.Get().(*worker)
 	x := &w.args
+	var ahead [2*blockRows/16 + kBlock/16]stream
 	if p.beta == 1 && p.bias != nil && p.from == 0 {
 		p.addBias(i, m, j, n) // where the tiles add it otherwise: before the sums over k
 	}
@@ -222,14 +239,12 @@ func (p *product) block(i, m, j, n int) {
 		for r := 0; r < m; r += blockRows {
 			for q := 0; q < n; q += t.tiles.Cols {
 				p.tile(x, i+r, j+q, k0, k)
-				var next []float32
 				if floats {
 					x.B = &p.packed.panel(k0, j+q)[0]
-					next = p.next(m, k0, j, n, q)
 				} else {
 					x.B = &w.b[q*k]
 				}
-				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil, next)
+				t.runTiles(x, min(blockRows, m-r), min(t.tiles.Cols, n-q), p.stripA != nil, p.ahead(ahead[:0], i, m, j, n, k0, r, q))
 			}
 			if p.then != nil && k0+k == p.k {
 				p.then(i+r, min(blockRows, m-r), j, n)
@@ -250,6 +265,9 @@ func (p *product) sumA(i, m, k0, k int) {
 // next is the packed panel that a block of n columns from j reads after that of columns j+q and
 // rows k0; nothing where A has so many rows that the block comes to the panels again.
 func (p *product) next(m, k0, j, n, q int) []float32 {
+	if p.packed == nil || p.packed.halves != nil {
+		return nil
+	}
 	if q += p.table().tiles.Cols; q >= n {
 		q, k0 = 0, k0+kBlock
 	}

@@ -22,6 +22,7 @@ type table struct {
 	exp              func(dst, x []float32)
 	add, mul         func(dst, a, b []float32)
 	axpy             func(dst []float32, alpha float32, x []float32)
+	scale            func(dst []float32, by float32)
 	activate         byActivation
 	activateBackward byActivationBackward
 	adamW            func(p, g, m, v []float32, s asm.AdamWScalars)
@@ -82,6 +83,7 @@ var portable = table{
 	add:              addGo,
 	mul:              mulGo,
 	axpy:             axpyGo,
+	scale:            scaleGo,
 	activate:         byActivation{GELU: geluGo, GELUTanh: geluTanhGo, QuickGELU: quickGELUGo, SiLU: siluGo},
 	activateBackward: byActivationBackward{GELU: geluBackwardGo, GELUTanh: geluTanhBackwardGo, QuickGELU: quickGELUBackwardGo, SiLU: siluBackwardGo},
 	adamW:            adamWGo,

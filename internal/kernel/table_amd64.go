@@ -26,6 +26,7 @@ var avx2 = table{
 	add:              asm.Add,
 	mul:              asm.Mul,
 	axpy:             asm.Axpy,
+	scale:            asm.Scale,
 	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU, SiLU: asm.SiLU},
 	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad, SiLU: asm.SiLUGrad},
 	adamW:            asm.AdamW,
@@ -74,9 +75,10 @@ var avx2 = table{
 var avx512 = table{
 	name:             "avx512",
 	exp:              asm.ExpAVX512,
-	add:              asm.Add,  // AVX2
-	mul:              asm.Mul,  // AVX2
-	axpy:             asm.Axpy, // AVX2
+	add:              asm.Add,   // AVX2
+	mul:              asm.Mul,   // AVX2
+	axpy:             asm.Axpy,  // AVX2
+	scale:            asm.Scale, // AVX2
 	activate:         byActivation{GELU: asm.GELUAVX512, GELUTanh: asm.GELUTanhAVX512, QuickGELU: asm.QuickGELUAVX512, SiLU: asm.SiLUAVX512},
 	activateBackward: byActivationBackward{GELU: asm.GELUGradAVX512, GELUTanh: asm.GELUTanhGradAVX512, QuickGELU: asm.QuickGELUGradAVX512, SiLU: asm.SiLUGradAVX512},
 	adamW:            asm.AdamW, // AVX2

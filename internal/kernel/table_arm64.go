@@ -13,6 +13,7 @@ var neon = table{
 	add:              asm.Add,
 	mul:              asm.Mul,
 	axpy:             asm.Axpy,
+	scale:            asm.Scale,
 	activate:         byActivation{GELU: asm.GELU, GELUTanh: asm.GELUTanh, QuickGELU: asm.QuickGELU, SiLU: asm.SiLU},
 	activateBackward: byActivationBackward{GELU: asm.GELUGrad, GELUTanh: asm.GELUTanhGrad, QuickGELU: asm.QuickGELUGrad, SiLU: asm.SiLUGrad},
 	adamW:            asm.AdamW,

@@ -10,10 +10,15 @@ import (
 // order of every sum.
 const kBlock = 256
 
+// Chain is kBlock, for callers who know which terms of a sum are zeros: a chain, or a product whose k begins
+// or ends where chains do, may be left out if all of its terms are.
+const Chain = kBlock
+
 // runTiles computes m rows and n columns of C, n at most t.tiles.Cols, with an A
 // that is packed or in place: whole panels of rows first, then the rows left over. Beside the
-// first of them it asks for the panel of B that comes next, where that is told.
-func (t *table) runTiles(x *asm.Tile, m, n int, packed bool, next []float32) {
+// whole ones it asks for the streams that are told, one after the other; where none are, for the
+// panel of A that comes next.
+func (t *table) runTiles(x *asm.Tile, m, n int, packed bool, ahead []stream) {
 	s := t.tiles
 	vectors := blocks(n, s.Lanes)
 	x.Tail = n - (vectors-1)*s.Lanes
@@ -31,10 +36,11 @@ func (t *table) runTiles(x *asm.Tile, m, n int, packed bool, next []float32) {
 			x.Panel = rows * x.Row
 			x.Ahead, x.Line, x.Turn = 128, 2*x.Col, 0
 		}
-		if len(next) > 0 {
-			x.Panels = 1
-			x.Ahead, x.Line, x.Turn = distance(x.A, &next[0]), 64, 0
-			next = next[min(len(next), x.K/2*16):] // a line for every other k
+		x.Step = 0
+		if len(ahead) > 0 {
+			x.Panels = max(1, x.Panels/len(ahead))
+			ahead[0].beside(x)
+			ahead = ahead[1:]
 		}
 		s.By[rows][vectors](x)
 		if m -= x.Panels * rows; m == 0 {

@@ -93,9 +93,18 @@ func (t tensor) verify() error {
 	return err
 }
 
-func (t tensor) checksum() (uint32, error) {
+// checksum lets what it has read of a mapping leave memory: a model is read once to be checked,
+// and then as far as it is used.
+func (t tensor) checksum() (sum uint32, err error) {
 	if t.src.mapped {
-		return crc32.Checksum(t.mapping(), castagnoli), nil
+		const part = 4 << 20
+		for rest := t.mapping(); len(rest) > 0; {
+			n := min(part, len(rest))
+			sum = crc32.Update(sum, castagnoli, rest[:n])
+			t.drop(len(t.mapping())-len(rest), n)
+			rest = rest[n:]
+		}
+		return sum, nil
 	}
 	size := int64(t.Len() * t.DType.Size())
 	h := crc32.New(castagnoli)

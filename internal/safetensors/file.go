@@ -244,17 +244,17 @@ func (f *File) ViewBytes(name string, unread bool) (b []byte, ok bool) {
 // file is not mapped it does nothing.
 func (f *File) Release(name string) {
 	t := f.tensors[name]
-	b := t.mapping()
-	if len(b) == 0 {
-		return
-	}
-	// The tensor's ends may share a page with its neighbours. Dropping that too
-	// costs them a fault at most, and keeping it would hold one page for each.
-	page := int64(os.Getpagesize())
-	lo := t.off - t.off%page
-	pages := t.src.r.(tensorfile.Bytes)[lo : t.off+int64(len(b))]
+	size := len(t.mapping())
 	const part = 1 << 20 // a tenth of a millisecond
-	parallel.For((len(pages)+part-1)/part, func(i int) { dropPages(pages[i*part : min((i+1)*part, len(pages))]) })
+	parallel.For((size+part-1)/part, func(i int) { t.drop(i*part, min(part, size-i*part)) })
+}
+
+// drop is Release of n mapped bytes from the given one.
+func (t tensor) drop(from, n int) {
+	// The ends may share a page with what lies beside them. Dropping that too costs a fault at
+	// most, and keeping it would hold one page for each.
+	lo := t.off + int64(from)
+	dropPages(t.src.r.(tensorfile.Bytes)[lo-lo%int64(os.Getpagesize()) : lo+int64(n)])
 }
 
 // mapping returns the mapped bytes of t, nil where it is not mapped.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"image"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,5 +98,90 @@ func TestEnds(t *testing.T) {
 	broken := dataset.NewIndexed(3, func(int) dataset.Sample { panic("broken") })
 	if err := Each(t.Context(), m, broken, &skipped, use); err == nil {
 		t.Error("a source that panics is no error")
+	}
+}
+
+// TestBits: embeddings have the bits of EncodeImages, whatever was left out before them; pictures
+// are there where they are asked for, and samples no longer hold their files.
+func TestBits(t *testing.T) {
+	whole := tower(t)
+	patches := whole.Config()
+	patches.Vision = vision.NaFlex{
+		ImageSize: [2]int{8, 12}, PatchSize: 4, PositionGrid: [2]int{2, 2}, Width: 16, Layers: 2, Heads: 2, EmbedDim: 16,
+		Activation: nn.GELU, NormEps: 1e-6, Interpolation: vision.Bilinear, Pool: vision.PoolMap, NoProjection: true,
+	}
+	patches.Preprocess = &vision.Preprocess{
+		PatchSize: 4, MaxPatches: 12, Resize: vision.ResizeSquash, Interpolation: vision.Bilinear, Std: [3]float32{1, 1, 1},
+	}
+	grids, err := encoder.New(patches, nil, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := func(i int) image.Image {
+		if i%50 == 6 {
+			return image.NewGray(image.Rect(0, 0, 1, 1<<20)) // too thin to be scaled, but not for patches
+		}
+		img := image.NewGray(image.Rect(0, 0, 9+i%7, 30-i%11))
+		for j := range img.Pix {
+			img.Pix[j] = byte(j*j + 31*i)
+		}
+		return img
+	}
+	src := dataset.NewIndexed(2*most+9, func(i int) dataset.Sample {
+		return dataset.Sample{Key: strconv.Itoa(i), Decode: func() (image.Image, error) {
+			if i%10 == 3 {
+				return nil, errors.New("spoilt")
+			}
+			return picture(i), nil
+		}}
+	})
+	for name, m := range map[string]*encoder.Model{"pixels": whole, "patches": grids} {
+		for _, pictures := range []bool{false, true} {
+			var skipped []error
+			n, at, each := 0, -1, Each
+			if pictures {
+				each = EachPicture
+			}
+			err := each(t.Context(), m, src, &skipped, func(s dataset.Sample, p dataset.Pair, e *encoder.Embeddings) {
+				i, _ := strconv.Atoi(s.Key)
+				want, err := m.EncodeImages(t.Context(), picture(i))
+				if err != nil || i <= at {
+					t.Fatalf("%s: image %d after %d: %v", name, i, at, err)
+				}
+				at = i
+				if !slices.Equal(e.Data, want.Data) {
+					t.Errorf("%s: image %d has the embedding %g, want %g", name, i, e.Data, want.Data)
+				}
+				if s.Decode != nil || p.Key != s.Key || (p.Image != nil) != pictures {
+					t.Errorf("%s: image %d of pair %s has a Decode: %t, a picture: %t", name, i, p.Key, s.Decode != nil, p.Image != nil)
+				}
+				n++
+			})
+			if want := (2*most+9)/10*9 - 3; err != nil || n < want || n+len(skipped) != src.Len() {
+				t.Errorf("%s: %v after %d images and %d that were skipped, want %d or more and %d in all", name, err, n, len(skipped), want, src.Len())
+			}
+		}
+	}
+}
+
+// TestPicturesGo: however many images there are, those that are in memory are the ones that
+// are being decoded.
+func TestPicturesGo(t *testing.T) {
+	var alive, highest atomic.Int64
+	src := dataset.NewIndexed(2*most, func(i int) dataset.Sample {
+		return dataset.Sample{Key: strconv.Itoa(i), Decode: func() (image.Image, error) {
+			runtime.GC()
+			img := image.NewGray(image.Rect(0, 0, 300, 300))
+			runtime.AddCleanup(img, func(int) { alive.Add(-1) }, 0)
+			if n := alive.Add(1); n > highest.Load() {
+				highest.Store(n)
+			}
+			return img, nil
+		}}
+	})
+	var skipped []error
+	err := Each(t.Context(), tower(t), src, &skipped, func(dataset.Sample, dataset.Pair, *encoder.Embeddings) {})
+	if most := int64(3 * ahead); err != nil || len(skipped) > 0 || highest.Load() > most {
+		t.Errorf("%v, %d skipped, %d pictures in memory at once, want at most %d", err, len(skipped), highest.Load(), most)
 	}
 }

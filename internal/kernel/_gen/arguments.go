@@ -113,6 +113,7 @@ var structures = []structure{
 		{"Ahead", "int", "from a panel of A to what is asked for beside it: eight times for"},
 		{"Line", "int", "every 16 k, so far apart,"},
 		{"Turn", "int", "and then so far from the next eight"},
+		{"Step", "int", "added to Ahead at each panel"},
 	}},
 	{"IntegerTile", `// IntegerTile is the argument of a tile function of integers, which computes
 //

@@ -10,7 +10,32 @@ func packFile() file {
 	for _, lanes := range []int{6, 8, 16, 48} {
 		copyVectors(&f, lanes)
 	}
+	ask(&f)
 	return f
+}
+
+// ask asks for rows of n floats, ld apart, into the second-level cache.
+func ask(f *file) {
+	v := f.vec("Ask", "asks for rows of n floats, one at least, ld apart, into the second-level cache", sign("src *float32, ld, rows, n int", ""))
+	v.arg("src", "SI")
+	v.arg("ld", "R10")
+	v.arg("rows", "CX")
+	v.arg("n", "R11")
+	f.i("SHLQ $2, R10")
+	f.i("SHLQ $2, R11")
+	f.p("row:")
+	f.i("MOVQ SI, AX")
+	f.i("LEAQ (SI)(R11*1), BX")
+	f.p("line:")
+	f.i("PREFETCHT1 (AX)")
+	f.i("ADDQ $64, AX")
+	f.i("CMPQ AX, BX")
+	f.i("JLT line")
+	f.i("ADDQ R10, SI")
+	f.i("DECQ CX")
+	f.i("JNZ row")
+	f.i("RET")
+	f.p("")
 }
 
 // transpose copies a block of 8 × 8·n8, rows ld elements apart, so that the

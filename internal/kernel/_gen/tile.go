@@ -222,6 +222,10 @@ func (t *tile) store() {
 		t.rowsOut(alpha, true, t.movMasked)
 	}
 	t.p("next:")
+	if t.rows >= 4 {
+		t.i("MOVQ %s, BX", argument("Step", "AX"))
+		t.i("ADDQ BX, %s", argument("Ahead", "AX"))
+	}
 	t.i("ADDQ %s, R14", argument("Panel", "AX"))
 	t.i("DECQ R13")
 	t.i("JNZ panel")

@@ -24,7 +24,8 @@ var (
 	_ [104]byte = [unsafe.Offsetof(Tile{}.Ahead)]byte{}
 	_ [112]byte = [unsafe.Offsetof(Tile{}.Line)]byte{}
 	_ [120]byte = [unsafe.Offsetof(Tile{}.Turn)]byte{}
-	_ [128]byte = [unsafe.Sizeof(Tile{})]byte{}
+	_ [128]byte = [unsafe.Offsetof(Tile{}.Step)]byte{}
+	_ [136]byte = [unsafe.Sizeof(Tile{})]byte{}
 	_ [0]byte   = [unsafe.Offsetof(IntegerTile{}.Groups)]byte{}
 	_ [8]byte   = [unsafe.Offsetof(IntegerTile{}.A)]byte{}
 	_ [16]byte  = [unsafe.Offsetof(IntegerTile{}.Lda)]byte{}

@@ -28,3 +28,8 @@ func Copy16(dst []float32, down, across int, src []float32, ld, rows, n int)
 //
 //go:noescape
 func Copy48(dst []float32, down, across int, src []float32, ld, rows, n int)
+
+// Ask: asks for rows of n floats, one at least, ld apart, into the second-level cache.
+//
+//go:noescape
+func Ask(src *float32, ld, rows, n int)

@@ -214,3 +214,24 @@ vector:
 	VZEROUPPER
 	RET
 
+// func Ask(src *float32, ld, rows, n int)
+TEXT ·Ask(SB), NOSPLIT, $0-32
+	MOVQ src+0(FP), SI
+	MOVQ ld+8(FP), R10
+	MOVQ rows+16(FP), CX
+	MOVQ n+24(FP), R11
+	SHLQ $2, R10
+	SHLQ $2, R11
+row:
+	MOVQ SI, AX
+	LEAQ (SI)(R11*1), BX
+line:
+	PREFETCHT1 (AX)
+	ADDQ $64, AX
+	CMPQ AX, BX
+	JLT line
+	ADDQ R10, SI
+	DECQ CX
+	JNZ row
+	RET
+

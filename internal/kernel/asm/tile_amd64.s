@@ -890,6 +890,8 @@ maskedAdded:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -1119,6 +1121,8 @@ maskedAdded:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -1314,6 +1318,8 @@ maskedAdded:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -1582,6 +1588,8 @@ maskedAdded:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -1802,6 +1810,8 @@ maskedAdded:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -2109,6 +2119,8 @@ maskedAdded:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -3149,6 +3161,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -3323,6 +3337,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -3540,6 +3556,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -3688,6 +3706,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -3889,6 +3909,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -4143,6 +4165,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -4308,6 +4332,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -4536,6 +4562,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -4827,6 +4855,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -5014,6 +5044,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -5274,6 +5306,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -5607,6 +5641,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -5811,6 +5847,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -6098,6 +6136,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel
@@ -6468,6 +6508,8 @@ added:
 	ADDQ BX, DX
 	ADDQ R8, R12
 next:
+	MOVQ 128(AX), BX
+	ADDQ BX, 104(AX)
 	ADDQ 32(AX), R14
 	DECQ R13
 	JNZ panel

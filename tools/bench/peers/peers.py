@@ -120,11 +120,12 @@ def training():
     torch.set_num_threads(THREADS)
 
     def case(name):
-        n = int(name.split("/")[1])
-        model, side = load(FOLDER, MODEL if name.startswith("train") else "toy")
+        what, n = name.split("/")[0], int(name.split("/")[1])
+        model, side = load(FOLDER, "toy" if what == "toy" else MODEL)
         model.train()
         x = torch.from_numpy(read("pixels", np.float32, n, 3, side, side))
-        ids = torch.from_numpy(read(*(("ids-full", np.int32, n, 77) if name.startswith("train") else ("ids-toy", np.int32, n, 32))).astype(np.int64))
+        file, length = {"train": ("ids-full", 77), "captions": ("ids-captions", 77), "toy": ("ids-toy", 32)}[what]
+        ids = torch.from_numpy(read(file, np.int32, n, length).astype(np.int64))
         groups = [{"params": [p for p in model.parameters() if (p.ndim >= 2) == matrix], "weight_decay": 0.2 * matrix} for matrix in (True, False)]
         optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), eps=1e-6, fused=True)
         loss = open_clip.ClipLoss()

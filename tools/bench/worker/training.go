@@ -3,25 +3,27 @@ package main
 import (
 	"context"
 	"path/filepath"
-	"strings"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/train"
 )
 
-// training is a step of a model or of the toy. Both sides begin with the checkpoints'
-// weights, so that after as many steps they have the same loss.
+// training is a step of a model, on captions of the context's length or of their own, or of the toy. Both
+// sides begin with the checkpoints' weights, so that after as many steps they have the same loss.
 func training(root, model string) maker {
 	return func(name string) (work, error) {
-		_, n, err := caseOf(name)
+		what, n, err := caseOf(name)
 		if err != nil {
 			return nil, err
 		}
-		ids := "ids-full"
-		if strings.HasPrefix(name, "toy") {
-			model, ids = "toy", "ids-toy"
+		folder, ids := model, "ids-full"
+		switch what {
+		case "toy":
+			folder, ids = "toy", "ids-toy"
+		case "captions":
+			ids = "ids-captions"
 		}
-		m, err := encoder.Load(filepath.Join(root, model), &encoder.Options{Trainable: true})
+		m, err := encoder.Load(filepath.Join(root, folder), &encoder.Options{Trainable: true})
 		if err != nil {
 			return nil, err
 		}
