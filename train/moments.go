@@ -62,7 +62,7 @@ func (m Moments) check(beta2 float64) error {
 // its momentum, m.
 type moment struct {
 	m, v  []float32
-	rows  int // with Muon
+	rows  int    // with Muon
 	idle  []bool // of a run of m and v: both are zeros, see [kernel.AdamWIdle]; nil until a step looks
 	codes [2][]byte
 	scale [2][]float32     // of each block, with 8 bits
