@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/goclip/goclip/encoder"
 	"github.com/goclip/goclip/internal/letters"
@@ -108,13 +109,18 @@ func TestMicroBatchMemory(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
 	}
-	heap := func() float64 {
-		for range 3 { // pools let go of their memory at the second
+	heap := func() float64 { // when pools and the finalizers of earlier tests have let go of all
+		least, same := math.Inf(1), 0
+		for same < 3 {
 			runtime.GC()
+			time.Sleep(time.Millisecond)
+			var s runtime.MemStats
+			runtime.ReadMemStats(&s)
+			if same++; float64(s.HeapAlloc) < least-1e4 {
+				least, same = float64(s.HeapAlloc), 0
+			}
 		}
-		var s runtime.MemStats
-		runtime.ReadMemStats(&s)
-		return float64(s.HeapAlloc)
+		return least
 	}
 	measure := func(n, micro int) float64 {
 		m := model(t, 1)
@@ -135,8 +141,8 @@ func TestMicroBatchMemory(t *testing.T) {
 	report := fmt.Sprintf("a step of 16 pairs keeps %.2f MB, of 256 %.2f MB, of 256 by 16 %.2f MB, of 128 by 16 %.2f MB", small/1e6, large/1e6, cached/1e6, half/1e6)
 	// Beyond the small step's own there are the towers without gradients, the sum
 	// of the gradients, and the embeddings with their similarities.
-	if !(cached <= 2*small && cached-half <= small/4 && large >= 8*small) {
-		t.Errorf("%s; want the third below twice the first, and the fourth near it", report)
+	if !(cached <= large/4 && cached-half <= large/32 && large >= 8*small) {
+		t.Errorf("%s; want the third below a quarter of the second, and the fourth near it", report)
 	}
 }
 
