@@ -21,7 +21,11 @@ import (
 
 // Beam finds functions by their types' names, in the process that builds a pipeline and in those
 // that run it.
-func init() { register.DoFn2x1[context.Context, string, error](&embedFn{}) }
+func init() {
+	register.DoFn2x2[context.Context, string, tally, error](&embedFn{})
+	register.Function2x1(sum)
+	register.Function2x0(count)
+}
 
 // settings are those of goclip embed.
 type settings struct {
@@ -34,11 +38,31 @@ type settings struct {
 // embedFn embeds shards. Its exported field travels to the workers.
 type embedFn struct {
 	Settings settings
+}
 
-	shards, parts, skipped, pictures, failures, embedded beam.Counter
+// tally is what became of shards.
+type tally struct {
+	Shards, Parts, Skipped, Pictures, Failures, Embedded int64
+}
+
+func sum(a, b tally) tally {
+	return tally{
+		a.Shards + b.Shards, a.Parts + b.Parts, a.Skipped + b.Skipped,
+		a.Pictures + b.Pictures, a.Failures + b.Failures, a.Embedded + b.Embedded,
+	}
 }
 
 const namespace = "goclip"
+
+// count hands the sum over all shards to the process that waits for the pipeline. Counters in embedFn would
+// not do: of two bundles that end at once, Prism 2.77.0 may forget one's (its metricsStore keeps one
+// payload a counter until it learns the counter's name), and a bundle that is tried again would count twice.
+func count(ctx context.Context, t tally) {
+	for name, n := range map[string]int64{"shards": t.Shards, "parts": t.Parts, "skipped_parts": t.Skipped,
+		"pictures": t.Pictures, "failures": t.Failures, "embedded": t.Embedded} {
+		beam.NewCounter(namespace, name).Inc(ctx, n)
+	}
+}
 
 // worker is what all instances of the function share in a process: a runner makes one for each bundle
 // that it runs at once, and each would load a model of its own. One shard at a time bounds memory, and
@@ -55,8 +79,6 @@ var here worker
 
 // Setup loads the model, where this process has not yet.
 func (f *embedFn) Setup(context.Context) error {
-	f.shards, f.parts, f.skipped = beam.NewCounter(namespace, "shards"), beam.NewCounter(namespace, "parts"), beam.NewCounter(namespace, "skipped_parts")
-	f.pictures, f.failures, f.embedded = beam.NewCounter(namespace, "pictures"), beam.NewCounter(namespace, "failures"), beam.NewCounter(namespace, "embedded")
 	here.Lock()
 	defer here.Unlock()
 	return here.load(f.Settings)
@@ -91,17 +113,13 @@ func (w *worker) load(f settings) error {
 
 // ProcessElement makes the parts of a shard that are not whole. A bundle that is tried again, here or
 // elsewhere, writes the same bytes.
-func (f *embedFn) ProcessElement(ctx context.Context, shard string) error {
-	report, err := here.embed(ctx, shard)
+func (f *embedFn) ProcessElement(ctx context.Context, shard string) (tally, error) {
+	r, err := here.embed(ctx, shard)
 	if err != nil {
-		return fmt.Errorf("shard %s: %w", shard, err)
+		return tally{}, fmt.Errorf("shard %s: %w", shard, err)
 	}
-	for counter, n := range map[*beam.Counter]int{&f.shards: 1, &f.parts: report.Parts, &f.skipped: report.Skipped,
-		&f.pictures: report.Pictures, &f.failures: report.Failures, &f.embedded: report.Embedded} {
-		counter.Inc(ctx, int64(n))
-	}
-	log.Infof(ctx, "%s: %d parts, of which %d were whole, %d pictures, %d failures", shard, report.Parts, report.Skipped, report.Pictures, report.Failures)
-	return nil
+	log.Infof(ctx, "%s: %d parts, of which %d were whole, %d pictures, %d failures", shard, r.Parts, r.Skipped, r.Pictures, r.Failures)
+	return tally{1, int64(r.Parts), int64(r.Skipped), int64(r.Pictures), int64(r.Failures), int64(r.Embedded)}, nil
 }
 
 func (w *worker) embed(ctx context.Context, shard string) (report embeddings.Report, err error) {

@@ -60,7 +60,8 @@ func run(ctx context.Context, list string, o settings) (err error) {
 	}
 	p, s := beam.NewPipelineWithRoot()
 	// Without Reshuffle a runner would take all names as one bundle.
-	beam.ParDo0(s, &embedFn{Settings: o}, beam.Reshuffle(s, beam.CreateList(s, shards)))
+	each := beam.ParDo(s, &embedFn{Settings: o}, beam.Reshuffle(s, beam.CreateList(s, shards)))
+	beam.ParDo0(s, count, beam.Combine(s, sum, each))
 	began := time.Now()
 	result, err := beamx.RunWithMetrics(ctx, p)
 	if err != nil {

@@ -64,6 +64,10 @@ func TestPrism(t *testing.T) {
 			}
 		}
 		same(t, contents(t, out), want)
+		line := start(t, model, out, names).ended(t)
+		if line["shards"] != shards || line["pictures"] != shards*(pictures-1) || line["skipped_parts"] != line["parts"] || line["embedded"] != 0 {
+			t.Errorf("once all is embedded, it said %v", line)
+		}
 	})
 
 	t.Run("killed, and again", func(t *testing.T) {
