@@ -123,7 +123,7 @@ func (a *attention) forward(y []float32, x Inputs) {
 		defer a.scratch.put(p)
 		q, k, v := a.split(qkv, sample, head)
 		a.probabilities(*p, q, k, a.biases(x, sample, head), seen, keys)
-		kernel.GemmSerial(kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, 0, y[sample*a.l*a.w+head*d:], a.w)
+		a.product(kernel.LowerA, kernel.NN, a.l, d, keys, 1, *p, a.l, v, 3*a.w, y[sample*a.l*a.w+head*d:], a.w)
 	})
 }
 
@@ -141,13 +141,15 @@ func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 		dq, dk, dv := a.split(dqkv, sample, head)
 		dy := dy[sample*l*a.w+head*d:]
 		a.probabilities(p, q, k, a.biases(x, sample, head), seen, keys)
-		kernel.GemmSerial(kernel.TN, keys, d, l, 1, p, l, dy, a.w, 0, dv, ld)
-		kernel.GemmSerial(kernel.NT, l, keys, d, 1, dy, a.w, v, ld, 0, ds, l)
+		a.product(kernel.UpperA, kernel.TN, keys, d, l, 1, p, l, dy, a.w, dv, ld)
+		a.product(kernel.LowerC, kernel.NT, l, keys, d, 1, dy, a.w, v, ld, ds, l)
 		for i := range l {
-			kernel.SoftmaxBackward(ds[i*l:][:keys], p[i*l:][:keys], ds[i*l:][:keys], a.scale)
+			row, to := ds[i*l:][:keys], a.last(i, keys)
+			kernel.SoftmaxBackward(row[:to], p[i*l:][:to], row[:to], a.scale)
+			clear(row[to:])
 		}
-		kernel.GemmSerial(kernel.NN, l, d, keys, 1, ds, l, k, ld, 0, dq, ld)
-		kernel.GemmSerial(kernel.TN, keys, d, l, 1, ds, l, q, ld, 0, dk, ld)
+		a.product(kernel.LowerA, kernel.NN, l, d, keys, 1, ds, l, k, ld, dq, ld)
+		a.product(kernel.UpperA, kernel.TN, keys, d, l, 1, ds, l, q, ld, dk, ld)
 		for j := keys; j < l; j++ { // no query saw these
 			clear(dk[j*ld:][:d])
 			clear(dv[j*ld:][:d])
@@ -202,7 +204,7 @@ func (a *attention) keys(x Inputs, sample int) (seen []float32, n int) {
 // probabilities writes softmax(q·kᵀ/√d + biases) over the first keys columns of p, (L, L).
 func (a *attention) probabilities(p, q, k []float32, biases [2][]float32, seen []float32, keys int) {
 	l, d := a.l, a.w/a.heads
-	kernel.GemmSerial(kernel.NT, l, keys, d, a.scale, q, 3*a.w, k, 3*a.w, 0, p, l)
+	a.product(kernel.LowerC, kernel.NT, l, keys, d, a.scale, q, 3*a.w, k, 3*a.w, p, l)
 	for i := range l {
 		row := p[i*l:][:keys]
 		for _, bias := range biases {
@@ -225,12 +227,26 @@ func (a *attention) probabilities(p, q, k []float32, biases [2][]float32, seen [
 	}
 }
 
+// product computes C = alpha·op(A)·op(B), of which a causal mask leaves so much.
+func (a *attention) product(t kernel.Triangle, l kernel.Layout, m, n, k int, alpha float32, x []float32, ldx int, y []float32, ldy int, c []float32, ldc int) {
+	if a.causal {
+		kernel.GemmSerialTriangle(t, l, m, n, k, alpha, x, ldx, y, ldy, c, ldc)
+		return
+	}
+	kernel.GemmSerial(l, m, n, k, alpha, x, ldx, y, ldy, 0, c, ldc)
+}
+
+// last is the number of keys, of so many, up to the last that query i may see.
+func (a *attention) last(i, keys int) int {
+	if a.causal {
+		return min(keys, i+1)
+	}
+	return keys
+}
+
 // span is the range of keys that query i sees, of so many.
 func (a *attention) span(i, keys int) (from, to int) {
-	to = keys
-	if a.causal {
-		to = min(to, i+1)
-	}
+	to = a.last(i, keys)
 	if a.window > 0 {
 		from, to = max(0, i-a.window), min(to, i+a.window+1)
 	}
