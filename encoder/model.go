@@ -151,7 +151,7 @@ type Model struct {
 // zero value.
 type Options struct {
 	// BatchSize is the largest number of images or captions in one pass; zero
-	// means as many as have about 600 tokens together: larger batches are
+	// means as many as have about 640 tokens together: larger batches are
 	// hardly faster and take more memory. It never changes a result.
 	BatchSize int
 
@@ -217,7 +217,7 @@ func (o Options) perPass(tokens int) int {
 	if o.BatchSize > 0 {
 		return o.BatchSize
 	}
-	return max(1, 600/tokens)
+	return max(1, 640/tokens)
 }
 
 // New returns a model with random weights drawn from seed. The tokenizer may be

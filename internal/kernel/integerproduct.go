@@ -113,6 +113,7 @@ type integerWorker struct {
 	args asm.IntegerTile
 	edge [integerRows * integerStrip]float32 // of a C whose last panel is not full
 	over [integerStrip]float32               // of its bias
+	odd  [integerRows]int
 }
 
 var integerWorkers = sync.Pool{New: func() any { return new(integerWorker) }}
@@ -120,6 +121,12 @@ var integerWorkers = sync.Pool{New: func() any { return new(integerWorker) }}
 // block computes rows i0 to i1 and columns j0 to j1 of C.
 func (p *integerProduct) block(i0, i1, j0, j1 int) {
 	w := integerWorkers.Get().(*integerWorker)
+	odd := w.odd[:0] // rows that have outliers
+	for i := i0; i < i1; i++ {
+		if len(p.rows.outliers[i]) > 0 {
+			odd = append(odd, i)
+		}
+	}
 	for j := j0; j < j1; j += integerStrip {
 		cols := min(integerStrip, j1-j)
 		w.integerStripOf = integerStripOf{
@@ -132,13 +139,12 @@ func (p *integerProduct) block(i0, i1, j0, j1 int) {
 			w.bias, w.c, w.ldc = w.over[:], w.edge[:], integerStrip
 		}
 		isa.integers.strip(w)
-		for i := i0; i < i1; i++ {
-			row := p.c[i*p.ldc+j:][:cols]
-			if !whole {
-				copy(row, w.edge[(i-i0)*integerStrip:])
-			}
+		for i := i0; !whole && i < i1; i++ {
+			copy(p.c[i*p.ldc+j:][:cols], w.edge[(i-i0)*integerStrip:])
+		}
+		for _, i := range odd {
 			for _, o := range p.rows.outliers[i] {
-				p.b.add(row, j, o)
+				p.b.add(p.c[i*p.ldc+j:][:cols], j, o)
 			}
 		}
 	}
