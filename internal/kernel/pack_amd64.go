@@ -30,13 +30,21 @@ func packColumnsBy8(dst []float32, cols, pitch int, src []float32, ld, m, k int)
 
 type copyVectors func(dst []float32, down, across int, src []float32, ld, rows, n int)
 
+// askedRows are packed while as many are on their way from memory: they are too far apart for the core to
+// foresee the next.
+const askedRows = 16
+
 func packColumnsBy(dst []float32, cols, pitch int, src []float32, ld, m, k int, a, b copyVectors) {
 	panels := m / cols
 	if panels > 0 {
 		if cols > 8 {
 			a = b
 		}
-		a(dst, cols, pitch, src, ld, k, panels)
+		for p := 0; p < k; p += askedRows {
+			rows := min(askedRows, k-p)
+			Ask(src, (p+rows)*ld, ld, min(askedRows, k-p-rows), panels*cols)
+			a(dst[p*cols:], cols, pitch, src[p*ld:], ld, rows, panels)
+		}
 	}
 	if whole := panels * cols; whole < m {
 		packColumnsGo(dst[panels*pitch:], cols, pitch, src[whole:], ld, m-whole, k)
