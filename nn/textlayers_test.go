@@ -35,6 +35,7 @@ func textLayers() []layer {
 		attend("attention without padding", func(n, _, j int) bool { return shown(n, j) }, func(*nn.Attending) {}),
 		attend("causal attention without padding", func(n, i, j int) bool { return j <= i && shown(n, j) }, func(c *nn.Attending) { c.Causal = true }),
 		attend("attention in a window", func(n, i, j int) bool { return shown(n, j) && max(i-j, j-i) <= 3 }, func(c *nn.Attending) { c.Window = 3 }),
+		attend("causal attention in a window", func(n, i, j int) bool { return shown(n, j) && j <= i && i-j <= 2 }, func(c *nn.Attending) { c.Causal, c.Window = true, 2 }),
 		{"unscaled attention with a bias", [][]int{{b, l, 36}, {heads, l, l}},
 			func(g *G.ExprGraph, x []*G.Node) *G.Node {
 				return nn.Attend(x[0], nn.Attending{Heads: heads, Bias: x[1], Unscaled: true, Keys: mask(g)})

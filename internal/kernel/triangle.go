@@ -12,8 +12,8 @@ const (
 )
 
 // GemmSerialTriangle is [GemmSerial] with beta 0 in little more than half the multiplications. What is wanted
-// of C has the same bits, but that a sum of zeros may have the other sign and that what of B is not needed may
-// be infinite or no number.
+// of C has the same bits, but that a sum of zeros may have the other sign. A number of B that is not finite may or
+// may not reach rows of op(A) that have zeros for it.
 func GemmSerialTriangle(t Triangle, l Layout, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, 0, c, ldc)
 	if t == UpperA && m > k {

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestGemmSerialTriangle: what is wanted of C has the bits of the whole product, and nothing that is not needed is
-// read: it is no number here.
+// TestGemmSerialTriangle: what is wanted of C has the bits of the whole product; C held no numbers before.
 func TestGemmSerialTriangle(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))
@@ -61,4 +60,13 @@ func triangle(t *testing.T, tri Triangle, l Layout, m, n, k int, nan float32, ra
 			}
 		}
 	}
+}
+
+func TestUpperTriangle(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("more rows than columns are taken")
+		}
+	}()
+	GemmSerialTriangle(UpperA, NN, 3, 1, 2, 1, make([]float32, 6), 2, make([]float32, 2), 1, make([]float32, 3), 1)
 }
