@@ -35,7 +35,14 @@ func textLayers() []layer {
 		attend("attention without padding", func(n, _, j int) bool { return shown(n, j) }, func(*nn.Attending) {}),
 		attend("causal attention without padding", func(n, i, j int) bool { return j <= i && shown(n, j) }, func(c *nn.Attending) { c.Causal = true }),
 		attend("attention in a window", func(n, i, j int) bool { return shown(n, j) && max(i-j, j-i) <= 3 }, func(c *nn.Attending) { c.Window = 3 }),
-		attend("causal attention in a window", func(n, i, j int) bool { return shown(n, j) && j <= i && i-j <= 2 }, func(c *nn.Attending) { c.Causal, c.Window = true, 2 }),
+		{"causal attention of more than one band", [][]int{{1, 40, 3 * w}},
+			func(_ *G.ExprGraph, x []*G.Node) *G.Node {
+				return nn.Attend(x[0], nn.Attending{Heads: heads, Causal: true})
+			},
+			func(x [][]float64) []float64 {
+				return refAttention(x[0], 1, 40, w, heads, func(_, i, j int) bool { return j <= i })
+			}},
+		attend("causal attention in a window", func(n, i, j int) bool { return shown(n, j) && j <= i && i-j <= 3 }, func(c *nn.Attending) { c.Causal, c.Window = true, 3 }),
 		{"unscaled attention with a bias", [][]int{{b, l, 36}, {heads, l, l}},
 			func(g *G.ExprGraph, x []*G.Node) *G.Node {
 				return nn.Attend(x[0], nn.Attending{Heads: heads, Bias: x[1], Unscaled: true, Keys: mask(g)})
