@@ -144,7 +144,8 @@ func (a *attention) backward(dqkv []float32, x Inputs, _, dy []float32) {
 		a.product(kernel.UpperA, kernel.TN, keys, d, l, 1, p, l, dy, a.w, dv, ld)
 		a.product(kernel.LowerC, kernel.NT, l, keys, d, 1, dy, a.w, v, ld, ds, l)
 		for i := range l {
-			row, to := ds[i*l:][:keys], a.last(i, keys)
+			row := ds[i*l:][:keys]
+			_, to := a.span(i, keys)
 			kernel.SoftmaxBackward(row[:to], p[i*l:][:to], row[:to], a.scale)
 			clear(row[to:])
 		}
@@ -236,17 +237,12 @@ func (a *attention) product(t kernel.Triangle, l kernel.Layout, m, n, k int, alp
 	kernel.GemmSerial(l, m, n, k, alpha, x, ldx, y, ldy, 0, c, ldc)
 }
 
-// last is the number of keys, of so many, up to the last that query i may see.
-func (a *attention) last(i, keys int) int {
-	if a.causal {
-		return min(keys, i+1)
-	}
-	return keys
-}
-
 // span is the range of keys that query i sees, of so many.
 func (a *attention) span(i, keys int) (from, to int) {
-	to = a.last(i, keys)
+	to = keys
+	if a.causal {
+		to = min(to, i+1)
+	}
 	if a.window > 0 {
 		from, to = max(0, i-a.window), min(to, i+a.window+1)
 	}
