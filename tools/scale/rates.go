@@ -78,6 +78,7 @@ func parse(page string) (tables [][][]string) {
 // the larger, which is the more careful.
 func value(tables [][][]string, column string, cells ...string) (float64, error) {
 	found, at := 0.0, 0
+	several := strings.NewReplacer(",", "", " to ", "; ")
 	for _, t := range tables {
 		c := slices.Index(t[0], column)
 		for _, row := range t[2:] {
@@ -85,7 +86,7 @@ func value(tables [][][]string, column string, cells ...string) (float64, error)
 				continue
 			}
 			most := 0.0
-			for part := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(row[c], ",", ""), " to ", "; "), "; ") {
+			for part := range strings.SplitSeq(several.Replace(row[c]), "; ") {
 				number, _, _ := strings.Cut(part, " ")
 				if v, err := strconv.ParseFloat(number, 64); err == nil {
 					most = max(most, v)
