@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -29,14 +29,8 @@ func far(t *testing.T) (device string) {
 		t.Cleanup(func() { end.Close() })
 		ends[i] = end
 	}
-	for _, line := range []string{
-		"link set goclip-ta netns goclip-a", "link set goclip-tb netns goclip-b",
-		"-n goclip-a addr add 10.77.0.1/24 dev goclip-ta", "-n goclip-b addr add 10.77.0.2/24 dev goclip-tb",
-		"-n goclip-a link set goclip-ta up", "-n goclip-b link set goclip-tb up",
-	} {
-		if err := ip(strings.Fields(line)...); err != nil {
-			t.Fatal(err)
-		}
+	if err := attach("goclip-ta", "goclip-tb"); err != nil {
+		t.Fatal(err)
 	}
 	var lost atomic.Int64
 	t.Cleanup(func() {
@@ -92,6 +86,6 @@ func carry(to, from *os.File, luck *rand.Rand, lost *atomic.Int64) {
 			lost.Add(1)
 			continue
 		}
-		way <- packet{append([]byte(nil), b[:n]...), time.Now().Add(latency)}
+		way <- packet{slices.Clone(b[:n]), time.Now().Add(latency)}
 	}
 }
